@@ -1,1 +1,12 @@
-export {};
+export * from './assert.js';
+export * from './bytes.js';
+export * from './codec.js';
+export * from './crc.js';
+export * from './env.js';
+export * from './errors.js';
+export * from './ids.js';
+export * from './kv-engine.js';
+export * from './limits.js';
+export * from './prng.js';
+export * from './result.js';
+export * from './timestamp.js';
