@@ -1,1 +1,3 @@
-export {};
+export type * from './raft-log.js';
+export type * from './storage.js';
+export * from './types.js';
