@@ -1,1 +1,10 @@
-export {};
+export * from './errors.js';
+export * from './key-range.js';
+export * from './keys.js';
+export * from './memcomparable.js';
+export * from './modify.js';
+export * from './mvcc-records.js';
+export type * from './ports/region-access.js';
+export type * from './ports/scheduler-api.js';
+export * from './region.js';
+export * from './region-map.js';

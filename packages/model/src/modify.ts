@@ -1,0 +1,237 @@
+import {
+  assertNever,
+  type ByteReader,
+  type ByteWriter,
+  CodecError,
+  type Timestamp,
+} from '@tinykv/base';
+import {
+  type ApiMode,
+  historyKey,
+  isRawCf,
+  lockKey,
+  newestKey,
+  type RawCf,
+  rawColumnFamilies,
+  rawKey,
+  valueKey,
+} from './keys.js';
+import { sealValue } from './mvcc-records.js';
+
+/**
+ * What a log entry asks the state machine to do: blind writes, decided by the leader from facts read
+ * under latches. Keys are user keys; records are sealed bytes of mvcc-records.ts.
+ */
+export type Modify =
+  | {
+      readonly type: 'raw-put';
+      readonly cf: RawCf;
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+    }
+  | { readonly type: 'raw-delete'; readonly cf: RawCf; readonly key: Uint8Array }
+  /** Writes the lock, and the value when it is too long to stand inside it. */
+  | {
+      readonly type: 'lock';
+      readonly key: Uint8Array;
+      readonly startTs: Timestamp;
+      readonly lock: Uint8Array;
+      readonly longValue: Uint8Array | undefined;
+    }
+  /** Removes the lock, and the long value of its transaction. */
+  | {
+      readonly type: 'unlock';
+      readonly key: Uint8Array;
+      readonly startTs: Timestamp;
+      readonly dropValue: boolean;
+    }
+  /**
+   * Commits: `newest` replaces the newest record; `history` is what that displaces, or the committed
+   * record itself when it is of kind lock or not the newest. `longValue` is for one-phase commits.
+   */
+  | {
+      readonly type: 'commit';
+      readonly key: Uint8Array;
+      readonly startTs: Timestamp;
+      readonly unlock: boolean;
+      readonly newest: Uint8Array | undefined;
+      readonly history: { readonly ts: Timestamp; readonly record: Uint8Array } | undefined;
+      readonly longValue: Uint8Array | undefined;
+    }
+  /** Rolls back: leaves a rollback record at startTs, and the newest record with a raised otherTs. */
+  | {
+      readonly type: 'rollback';
+      readonly key: Uint8Array;
+      readonly startTs: Timestamp;
+      readonly unlock: boolean;
+      readonly dropValue: boolean;
+      readonly newest: Uint8Array;
+      readonly record: Uint8Array;
+    };
+
+/** Where a modify goes: an engine batch, or a count of bytes. */
+export interface ModifySink {
+  put(key: Uint8Array, value: Uint8Array): void;
+  delete(key: Uint8Array): void;
+}
+
+/** The physical layout as a pure function of the modify. */
+export function applyModify(api: ApiMode, m: Modify, sink: ModifySink): void {
+  switch (m.type) {
+    case 'raw-put': {
+      const key = rawKey(api, m.cf, m.key);
+      sink.put(key, sealValue(key, m.value));
+      return;
+    }
+    case 'raw-delete':
+      sink.delete(rawKey(api, m.cf, m.key));
+      return;
+    case 'lock':
+      putLongValue(m.key, m.startTs, m.longValue, sink);
+      sink.put(lockKey(m.key), m.lock);
+      return;
+    case 'unlock':
+      sink.delete(lockKey(m.key));
+      if (m.dropValue) sink.delete(valueKey(m.key, m.startTs));
+      return;
+    case 'commit':
+      putLongValue(m.key, m.startTs, m.longValue, sink);
+      if (m.history) sink.put(historyKey(m.key, m.history.ts, 'w'), m.history.record);
+      if (m.newest) sink.put(newestKey(m.key), m.newest);
+      if (m.unlock) sink.delete(lockKey(m.key));
+      return;
+    case 'rollback':
+      sink.put(historyKey(m.key, m.startTs, 'r'), m.record);
+      sink.put(newestKey(m.key), m.newest);
+      if (m.dropValue) sink.delete(valueKey(m.key, m.startTs));
+      if (m.unlock) sink.delete(lockKey(m.key));
+      return;
+    default:
+      assertNever(m, 'modify');
+  }
+}
+
+function putLongValue(
+  key: Uint8Array,
+  startTs: Timestamp,
+  value: Uint8Array | undefined,
+  sink: ModifySink,
+): void {
+  if (value === undefined) return;
+  const at = valueKey(key, startTs);
+  sink.put(at, sealValue(at, value));
+}
+
+const TYPES = ['raw-put', 'raw-delete', 'lock', 'unlock', 'commit', 'rollback'] as const;
+const FLAG_UNLOCK = 1;
+const FLAG_DROP_VALUE = 2;
+const FLAG_LONG_VALUE = 4;
+const FLAG_NEWEST = 8;
+const FLAG_HISTORY = 16;
+
+/** Binary form inside a log entry: type, flags, key, then the fields that the flags name. */
+export function encodeModify(w: ByteWriter, m: Modify): void {
+  w.u8(TYPES.indexOf(m.type)).bytes(m.key);
+  switch (m.type) {
+    case 'raw-put':
+      w.u8(rawColumnFamilies[m.cf]).bytes(m.value);
+      return;
+    case 'raw-delete':
+      w.u8(rawColumnFamilies[m.cf]);
+      return;
+    case 'lock':
+      w.u8(m.longValue ? FLAG_LONG_VALUE : 0)
+        .timestamp(m.startTs)
+        .bytes(m.lock);
+      if (m.longValue) w.bytes(m.longValue);
+      return;
+    case 'unlock':
+      w.u8(m.dropValue ? FLAG_DROP_VALUE : 0).timestamp(m.startTs);
+      return;
+    case 'commit':
+      w.u8(
+        (m.unlock ? FLAG_UNLOCK : 0) |
+          (m.newest ? FLAG_NEWEST : 0) |
+          (m.history ? FLAG_HISTORY : 0) |
+          (m.longValue ? FLAG_LONG_VALUE : 0),
+      ).timestamp(m.startTs);
+      if (m.newest) w.bytes(m.newest);
+      if (m.history) w.timestamp(m.history.ts).bytes(m.history.record);
+      if (m.longValue) w.bytes(m.longValue);
+      return;
+    case 'rollback':
+      w.u8((m.unlock ? FLAG_UNLOCK : 0) | (m.dropValue ? FLAG_DROP_VALUE : 0));
+      w.timestamp(m.startTs).bytes(m.newest).bytes(m.record);
+      return;
+    default:
+      assertNever(m, 'modify');
+  }
+}
+
+/** Inverse of {@link encodeModify}; byte fields are views. Throws CodecError. */
+export function decodeModify(r: ByteReader): Modify {
+  const type = TYPES[r.u8()];
+  const key = r.bytes();
+  switch (type) {
+    case 'raw-put':
+      return { type, cf: readCf(r), key, value: r.bytes() };
+    case 'raw-delete':
+      return { type, cf: readCf(r), key };
+    case 'lock': {
+      const flags = r.u8();
+      const startTs = r.timestamp();
+      const lock = r.bytes();
+      return {
+        type,
+        key,
+        startTs,
+        lock,
+        longValue: flags & FLAG_LONG_VALUE ? r.bytes() : undefined,
+      };
+    }
+    case 'unlock':
+      return { type, key, dropValue: (r.u8() & FLAG_DROP_VALUE) !== 0, startTs: r.timestamp() };
+    case 'commit': {
+      const flags = r.u8();
+      const startTs = r.timestamp();
+      const newest = flags & FLAG_NEWEST ? r.bytes() : undefined;
+      const history = flags & FLAG_HISTORY ? { ts: r.timestamp(), record: r.bytes() } : undefined;
+      const longValue = flags & FLAG_LONG_VALUE ? r.bytes() : undefined;
+      return {
+        type,
+        key,
+        startTs,
+        unlock: (flags & FLAG_UNLOCK) !== 0,
+        newest,
+        history,
+        longValue,
+      };
+    }
+    case 'rollback': {
+      const flags = r.u8();
+      const startTs = r.timestamp();
+      const newest = r.bytes();
+      return {
+        type,
+        key,
+        startTs,
+        unlock: (flags & FLAG_UNLOCK) !== 0,
+        dropValue: (flags & FLAG_DROP_VALUE) !== 0,
+        newest,
+        record: r.bytes(),
+      };
+    }
+    case undefined:
+      throw new CodecError('modify type is unknown');
+    default:
+      return assertNever(type, 'modify type');
+  }
+}
+
+function readCf(r: ByteReader): RawCf {
+  const code = r.u8();
+  const name = Object.keys(rawColumnFamilies)[code];
+  if (name === undefined || !isRawCf(name))
+    throw new CodecError(`column family ${code} is unknown`);
+  return name;
+}
