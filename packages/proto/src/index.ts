@@ -1,1 +1,17 @@
-export {};
+export type { Init, MessageCodec } from './codec.js';
+export * as coprocessor from './gen/coprocessor.js';
+export * as eraftpb from './gen/eraftpb.js';
+export * as errorpb from './gen/errorpb.js';
+export * as kvrpcpb from './gen/kvrpcpb.js';
+export * as metapb from './gen/metapb.js';
+export * as raft_cmdpb from './gen/raft_cmdpb.js';
+export * as raft_serverpb from './gen/raft_serverpb.js';
+export * as schedulerpb from './gen/schedulerpb.js';
+export * as tinykvadmin from './gen/tinykvadmin.js';
+export * as tinykvext from './gen/tinykvext.js';
+export * as tinykvpb from './gen/tinykvpb.js';
+export * as tinykvpeer from './gen/tinykvpeer.js';
+export * as tinykvstream from './gen/tinykvstream.js';
+export type { BidiMethod, ClientStreamMethod, Method, UnaryMethod } from './method.js';
+export { ProtoError } from './proto-error.js';
+export { allMethods, batchMethod, batchNumber } from './services.js';
