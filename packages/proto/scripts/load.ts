@@ -17,7 +17,9 @@ export function loadRoot(dir: string): protobuf.Root {
   const root = new protobuf.Root();
   root.resolvePath = (_origin, target) => join(dir, target);
   const names = readdirSync(dir).filter((name) => name.endsWith('.proto'));
-  return root.loadSync(names.sort(), { keepCase: true, alternateCommentMode: true }).resolveAll();
+  root.loadSync(names.sort(), { keepCase: true, alternateCommentMode: true });
+  root.resolveAll();
+  return root;
 }
 
 export function loadProtoFiles(dir: string): ProtoFile[] {

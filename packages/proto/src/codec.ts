@@ -44,11 +44,27 @@ export interface MessageFields<T> {
   mergeFrom(message: T, reader: Reader, end: number, depth: number): T;
 }
 
+/** Above this the buffer is not kept, lest one large message hold its memory for ever. */
+const SCRATCH_BYTES_MAX = 1_048_576;
+
+/**
+ * Encoding is synchronous and copies its result out, so all messages are written through one buffer:
+ * to grow a new one for each costs more than the encoding. Nothing is carried from call to call.
+ */
+let scratch = new Writer();
+
+function scratchWriter(): Writer {
+  if (scratch.buf.length > SCRATCH_BYTES_MAX) scratch = new Writer();
+  scratch.pos = 0;
+  scratch.states = null; // Not empty when the last encoding threw inside a nested message.
+  return scratch;
+}
+
 export function messageCodec<T>(fields: MessageFields<T>): MessageCodec<T> {
   return {
     ...fields,
     encode(message: Init<T>): Uint8Array {
-      const writer = new Writer();
+      const writer = scratchWriter();
       fields.encodeTo(message, writer);
       return writer.finish();
     },
