@@ -1,1 +1,1 @@
-export {};
+export { type BuildInfo, buildInfo, versionLine } from './version.js';

@@ -1,0 +1,3 @@
+import { versionLine } from '@tinykv/server';
+
+console.log(versionLine('tinykv'));

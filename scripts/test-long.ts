@@ -1,0 +1,87 @@
+/**
+ * `make test-long`: the full sizes, area by area. Each finished item is appended to
+ * `test-long-results/results.jsonl`, so a rerun on the same commit goes on where the last one ended.
+ */
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ensureTestPackages } from './test-packages.js';
+import { type Counts, printSummary, runVitest } from './vitest-run.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const resultsFile = join(root, 'test-long-results/results.jsonl');
+
+interface Area {
+  readonly name: string;
+  /** What vitest is to run. */
+  readonly files: readonly string[];
+  readonly rounds: number;
+}
+
+/** `TINYKV_LONG=1` tells tests to take their full sizes. */
+const areas: readonly Area[] = [
+  { name: 'unit', files: ['/src/'], rounds: 1 },
+  { name: 'suites', files: ['--exclude', '**/tests/e2e/**', '/tests/'], rounds: 1 },
+  { name: 'stages', files: ['tests/project'], rounds: 20 },
+  { name: 'failover', files: ['tests/e2e/failover'], rounds: 1 },
+  { name: 'bank', files: ['tests/e2e/bank'], rounds: 1 },
+  { name: 'scale', files: ['tests/e2e/scale'], rounds: 1 },
+  { name: 'bad-input', files: ['tests/e2e/bad-input'], rounds: 1 },
+];
+
+interface StoredResult extends Counts {
+  readonly commit: string;
+  readonly item: string;
+}
+
+function currentCommit(): string {
+  return execFileSync('git', ['-C', root, 'rev-parse', 'HEAD']).toString().trim();
+}
+
+function storedResults(commit: string): Map<string, StoredResult> {
+  const lines = existsSync(resultsFile) ? readFileSync(resultsFile, 'utf8').trim().split('\n') : [];
+  const results = lines
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as StoredResult);
+  // A failed item is run again: only a pass is kept.
+  const passed = results.filter((result) => result.commit === commit && result.failed === 0);
+  return new Map(passed.map((result) => [result.item, result]));
+}
+
+async function runArea(area: Area, commit: string): Promise<Counts[]> {
+  const done = storedResults(commit);
+  const counts: Counts[] = [];
+  for (let round = 1; round <= area.rounds; round++) {
+    const item = `${area.name}-${round}`;
+    const before = done.get(item);
+    if (before !== undefined) {
+      console.log(`${item}: done before, ${before.passed} passed`);
+      counts.push(before);
+      continue;
+    }
+    const result = await runVitest(area.files, { serial: true, env: { TINYKV_LONG: '1' } });
+    appendFileSync(resultsFile, `${JSON.stringify({ commit, item, ...result })}\n`);
+    counts.push(result);
+  }
+  return counts;
+}
+
+async function main(): Promise<number> {
+  const wanted = process.argv[2];
+  const chosen = areas.filter((area) => wanted === undefined || area.name === wanted);
+  if (chosen.length === 0) {
+    console.error(
+      `no such area: ${wanted}; there are ${areas.map((area) => area.name).join(', ')}`,
+    );
+    return 2;
+  }
+  ensureTestPackages();
+  mkdirSync(join(root, 'test-long-results'), { recursive: true });
+  const commit = currentCommit();
+  const counts: Counts[] = [];
+  for (const area of chosen) counts.push(...(await runArea(area, commit)));
+  return printSummary(counts);
+}
+
+process.exitCode = await main();
