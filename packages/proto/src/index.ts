@@ -1,4 +1,7 @@
 export type { Init, MessageCodec } from './codec.js';
+export * from './convert/errors.js';
+export * from './convert/region.js';
+export * from './convert/scheduler.js';
 export * as coprocessor from './gen/coprocessor.js';
 export * as eraftpb from './gen/eraftpb.js';
 export * as errorpb from './gen/errorpb.js';

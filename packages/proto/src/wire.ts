@@ -28,14 +28,17 @@ function readByte(reader: Reader): number {
 
 /** Gathers seven bits a byte into parts of 28 bits, which are numbers that shifts do not truncate. */
 function readHalves(reader: Reader): Halves {
-  const parts = [0, 0, 0];
+  let bits0 = 0;
+  let bits28 = 0;
+  let bits56 = 0;
   for (let i = 0; i < 10; i++) {
     const byte = readByte(reader);
-    const part = Math.floor(i / 4);
-    parts[part]! |= (byte & 0x7f) << (7 * (i % 4));
+    const part = (byte & 0x7f) << (7 * (i % 4));
+    if (i < 4) bits0 |= part;
+    else if (i < 8) bits28 |= part;
+    else bits56 |= part;
     if (byte < 0x80) {
       if (i === 9 && byte > 1) break;
-      const [bits0, bits28, bits56] = parts as [number, number, number];
       return { low: (bits0 | (bits28 << 28)) >>> 0, high: ((bits28 >>> 4) | (bits56 << 24)) >>> 0 };
     }
   }
