@@ -1,1 +1,2 @@
-export {};
+export * from './level-engine.js';
+export * from './memory-engine.js';

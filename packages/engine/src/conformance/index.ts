@@ -1,1 +1,1 @@
-export {};
+export * from './kv-engine.js';

@@ -1,0 +1,85 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { utf8 } from '@tinykv/base';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { kvEngineConformance } from './conformance/kv-engine.js';
+import { LevelEngine } from './level-engine.js';
+
+kvEngineConformance('LevelEngine', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'tinykv-level-'));
+  let engine = await LevelEngine.open(path);
+  return {
+    engine,
+    reopen: async () => {
+      await engine.close();
+      engine = await LevelEngine.open(path);
+      return engine;
+    },
+    cleanup: async () => {
+      await engine.close();
+      await rm(path, { recursive: true });
+    },
+  };
+});
+
+describe('LevelEngine', () => {
+  let path: string;
+  beforeEach(async () => {
+    path = await mkdtemp(join(tmpdir(), 'tinykv-level-'));
+  });
+  afterEach(async () => {
+    await rm(path, { recursive: true });
+  });
+
+  it('refuses a folder that is open elsewhere', async () => {
+    const engine = await LevelEngine.open(path);
+    await expect(LevelEngine.open(path)).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      message: expect.stringContaining('in use by another process'),
+    });
+    await engine.close();
+  });
+
+  it('makes the folders on its way and reports what it cannot make', async () => {
+    const engine = await LevelEngine.open(join(path, 'a', 'b'));
+    await engine.close();
+    await expect(LevelEngine.open(import.meta.filename)).rejects.toMatchObject({
+      code: 'INTERNAL',
+    });
+  });
+
+  it('takes barriers while logs rotate', async () => {
+    const engine = await LevelEngine.open(path, { writeBufferBytes: 65_536 });
+    const value = new Uint8Array(8_192).fill(1);
+    for (let i = 0; i < 100; i++) {
+      const batch = engine.batch();
+      batch.put(utf8(String(i).padStart(4, '0')), value);
+      await engine.write(batch, { sync: i % 3 === 0 });
+    }
+    await engine.barrier();
+    expect((await readdir(path)).some((name) => name.endsWith('.ldb'))).toBe(true);
+    await engine.close();
+    const again = await LevelEngine.open(path);
+    for (let i = 0; i < 100; i++) {
+      expect(again.get(utf8(String(i).padStart(4, '0')))).toHaveLength(8_192);
+    }
+    expect(await again.approximateSize(utf8(''), utf8(''))).toBeGreaterThan(500_000);
+    await again.close();
+  });
+
+  it('takes no more writes after a barrier has failed', async () => {
+    const engine = await LevelEngine.open(path);
+    const batch = engine.batch();
+    batch.put(utf8('a'), utf8('1'));
+    await engine.write(batch, { sync: false });
+    // Without its folder a barrier cannot know what it leaves out.
+    await rm(path, { recursive: true });
+    await expect(engine.barrier()).rejects.toMatchObject({ code: 'INTERNAL' });
+    await expect(engine.write(engine.batch(), { sync: false })).rejects.toThrow(/barrier/);
+    await expect(engine.barrier()).rejects.toThrow(/barrier/);
+    expect(engine.get(utf8('a'))).toEqual(Buffer.from('1'));
+    await engine.close();
+    await LevelEngine.open(path).then((again) => again.close());
+  });
+});

@@ -1,0 +1,202 @@
+import {
+  assert,
+  type IteratorRange,
+  type KvEngine,
+  KvError,
+  type KvIterator,
+  type KvSnapshot,
+  type WriteBatch,
+} from '@tinykv/base';
+import { type ChainedBatch, ClassicLevel } from 'classic-level';
+import { levelError } from './level-errors.js';
+import { type Level, LevelSnapshot, openIterator } from './level-reader.js';
+import { LogSyncer } from './log-syncer.js';
+
+export interface LevelEngineOptions {
+  /** Uncompressed blocks kept in memory. */
+  readonly cacheBytes?: number;
+  /** A log this long is rotated and written as a table. */
+  readonly writeBufferBytes?: number;
+}
+
+/** Longer than any key in use: the end of everything where LevelDB wants a bound. */
+const LAST_KEY: Uint8Array = new Uint8Array(64).fill(0xff);
+
+/**
+ * A {@link KvEngine} on LevelDB. Batches take effect in the order of their `write` calls. After a
+ * failed write or barrier nothing more can be written until the folder is opened anew: LevelDB goes on
+ * in the same log behind a record that was cut short, where recovery would never find what follows.
+ */
+export class LevelEngine implements KvEngine {
+  readonly #db: Level;
+  readonly #syncer: LogSyncer;
+  /** Settles when the last write has; never rejects. */
+  #tail: Promise<void> = Promise.resolve();
+  #closed: Promise<void> | undefined;
+  #failure: KvError | undefined;
+
+  private constructor(db: Level) {
+    this.#db = db;
+    this.#syncer = new LogSyncer(db.location);
+  }
+
+  /** Creates the folder if need be. Rejects with FAILED_PRECONDITION when another process has it open. */
+  static async open(path: string, options: LevelEngineOptions = {}): Promise<LevelEngine> {
+    const db: Level = new ClassicLevel<Uint8Array, Uint8Array>(path, {
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+      compression: false,
+      cacheSize: options.cacheBytes ?? 134_217_728,
+      writeBufferSize: options.writeBufferBytes ?? 67_108_864,
+    });
+    try {
+      await db.open();
+    } catch (error) {
+      throw levelError(error, `cannot open ${path}`);
+    }
+    return new LevelEngine(db);
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    try {
+      return this.#db.getSync(key);
+    } catch (error) {
+      throw levelError(error, `get from ${this.#db.location}`);
+    }
+  }
+
+  iterator(range: IteratorRange): KvIterator {
+    return openIterator(this.#db, range);
+  }
+
+  snapshot(): KvSnapshot {
+    return new LevelSnapshot(this.#db);
+  }
+
+  batch(): WriteBatch {
+    return new LevelBatch(this.#db);
+  }
+
+  async write(batch: WriteBatch, options: { readonly sync: boolean }): Promise<void> {
+    assert(batch instanceof LevelBatch, 'a batch of another engine');
+    this.#checkOpen();
+    const written = this.#tail.then(() => this.#writeNext(batch));
+    // The caller hears of a failure by `written`, later writes by `#failure`.
+    this.#tail = written.catch(() => undefined);
+    await written;
+    if (options.sync) await this.#sync();
+  }
+
+  async barrier(): Promise<void> {
+    this.#checkOpen();
+    await this.#sync();
+  }
+
+  async #sync(): Promise<void> {
+    this.#checkHealthy();
+    try {
+      await this.#syncer.sync();
+    } catch (error) {
+      throw this.#fail(error, 'barrier of');
+    }
+  }
+
+  /** Does not count what still in the write buffer. */
+  async approximateSize(start: Uint8Array, end: Uint8Array): Promise<number> {
+    try {
+      return await this.#db.approximateSize(start, end.length > 0 ? end : LAST_KEY);
+    } catch (error) {
+      throw levelError(error, `size of ${this.#db.location}`);
+    }
+  }
+
+  /** Waits for running writes; iterators and snapshots that are still open are closed. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await this.#tail;
+    try {
+      await this.#db.close();
+      await this.#syncer.close();
+    } catch (error) {
+      throw levelError(error, `close of ${this.#db.location}`);
+    }
+  }
+
+  async #writeNext(batch: LevelBatch): Promise<void> {
+    this.#checkHealthy();
+    try {
+      await batch.take().write();
+    } catch (error) {
+      throw this.#fail(error, 'write to');
+    }
+  }
+
+  #checkHealthy(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed !== undefined) {
+      throw new KvError('FAILED_PRECONDITION', `${this.#db.location} is closed`);
+    }
+  }
+
+  #fail(error: unknown, what: string): KvError {
+    this.#failure ??= levelError(error, `${what} ${this.#db.location}`);
+    return this.#failure;
+  }
+}
+
+/** Operations go straight into the native batch, which copies them. */
+class LevelBatch implements WriteBatch {
+  readonly #db: Level;
+  #native: ChainedBatch<Level, Uint8Array, Uint8Array> | undefined;
+  #taken = false;
+  #count = 0;
+  #bytes = 0;
+
+  constructor(db: Level) {
+    this.#db = db;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#open().put(key, value);
+    this.#count++;
+    this.#bytes += key.length + value.length;
+  }
+
+  delete(key: Uint8Array): void {
+    this.#open().del(key);
+    this.#count++;
+    this.#bytes += key.length;
+  }
+
+  take(): ChainedBatch<Level, Uint8Array, Uint8Array> {
+    const native = this.#open();
+    this.#taken = true;
+    return native;
+  }
+
+  /** Made with the first operation, so that a batch that stays empty costs nothing. */
+  #open(): ChainedBatch<Level, Uint8Array, Uint8Array> {
+    assert(!this.#taken, 'a batch is written once');
+    try {
+      this.#native ??= this.#db.batch();
+    } catch (error) {
+      throw levelError(error, `batch for ${this.#db.location}`);
+    }
+    return this.#native;
+  }
+}
