@@ -1,1 +1,15 @@
-export {};
+export { type Answer, TxnExecutor } from './executor.js';
+export type { TxnStatus } from './mvcc/check-txn.js';
+export type { Mutation } from './mvcc/prewrite.js';
+export type { ResolveTxn } from './mvcc/resolve.js';
+export type { ScanPair } from './mvcc/scan.js';
+export { type RawAnswer, RawExecutor, type RawPair, type RawScanRequest } from './raw.js';
+export type {
+  CheckTxnRequest,
+  CommitRequest,
+  GetAnswer,
+  PrewriteRequest,
+  RollbackRequest,
+  TxnContext,
+  TxnScanRequest,
+} from './requests.js';

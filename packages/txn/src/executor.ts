@@ -1,0 +1,249 @@
+import {
+  assert,
+  type Env,
+  err,
+  type Histogram,
+  keyString,
+  limits,
+  ok,
+  type Result,
+  type Timestamp,
+} from '@tinykv/base';
+import type { KeyError, RegionAccess, RegionError, RegionView } from '@tinykv/model';
+import { Latches } from './latches.js';
+import { checkTxnStatus, type TxnStatus } from './mvcc/check-txn.js';
+import { commit } from './mvcc/commit.js';
+import { type Decision, distinctKeys } from './mvcc/decision.js';
+import {
+  findOwnCommits,
+  findVisibleInHistory,
+  NO_COMMITS,
+  readKey,
+  readTxnKeys,
+  readValue,
+  type TxnKeyFacts,
+} from './mvcc/key-view.js';
+import { lastMutations, prewrite } from './mvcc/prewrite.js';
+import { visibleAt } from './mvcc/read.js';
+import { lockedKeys, type ResolveTxn, resolve } from './mvcc/resolve.js';
+import { rollback } from './mvcc/rollback.js';
+import { type ScanPair, scan } from './mvcc/scan.js';
+import {
+  isKeyTooLong,
+  keyTooLongMessage,
+  locationRange,
+  proposeModifies,
+  readConfirmed,
+  withSnapshot,
+} from './region-read.js';
+import type {
+  CheckTxnRequest,
+  CommitRequest,
+  GetAnswer,
+  PrewriteRequest,
+  RollbackRequest,
+  TxnContext,
+  TxnScanRequest,
+} from './requests.js';
+
+/** What a command answers when the store serves it, or why the store does not. */
+export type Answer<A> = Promise<Result<A, RegionError>>;
+
+/**
+ * Runs the transaction commands of a store: latch the keys, read the facts, decide, propose, answer.
+ *
+ * Facts stay true from their reading to the apply of what was decided from them, because every writer of
+ * the same keys takes the same latches, and because a proposal is refused once the term or the Region's
+ * range has changed. A latch is held until the outcome of the proposal is known or its term is over,
+ * however long that takes and whether or not anyone still waits for the answer.
+ */
+export class TxnExecutor {
+  readonly #access: RegionAccess;
+  readonly #env: Env;
+  readonly #latches = new Latches(limits.latchCommandsMax);
+  readonly #latchWait: Histogram;
+  readonly #withoutLatches: boolean;
+
+  constructor(env: Env, access: RegionAccess) {
+    this.#env = env;
+    this.#withoutLatches = env.planted('txn-without-latches');
+    this.#access = access;
+    this.#latchWait = env.metrics.histogram(
+      'tinykv_txn_latch_wait_seconds',
+      'Time that commands waited for the latches of their keys',
+    );
+  }
+
+  async get(context: TxnContext, key: Uint8Array, ts: Timestamp): Answer<GetAnswer> {
+    if (isKeyTooLong(key)) return ok({ type: 'key-error', error: keyTooLong(key) });
+    const view = await this.#access.acquireRead(context, [key]);
+    if (!view.ok) return view;
+    const recent = readConfirmed(view.value, (reader) => {
+      const visible = visibleAt(readKey(reader, key), { ts, strict: context.strict });
+      if (visible.type !== 'version' || visible.write.kind !== 'put') return visible;
+      return { type: 'value', value: readValue(reader, key, visible.write) } as const;
+    });
+    if (!recent.ok) return recent;
+    switch (recent.value.type) {
+      case 'value':
+        return ok(recent.value);
+      case 'locked':
+        return ok({ type: 'key-error', error: recent.value.error });
+      case 'none':
+      case 'version':
+        return ok({ type: 'not-found' });
+      case 'in-history':
+        return this.#getFromHistory(view.value, key, ts);
+    }
+  }
+
+  /** The newest version is above `ts`; older ones are in the history by the time that it was seen. */
+  #getFromHistory(view: RegionView, key: Uint8Array, ts: Timestamp): Answer<GetAnswer> {
+    return withSnapshot(view, async (snapshot) => {
+      const write = await findVisibleInHistory(snapshot, key, ts);
+      if (write?.kind !== 'put') return { type: 'not-found' };
+      return { type: 'value', value: readValue(snapshot, key, write) };
+    });
+  }
+
+  /** Exactly `limit` pairs (at most `limits.scanPairsMax`) while the Region has them. */
+  async scan(context: TxnContext, request: TxnScanRequest): Answer<readonly ScanPair[]> {
+    const { startKey, endKey, reverse, keyOnly, ts } = request;
+    const view = await this.#access.acquireRead(context, reverse ? [] : [startKey]);
+    if (!view.ok) return view;
+    const range = locationRange(this.#access.api, startKey, endKey, view.value.region.range);
+    if (range === undefined) return ok([]);
+    const limit = Math.min(request.limit, limits.scanPairsMax);
+    return withSnapshot(view.value, (snapshot) =>
+      scan(
+        snapshot,
+        this.#access.api,
+        { ts, strict: context.strict },
+        { range, limit, reverse, keyOnly },
+      ),
+    );
+  }
+
+  /** One error for each key that can't be locked; with any, no key is. */
+  prewrite(context: TxnContext, request: PrewriteRequest): Answer<readonly KeyError[]> {
+    const mutations = lastMutations(request.mutations);
+    const keys = mutations.map((mutation) => mutation.key);
+    const tooLong = [...keys, request.primary].filter(isKeyTooLong);
+    if (tooLong.length > 0) return Promise.resolve(ok(tooLong.map(keyTooLong)));
+    return this.#latched(context, keys, async (view) => {
+      const decision = readConfirmed(view, (reader) => {
+        const facts = keys.map((key) => readKey(reader, key));
+        return prewrite(facts, mutations, request);
+      });
+      return decision.ok ? this.#settle(context, view, keys, decision.value) : decision;
+    });
+  }
+
+  commit(context: TxnContext, request: CommitRequest): Answer<KeyError | undefined> {
+    const keys = distinctKeys(request.keys);
+    const tooLong = keys.find(isKeyTooLong);
+    if (tooLong !== undefined) return Promise.resolve(ok(keyTooLong(tooLong)));
+    return this.#onTxnKeys(context, keys, request.startTs, (facts) =>
+      commit(facts, { ...request, strict: context.strict }),
+    );
+  }
+
+  batchRollback(context: TxnContext, request: RollbackRequest): Answer<KeyError | undefined> {
+    const keys = distinctKeys(request.keys);
+    const tooLong = keys.find(isKeyTooLong);
+    if (tooLong !== undefined) return Promise.resolve(ok(keyTooLong(tooLong)));
+    return this.#onTxnKeys(context, keys, request.startTs, (facts) =>
+      rollback(facts, request.startTs),
+    );
+  }
+
+  checkTxnStatus(context: TxnContext, request: CheckTxnRequest): Answer<TxnStatus> {
+    const { primary, startTs, currentTs } = request;
+    if (isKeyTooLong(primary)) {
+      // The response has no field for an error of the key.
+      return Promise.resolve(err({ type: 'other', message: keyTooLongMessage(primary) }));
+    }
+    return this.#onTxnKeys(context, [primary], startTs, (facts) =>
+      checkTxnStatus(facts[0]!, startTs, currentTs),
+    );
+  }
+
+  /** Ends the transaction on every key of the Region that it still locks, a bounded batch at a time. */
+  async resolveLock(context: TxnContext, txn: ResolveTxn): Answer<KeyError | undefined> {
+    const view = await this.#access.acquireWrite(context, []);
+    if (!view.ok) return view;
+    const { api } = this.#access;
+    const resolved = await withSnapshot(view.value, async (snapshot) => {
+      const { range } = view.value.region;
+      for await (const keys of lockedKeys(snapshot, api, range, txn.startTs)) {
+        const done = await this.#onTxnKeys(context, keys, txn.startTs, (facts) =>
+          resolve(facts, txn),
+        );
+        if (!done.ok || done.value !== undefined) return done;
+      }
+      return ok(undefined);
+    });
+    return resolved.ok ? resolved.value : resolved;
+  }
+
+  #onTxnKeys<A>(
+    context: TxnContext,
+    keys: readonly Uint8Array[],
+    startTs: Timestamp,
+    decide: (facts: readonly TxnKeyFacts[]) => Decision<A>,
+  ): Answer<A> {
+    return this.#latched(context, keys, async (view) => {
+      let read = readConfirmed(view, (reader) => readTxnKeys(reader, keys, startTs, NO_COMMITS));
+      if (read.ok && read.value.inHistory.length > 0) {
+        const known = await findOwnCommits(view.reader, read.value.inHistory, startTs);
+        read = readConfirmed(view, (reader) => readTxnKeys(reader, keys, startTs, known));
+      }
+      if (!read.ok) return read;
+      assert(read.value.inHistory.length === 0, 'facts of a latched key have changed');
+      return this.#settle(context, view, keys, decide(read.value.facts));
+    });
+  }
+
+  /** Holds the latches of the keys while `run` reads, decides and proposes. */
+  async #latched<A>(
+    context: TxnContext,
+    keys: readonly Uint8Array[],
+    run: (view: RegionView) => Answer<A>,
+  ): Answer<A> {
+    const latch = this.#latches.acquire(this.#withoutLatches ? [] : keys.map(keyString));
+    if (latch === undefined) return err({ type: 'server-is-busy', reason: 'too many commands' });
+    if (latch.held !== undefined) {
+      const since = this.#env.clock.mono();
+      await latch.held;
+      this.#latchWait.observe((this.#env.clock.mono() - since) / 1000);
+    }
+    try {
+      const view = await this.#access.acquireWrite(context, keys);
+      return view.ok ? await run(view.value) : view;
+    } finally {
+      latch.release();
+    }
+  }
+
+  /** Called in the turn in which the facts were read, so that nothing comes between them and the proposal. */
+  async #settle<A>(
+    context: TxnContext,
+    view: RegionView,
+    keys: readonly Uint8Array[],
+    decision: Decision<A>,
+  ): Answer<A> {
+    if (decision.modifies.length > 0) {
+      const proposed = await proposeModifies(this.#access, view, decision.modifies);
+      return proposed.ok ? ok(decision.answer) : proposed;
+    }
+    // Nothing goes through the log that would prove the leadership: the answer is a read, and a read of a
+    // deposed leader could miss a commit. Leading the same term later proves it for the facts as well.
+    const later = await this.#access.acquireRead(context, keys);
+    if (!later.ok) return later;
+    return later.value.term === view.term ? ok(decision.answer) : err({ type: 'stale-command' });
+  }
+}
+
+function keyTooLong(key: Uint8Array): KeyError {
+  return { type: 'abort', message: keyTooLongMessage(key) };
+}

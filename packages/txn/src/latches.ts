@@ -1,0 +1,78 @@
+import { assert } from '@tinykv/base';
+
+/** A command's place in the queues of its keys. */
+export interface Latch {
+  /** Undefined: held already. */
+  readonly held: Promise<void> | undefined;
+  release(): void;
+}
+
+interface Waiter {
+  readonly keys: readonly string[];
+  /** Keys on which an earlier command stands before this one. */
+  blockedKeys: number;
+  grant: (() => void) | undefined;
+}
+
+/**
+ * Orders the writing commands of a store key by key. A command joins the queues of all its keys in one
+ * step and holds its latches when it is first in each: first come, first served on every key, and since
+ * all queues agree on who came first there is no circle of waiting.
+ *
+ * Invariant: a waiter that is first in all its queues has been granted.
+ */
+export class Latches {
+  readonly #commandsMax: number;
+  readonly #queues = new Map<string, Waiter[]>();
+  #commands = 0;
+
+  constructor(commandsMax: number) {
+    this.#commandsMax = commandsMax;
+  }
+
+  /** Commands that hold or wait. */
+  get commands(): number {
+    return this.#commands;
+  }
+
+  /** Undefined when too many commands hold or wait. `keys` are distinct. */
+  acquire(keys: readonly string[]): Latch | undefined {
+    if (this.#commands >= this.#commandsMax) return undefined;
+    this.#commands += 1;
+    const waiter: Waiter = { keys, blockedKeys: 0, grant: undefined };
+    for (const key of keys) {
+      const queue = this.#queues.get(key);
+      if (queue === undefined) {
+        this.#queues.set(key, [waiter]);
+      } else {
+        assert(queue.at(-1) !== waiter, () => `key is latched twice by one command`);
+        queue.push(waiter);
+        waiter.blockedKeys += 1;
+      }
+    }
+    const held =
+      waiter.blockedKeys === 0
+        ? undefined
+        : new Promise<void>((resolve) => {
+            waiter.grant = resolve;
+          });
+    return { held, release: () => this.#release(waiter) };
+  }
+
+  #release(waiter: Waiter): void {
+    assert(waiter.blockedKeys === 0, 'a latch is released before it is held');
+    this.#commands -= 1;
+    for (const key of waiter.keys) {
+      const queue = this.#queues.get(key);
+      assert(queue?.[0] === waiter, 'a latch is released by another than its holder');
+      queue.shift();
+      const next = queue[0];
+      if (next === undefined) {
+        this.#queues.delete(key);
+        continue;
+      }
+      next.blockedKeys -= 1;
+      if (next.blockedKeys === 0) next.grant?.();
+    }
+  }
+}

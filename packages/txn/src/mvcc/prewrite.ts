@@ -1,0 +1,91 @@
+import { err, keyString, ok, type Timestamp, TS_ZERO } from '@tinykv/base';
+import {
+  encodeLock,
+  type KeyError,
+  type LockRecord,
+  lockKey,
+  type Modify,
+  shortValueBytesMax,
+} from '@tinykv/model';
+import { type Decision, type KeyDecision, lockedError, NOTHING } from './decision.js';
+import { type KeyFacts, newestTs } from './key-view.js';
+
+/** `lock` guards a key that the transaction read and does not change. */
+export type Mutation =
+  | { readonly kind: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly kind: 'delete'; readonly key: Uint8Array }
+  | { readonly kind: 'lock'; readonly key: Uint8Array };
+
+export interface PrewriteTxn {
+  readonly primary: Uint8Array;
+  readonly startTs: Timestamp;
+  readonly ttlMs: number;
+}
+
+/** One mutation for each key: a key that is named twice keeps the place of its first and the content of its last. */
+export function lastMutations(mutations: readonly Mutation[]): readonly Mutation[] {
+  if (mutations.length < 2) return mutations;
+  return [...new Map(mutations.map((mutation) => [keyString(mutation.key), mutation])).values()];
+}
+
+/**
+ * Percolator §2.2: locks every key, or none when any of them fails. `facts[i]` belongs to
+ * `mutations[i]`; the answer has one error for each failing key.
+ */
+export function prewrite(
+  facts: readonly KeyFacts[],
+  mutations: readonly Mutation[],
+  txn: PrewriteTxn,
+): Decision<readonly KeyError[]> {
+  const modifies: Modify[] = [];
+  const errors: KeyError[] = [];
+  for (const [i, mutation] of mutations.entries()) {
+    const decision = prewriteKey(facts[i]!, mutation, txn);
+    if (!decision.ok) errors.push(decision.error);
+    else if (decision.value !== undefined) modifies.push(decision.value);
+  }
+  return { modifies: errors.length > 0 ? [] : modifies, answer: errors };
+}
+
+function prewriteKey(facts: KeyFacts, mutation: Mutation, txn: PrewriteTxn): KeyDecision {
+  const { key, lock, newest } = facts;
+  // A replay: nothing was committed here since the lock was taken, whatever later rollbacks say.
+  if (lock?.startTs === txn.startTs) return NOTHING;
+  // A rollback of this very transaction counts too, at its own startTs: a late prewrite must not come
+  // back to life after another client has declared the transaction dead.
+  const conflictTs = newestTs(newest);
+  if (newest !== undefined && conflictTs >= txn.startTs) {
+    return err({
+      type: 'conflict',
+      startTs: txn.startTs,
+      conflictTs,
+      key,
+      primary: txn.primary,
+    });
+  }
+  if (lock !== undefined) return err(lockedError(key, lock));
+  return ok(lockModify(mutation, txn));
+}
+
+function lockModify(mutation: Mutation, txn: PrewriteTxn): Modify {
+  const { key, kind } = mutation;
+  const value = kind === 'put' ? mutation.value : undefined;
+  const isLong = value !== undefined && value.length > shortValueBytesMax;
+  const record: LockRecord = {
+    kind,
+    primary: txn.primary,
+    startTs: txn.startTs,
+    ttlMs: txn.ttlMs,
+    forUpdateTs: TS_ZERO,
+    minCommitTs: TS_ZERO,
+    secondaries: undefined,
+    shortValue: isLong ? undefined : value,
+  };
+  return {
+    type: 'lock',
+    key,
+    startTs: txn.startTs,
+    lock: encodeLock(lockKey(key), record),
+    longValue: isLong ? value : undefined,
+  };
+}

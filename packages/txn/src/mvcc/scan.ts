@@ -1,0 +1,134 @@
+import { EMPTY_BYTES, KvError, type KvReader, limits } from '@tinykv/base';
+import {
+  type ApiMode,
+  family,
+  type KeyError,
+  type KeyRange,
+  recordRange,
+  type WriteRecord,
+} from '@tinykv/model';
+import {
+  decodeLockAt,
+  decodeNewestAt,
+  findVisibleInHistory,
+  type KeyFacts,
+  readValue,
+} from './key-view.js';
+import { type ReadPoint, visibleAt } from './read.js';
+import { compareRecordKeys, RecordCursor, userKeyOf } from './record-cursor.js';
+
+export interface ScanOptions {
+  /** Location keys, already cut to the Region. */
+  readonly range: KeyRange;
+  /** Pairs, at most `limits.scanPairsMax`. */
+  readonly limit: number;
+  readonly reverse: boolean;
+  readonly keyOnly: boolean;
+}
+
+export type ScanPair =
+  | { readonly type: 'value'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: 'key-error'; readonly key: Uint8Array; readonly error: KeyError };
+
+/** Counts the bytes of one answer, which must stay below what a message can carry. */
+export class ScanBudget {
+  #bytes = 0;
+
+  /** Throws RESOURCE_EXHAUSTED: fewer pairs than asked for would be taken for the end of the Region. */
+  spend(key: Uint8Array, value: Uint8Array): void {
+    const isFirst = this.#bytes === 0;
+    this.#bytes += key.length + value.length;
+    if (this.#bytes > limits.scanBytesMax && !isFirst) {
+      const most = `the most is ${limits.scanBytesMax}`;
+      throw new KvError(
+        'RESOURCE_EXHAUSTED',
+        `scan of ${this.#bytes} bytes: ${most}, ask for fewer pairs`,
+      );
+    }
+  }
+}
+
+/**
+ * Exactly `limit` pairs while the range has them, in key order: the version of each key at `point`, or
+ * the lock that hides it. Keys that exist only as locks are met too, since the first version of such a
+ * key may already be committed on its primary.
+ */
+export async function scan(
+  snapshot: KvReader,
+  api: ApiMode,
+  point: ReadPoint,
+  options: ScanOptions,
+): Promise<readonly ScanPair[]> {
+  const pairs: ScanPair[] = [];
+  if (options.limit === 0) return pairs;
+  const budget = new ScanBudget();
+  const merged = new MergedKeys(snapshot, api, options);
+  try {
+    while (pairs.length < options.limit) {
+      const facts = await merged.next();
+      if (facts === undefined) break;
+      const pair = await readPair(snapshot, facts, point, options.keyOnly);
+      if (pair === undefined) continue;
+      budget.spend(pair.key, pair.type === 'value' ? pair.value : EMPTY_BYTES);
+      pairs.push(pair);
+    }
+  } finally {
+    await merged.close();
+  }
+  return pairs;
+}
+
+async function readPair(
+  snapshot: KvReader,
+  facts: KeyFacts,
+  point: ReadPoint,
+  keyOnly: boolean,
+): Promise<ScanPair | undefined> {
+  const { key } = facts;
+  const visible = visibleAt(facts, point);
+  if (visible.type === 'locked') return { type: 'key-error', key, error: visible.error };
+  if (visible.type === 'none') return undefined;
+  const write: WriteRecord | undefined =
+    visible.type === 'version'
+      ? visible.write
+      : await findVisibleInHistory(snapshot, key, point.ts);
+  if (write?.kind !== 'put') return undefined;
+  return { type: 'value', key, value: keyOnly ? EMPTY_BYTES : readValue(snapshot, key, write) };
+}
+
+/** The lock and the newest record of each key of a range that has either. */
+class MergedKeys {
+  readonly #locks: RecordCursor;
+  readonly #newest: RecordCursor;
+  readonly #direction: 1 | -1;
+
+  constructor(snapshot: KvReader, api: ApiMode, { range, limit, reverse }: ScanOptions) {
+    const pageKeys = Math.min(limit, limits.scanPageKeys);
+    const open = (code: typeof family.lock | typeof family.newest): RecordCursor =>
+      new RecordCursor(snapshot.iterator({ ...recordRange(api, code, range), reverse }), pageKeys);
+    this.#locks = open(family.lock);
+    this.#newest = open(family.newest);
+    this.#direction = reverse ? -1 : 1;
+  }
+
+  async next(): Promise<KeyFacts | undefined> {
+    const lock = await this.#locks.peek();
+    const newest = await this.#newest.peek();
+    const first = lock ?? newest;
+    if (first === undefined) return undefined;
+    const order =
+      lock && newest ? this.#direction * compareRecordKeys(lock[0], newest[0]) : lock ? -1 : 1;
+    const key = userKeyOf(order <= 0 ? first[0] : newest![0]);
+    if (order <= 0) this.#locks.take();
+    if (order >= 0) this.#newest.take();
+    return {
+      key,
+      lock: order <= 0 ? decodeLockAt(key, lock!) : undefined,
+      newest: order >= 0 ? decodeNewestAt(key, newest!) : undefined,
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#locks.close(), this.#newest.close()]);
+  }
+}

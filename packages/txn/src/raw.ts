@@ -1,0 +1,191 @@
+import { EMPTY_BYTES, type KvReader, limits, ok, type Result } from '@tinykv/base';
+import {
+  type ApiMode,
+  isRawCf,
+  type KeyRange,
+  type Modify,
+  parseRawKey,
+  type RawCf,
+  type RegionAccess,
+  type RegionError,
+  type RequestContext,
+  rawKey,
+  rawRange,
+  unsealValue,
+} from '@tinykv/model';
+import { asDataLoss } from './mvcc/key-view.js';
+import { ScanBudget } from './mvcc/scan.js';
+import {
+  isKeyTooLong,
+  keyTooLongMessage,
+  locationRange,
+  proposeModifies,
+  readConfirmed,
+  withSnapshot,
+} from './region-read.js';
+
+export interface RawPair {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** `error` is a text for the client: an unknown column family, a key that is too long. */
+export type RawAnswer<T> =
+  | { readonly type: 'ok'; readonly value: T }
+  | { readonly type: 'error'; readonly message: string };
+
+export interface RawScanRequest {
+  readonly cf: string;
+  readonly startKey: Uint8Array;
+  /** Empty: no end. */
+  readonly endKey: Uint8Array;
+  readonly limit: number;
+  readonly reverse: boolean;
+  readonly keyOnly: boolean;
+}
+
+/** The raw API: single keys without versions, in three column families that share nothing. */
+export class RawExecutor {
+  readonly #access: RegionAccess;
+
+  constructor(access: RegionAccess) {
+    this.#access = access;
+  }
+
+  /** Undefined: not found. */
+  async get(
+    context: RequestContext,
+    cfName: string,
+    key: Uint8Array,
+  ): Promise<Result<RawAnswer<Uint8Array | undefined>, RegionError>> {
+    const cf = parseCf(cfName);
+    if (cf === undefined) return unknownCf(cfName);
+    if (isKeyTooLong(key)) return keyTooLong(key);
+    const view = await this.#access.acquireRead(context, [key]);
+    if (!view.ok) return view;
+    const at = rawKey(this.#access.api, cf, key);
+    const value = readConfirmed(view.value, (reader) => {
+      const bytes = reader.get(at);
+      return bytes && unsealRaw(key, at, bytes);
+    });
+    return value.ok ? answer(value.value) : value;
+  }
+
+  /** An empty value deletes, as it does in TinyKV. */
+  put(
+    context: RequestContext,
+    cfName: string,
+    key: Uint8Array,
+    value: Uint8Array,
+  ): Promise<Result<RawAnswer<void>, RegionError>> {
+    if (value.length === 0) return this.delete(context, cfName, key);
+    return this.#write(context, cfName, key, (cf) => ({ type: 'raw-put', cf, key, value }));
+  }
+
+  delete(
+    context: RequestContext,
+    cfName: string,
+    key: Uint8Array,
+  ): Promise<Result<RawAnswer<void>, RegionError>> {
+    return this.#write(context, cfName, key, (cf) => ({ type: 'raw-delete', cf, key }));
+  }
+
+  /** A blind write has no facts that could change under it, so it takes no latch. */
+  async #write(
+    context: RequestContext,
+    cfName: string,
+    key: Uint8Array,
+    modify: (cf: RawCf) => Modify,
+  ): Promise<Result<RawAnswer<void>, RegionError>> {
+    const cf = parseCf(cfName);
+    if (cf === undefined) return unknownCf(cfName);
+    if (isKeyTooLong(key)) return keyTooLong(key);
+    const view = await this.#access.acquireWrite(context, [key]);
+    if (!view.ok) return view;
+    const proposed = await proposeModifies(this.#access, view.value, [modify(cf)]);
+    return proposed.ok ? answer(undefined) : proposed;
+  }
+
+  /** Exactly `limit` pairs (at most `limits.scanPairsMax`) while the Region has them. */
+  async scan(
+    context: RequestContext,
+    request: RawScanRequest,
+  ): Promise<Result<RawAnswer<readonly RawPair[]>, RegionError>> {
+    const cf = parseCf(request.cf);
+    if (cf === undefined) return unknownCf(request.cf);
+    const view = await this.#access.acquireRead(context, request.reverse ? [] : [request.startKey]);
+    if (!view.ok) return view;
+    const { api } = this.#access;
+    const range = locationRange(api, request.startKey, request.endKey, view.value.region.range);
+    const pairs = await withSnapshot(view.value, async (snapshot) =>
+      range === undefined ? [] : scanRaw(snapshot, api, rawRange(cf, range), request),
+    );
+    return pairs.ok ? answer(pairs.value) : pairs;
+  }
+}
+
+function answer<T>(value: T): Result<RawAnswer<T>, never> {
+  return ok({ type: 'ok', value });
+}
+
+function refuse(message: string): Result<RawAnswer<never>, never> {
+  return ok({ type: 'error', message });
+}
+
+/** Requests may leave the field out. */
+function parseCf(name: string): RawCf | undefined {
+  if (name === '') return 'default';
+  return isRawCf(name) ? name : undefined;
+}
+
+function unknownCf(name: string): Result<RawAnswer<never>, never> {
+  return refuse(`column family ${JSON.stringify(name)} is unknown`);
+}
+
+function keyTooLong(key: Uint8Array): Result<RawAnswer<never>, never> {
+  return refuse(keyTooLongMessage(key));
+}
+
+function unsealRaw(key: Uint8Array, at: Uint8Array, bytes: Uint8Array): Uint8Array {
+  try {
+    return unsealValue(at, bytes);
+  } catch (error) {
+    throw asDataLoss(error, 'raw value', key);
+  }
+}
+
+async function scanRaw(
+  snapshot: KvReader,
+  api: ApiMode,
+  range: KeyRange,
+  { reverse, keyOnly, limit }: RawScanRequest,
+): Promise<readonly RawPair[]> {
+  const pairs: RawPair[] = [];
+  const pairsMax = Math.min(limit, limits.scanPairsMax);
+  if (pairsMax === 0) return pairs;
+  const budget = new ScanBudget();
+  const iterator = snapshot.iterator({ ...range, reverse, keysOnly: keyOnly });
+  try {
+    while (pairs.length < pairsMax) {
+      const page = await iterator.next(Math.min(pairsMax - pairs.length, limits.scanPageKeys));
+      if (page.length === 0) break;
+      for (const [at, bytes] of page) {
+        const key = rawUserKey(api, at);
+        const value = keyOnly ? EMPTY_BYTES : unsealRaw(key, at, bytes);
+        budget.spend(key, value);
+        pairs.push({ key, value });
+      }
+    }
+  } finally {
+    await iterator.close();
+  }
+  return pairs;
+}
+
+function rawUserKey(api: ApiMode, at: Uint8Array): Uint8Array {
+  try {
+    return parseRawKey(api, at);
+  } catch (error) {
+    throw asDataLoss(error, 'raw key', at);
+  }
+}

@@ -1,0 +1,110 @@
+import { compareBytes, err, type KvReader, limits, ok, type Result } from '@tinykv/base';
+import {
+  type ApiMode,
+  beforeEnd,
+  compareEnds,
+  type KeyRange,
+  locationKey,
+  type Modify,
+  type RegionAccess,
+  type RegionError,
+  type RegionView,
+} from '@tinykv/model';
+
+/**
+ * Reads at once and confirms. What was read through a view that no longer stands says nothing, neither a
+ * value nor damage: the data may be on its way out with the Region.
+ */
+export function readConfirmed<T>(
+  view: RegionView,
+  read: (reader: KvReader) => T,
+): Result<T, RegionError> {
+  let value: T;
+  try {
+    value = read(view.reader);
+  } catch (error) {
+    const still = view.confirm();
+    if (!still.ok) return still;
+    throw error;
+  }
+  const still = view.confirm();
+  return still.ok ? ok(value) : still;
+}
+
+/** Takes a snapshot, confirms it and gives it to `read`; what it holds stays true from then on. */
+export async function withSnapshot<T>(
+  view: RegionView,
+  read: (snapshot: KvReader) => Promise<T>,
+): Promise<Result<T, RegionError>> {
+  const snapshot = view.snapshot();
+  try {
+    const still = view.confirm();
+    return still.ok ? ok(await read(snapshot)) : still;
+  } finally {
+    snapshot.close();
+  }
+}
+
+/** [start, end) of user keys as location keys within a Region; undefined when they do not meet. */
+export function locationRange(
+  api: ApiMode,
+  start: Uint8Array,
+  end: Uint8Array,
+  region: KeyRange,
+): KeyRange | undefined {
+  const low = start.length === 0 ? start : locationKey(api, start);
+  const high = end.length === 0 ? end : locationKey(api, end);
+  const range: KeyRange = {
+    start: compareBytes(low, region.start) > 0 ? low : region.start,
+    end: compareEnds(high, region.end) < 0 ? high : region.end,
+  };
+  return beforeEnd(range.start, range.end) ? range : undefined;
+}
+
+/** Bytes of a modify beside its keys, records and values, generously. */
+const MODIFY_OVERHEAD_BYTES = 32;
+
+/** Proposes, unless there is nothing to do or more than one log entry can hold. */
+export async function proposeModifies(
+  access: RegionAccess,
+  view: RegionView,
+  modifies: readonly Modify[],
+): Promise<Result<void, RegionError>> {
+  if (modifies.length === 0) return ok(undefined);
+  let entryBytes = 0;
+  for (const modify of modifies) entryBytes += modifyBytes(modify);
+  if (entryBytes > limits.raftEntryBytesMax) {
+    return err({ type: 'raft-entry-too-large', regionId: view.region.id, entryBytes });
+  }
+  return access.propose(view, modifies);
+}
+
+function modifyBytes(m: Modify): number {
+  const base = MODIFY_OVERHEAD_BYTES + m.key.length;
+  switch (m.type) {
+    case 'raw-put':
+      return base + m.value.length;
+    case 'raw-delete':
+    case 'unlock':
+      return base;
+    case 'lock':
+      return base + m.lock.length + (m.longValue?.length ?? 0);
+    case 'commit':
+      return (
+        base +
+        (m.newest?.length ?? 0) +
+        (m.history?.record.length ?? 0) +
+        (m.longValue?.length ?? 0)
+      );
+    case 'rollback':
+      return base + m.newest.length + m.record.length;
+  }
+}
+
+export function isKeyTooLong(key: Uint8Array): boolean {
+  return key.length > limits.keyBytesMax;
+}
+
+export function keyTooLongMessage(key: Uint8Array): string {
+  return `key of ${key.length} bytes is longer than ${limits.keyBytesMax}`;
+}

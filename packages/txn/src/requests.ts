@@ -1,0 +1,48 @@
+import type { Timestamp } from '@tinykv/base';
+import type { KeyError, RequestContext } from '@tinykv/model';
+import type { Mutation } from './mvcc/prewrite.js';
+
+/** Timestamps in requests are whatever a client sent; keys are user keys. */
+export interface TxnContext extends RequestContext {
+  /** The client wants TiKV's answers where TinyKV's would break linearizability. */
+  readonly strict: boolean;
+}
+
+export type GetAnswer =
+  | { readonly type: 'value'; readonly value: Uint8Array }
+  | { readonly type: 'not-found' }
+  | { readonly type: 'key-error'; readonly error: KeyError };
+
+export interface TxnScanRequest {
+  readonly startKey: Uint8Array;
+  /** Empty: no end. */
+  readonly endKey: Uint8Array;
+  readonly limit: number;
+  readonly ts: Timestamp;
+  readonly reverse: boolean;
+  readonly keyOnly: boolean;
+}
+
+export interface PrewriteRequest {
+  readonly mutations: readonly Mutation[];
+  readonly primary: Uint8Array;
+  readonly startTs: Timestamp;
+  readonly ttlMs: number;
+}
+
+export interface CommitRequest {
+  readonly keys: readonly Uint8Array[];
+  readonly startTs: Timestamp;
+  readonly commitTs: Timestamp;
+}
+
+export interface RollbackRequest {
+  readonly keys: readonly Uint8Array[];
+  readonly startTs: Timestamp;
+}
+
+export interface CheckTxnRequest {
+  readonly primary: Uint8Array;
+  readonly startTs: Timestamp;
+  readonly currentTs: Timestamp;
+}

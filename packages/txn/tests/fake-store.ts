@@ -1,0 +1,133 @@
+import { EMPTY_BYTES, type Env, err, ok, Prng, type Result, utf8 } from '@tinykv/base';
+import {
+  type ApiMode,
+  applyModify,
+  INITIAL_EPOCH,
+  type Modify,
+  type Region,
+  type RegionAccess,
+  type RegionError,
+  type RegionView,
+} from '@tinykv/model';
+import { RawExecutor, type TxnContext, TxnExecutor } from '../src/index.js';
+import { MemoryEngine } from './memory-engine.js';
+
+export const OLD: TxnContext = {
+  regionId: 1,
+  epoch: INITIAL_EPOCH,
+  peer: undefined,
+  term: 0,
+  strict: false,
+};
+export const STRICT: TxnContext = { ...OLD, strict: true };
+
+/** One Region over a memory engine, with the moments of Raft that matter here in the test's hands. */
+export class FakeAccess implements RegionAccess {
+  readonly api: ApiMode;
+  readonly engine = new MemoryEngine();
+  region: Region = {
+    id: 1,
+    range: { start: EMPTY_BYTES, end: EMPTY_BYTES },
+    epoch: INITIAL_EPOCH,
+    peers: [{ id: 1, storeId: 1, learner: false }],
+  };
+  term = 1;
+  /** Set: proposals wait until `release` is called for them, in any order. */
+  held:
+    | { modifies: readonly Modify[]; release: (outcome: 'apply' | RegionError) => void }[]
+    | undefined;
+  proposals = 0;
+  /** Called at the start of `acquireWrite`, e.g. to change the Region under a command. */
+  onAcquireWrite: (() => void) | undefined;
+
+  constructor(api: ApiMode = 'txn') {
+    this.api = api;
+  }
+
+  #view(): Result<RegionView, RegionError> {
+    const { term, region, engine } = this;
+    const confirm = (): Result<void, RegionError> =>
+      term === this.term
+        ? ok(undefined)
+        : err({ type: 'not-leader', regionId: 1, leader: undefined });
+    return ok({ region, term, reader: engine, snapshot: () => engine.snapshot(), confirm });
+  }
+
+  acquireRead(): Promise<Result<RegionView, RegionError>> {
+    return Promise.resolve(this.#view());
+  }
+
+  acquireWrite(): Promise<Result<RegionView, RegionError>> {
+    this.onAcquireWrite?.();
+    return Promise.resolve(this.#view());
+  }
+
+  async propose(view: RegionView, modifies: readonly Modify[]): Promise<Result<void, RegionError>> {
+    this.proposals += 1;
+    if (view.term !== this.term) return err({ type: 'stale-command' });
+    const held = this.held;
+    if (held !== undefined) {
+      const outcome = await new Promise<'apply' | RegionError>((release) => {
+        held.push({ modifies, release });
+      });
+      if (outcome !== 'apply') return err(outcome);
+    }
+    const batch = this.engine.batch();
+    for (const modify of modifies) applyModify(this.api, modify, batch);
+    await this.engine.write(batch, { sync: false });
+    return ok(undefined);
+  }
+}
+
+/** As much of an Env as this package touches. */
+function fakeEnv(): Env {
+  const nothing = { add: () => {}, set: () => {}, observe: () => {} };
+  const env: Pick<Env, 'clock' | 'rng' | 'metrics' | 'faults' | 'planted'> = {
+    clock: {
+      mono: () => 0,
+      wall: () => 0,
+      after: () => ({ cancel: () => {} }),
+      defer: (fn) => fn(),
+    },
+    rng: new Prng('txn'),
+    metrics: { counter: () => nothing, gauge: () => nothing, histogram: () => nothing },
+    faults: { hit: () => {} },
+    planted: () => false,
+  };
+  return env as Env;
+}
+
+export interface FakeStore {
+  readonly access: FakeAccess;
+  readonly engine: MemoryEngine;
+  readonly txn: TxnExecutor;
+  readonly raw: RawExecutor;
+}
+
+export function fakeStore(api: ApiMode = 'txn'): FakeStore {
+  const access = new FakeAccess(api);
+  return {
+    access,
+    engine: access.engine,
+    txn: new TxnExecutor(fakeEnv(), access),
+    raw: new RawExecutor(access),
+  };
+}
+
+/** The answer of a command that the store served. */
+export async function served<A>(result: Promise<Result<A, RegionError>>): Promise<A> {
+  const outcome = await result;
+  if (!outcome.ok) throw new Error(`refused: ${JSON.stringify(outcome.error)}`);
+  return outcome.value;
+}
+
+/** Lets everything run that is ready to. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+export function key(text: string): Uint8Array {
+  return utf8(text);
+}
