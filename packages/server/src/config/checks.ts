@@ -1,0 +1,25 @@
+/** Checks of single values, shared by the tables of settings. */
+
+export const LOG_LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'];
+
+export function checkLogLevel(level: string): string | undefined {
+  return LOG_LEVELS.includes(level.toLowerCase())
+    ? undefined
+    : `"${level}" is not a log level: ${LOG_LEVELS.join(', ')}`;
+}
+
+/** `host:port`; `[::1]:port` for IPv6. */
+export function checkAddress(address: string): string | undefined {
+  const match = /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]/]+):(\d{1,5})$/.exec(address);
+  if (match !== null && Number(match[2]) <= 65_535) return undefined;
+  return `"${address}" is not an address such as 127.0.0.1:20160`;
+}
+
+/** Nothing, or an address. */
+export function checkOptionalAddress(address: string): string | undefined {
+  return address === '' ? undefined : checkAddress(address);
+}
+
+export function checkPositive(value: number): string | undefined {
+  return value > 0 ? undefined : 'must be above zero';
+}

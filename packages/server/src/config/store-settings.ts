@@ -1,0 +1,218 @@
+import { checkAddress, checkLogLevel, checkOptionalAddress, checkPositive } from './checks.js';
+import { ConfigError } from './load.js';
+import type { Schema } from './setting.js';
+
+/** Settings of `tinykv-server`: times in milliseconds, sizes in bytes. */
+export interface StoreSettings {
+  readonly addr: string;
+  /** Empty: the same as `addr`. */
+  readonly advertiseAddr: string;
+  /** Empty: no status server. */
+  readonly statusAddr: string;
+  readonly scheduler: readonly string[];
+  readonly path: string;
+  readonly raft: boolean;
+  readonly api: string;
+  readonly logLevel: string;
+  readonly logFile: string;
+  readonly raftTickInterval: number;
+  readonly raftHeartbeatTicks: number;
+  readonly raftElectionTicks: number;
+  readonly raftLogGcInterval: number;
+  readonly raftLogGcEntries: number;
+  readonly splitCheckInterval: number;
+  readonly regionMaxSize: number;
+  readonly regionSplitSize: number;
+  readonly regionHeartbeatInterval: number;
+  readonly storeHeartbeatInterval: number;
+}
+
+export const storeSchema: Schema<StoreSettings> = {
+  addr: {
+    kind: 'string',
+    key: 'server.addr',
+    default: '127.0.0.1:20160',
+    flags: ['addr'],
+    short: 'A',
+    placeholder: 'host:port',
+    doc: 'Where the store listens.',
+    check: checkAddress,
+  },
+  advertiseAddr: {
+    kind: 'string',
+    key: 'server.advertise-addr',
+    default: '',
+    flags: ['advertise-addr'],
+    placeholder: 'host:port',
+    doc: 'What clients and other stores connect to, when it is not addr.',
+    check: checkOptionalAddress,
+  },
+  statusAddr: {
+    kind: 'string',
+    key: 'server.status-addr',
+    default: '127.0.0.1:20180',
+    flags: ['status-addr'],
+    placeholder: 'host:port',
+    doc: 'HTTP for /status, /ready, /metrics and /config; empty turns it off.',
+    check: checkOptionalAddress,
+  },
+  scheduler: {
+    kind: 'list',
+    key: 'server.scheduler',
+    default: ['127.0.0.1:2379'],
+    flags: ['scheduler', 'pd-endpoints'],
+    placeholder: 'host:port,…',
+    doc: 'The schedulers of the cluster.',
+    check: checkSchedulers,
+  },
+  path: {
+    kind: 'string',
+    key: 'storage.path',
+    default: 'tinykv-data',
+    flags: ['path', 'data-dir'],
+    short: 's',
+    placeholder: 'folder',
+    doc: 'The data folder.',
+  },
+  raft: {
+    kind: 'bool',
+    key: 'raftstore.enabled',
+    default: true,
+    flags: ['raft'],
+    doc: 'False: one store alone, without Raft and without a scheduler.',
+  },
+  api: {
+    kind: 'string',
+    key: 'storage.api',
+    default: 'txn',
+    flags: ['api'],
+    placeholder: 'txn|raw',
+    doc: 'How a new cluster locates keys; one that exists keeps what it has.',
+    check: (api) => (api === 'txn' || api === 'raw' ? undefined : `"${api}" is not txn or raw`),
+  },
+  logLevel: {
+    kind: 'string',
+    key: 'log.level',
+    default: 'info',
+    flags: ['log-level', 'loglevel'],
+    short: 'L',
+    placeholder: 'level',
+    doc: 'debug, info, warn or error.',
+    extraEnv: 'LOG_LEVEL',
+    check: checkLogLevel,
+  },
+  logFile: {
+    kind: 'string',
+    key: 'log.file',
+    default: '',
+    flags: ['log-file'],
+    short: 'f',
+    placeholder: 'file',
+    doc: 'Where the log goes instead of standard error.',
+  },
+  raftTickInterval: {
+    kind: 'duration',
+    key: 'raftstore.tick-interval',
+    default: 100,
+    flags: ['raft-tick-interval'],
+    doc: 'One tick of Raft.',
+    check: checkPositive,
+  },
+  raftHeartbeatTicks: {
+    kind: 'int',
+    key: 'raftstore.heartbeat-ticks',
+    default: 2,
+    flags: [],
+    doc: 'Ticks between the heartbeats of a leader.',
+    check: checkPositive,
+  },
+  raftElectionTicks: {
+    kind: 'int',
+    key: 'raftstore.election-ticks',
+    default: 10,
+    flags: [],
+    doc: 'Ticks without a leader before an election; randomized up to twice as many.',
+  },
+  raftLogGcInterval: {
+    kind: 'duration',
+    key: 'raftstore.log-gc-interval',
+    default: 10_000,
+    flags: [],
+    doc: 'How often old log entries are dropped.',
+    check: checkPositive,
+  },
+  raftLogGcEntries: {
+    kind: 'int',
+    key: 'raftstore.log-gc-entries',
+    default: 10_000,
+    flags: ['raft-log-gc-entries'],
+    doc: 'Applied entries kept for followers that lag; farther behind, they get a snapshot.',
+  },
+  splitCheckInterval: {
+    kind: 'duration',
+    key: 'raftstore.split-check-interval',
+    default: 10_000,
+    flags: ['split-check-interval'],
+    doc: 'How often Regions are measured.',
+    check: checkPositive,
+  },
+  regionMaxSize: {
+    kind: 'size',
+    key: 'raftstore.region-max-size',
+    default: 150_994_944,
+    flags: ['region-max-size'],
+    doc: 'A Region larger than this is split …',
+    check: checkPositive,
+  },
+  regionSplitSize: {
+    kind: 'size',
+    key: 'raftstore.region-split-size',
+    default: 100_663_296,
+    flags: ['region-split-size'],
+    doc: '… into pieces of about this size.',
+    check: checkPositive,
+  },
+  regionHeartbeatInterval: {
+    kind: 'duration',
+    key: 'raftstore.region-heartbeat-interval',
+    default: 10_000,
+    flags: ['region-heartbeat-interval'],
+    doc: 'How often leaders report to the scheduler when nothing has changed.',
+    check: checkPositive,
+  },
+  storeHeartbeatInterval: {
+    kind: 'duration',
+    key: 'raftstore.store-heartbeat-interval',
+    default: 10_000,
+    flags: ['store-heartbeat-interval'],
+    doc: 'How often the store reports to the scheduler.',
+    check: checkPositive,
+  },
+};
+
+function checkSchedulers(addresses: readonly string[]): string | undefined {
+  if (addresses.length === 0) return 'at least one address is needed';
+  return addresses.map(checkAddress).find((complaint) => complaint !== undefined);
+}
+
+export function validateStoreSettings(settings: StoreSettings): void {
+  if (settings.raftElectionTicks <= settings.raftHeartbeatTicks) {
+    throw new ConfigError(
+      `raftstore.election-ticks (${settings.raftElectionTicks}) must be above ` +
+        `raftstore.heartbeat-ticks (${settings.raftHeartbeatTicks})`,
+    );
+  }
+  if (settings.regionSplitSize > settings.regionMaxSize) {
+    throw new ConfigError(
+      `raftstore.region-split-size (${settings.regionSplitSize}) must not be above ` +
+        `raftstore.region-max-size (${settings.regionMaxSize})`,
+    );
+  }
+  const host = settings.addr.slice(0, settings.addr.lastIndexOf(':'));
+  const isWildcard = host === '0.0.0.0' || host === '[::]';
+  if (isWildcard && settings.advertiseAddr === '') {
+    throw new ConfigError(
+      `server.addr ${settings.addr} listens everywhere: server.advertise-addr must say where others reach it`,
+    );
+  }
+}

@@ -1,0 +1,95 @@
+import { errorMessage, InvariantError, KvError, type Logger } from '@tinykv/base';
+import { EXIT } from './config/command-line.js';
+import { StartError } from './start-error.js';
+
+/** A process that works until it is told to stop. */
+export interface Running {
+  /** Stops accepting, lets running work finish, closes its files. */
+  stop(): Promise<void>;
+}
+
+export interface ProcessMain {
+  readonly name: string;
+  readonly logger: Logger;
+  start(): Promise<Running>;
+}
+
+/** How long `stop` may take before the process leaves anyway. */
+const DRAIN_MS = 10_000;
+
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
+
+/**
+ * Runs a server process to its end. The first signal drains and exits 0, a second one exits 1 at once. What
+ * nobody caught (a broken invariant above all) is logged and ends the process: recovery starts from disk.
+ */
+export async function runProcess(main: ProcessMain): Promise<never> {
+  const { logger, name } = main;
+  const exit = (code: number): never => process.exit(code);
+  const die = (error: unknown): never => {
+    logger.error('stopped by an error that nothing handles', {
+      kind: error instanceof InvariantError ? 'broken invariant' : 'uncaught',
+      error: errorMessage(error),
+      stack: error instanceof Error ? error.stack : undefined,
+    });
+    return exit(EXIT.failure);
+  };
+  process.on('uncaughtException', die);
+  process.on('unhandledRejection', die);
+
+  let running: Running | undefined;
+  let stopping = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (stopping) {
+      logger.warn('second signal: leaving at once', { signal });
+      exit(EXIT.failure);
+    }
+    stopping = true;
+    logger.info('stopping', { signal });
+    if (running === undefined) exit(EXIT.ok);
+    else void drain(running, logger).then(exit);
+  };
+  for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
+
+  try {
+    running = await main.start();
+  } catch (error) {
+    exit(reportStartFailure(name, logger, error));
+  }
+  return new Promise<never>(() => undefined);
+}
+
+async function drain(running: Running, logger: Logger): Promise<number> {
+  const late = setTimeout(() => {
+    logger.error('still not stopped: leaving', { afterMs: DRAIN_MS });
+    process.exit(EXIT.failure);
+  }, DRAIN_MS);
+  try {
+    await running.stop();
+    logger.info('stopped');
+    return EXIT.ok;
+  } catch (error) {
+    logger.error('failed to stop', { error: errorMessage(error) });
+    return EXIT.failure;
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+/** One line for what the user can mend, a stack for what only we can. Returns the exit code. */
+function reportStartFailure(name: string, logger: Logger, error: unknown): number {
+  if (error instanceof StartError || error instanceof KvError) {
+    process.stderr.write(`${name}: ${error.message}\n`);
+    logger.error('cannot start', { error: error.message });
+    if (error instanceof StartError) return error.exitCode;
+    return error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED'
+      ? EXIT.unavailable
+      : EXIT.failure;
+  }
+  logger.error('cannot start', {
+    error: errorMessage(error),
+    stack: error instanceof Error ? error.stack : undefined,
+  });
+  process.stderr.write(`${name}: ${errorMessage(error)}\n`);
+  return EXIT.failure;
+}
