@@ -1,3 +1,10 @@
+export * from './inflights.js';
+export * from './log.js';
+export * from './message.js';
+export * from './progress.js';
+export * from './quorum.js';
 export type * from './raft-log.js';
 export type * from './storage.js';
+export * from './tracker.js';
 export * from './types.js';
+export * from './unstable.js';
