@@ -53,10 +53,72 @@ export const limits = {
   batchStreamInflightMax: 16_384,
   /** Requests in one batch message. */
   batchStreamItemsMax: 1_024,
+  /** Requests of a client that wait for the stream to one store. */
+  clientQueuedRequestsMax: 65_536,
+  /** Bytes of requests gathered into one batch message (a single request may be larger). */
+  batchStreamMessageBytesMax: 1_048_576,
+  /** Regions that a client remembers; past it, it begins anew. */
+  clientRegionsMax: 262_144,
+  /** Requests that one call of a client has under way at once. */
+  clientParallelRequestsMax: 256,
+  /** Requests for timestamps in flight from one client; later ones gather into the next. */
+  tsoInflightMax: 16,
+  /** Keys and values, or keys alone, in one request of a committing transaction. */
+  txnBatchBytesMax: 16_384,
+  /** Keys that one transaction changes or locks. */
+  txnKeysMax: 1_048_576,
+  /** Their bytes with the values. */
+  txnBytesMax: 268_435_456,
+  /** Outcomes of other transactions that a client remembers. */
+  clientResolvedTxnsMax: 4_096,
+  /** Committed transactions of a client whose secondary keys are still to be committed. */
+  clientBackgroundTxnsMax: 1_024,
   /** Region heartbeats that wait for the scheduler. */
   regionHeartbeatQueueMax: 16_384,
   /** Timestamps handed out by one request. */
   tsoCountMax: 262_144,
+  /** Requests for timestamps that wait for one scheduler. */
+  tsoPendingMax: 65_536,
+  /** Ids that one request to the scheduler takes: a Region and its peers. */
+  idsPerRequestMax: 256,
   /** Running operators of a scheduler. */
   operatorsMax: 4_096,
+  /** Finished operators that a scheduler remembers. */
+  operatorRecordsMax: 4_096,
+  /** Connections of one gateway; more are told so and closed. */
+  gatewayClientsMax: 10_000,
+  /** An inline request, or the line of a RESP length. */
+  gatewayInlineBytesMax: 65_536,
+  /** Arguments of one request. */
+  gatewayArgumentsMax: 1_048_576,
+  /** One argument, and so one value. */
+  gatewayBulkBytesMax: 33_554_432,
+  /** Bytes held for a request that is not complete. */
+  gatewayQueryBytesMax: 67_108_864,
+  /** Replies that a client has not read, before its connection is dropped. */
+  gatewayOutputBytesMax: 268_435_456,
+  /** Requests of one connection that run at once; more wait, then the socket is not read. */
+  gatewaySessionInflightMax: 128,
+  /** Decoded requests of one connection that wait. */
+  gatewaySessionQueuedMax: 1_024,
+  /** Commands queued between MULTI and EXEC. */
+  gatewayMultiCommandsMax: 65_536,
+  /** Bytes of the same. */
+  gatewayMultiBytesMax: 67_108_864,
+  /** Keys that one session watches. */
+  gatewayWatchedKeysMax: 4_096,
+  /** Commands of one gateway that hold or wait for the latch of their keys. */
+  gatewayLatchCommandsMax: 65_536,
+  /** Commands on one key that share a transaction. */
+  gatewayBatchCommandsMax: 64,
+  /** Keys that one transaction of the gateway writes. */
+  gatewayTxnKeysMax: 65_536,
+  /** Bytes of keys and values that one transaction of the gateway writes. */
+  gatewayTxnBytesMax: 67_108_864,
+  /** A Redis key: what a key of the store leaves beside the gateway's prefix. */
+  gatewayKeyBytesMax: 4_064,
+  /** A string longer than this is kept in chunks of this size. */
+  gatewayChunkBytes: 262_144,
+  /** Keys that one step of the gateway's background work reads or removes. */
+  gatewaySweepKeysMax: 256,
 } as const;

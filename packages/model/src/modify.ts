@@ -122,6 +122,32 @@ function putLongValue(
   sink.put(at, sealValue(at, value));
 }
 
+/** Bytes of a modify's encoding beside its key, records and values, at most. */
+const MODIFY_OVERHEAD_BYTES = 48;
+
+/** An upper bound of the encoded size. */
+export function modifiesBytes(modifies: readonly Modify[]): number {
+  let bytes = 0;
+  for (const m of modifies) bytes += MODIFY_OVERHEAD_BYTES + m.key.length + payloadBytes(m);
+  return bytes;
+}
+
+function payloadBytes(m: Modify): number {
+  switch (m.type) {
+    case 'raw-put':
+      return m.value.length;
+    case 'raw-delete':
+    case 'unlock':
+      return 0;
+    case 'lock':
+      return m.lock.length + (m.longValue?.length ?? 0);
+    case 'commit':
+      return (m.newest?.length ?? 0) + (m.history?.record.length ?? 0) + (m.longValue?.length ?? 0);
+    case 'rollback':
+      return m.newest.length + m.record.length;
+  }
+}
+
 const TYPES = ['raw-put', 'raw-delete', 'lock', 'unlock', 'commit', 'rollback'] as const;
 const FLAG_UNLOCK = 1;
 const FLAG_DROP_VALUE = 2;

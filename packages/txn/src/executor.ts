@@ -1,5 +1,4 @@
 import {
-  assert,
   type Env,
   err,
   type Histogram,
@@ -199,7 +198,8 @@ export class TxnExecutor {
         read = readConfirmed(view, (reader) => readTxnKeys(reader, keys, startTs, known));
       }
       if (!read.ok) return read;
-      assert(read.value.inHistory.length === 0, 'facts of a latched key have changed');
+      // The latches hold off every writer of this term, so it is over.
+      if (read.value.inHistory.length > 0) return err({ type: 'stale-command' });
       return this.#settle(context, view, keys, decide(read.value.facts));
     });
   }

@@ -66,7 +66,7 @@ export class Latches {
       const queue = this.#queues.get(key);
       assert(queue?.[0] === waiter, 'a latch is released by another than its holder');
       queue.shift();
-      const next = queue[0];
+      const next = queue.at(0);
       if (next === undefined) {
         this.#queues.delete(key);
         continue;

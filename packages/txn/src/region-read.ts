@@ -6,6 +6,7 @@ import {
   type KeyRange,
   locationKey,
   type Modify,
+  modifiesBytes,
   type RegionAccess,
   type RegionError,
   type RegionView,
@@ -61,9 +62,6 @@ export function locationRange(
   return beforeEnd(range.start, range.end) ? range : undefined;
 }
 
-/** Bytes of a modify beside its keys, records and values, generously. */
-const MODIFY_OVERHEAD_BYTES = 32;
-
 /** Proposes, unless there is nothing to do or more than one log entry can hold. */
 export async function proposeModifies(
   access: RegionAccess,
@@ -71,34 +69,11 @@ export async function proposeModifies(
   modifies: readonly Modify[],
 ): Promise<Result<void, RegionError>> {
   if (modifies.length === 0) return ok(undefined);
-  let entryBytes = 0;
-  for (const modify of modifies) entryBytes += modifyBytes(modify);
+  const entryBytes = modifiesBytes(modifies);
   if (entryBytes > limits.raftEntryBytesMax) {
     return err({ type: 'raft-entry-too-large', regionId: view.region.id, entryBytes });
   }
   return access.propose(view, modifies);
-}
-
-function modifyBytes(m: Modify): number {
-  const base = MODIFY_OVERHEAD_BYTES + m.key.length;
-  switch (m.type) {
-    case 'raw-put':
-      return base + m.value.length;
-    case 'raw-delete':
-    case 'unlock':
-      return base;
-    case 'lock':
-      return base + m.lock.length + (m.longValue?.length ?? 0);
-    case 'commit':
-      return (
-        base +
-        (m.newest?.length ?? 0) +
-        (m.history?.record.length ?? 0) +
-        (m.longValue?.length ?? 0)
-      );
-    case 'rollback':
-      return base + m.newest.length + m.record.length;
-  }
 }
 
 export function isKeyTooLong(key: Uint8Array): boolean {

@@ -74,7 +74,7 @@ export class MemoryEngine extends Reader implements KvEngine {
     return new Batch();
   }
 
-  write(batch: WriteBatch): Promise<void> {
+  write(batch: WriteBatch, _options: { readonly sync: boolean }): Promise<void> {
     for (const [key, value] of (batch as Batch).operations) {
       if (value === undefined) this.data.delete(key);
       else this.data.set(key, value);

@@ -1,1 +1,3 @@
-export {};
+export { batchService } from './batch-service.js';
+export { StandaloneAccess } from './standalone.js';
+export { type TinyKvServiceOptions, tinykvService } from './tinykv-service.js';

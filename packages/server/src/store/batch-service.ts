@@ -1,0 +1,162 @@
+import {
+  type Env,
+  errorMessage,
+  KvError,
+  limits,
+  type NetStream,
+  type PeerInfo,
+  type ServiceTable,
+  type StreamEvents,
+  type UnaryHandler,
+} from '@tinykv/base';
+import { batchMethod, grpcStatusOf, type Init, tinykvstream } from '@tinykv/proto';
+
+type Item = tinykvstream.BatchRequestItem;
+type Reply = Init<tinykvstream.BatchResponseItem> & { readonly response: Uint8Array };
+
+const NO_BYTES = new Uint8Array(0);
+/** Room for the fields around one reply in a message. */
+const REPLY_OVERHEAD_BYTES = 64;
+
+/** `tinykvstream.Batch`: the unary methods of a store, many requests to one message. */
+export function batchService(env: Env, unary: ReadonlyMap<string, UnaryHandler>): ServiceTable {
+  const { path } = tinykvstream.Batch.commands;
+  return {
+    unary: new Map(),
+    stream: new Map([[path, (stream, peer) => new BatchSession(env, unary, stream, peer)]]),
+  };
+}
+
+/**
+ * One client's stream. Requests run side by side and are answered in the order in which they end, the
+ * answers of one turn in one message. A request counts as in flight until its answer is handed to the
+ * transport, so a client that does not read its answers is soon refused.
+ */
+class BatchSession implements StreamEvents {
+  readonly #env: Env;
+  readonly #unary: ReadonlyMap<string, UnaryHandler>;
+  readonly #stream: NetStream;
+  readonly #peer: PeerInfo;
+  #inflight = 0;
+  #replies: Reply[] = [];
+  #flushScheduled = false;
+  /** The transport asked to wait for `onDrain`. */
+  #blocked = false;
+  #closed = false;
+
+  constructor(
+    env: Env,
+    unary: ReadonlyMap<string, UnaryHandler>,
+    stream: NetStream,
+    peer: PeerInfo,
+  ) {
+    this.#env = env;
+    this.#unary = unary;
+    this.#stream = stream;
+    this.#peer = peer;
+  }
+
+  onMessage(message: Uint8Array): void {
+    if (this.#closed) return;
+    let items: readonly Item[];
+    try {
+      ({ items } = tinykvstream.BatchRequest.decode(message));
+    } catch (error) {
+      this.#destroy('INVALID_ARGUMENT', errorMessage(error));
+      return;
+    }
+    if (items.length > limits.batchStreamItemsMax) {
+      this.#destroy('INVALID_ARGUMENT', `${items.length} requests in one message`);
+      return;
+    }
+    for (const item of items) this.#accept(item);
+  }
+
+  onClose(): void {
+    this.#closed = true;
+    this.#replies = [];
+    // Answers a client that only half-closed; of no effect on a stream that is gone.
+    this.#stream.end();
+  }
+
+  onDrain(): void {
+    this.#blocked = false;
+    this.#flush();
+  }
+
+  #accept(item: Item): void {
+    if (this.#inflight >= 2 * limits.batchStreamInflightMax) {
+      // It has been refused this often and still has not read one refusal.
+      this.#destroy('RESOURCE_EXHAUSTED', 'answers are not read');
+      return;
+    }
+    this.#inflight += 1;
+    if (this.#inflight > limits.batchStreamInflightMax) {
+      const text = `more than ${limits.batchStreamInflightMax} requests in flight`;
+      this.#reply(failure(item, new KvError('RESOURCE_EXHAUSTED', text)));
+      return;
+    }
+    const method = batchMethod(item.method);
+    const handler = method && this.#unary.get(method.path);
+    if (handler === undefined) {
+      const text = `method ${item.method} is not served`;
+      this.#reply(failure(item, new KvError('UNIMPLEMENTED', text)));
+      return;
+    }
+    handler(item.request, this.#peer).then(
+      (response) => this.#reply({ id: item.id, response }),
+      (error: unknown) => this.#reply(this.#failed(item, error)),
+    );
+  }
+
+  #failed(item: Item, error: unknown): Reply {
+    if (error instanceof KvError) return failure(item, error);
+    const method = batchMethod(item.method)?.name;
+    this.#env.logger.error('request failed', { method, error: errorMessage(error) });
+    return failure(item, new KvError('INTERNAL', errorMessage(error)));
+  }
+
+  #reply(reply: Reply): void {
+    if (this.#closed) return;
+    this.#replies.push(reply);
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    this.#env.clock.defer(() => {
+      this.#flushScheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    let from = 0;
+    while (!this.#closed && !this.#blocked && from < this.#replies.length) {
+      const to = messageEnd(this.#replies, from);
+      const message = { items: this.#replies.slice(from, to) };
+      this.#blocked = !this.#stream.send(tinykvstream.BatchResponse.encode(message));
+      this.#inflight -= to - from;
+      from = to;
+    }
+    if (from > 0) this.#replies = this.#replies.slice(from);
+  }
+
+  #destroy(code: 'INVALID_ARGUMENT' | 'RESOURCE_EXHAUSTED', message: string): void {
+    this.#closed = true;
+    this.#replies = [];
+    this.#stream.destroy({ code, message });
+  }
+}
+
+function failure({ id }: Item, error: KvError): Reply {
+  return { id, response: NO_BYTES, status: grpcStatusOf(error.code), message: error.message };
+}
+
+/** How far a message that begins with reply `from` can go. */
+function messageEnd(replies: readonly Reply[], from: number): number {
+  let bytes = 0;
+  const end = Math.min(replies.length, from + limits.batchStreamItemsMax);
+  for (let i = from; i < end; i++) {
+    bytes += replies[i]!.response.length + REPLY_OVERHEAD_BYTES;
+    if (i > from && bytes > limits.batchStreamMessageBytesMax) return i;
+  }
+  return end;
+}

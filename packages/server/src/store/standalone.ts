@@ -1,0 +1,59 @@
+import { EMPTY_BYTES, type KvEngine, type KvSnapshot, ok, type Result } from '@tinykv/base';
+import {
+  type ApiMode,
+  applyModify,
+  INITIAL_EPOCH,
+  type Modify,
+  type Region,
+  type RegionAccess,
+  type RegionError,
+  type RegionView,
+} from '@tinykv/model';
+
+/** All keys on one peer, without Raft. */
+const REGION: Region = {
+  id: 1,
+  range: { start: EMPTY_BYTES, end: EMPTY_BYTES },
+  epoch: INITIAL_EPOCH,
+  peers: [{ id: 1, storeId: 1, learner: false }],
+};
+
+/**
+ * The store of `--raft=false`: one engine, every write synced. There is no other place where a request
+ * could belong, so contexts are not looked at.
+ */
+export class StandaloneAccess implements RegionAccess {
+  readonly api: ApiMode;
+  readonly #engine: KvEngine;
+  readonly #view: RegionView;
+
+  constructor(engine: KvEngine, api: ApiMode) {
+    this.api = api;
+    this.#engine = engine;
+    this.#view = {
+      region: REGION,
+      term: 1,
+      reader: engine,
+      snapshot: (): KvSnapshot => engine.snapshot(),
+      confirm: () => ok(undefined),
+    };
+  }
+
+  acquireRead(): Promise<Result<RegionView, RegionError>> {
+    return Promise.resolve(ok(this.#view));
+  }
+
+  acquireWrite(): Promise<Result<RegionView, RegionError>> {
+    return Promise.resolve(ok(this.#view));
+  }
+
+  async propose(
+    _view: RegionView,
+    modifies: readonly Modify[],
+  ): Promise<Result<void, RegionError>> {
+    const batch = this.#engine.batch();
+    for (const modify of modifies) applyModify(this.api, modify, batch);
+    await this.#engine.write(batch, { sync: true });
+    return ok(undefined);
+  }
+}

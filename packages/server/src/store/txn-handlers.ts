@@ -1,0 +1,123 @@
+import type { KeyError } from '@tinykv/model';
+import { contextFromWire, type Init, keyErrorToWire, kvrpcpb, tinykvpb } from '@tinykv/proto';
+import type {
+  GetAnswer,
+  Mutation,
+  ScanPair,
+  TxnContext,
+  TxnExecutor,
+  TxnStatus,
+} from '@tinykv/txn';
+import { respond, type UnaryTable } from './unary.js';
+
+const { kvBatchRollback, kvCheckTxnStatus, kvCommit, kvGet, kvPrewrite, kvResolveLock, kvScan } =
+  tinykvpb.TinyKv;
+
+/** The transactional API: errors of keys are KeyErrors in the response. */
+export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
+  table.serve(kvGet, (q) => respond(txn.get(contextOf(q), q.key, q.version), getResponse));
+  table.serve(kvScan, (q) => {
+    const { startKey, endKey, limit, version: ts, reverse, keyOnly } = q;
+    return respond(
+      txn.scan(contextOf(q), { startKey, endKey, limit, ts, reverse, keyOnly }),
+      scanResponse,
+    );
+  });
+  table.serve(kvPrewrite, (q) => prewrite(txn, q));
+  table.serve(kvCommit, (q) => {
+    const { keys, startVersion: startTs, commitVersion: commitTs } = q;
+    return respond(txn.commit(contextOf(q), { keys, startTs, commitTs }), errorResponse);
+  });
+  table.serve(kvBatchRollback, (q) => {
+    const { keys, startVersion: startTs } = q;
+    return respond(txn.batchRollback(contextOf(q), { keys, startTs }), errorResponse);
+  });
+  table.serve(kvCheckTxnStatus, (q) => {
+    const { primaryKey: primary, lockTs: startTs, currentTs } = q;
+    return respond(
+      txn.checkTxnStatus(contextOf(q), { primary, startTs, currentTs }),
+      statusResponse,
+    );
+  });
+  table.serve(kvResolveLock, (q) => {
+    const { startVersion: startTs, commitVersion: commitTs } = q;
+    return respond(txn.resolveLock(contextOf(q), { startTs, commitTs }), errorResponse);
+  });
+}
+
+function contextOf({ context }: { readonly context: kvrpcpb.Context | undefined }): TxnContext {
+  return { ...contextFromWire(context), strict: context?.strict ?? false };
+}
+
+async function prewrite(
+  txn: TxnExecutor,
+  q: kvrpcpb.PrewriteRequest,
+): Promise<Init<kvrpcpb.PrewriteResponse>> {
+  const mutations: Mutation[] = [];
+  const { primaryLock: primary, startVersion: startTs, lockTtl: ttlMs } = q;
+  for (const wire of q.mutations) {
+    const mutation = mutationFromWire(wire);
+    if (mutation === undefined) {
+      return { errors: [{ abort: `mutation ${wire.op} cannot be prewritten` }] };
+    }
+    mutations.push(mutation);
+  }
+  const request = { mutations, primary, startTs, ttlMs };
+  return respond(txn.prewrite(contextOf(q), request), (errors) => ({
+    errors: errors.map(keyErrorToWire),
+  }));
+}
+
+/** Undefined for operations that no prewrite may carry. */
+function mutationFromWire({ op, key, value }: kvrpcpb.Mutation): Mutation | undefined {
+  switch (op) {
+    case kvrpcpb.Op.Put:
+      return { kind: 'put', key, value };
+    case kvrpcpb.Op.Del:
+      return { kind: 'delete', key };
+    case kvrpcpb.Op.Lock:
+      return { kind: 'lock', key };
+    default:
+      return undefined;
+  }
+}
+
+function getResponse(answer: GetAnswer): Init<kvrpcpb.GetResponse> {
+  switch (answer.type) {
+    case 'value':
+      return { value: answer.value };
+    case 'not-found':
+      return { notFound: true };
+    case 'key-error':
+      return { error: keyErrorToWire(answer.error) };
+  }
+}
+
+function scanResponse(pairs: readonly ScanPair[]): Init<kvrpcpb.ScanResponse> {
+  return {
+    pairs: pairs.map((pair) =>
+      pair.type === 'value'
+        ? { key: pair.key, value: pair.value }
+        : { key: pair.key, error: keyErrorToWire(pair.error) },
+    ),
+  };
+}
+
+/** CommitResponse, BatchRollbackResponse and ResolveLockResponse are alike. */
+function errorResponse(error: KeyError | undefined): Init<kvrpcpb.CommitResponse> {
+  return error === undefined ? {} : { error: keyErrorToWire(error) };
+}
+
+const ACTIONS: Readonly<Record<TxnStatus['action'], kvrpcpb.Action>> = {
+  none: kvrpcpb.Action.NoAction,
+  'ttl-expire-rollback': kvrpcpb.Action.TTLExpireRollback,
+  'lock-not-exist-rollback': kvrpcpb.Action.LockNotExistRollback,
+};
+
+function statusResponse(status: TxnStatus): Init<kvrpcpb.CheckTxnStatusResponse> {
+  return {
+    lockTtl: status.lockTtlMs,
+    commitVersion: status.commitTs,
+    action: ACTIONS[status.action],
+  };
+}

@@ -1,0 +1,31 @@
+import type { KvEngine, UnaryHandler } from '@tinykv/base';
+import { MemoryEngine } from '@tinykv/engine';
+import type { RegionAccess } from '@tinykv/model';
+import type { Init, UnaryMethod } from '@tinykv/proto';
+import { RawExecutor, TxnExecutor } from '@tinykv/txn';
+import { StandaloneAccess, tinykvService } from '../src/store/index.js';
+import { FakeEnv } from './fake-env.js';
+
+/** A store of one engine behind the handlers of its service. */
+export class StandaloneStore {
+  readonly engine: KvEngine = new MemoryEngine();
+  readonly access: RegionAccess = new StandaloneAccess(this.engine, 'txn');
+  readonly world = new FakeEnv();
+  readonly unary: ReadonlyMap<string, UnaryHandler>;
+
+  constructor() {
+    const env = this.world.env();
+    this.unary = tinykvService(env, {
+      txn: new TxnExecutor(env, this.access),
+      raw: new RawExecutor(this.access),
+      requestTimeoutMs: 10_000,
+    }).unary;
+  }
+
+  async call<Q, S>(method: UnaryMethod<Q, S>, request: Init<Q>): Promise<S> {
+    const handler = this.unary.get(method.path);
+    if (handler === undefined) throw new Error(`${method.path} is not served`);
+    const response = await handler(method.request.encode(request), { address: 'test' });
+    return method.response.decode(response);
+  }
+}
