@@ -65,9 +65,10 @@ export class Unstable {
    * Entries up to `index` are durable, if the entry written there had this `term`. Otherwise the
    * answer is about entries that were replaced meanwhile, and says nothing of the present ones.
    *
-   * Terms alone make this safe from ABA: when entries of one term are overwritten by another leader's and
-   * then again by equal ones, these have a higher term, as terms in a log never decrease and a
-   * leader of one term never rewrites its entries.
+   * A matching term alone does not exclude ABA: 5/2 is being written, a leader of term 3 replaces it
+   * by 5/3, one of term 4 by 5/2 again, and the answer to the first write comes in. Therefore the
+   * node drops answers to storage messages of an earlier term of its own (see etcd-io/raft,
+   * newStorageAppendRespMsg); within one term a leader never rewrites its entries.
    */
   stableTo(index: LogIndex, term: Term): void {
     // Below the offset the term could only be that of the snapshot, which has its own stableSnapTo.
