@@ -1,1 +1,23 @@
-export {};
+export { Client, type ClientOptions } from './client.js';
+export {
+  EntryTooLargeError,
+  KeyLockedError,
+  type Outcome,
+  RegionUnavailableError,
+  RequestError,
+  RetryableTxnError,
+  SchedulerError,
+  TxnAbortedError,
+  UndeterminedError,
+  WriteConflictError,
+} from './errors.js';
+export type { KvPair, ScanOptions } from './range-scan.js';
+export type { RawClient, RawOptions, RawScanOptions, RawWriteOptions } from './raw.js';
+export type {
+  AdminOperator,
+  ClusterStatus,
+  RegionStatus,
+  SchedulerAdmin,
+  StoreStatus,
+} from './scheduler-admin.js';
+export { SchedulerClient, type SchedulerClientOptions } from './scheduler-client.js';

@@ -1,0 +1,126 @@
+import { compareBytes, limits, nextKey } from '@tinykv/base';
+import {
+  compareEnds,
+  encodedLength,
+  type KeyRange,
+  locationKey,
+  userKeyOfBound,
+} from '@tinykv/model';
+import { RequestError } from './errors.js';
+import type { CachedRegion } from './region-cache.js';
+import type { Operation, Router } from './router.js';
+
+export interface KvPair {
+  readonly key: Uint8Array;
+  /** Empty in scans that ask for keys only. */
+  readonly value: Uint8Array;
+}
+
+export interface ScanOptions {
+  /** First key not to be read; default: no end. */
+  readonly end?: Uint8Array;
+  /** Most pairs to be read; default: no limit. */
+  readonly limit?: number;
+  /** Downwards from `end` (exclusive) to the start (inclusive). */
+  readonly reverse?: boolean;
+  /** Leave the values out. */
+  readonly keyOnly?: boolean;
+}
+
+/** Pairs of a range in scan order, and the part of the range in which there are no others. */
+export interface ScanPage {
+  readonly pairs: readonly KvPair[];
+  readonly covered: KeyRange;
+}
+
+/**
+ * Reads up to `limit` pairs of a range from one Region. It answers fewer only when the Region has no
+ * more there. Undefined: the Region is another by now.
+ */
+export type FetchPage = (
+  region: CachedRegion,
+  range: KeyRange,
+  limit: number,
+  operation: Operation,
+) => Promise<readonly KvPair[] | undefined>;
+
+/** Longer than any location key, so that 0xff bytes of this length come after all of them. */
+const LOCATION_BYTES_MAX = encodedLength(limits.keyBytesMax) + 1;
+
+/** Walks over a range of user keys, Region by Region, page by page. */
+export class RangeScan {
+  readonly #router: Router;
+  readonly #reverse: boolean;
+  readonly #fetch: FetchPage;
+  /** What is still to be read. */
+  #rest: KeyRange | undefined;
+
+  constructor(router: Router, range: KeyRange, reverse: boolean, fetch: FetchPage) {
+    this.#router = router;
+    this.#reverse = reverse;
+    this.#fetch = fetch;
+    const isEmpty = range.end.length > 0 && compareBytes(range.start, range.end) >= 0;
+    this.#rest = isEmpty ? undefined : range;
+  }
+
+  /** The next page, of at most `limit` pairs and perhaps none; undefined at the end of the range. */
+  async next(limit: number, operation: Operation): Promise<ScanPage | undefined> {
+    let most = Math.max(1, Math.min(limit, limits.scanPageKeys));
+    for (;;) {
+      const rest = this.#rest;
+      if (rest === undefined) return undefined;
+      const region = await this.#locate(rest, operation);
+      try {
+        const pairs = await this.#fetch(region, rest, most, operation);
+        if (pairs !== undefined) return this.#advance(rest, region, pairs, pairs.length >= most);
+      } catch (error) {
+        // The pairs are too large to travel in one answer.
+        const isTooMuch = error instanceof RequestError && error.code === 'RESOURCE_EXHAUSTED';
+        if (!isTooMuch || most === 1) throw error;
+        most = Math.ceil(most / 4);
+      }
+    }
+  }
+
+  #locate(rest: KeyRange, operation: Operation): Promise<CachedRegion> {
+    const { api } = this.#router;
+    if (!this.#reverse) return this.#router.locate(locationKey(api, rest.start), operation);
+    const end = rest.end.length === 0 ? rest.end : locationKey(api, rest.end);
+    return this.#router.locate(lastLocationBefore(end), operation);
+  }
+
+  #advance(
+    rest: KeyRange,
+    region: CachedRegion,
+    pairs: readonly KvPair[],
+    isFull: boolean,
+  ): ScanPage {
+    const { start, end } = region.range;
+    const last = pairs.at(-1)?.key;
+    let covered: KeyRange;
+    if (this.#reverse) {
+      const low = isFull && last ? last : userKeyOfBound(this.#router.api, start);
+      const isDone = compareBytes(low, rest.start) <= 0;
+      covered = { start: isDone ? rest.start : low, end: rest.end };
+      this.#rest = isDone ? undefined : { start: rest.start, end: low };
+    } else {
+      const high = isFull && last ? nextKey(last) : userKeyOfBound(this.#router.api, end);
+      const isDone = compareEnds(high, rest.end) >= 0;
+      covered = { start: rest.start, end: isDone ? rest.end : high };
+      this.#rest = isDone ? undefined : { start: high, end: rest.end };
+    }
+    return { pairs, covered };
+  }
+}
+
+/** A location at or after every key before `end` (empty: every key), and still before `end`. */
+function lastLocationBefore(end: Uint8Array): Uint8Array {
+  const last = end.at(-1);
+  if (last === 0) return end.subarray(0, -1);
+  const out = new Uint8Array(LOCATION_BYTES_MAX).fill(0xff);
+  if (last !== undefined) {
+    out.set(end);
+    out[end.length - 1] = last - 1;
+  }
+  return out;
+}

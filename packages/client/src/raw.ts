@@ -1,0 +1,171 @@
+import { copyBytes, EMPTY_BYTES, KvError, limits } from '@tinykv/base';
+import type { RawCf } from '@tinykv/model';
+import { tinykvpb } from '@tinykv/proto';
+import { checkKey } from './check-key.js';
+import { UndeterminedError } from './errors.js';
+import { forEachParallel } from './parallel.js';
+import { type FetchPage, type KvPair, RangeScan, type ScanOptions } from './range-scan.js';
+import type { Operation, Router } from './router.js';
+
+export interface RawOptions {
+  /** Keys of different column families are independent. Default: `default`. */
+  readonly cf?: RawCf;
+  /** For the whole call, retries included. Default 10,000. */
+  readonly timeoutMs?: number;
+}
+
+export interface RawWriteOptions extends RawOptions {
+  /**
+   * Send the write again when nobody knows whether it was carried out. That may undo what another
+   * client has written in between, so it is off by default: such a write throws
+   * {@link UndeterminedError}.
+   */
+  readonly retryUnknown?: boolean;
+}
+
+export type RawScanOptions = ScanOptions & RawOptions;
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+const rpc = tinykvpb.TinyKv;
+
+/**
+ * Single keys without transactions; each call on a key is atomic and linearizable.
+ *
+ * All calls throw {@link RegionUnavailableError} when no store served them in time (certainly no effect)
+ * and KvError INVALID_ARGUMENT for keys that no store takes; writes {@link UndeterminedError} when they
+ * may or may not have been carried out.
+ */
+export class RawClient {
+  readonly #router: Router;
+
+  constructor(router: Router) {
+    this.#router = router;
+  }
+
+  /** Undefined: the key does not exist. */
+  get(key: Uint8Array, options: RawOptions = {}): Promise<Uint8Array | undefined> {
+    return this.#get(key, options, this.#read(options));
+  }
+
+  /** An empty value deletes the key, as in TinyKV. */
+  async put(key: Uint8Array, value: Uint8Array, options: RawWriteOptions = {}): Promise<void> {
+    checkKey(key);
+    const cf = options.cf ?? 'default';
+    const response = await this.#router.send(
+      key,
+      rpc.rawPut,
+      (context) => ({ context, cf, key, value }),
+      this.#write(options),
+    );
+    checkError(response.error);
+  }
+
+  /** Deleting a key that does not exist is no error. */
+  async delete(key: Uint8Array, options: RawWriteOptions = {}): Promise<void> {
+    checkKey(key);
+    const cf = options.cf ?? 'default';
+    const response = await this.#router.send(
+      key,
+      rpc.rawDelete,
+      (context) => ({ context, cf, key }),
+      this.#write(options),
+    );
+    checkError(response.error);
+  }
+
+  /** Values in the order of the keys; undefined where there is none. Not one snapshot. */
+  async batchGet(
+    keys: readonly Uint8Array[],
+    options: RawOptions = {},
+  ): Promise<(Uint8Array | undefined)[]> {
+    const values: (Uint8Array | undefined)[] = new Array(keys.length).fill(undefined);
+    const operation = this.#read(options);
+    await forEachParallel(keys, limits.clientParallelRequestsMax, async (key, i) => {
+      values[i] = await this.#get(key, options, operation.fork());
+    });
+    return values;
+  }
+
+  /**
+   * Puts pairs in parallel, each by itself. When it throws, any of them may have been put; with
+   * {@link UndeterminedError} some may still be put later.
+   */
+  async batchPut(pairs: readonly KvPair[], options: RawWriteOptions = {}): Promise<void> {
+    let unknown: UndeterminedError | undefined;
+    await forEachParallel(pairs, limits.clientParallelRequestsMax, async ({ key, value }) => {
+      try {
+        await this.put(key, value, options);
+      } catch (error) {
+        if (error instanceof UndeterminedError) unknown ??= error;
+        throw error;
+      }
+    }).catch((error: unknown) => {
+      throw unknown ?? error;
+    });
+  }
+
+  /** Pairs from `start` on, in order. Each Region is read at one moment, not all of them at the same. */
+  async scan(start: Uint8Array, options: RawScanOptions = {}): Promise<KvPair[]> {
+    const pairs: KvPair[] = [];
+    for await (const pair of this.iterate(start, options)) pairs.push(pair);
+    return pairs;
+  }
+
+  /** The same, page by page as they are consumed. `timeoutMs` is for each page. */
+  async *iterate(
+    start: Uint8Array,
+    options: RawScanOptions = {},
+  ): AsyncGenerator<KvPair, void, undefined> {
+    const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY, reverse = false } = options;
+    const scan = new RangeScan(this.#router, { start, end }, reverse, this.#fetchPage(options));
+    let left = limit;
+    while (left > 0) {
+      const page = await scan.next(left, this.#read(options));
+      if (page === undefined) return;
+      left -= page.pairs.length;
+      yield* page.pairs;
+    }
+  }
+
+  async #get(
+    key: Uint8Array,
+    { cf = 'default' }: RawOptions,
+    operation: Operation,
+  ): Promise<Uint8Array | undefined> {
+    checkKey(key);
+    const response = await this.#router.send(
+      key,
+      rpc.rawGet,
+      (context) => ({ context, cf, key }),
+      operation,
+    );
+    checkError(response.error);
+    return response.notFound ? undefined : copyBytes(response.value);
+  }
+
+  #fetchPage({ cf = 'default', reverse = false, keyOnly = false }: RawScanOptions): FetchPage {
+    return async (region, { start, end }, limit, operation) => {
+      const response = await this.#router.sendToRegion(
+        region,
+        rpc.rawScan,
+        (context) => ({ context, cf, startKey: start, endKey: end, limit, reverse, keyOnly }),
+        operation,
+      );
+      if (response === undefined) return undefined;
+      checkError(response.error);
+      return response.kvs.map(({ key, value }) => ({ key, value }));
+    };
+  }
+
+  #read({ timeoutMs = DEFAULT_TIMEOUT_MS }: RawOptions): Operation {
+    return this.#router.begin('repeatable', timeoutMs);
+  }
+
+  #write({ timeoutMs = DEFAULT_TIMEOUT_MS, retryUnknown = false }: RawWriteOptions): Operation {
+    return this.#router.begin(retryUnknown ? 'decisive' : 'once', timeoutMs);
+  }
+}
+
+function checkError(error: string): void {
+  if (error !== '') throw new KvError('INVALID_ARGUMENT', error);
+}

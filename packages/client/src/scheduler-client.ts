@@ -1,0 +1,180 @@
+import {
+  type ClusterId,
+  type Env,
+  KvError,
+  type PeerId,
+  type RegionId,
+  type StoreId,
+  type Timestamp,
+} from '@tinykv/base';
+import type {
+  ApiMode,
+  Region,
+  RegionOperator,
+  RegionReport,
+  RegionWithLeader,
+  SchedulerApi,
+  StoreMeta,
+  StoreStats,
+} from '@tinykv/model';
+import {
+  apiFromWire,
+  leaderFromWire,
+  type metapb,
+  regionFromWire,
+  regionToWire,
+  schedulerpb,
+  storeFromWire,
+  storeStatsToWire,
+  storeToWire,
+} from '@tinykv/proto';
+import { SchedulerError } from './errors.js';
+import { RegionHeartbeats } from './region-heartbeats.js';
+import { SchedulerAdmin } from './scheduler-admin.js';
+import { SchedulerLink } from './scheduler-link.js';
+import { TsoStream } from './tso-stream.js';
+
+const rpc = schedulerpb.Scheduler;
+const REPEAT = { repeat: true } as const;
+
+export interface SchedulerClientOptions {
+  /** Further rounds over all endpoints before `connect` gives up; default 0. */
+  readonly retries?: number;
+}
+
+/** The scheduler over the wire, for stores, gateways and tools. */
+export class SchedulerClient implements SchedulerApi {
+  readonly clusterId: ClusterId;
+  readonly admin: SchedulerAdmin;
+  readonly #link: SchedulerLink;
+  readonly #timestamps: TsoStream;
+  readonly #heartbeats: RegionHeartbeats;
+
+  private constructor(env: Env, link: SchedulerLink) {
+    this.clusterId = link.clusterId;
+    this.#link = link;
+    this.#timestamps = new TsoStream(env, link);
+    this.#heartbeats = new RegionHeartbeats(env, link);
+    this.admin = new SchedulerAdmin(link);
+  }
+
+  /** `endpoints` are host:port. Throws KvError UNAVAILABLE when none answers. */
+  static async connect(
+    env: Env,
+    endpoints: readonly string[],
+    options: SchedulerClientOptions = {},
+  ): Promise<SchedulerClient> {
+    const link = await SchedulerLink.connect(env, endpoints, options.retries ?? 0);
+    return new SchedulerClient(env, link);
+  }
+
+  /** host:port of the member that leads, as far as is known. */
+  get leader(): string {
+    return this.#link.leader;
+  }
+
+  close(): void {
+    this.#timestamps.close();
+    this.#heartbeats.close();
+  }
+
+  /** Asked again, it only wastes an id. */
+  async allocId(): Promise<number> {
+    return (await this.#link.call(rpc.allocID, {}, REPEAT)).id;
+  }
+
+  async isBootstrapped(): Promise<boolean> {
+    return (await this.#link.call(rpc.isBootstrapped, {}, REPEAT)).bootstrapped;
+  }
+
+  /** Not repeated: after a lost answer the caller must look whether the cluster has its own Region. */
+  async bootstrap(store: StoreMeta, region: Region, api: ApiMode): Promise<boolean> {
+    const body = { store: storeToWire(store), region: regionToWire(region), api };
+    try {
+      await this.#link.call(rpc.bootstrap, body, { repeat: false });
+      return true;
+    } catch (error) {
+      const already = schedulerpb.ErrorType.ALREADY_BOOTSTRAPPED;
+      if (error instanceof SchedulerError && error.type === already) return false;
+      throw error;
+    }
+  }
+
+  async clusterApi(): Promise<ApiMode> {
+    const { cluster } = await this.#link.call(rpc.getClusterConfig, {}, REPEAT);
+    return apiFromWire(cluster?.api ?? '');
+  }
+
+  async putStore(store: StoreMeta): Promise<void> {
+    await this.#link.call(rpc.putStore, { store: storeToWire(store) }, REPEAT);
+  }
+
+  async getStore(id: StoreId): Promise<StoreMeta> {
+    const { store } = await this.#link.call(rpc.getStore, { storeId: id }, REPEAT);
+    if (store === undefined) throw new KvError('NOT_FOUND', `there is no store ${id}`);
+    return storeFromWire(store);
+  }
+
+  /** Tombstones included. */
+  async allStores(): Promise<readonly StoreMeta[]> {
+    const { stores } = await this.#link.call(rpc.getAllStores, {}, REPEAT);
+    return stores.map(storeFromWire);
+  }
+
+  async getRegion(key: Uint8Array): Promise<RegionWithLeader | undefined> {
+    return withLeader(await this.#link.call(rpc.getRegion, { regionKey: key }, REPEAT));
+  }
+
+  async getRegionById(id: RegionId): Promise<RegionWithLeader | undefined> {
+    return withLeader(await this.#link.call(rpc.getRegionByID, { regionId: id }, REPEAT));
+  }
+
+  async scanRegions(
+    start: Uint8Array,
+    end: Uint8Array,
+    limit: number,
+  ): Promise<readonly RegionWithLeader[]> {
+    const body = { startKey: start, endKey: end, limit };
+    const { regions, leaders } = await this.#link.call(rpc.scanRegions, body, REPEAT);
+    return regions.map((region, i) => ({
+      region: regionFromWire(region),
+      leader: leaderFromWire(leaders[i]),
+    }));
+  }
+
+  async askSplit(
+    region: Region,
+  ): Promise<{ readonly regionId: RegionId; readonly peerIds: readonly PeerId[] }> {
+    const body = { region: regionToWire(region) };
+    const { newRegionId, newPeerIds } = await this.#link.call(rpc.askSplit, body, REPEAT);
+    return { regionId: newRegionId, peerIds: newPeerIds };
+  }
+
+  async storeHeartbeat(stats: StoreStats): Promise<void> {
+    await this.#link.call(rpc.storeHeartbeat, { stats: storeStatsToWire(stats) }, REPEAT);
+  }
+
+  regionHeartbeat(report: RegionReport): void {
+    this.#heartbeats.send(report);
+  }
+
+  onOperator(handler: (operator: RegionOperator) => void): void {
+    this.#heartbeats.onOperator(handler);
+  }
+
+  tso(count: number): Promise<Timestamp> {
+    return this.#timestamps.get(count);
+  }
+
+  async getGcSafePoint(): Promise<Timestamp> {
+    return (await this.#link.call(rpc.getGCSafePoint, {}, REPEAT)).safePoint;
+  }
+}
+
+function withLeader(response: {
+  region: metapb.Region | undefined;
+  leader: metapb.Peer | undefined;
+}): RegionWithLeader | undefined {
+  if (response.region === undefined) return undefined;
+  return { region: regionFromWire(response.region), leader: leaderFromWire(response.leader) };
+}

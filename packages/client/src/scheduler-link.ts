@@ -1,0 +1,195 @@
+import { assert, type ClusterId, type Env, errorMessage, KvError } from '@tinykv/base';
+import { type Init, schedulerpb, type UnaryMethod } from '@tinykv/proto';
+import { Backoff } from './backoff.js';
+import { SchedulerError } from './errors.js';
+
+interface Headed {
+  header: schedulerpb.ResponseHeader | undefined;
+}
+
+/** What a caller fills in: everything but the header. */
+type Body<Q> = Omit<Init<Q>, 'header'>;
+
+const CALL_TIMEOUT_MS = 3_000;
+const MEMBERS_TIMEOUT_MS = 1_000;
+/** How long a call that may be repeated goes on looking for a scheduler that answers. */
+const RETRY_BUDGET_MS = 10_000;
+
+/** Knows the scheduler's members, and talks to their leader. */
+export class SchedulerLink {
+  readonly clusterId: ClusterId;
+  readonly #env: Env;
+  /** host:port of every member that was ever named; what was configured comes first. */
+  readonly #endpoints: Set<string>;
+  #leader: string;
+  #refreshing: Promise<void> | undefined;
+
+  private constructor(env: Env, endpoints: Iterable<string>, found: Found) {
+    this.#env = env;
+    this.#endpoints = new Set([...endpoints, ...found.endpoints]);
+    this.#leader = found.leader;
+    this.clusterId = found.clusterId;
+  }
+
+  /**
+   * Asks the endpoints (host:port, with or without `http://`) for the members, up to `retries` more
+   * rounds with pauses between them. Throws KvError UNAVAILABLE.
+   */
+  static async connect(
+    env: Env,
+    endpoints: readonly string[],
+    retries: number,
+  ): Promise<SchedulerLink> {
+    const addresses = endpoints.map(withoutScheme);
+    assert(addresses.length > 0, 'no scheduler endpoint is given');
+    const backoff = new Backoff(env, Number.POSITIVE_INFINITY);
+    for (let round = 0; ; round++) {
+      try {
+        return new SchedulerLink(env, addresses, await findLeader(env, addresses, undefined));
+      } catch (error) {
+        if (round >= retries || !(error instanceof KvError)) throw error;
+        env.logger.warn('scheduler is not reachable', { endpoints, error: errorMessage(error) });
+      }
+      await backoff.pause('scheduler');
+    }
+  }
+
+  /** host:port. */
+  get leader(): string {
+    return this.#leader;
+  }
+
+  /**
+   * One call to the leader. With `repeat` it is sent again, for a while, when nobody answered. Throws
+   * {@link SchedulerError} when the scheduler refuses, else KvError.
+   */
+  async call<Q, S extends Headed>(
+    method: UnaryMethod<Q, S>,
+    body: Body<Q>,
+    { repeat }: { readonly repeat: boolean },
+  ): Promise<S> {
+    const request = { ...body, header: { clusterId: this.clusterId } } as Init<Q>;
+    const bytes = method.request.encode(request);
+    const backoff = new Backoff(this.#env, this.#env.clock.mono() + RETRY_BUDGET_MS);
+    for (;;) {
+      try {
+        const timeout = { timeoutMs: CALL_TIMEOUT_MS };
+        const answer = await this.#env.net.call(this.#leader, method.path, bytes, timeout);
+        return this.#check(method.response.decode(answer));
+      } catch (error) {
+        if (!isUnreachable(error)) throw error;
+        await this.refreshLeader();
+        if (!repeat || !(await backoff.pause('scheduler'))) throw error;
+      }
+    }
+  }
+
+  /** For calls of services that have no headers. */
+  async callPlain<Q, S>(method: UnaryMethod<Q, S>, request: Init<Q>): Promise<S> {
+    const timeout = { timeoutMs: CALL_TIMEOUT_MS };
+    const bytes = method.request.encode(request);
+    try {
+      const answer = await this.#env.net.call(this.#leader, method.path, bytes, timeout);
+      return method.response.decode(answer);
+    } catch (error) {
+      if (isUnreachable(error)) await this.refreshLeader();
+      throw error;
+    }
+  }
+
+  /** Asks the members who leads. Never rejects: with no answer the leader stays who it was. */
+  refreshLeader(): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #refresh(): Promise<void> {
+    try {
+      const found = await findLeader(this.#env, this.#endpoints, this.clusterId);
+      for (const endpoint of found.endpoints) this.#endpoints.add(endpoint);
+      if (found.leader !== this.#leader) {
+        this.#env.logger.info('scheduler leader changed', { leader: found.leader });
+      }
+      this.#leader = found.leader;
+    } catch (error) {
+      if (!(error instanceof KvError)) throw error;
+      this.#env.logger.warn('no scheduler member answers', { error: errorMessage(error) });
+    }
+  }
+
+  #check<S extends Headed>(response: S): S {
+    checkHeader(response.header, this.clusterId);
+    return response;
+  }
+}
+
+/** Throws {@link SchedulerError}, or KvError FAILED_PRECONDITION for an answer of another cluster. */
+export function checkHeader(
+  header: schedulerpb.ResponseHeader | undefined,
+  clusterId: ClusterId,
+): void {
+  const error = header?.error;
+  if (error !== undefined && error.type !== schedulerpb.ErrorType.OK) {
+    throw new SchedulerError(error.type, error.message);
+  }
+  if (header !== undefined && header.clusterId !== clusterId) {
+    const text = `mismatch cluster id, need ${clusterId} but got ${header.clusterId}`;
+    throw new KvError('FAILED_PRECONDITION', text);
+  }
+}
+
+interface Found {
+  readonly clusterId: ClusterId;
+  /** host:port. */
+  readonly leader: string;
+  readonly endpoints: readonly string[];
+}
+
+/** Asks one endpoint after the other; throws what the last one failed with. */
+async function findLeader(
+  env: Env,
+  endpoints: Iterable<string>,
+  clusterId: ClusterId | undefined,
+): Promise<Found> {
+  const { getMembers } = schedulerpb.Scheduler;
+  let failure = new KvError('UNAVAILABLE', 'no scheduler endpoint');
+  for (const endpoint of [...endpoints]) {
+    try {
+      const request = getMembers.request.encode({});
+      const timeout = { timeoutMs: MEMBERS_TIMEOUT_MS };
+      const answer = await env.net.call(endpoint, getMembers.path, request, timeout);
+      const response = getMembers.response.decode(answer);
+      const found = readMembers(response, endpoint);
+      if (clusterId === undefined || found.clusterId === clusterId) return found;
+      failure = new KvError('FAILED_PRECONDITION', `${endpoint} is of another cluster`);
+    } catch (error) {
+      if (!(error instanceof KvError)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+function readMembers(response: schedulerpb.GetMembersResponse, endpoint: string): Found {
+  const clusterId = response.header?.clusterId ?? 0;
+  if (clusterId === 0) throw new KvError('UNAVAILABLE', `${endpoint} names no cluster`);
+  const leaderUrls = (response.leader?.clientUrls ?? []).map(withoutScheme);
+  const leader = leaderUrls.includes(endpoint) ? endpoint : leaderUrls[0];
+  if (leader === undefined) throw new KvError('UNAVAILABLE', 'the scheduler has no leader');
+  const endpoints = response.members.flatMap((member) => member.clientUrls.map(withoutScheme));
+  return { clusterId, leader, endpoints };
+}
+
+function withoutScheme(url: string): string {
+  return url
+    .trim()
+    .replace(/^https?:\/\//, '')
+    .replace(/\/+$/, '');
+}
+
+function isUnreachable(error: unknown): boolean {
+  if (!(error instanceof KvError) || error instanceof SchedulerError) return false;
+  return error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED';
+}

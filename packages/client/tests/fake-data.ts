@@ -1,0 +1,136 @@
+import {
+  compareBytes,
+  equalBytes,
+  fromKeyString,
+  keyString,
+  physicalMs,
+  type Timestamp,
+  TS_MAX,
+} from '@tinykv/base';
+import { kvrpcpb } from '@tinykv/proto';
+
+interface Lock {
+  readonly startTs: Timestamp;
+  readonly primary: Uint8Array;
+  readonly ttlMs: number;
+  readonly op: number;
+  readonly value: Uint8Array;
+}
+
+interface Write {
+  readonly commitTs: Timestamp;
+  readonly startTs: Timestamp;
+  readonly op: number;
+  readonly value: Uint8Array;
+}
+
+interface Versions {
+  lock: Lock | undefined;
+  /** Newest first. */
+  writes: Write[];
+  readonly rollbacks: Set<Timestamp>;
+}
+
+type KeyErrorInit = kvrpcpb.KeyErrorInit;
+
+/** Percolator over maps, as strict as a store is to this client. */
+export class FakeData {
+  readonly raw: Map<string, Uint8Array> = new Map();
+  readonly keys: Map<string, Versions> = new Map();
+
+  at(key: Uint8Array): Versions {
+    const name = keyString(key);
+    let found = this.keys.get(name);
+    if (found === undefined) {
+      found = { lock: undefined, writes: [], rollbacks: new Set() };
+      this.keys.set(name, found);
+    }
+    return found;
+  }
+
+  locked(key: Uint8Array, lock: Lock): KeyErrorInit {
+    const { primary: primaryLock, startTs: lockVersion, ttlMs: lockTtl } = lock;
+    return { locked: { primaryLock, lockVersion, key, lockTtl } };
+  }
+
+  read(key: Uint8Array, ts: Timestamp): { error?: KeyErrorInit; value?: Uint8Array } {
+    const { lock, writes } = this.at(key);
+    if (lock !== undefined && lock.startTs <= ts && lock.op !== kvrpcpb.Op.Lock) {
+      const isUndecided = ts === TS_MAX && equalBytes(lock.primary, key);
+      if (!isUndecided) return { error: this.locked(key, lock) };
+    }
+    const write = writes.find((w) => w.commitTs <= ts && w.op !== kvrpcpb.Op.Lock);
+    return write?.op === kvrpcpb.Op.Put ? { value: write.value } : {};
+  }
+
+  prewrite(request: kvrpcpb.PrewriteRequest): KeyErrorInit[] {
+    const errors: KeyErrorInit[] = [];
+    const startTs = request.startVersion;
+    for (const { key } of request.mutations) {
+      const { lock, writes, rollbacks } = this.at(key);
+      if (lock?.startTs === startTs) continue;
+      const newest = writes[0]?.commitTs ?? 0n;
+      if (newest >= startTs || rollbacks.has(startTs)) {
+        const conflictTs = newest >= startTs ? newest : startTs;
+        errors.push({ conflict: { startTs, conflictTs, key, primary: request.primaryLock } });
+      } else if (lock !== undefined) errors.push(this.locked(key, lock));
+    }
+    if (errors.length > 0) return errors;
+    for (const { key, op, value } of request.mutations) {
+      const { primaryLock: primary, lockTtl: ttlMs } = request;
+      this.at(key).lock ??= { startTs, primary, ttlMs, op, value };
+    }
+    return [];
+  }
+
+  commit(
+    keys: readonly Uint8Array[],
+    startTs: Timestamp,
+    commitTs: Timestamp,
+  ): KeyErrorInit | undefined {
+    for (const key of keys) {
+      const { lock, writes } = this.at(key);
+      if (lock?.startTs === startTs || writes.some((w) => w.startTs === startTs)) continue;
+      return { retryable: 'lock not found' };
+    }
+    for (const key of keys) {
+      const versions = this.at(key);
+      const { lock } = versions;
+      if (lock?.startTs !== startTs) continue;
+      versions.writes.unshift({ commitTs, startTs, op: lock.op, value: lock.value });
+      versions.writes.sort((a, b) => (a.commitTs > b.commitTs ? -1 : 1));
+      versions.lock = undefined;
+    }
+    return undefined;
+  }
+
+  rollback(keys: readonly Uint8Array[], startTs: Timestamp): KeyErrorInit | undefined {
+    for (const key of keys) {
+      const versions = this.at(key);
+      if (versions.writes.some((w) => w.startTs === startTs)) return { abort: 'committed' };
+      if (versions.lock?.startTs === startTs) versions.lock = undefined;
+      versions.rollbacks.add(startTs);
+    }
+    return undefined;
+  }
+
+  checkTxnStatus(request: kvrpcpb.CheckTxnStatusRequest): kvrpcpb.CheckTxnStatusResponseInit {
+    const { primaryKey, lockTs, currentTs } = request;
+    const { lock, writes, rollbacks } = this.at(primaryKey);
+    if (lock?.startTs === lockTs) {
+      if (physicalMs(lockTs) + lock.ttlMs > physicalMs(currentTs)) return { lockTtl: lock.ttlMs };
+      this.rollback([primaryKey], lockTs);
+      return { action: kvrpcpb.Action.TTLExpireRollback };
+    }
+    const write = writes.find((w) => w.startTs === lockTs);
+    if (write !== undefined) return { commitVersion: write.commitTs };
+    if (rollbacks.has(lockTs)) return {};
+    rollbacks.add(lockTs);
+    return { action: kvrpcpb.Action.LockNotExistRollback };
+  }
+
+  /** Sorted keys for which `within` holds. */
+  sortedKeys(within: (key: Uint8Array) => boolean): Uint8Array[] {
+    return [...this.keys.keys()].map(fromKeyString).filter(within).sort(compareBytes);
+  }
+}
