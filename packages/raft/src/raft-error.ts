@@ -1,0 +1,23 @@
+/** Expected answers of a RawNode. The messages are etcd/raft's. */
+export interface RaftError {
+  readonly code: 'proposal-dropped' | 'step-local-message' | 'step-peer-not-found';
+  readonly message: string;
+}
+
+/** No leader, a transfer in progress, too much uncommitted: the caller may try again, elsewhere or later. */
+export const PROPOSAL_DROPPED: RaftError = {
+  code: 'proposal-dropped',
+  message: 'raft proposal dropped',
+};
+
+/** A message that only this node may send to itself came from outside. */
+export const STEP_LOCAL_MESSAGE: RaftError = {
+  code: 'step-local-message',
+  message: 'raft: cannot step raft local message',
+};
+
+/** A response from a node that is not (any more) in the configuration. */
+export const STEP_PEER_NOT_FOUND: RaftError = {
+  code: 'step-peer-not-found',
+  message: 'raft: cannot step as peer not found',
+};
