@@ -1,1 +1,2 @@
 export * from './kv-engine.js';
+export * from './raft-log.js';

@@ -1,0 +1,116 @@
+import { assert, KvError, type LogIndex } from '@tinykv/base';
+import {
+  decodeEntry,
+  type Entry,
+  encodeEntry,
+  type GroupUpdate,
+  type RaftLog,
+  type RecoveredGroup,
+} from '@tinykv/raft';
+import { changeGroup, checkReadable, type GroupLog } from './group-log.js';
+
+/** What outlives a crash of one group. */
+interface StoredGroup {
+  log: GroupLog;
+  /** Encoded; the first is that after the truncated point. */
+  entries: Uint8Array[];
+}
+
+/**
+ * A {@link RaftLog} for tests, whose "disk" is the object itself: `crash` or `close`, then `open` again.
+ * An append takes effect when it resolves, not before.
+ */
+export class MemoryRaftLog implements RaftLog {
+  readonly #groups = new Map<number, StoredGroup>();
+  readonly #durable: () => Promise<void>;
+  #open = false;
+  #appending = false;
+  /** Tells the appends of one life from those that a crash has cut off. */
+  #life = 0;
+  #syncs = 0;
+
+  /** `durable` stands for the time that the disk takes for an append. */
+  constructor(durable: () => Promise<void> = async () => {}) {
+    this.#durable = durable;
+  }
+
+  get syncs(): number {
+    return this.#syncs;
+  }
+
+  async open(): Promise<readonly RecoveredGroup[]> {
+    assert(!this.#open, 'the raft log is open');
+    this.#open = true;
+    this.#syncs = 0;
+    return [...this.#groups.values()].map(({ log }) => log);
+  }
+
+  async append(updates: readonly GroupUpdate[]): Promise<void> {
+    assert(this.#open, 'the raft log is not open');
+    assert(!this.#appending, 'an append is running');
+    this.#appending = true;
+    const logs = new Map<number, GroupLog | undefined>();
+    for (const update of updates) {
+      const { group } = update;
+      const before = logs.has(group) ? logs.get(group) : this.#groups.get(group)?.log;
+      logs.set(group, changeGroup(before, update).after);
+      for (const entry of update.entries ?? []) encodeEntry(entry);
+    }
+    const life = this.#life;
+    await this.#durable();
+    if (life !== this.#life) {
+      throw new KvError('CANCELLED', 'crashed before the append was durable');
+    }
+    this.#appending = false;
+    this.#syncs++;
+    for (const update of updates) this.#apply(update);
+  }
+
+  async read(group: number, low: LogIndex, high: LogIndex, maxBytes: number): Promise<Entry[]> {
+    assert(this.#open, 'the raft log is not open');
+    const stored = this.#groups.get(group);
+    checkReadable(group, stored?.log, low, high);
+    const first = stored!.log.truncated.index + 1;
+    const out: Entry[] = [];
+    let bytes = 0;
+    for (const encoded of stored!.entries.slice(low - first, high - first)) {
+      bytes += encoded.length;
+      if (out.length > 0 && bytes > maxBytes) break;
+      out.push(decodeEntry(encoded));
+    }
+    return out;
+  }
+
+  async close(): Promise<void> {
+    assert(!this.#appending, 'an append is running');
+    this.#open = false;
+  }
+
+  /** Loses the append that has not resolved; it rejects with CANCELLED. */
+  crash(): void {
+    this.#life++;
+    this.#open = false;
+    this.#appending = false;
+  }
+
+  #apply(update: GroupUpdate): void {
+    const stored = this.#groups.get(update.group);
+    const { after } = changeGroup(stored?.log, update);
+    if (after === undefined) {
+      this.#groups.delete(update.group);
+      return;
+    }
+    let first = (stored?.log.truncated.index ?? 0) + 1;
+    let entries = stored?.entries ?? [];
+    if (update.reset !== undefined) {
+      first = update.reset.index + 1;
+      entries = [];
+    }
+    for (const entry of update.entries ?? []) {
+      entries.length = entry.index - first;
+      entries.push(encodeEntry(entry));
+    }
+    entries.splice(0, after.truncated.index + 1 - first);
+    this.#groups.set(update.group, { log: after, entries });
+  }
+}
