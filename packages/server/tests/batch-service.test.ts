@@ -1,8 +1,8 @@
 import { KvError, limits, type NetError, type NetStream, type StreamEvents } from '@tinykv/base';
+import { type FakeEnv, fakeEnv } from '@tinykv/base/testing';
 import { tinykvpb, tinykvstream } from '@tinykv/proto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { batchService } from '../src/store/index.js';
-import { FakeEnv } from './fake-env.js';
 
 const { BatchMethod, BatchRequest, BatchResponse } = tinykvstream;
 const { rawGet, rawPut, rawDelete } = tinykvpb.TinyKv;
@@ -25,16 +25,12 @@ class FakeStream implements NetStream {
   }
 }
 
-/** Lets what is ready run, and then the end of its turn. */
-async function turn(): Promise<void> {
-  for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
-}
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 
 describe('Batch service', () => {
   let stream: FakeStream;
   let session: StreamEvents;
-  let world: FakeEnv;
+  let env: FakeEnv;
   let waiting: { request: Uint8Array; answer: (response: Uint8Array) => void }[];
 
   const send = (...items: [id: number, method: number, request?: Uint8Array][]): void => {
@@ -44,7 +40,7 @@ describe('Batch service', () => {
 
   beforeEach(() => {
     stream = new FakeStream();
-    world = new FakeEnv();
+    env = fakeEnv();
     waiting = [];
     const unary = new Map([
       [rawGet.path, (request: Uint8Array) => Promise.resolve(request)],
@@ -61,7 +57,7 @@ describe('Batch service', () => {
           ),
       ],
     ]);
-    const service = batchService(world.env(), unary);
+    const service = batchService(env, unary);
     const handler = service.stream.get('/tinykvstream.Batch/Commands')!;
     session = handler(stream, { address: 'client' });
   });
@@ -72,7 +68,7 @@ describe('Batch service', () => {
       [2, BatchMethod.RawGet, bytes(2)],
       [3, BatchMethod.RawGet, bytes(3)],
     );
-    await turn();
+    await env.clock.settle();
     expect(stream.messages).toEqual([
       [
         { id: 2, response: bytes(2), status: 0, message: '' },
@@ -80,7 +76,7 @@ describe('Batch service', () => {
       ],
     ]);
     waiting[0]!.answer(bytes(9));
-    await turn();
+    await env.clock.settle();
     expect(stream.messages[1]).toEqual([{ id: 1, response: bytes(9), status: 0, message: '' }]);
   });
 
@@ -91,7 +87,7 @@ describe('Batch service', () => {
       [3, 99],
       [4, BatchMethod.KvGet],
     );
-    await turn();
+    await env.clock.settle();
     const byId = stream.messages.flat().sort((a, b) => a.id - b.id);
     expect(byId.map((item) => item.status)).toEqual([15, 13, 12, 12]);
     expect(byId.map((item) => item.message)).toEqual([
@@ -100,7 +96,7 @@ describe('Batch service', () => {
       'method 99 is not served',
       'method 1 is not served',
     ]);
-    expect(world.errors).toEqual(['request failed']);
+    expect(env.logger.lines).toMatchObject([{ level: 'error', message: 'request failed' }]);
   });
 
   it('refuses what is above the limit of requests in flight', async () => {
@@ -112,22 +108,22 @@ describe('Batch service', () => {
       );
     }
     send([max, BatchMethod.RawPut]);
-    await turn();
+    await env.clock.settle();
     expect(stream.messages.flat()).toMatchObject([{ id: max, status: 8 }]);
     waiting[0]!.answer(bytes());
-    await turn();
+    await env.clock.settle();
     send([max + 1, BatchMethod.RawGet]);
-    await turn();
+    await env.clock.settle();
     expect(stream.messages.flat().at(-1)).toMatchObject({ id: max + 1, status: 0 });
   });
 
   it('holds answers back while the transport is full', async () => {
     stream.takes = false;
     send([1, BatchMethod.RawGet]);
-    await turn();
+    await env.clock.settle();
     send([2, BatchMethod.RawGet]);
     send([3, BatchMethod.RawGet]);
-    await turn();
+    await env.clock.settle();
     expect(stream.messages.flat().map((item) => item.id)).toEqual([1]);
     stream.takes = true;
     session.onDrain!();
@@ -139,7 +135,7 @@ describe('Batch service', () => {
     const per = limits.batchStreamItemsMax;
     const items = Array.from({ length: per }, (_, i): [number, number] => [i, BatchMethod.RawGet]);
     send([0, BatchMethod.RawGet]);
-    await turn();
+    await env.clock.settle();
     for (let sent = 0; sent <= 2 * limits.batchStreamInflightMax; sent += per) send(...items);
     expect(stream.destroyed?.code).toBe('RESOURCE_EXHAUSTED');
   });
@@ -152,7 +148,7 @@ describe('Batch service', () => {
         new Uint8Array(300_000),
       ]),
     );
-    await turn();
+    await env.clock.settle();
     expect(stream.messages.map((items) => items.length)).toEqual([3, 3, 3, 1]);
   });
 
@@ -161,7 +157,7 @@ describe('Batch service', () => {
     expect(stream.destroyed?.code).toBe('INVALID_ARGUMENT');
     const items = Array.from({ length: limits.batchStreamItemsMax + 1 }, (_, id) => ({ id }));
     stream.destroyed = undefined;
-    const other = batchService(world.env(), new Map()).stream.get('/tinykvstream.Batch/Commands')!;
+    const other = batchService(env, new Map()).stream.get('/tinykvstream.Batch/Commands')!;
     other(stream, { address: 'c' }).onMessage(BatchRequest.encode({ items }));
     expect(stream.destroyed).toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
@@ -172,7 +168,7 @@ describe('Batch service', () => {
     expect(stream.ended).toBe(true);
     waiting[0]!.answer(bytes());
     send([2, BatchMethod.RawGet]);
-    await turn();
+    await env.clock.settle();
     expect(stream.messages).toEqual([]);
   });
 });

@@ -1,22 +1,21 @@
 import type { KvEngine, UnaryHandler } from '@tinykv/base';
+import { type FakeEnv, fakeEnv } from '@tinykv/base/testing';
 import { MemoryEngine } from '@tinykv/engine';
 import type { RegionAccess } from '@tinykv/model';
 import type { Init, UnaryMethod } from '@tinykv/proto';
 import { RawExecutor, TxnExecutor } from '@tinykv/txn';
 import { StandaloneAccess, tinykvService } from '../src/store/index.js';
-import { FakeEnv } from './fake-env.js';
 
 /** A store of one engine behind the handlers of its service. */
 export class StandaloneStore {
   readonly engine: KvEngine = new MemoryEngine();
   readonly access: RegionAccess = new StandaloneAccess(this.engine, 'txn');
-  readonly world = new FakeEnv();
+  readonly env: FakeEnv = fakeEnv();
   readonly unary: ReadonlyMap<string, UnaryHandler>;
 
   constructor() {
-    const env = this.world.env();
-    this.unary = tinykvService(env, {
-      txn: new TxnExecutor(env, this.access),
+    this.unary = tinykvService(this.env, {
+      txn: new TxnExecutor(this.env, this.access),
       raw: new RawExecutor(this.access),
       requestTimeoutMs: 10_000,
     }).unary;

@@ -1,9 +1,9 @@
 import { utf8 } from '@tinykv/base';
+import { fakeEnv } from '@tinykv/base/testing';
 import { kvrpcpb, tinykvpb } from '@tinykv/proto';
 import { RawExecutor, TxnExecutor } from '@tinykv/txn';
 import { describe, expect, it } from 'vitest';
 import { tinykvService } from '../src/store/index.js';
-import { FakeEnv } from './fake-env.js';
 import { StandaloneStore } from './standalone-store.js';
 
 const rpc = tinykvpb.TinyKv;
@@ -143,7 +143,7 @@ describe('TinyKv service', () => {
 
   it('puts a Region error into the response', async () => {
     const store = new StandaloneStore();
-    const env = store.world.env();
+    const { env } = store;
     store.access.acquireRead = () =>
       Promise.resolve({ ok: false, error: { type: 'region-not-found', regionId: 7 } });
     const service = tinykvService(env, {
@@ -170,18 +170,17 @@ describe('TinyKv service', () => {
     const late = store.call(rpc.kvPrewrite, { mutations, primaryLock: key, startVersion: 10n });
     const rejected = expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     await new Promise(setImmediate);
-    store.world.advance(10_000);
+    store.env.clock.advance(10_000);
     await rejected;
     const second = store.call(rpc.kvPrewrite, { mutations, primaryLock: key, startVersion: 20n });
     await new Promise(setImmediate);
     release();
     expect((await second).errors[0]?.locked?.lockVersion).toBe(10n);
-    expect(store.world.timers).toBe(0);
+    expect(store.env.clock.pendingTimers).toBe(0);
   });
 
   it('logs a failure that comes too late for its client', async () => {
-    const world = new FakeEnv();
-    const env = world.env();
+    const env = fakeEnv();
     const { access } = new StandaloneStore();
     let fail: (error: Error) => void = () => undefined;
     access.acquireRead = () => new Promise((_, reject) => (fail = reject));
@@ -192,10 +191,10 @@ describe('TinyKv service', () => {
     });
     const answer = unary.get(rpc.rawGet.path)!(new Uint8Array(0), { address: 't' });
     const rejected = expect(answer).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-    world.advance(5);
+    env.clock.advance(5);
     await rejected;
     fail(new Error('disk'));
     await new Promise(setImmediate);
-    expect(world.warnings).toEqual(['late failure']);
+    expect(env.logger.lines).toMatchObject([{ level: 'warn', message: 'late failure' }]);
   });
 });

@@ -1,4 +1,5 @@
-import { EMPTY_BYTES, type Env, err, ok, Prng, type Result, utf8 } from '@tinykv/base';
+import { EMPTY_BYTES, err, ok, type Result, utf8 } from '@tinykv/base';
+import { type FakeEnv, fakeEnv } from '@tinykv/base/testing';
 import {
   type ApiMode,
   applyModify,
@@ -23,7 +24,7 @@ export const STRICT: TxnContext = { ...OLD, strict: true };
 
 /** One Region over a memory engine, with the moments of Raft that matter here in the test's hands. */
 export class FakeAccess implements RegionAccess {
-  readonly api: ApiMode;
+  readonly api: ApiMode = 'txn';
   readonly engine = new MemoryEngine();
   region: Region = {
     id: 1,
@@ -39,10 +40,6 @@ export class FakeAccess implements RegionAccess {
   proposals = 0;
   /** Called at the start of `acquireWrite`, e.g. to change the Region under a command. */
   onAcquireWrite: (() => void) | undefined;
-
-  constructor(api: ApiMode = 'txn') {
-    this.api = api;
-  }
 
   #view(): Result<RegionView, RegionError> {
     const { term, region, engine } = this;
@@ -79,37 +76,21 @@ export class FakeAccess implements RegionAccess {
   }
 }
 
-/** As much of an Env as this package touches. */
-function fakeEnv(): Env {
-  const nothing = { add: () => {}, set: () => {}, observe: () => {} };
-  const env: Pick<Env, 'clock' | 'rng' | 'metrics' | 'faults' | 'planted'> = {
-    clock: {
-      mono: () => 0,
-      wall: () => 0,
-      after: () => ({ cancel: () => {} }),
-      defer: (fn) => fn(),
-    },
-    rng: new Prng('txn'),
-    metrics: { counter: () => nothing, gauge: () => nothing, histogram: () => nothing },
-    faults: { hit: () => {} },
-    planted: () => false,
-  };
-  return env as Env;
-}
-
 export interface FakeStore {
+  readonly env: FakeEnv;
   readonly access: FakeAccess;
   readonly engine: MemoryEngine;
   readonly txn: TxnExecutor;
   readonly raw: RawExecutor;
 }
 
-export function fakeStore(api: ApiMode = 'txn'): FakeStore {
-  const access = new FakeAccess(api);
+export function fakeStore(env: FakeEnv = fakeEnv()): FakeStore {
+  const access = new FakeAccess();
   return {
+    env,
     access,
     engine: access.engine,
-    txn: new TxnExecutor(fakeEnv(), access),
+    txn: new TxnExecutor(env, access),
     raw: new RawExecutor(access),
   };
 }

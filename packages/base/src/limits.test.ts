@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { limits } from './limits.js';
+
+describe('limits', () => {
+  it('are positive whole numbers', () => {
+    for (const [name, value] of Object.entries(limits)) {
+      expect(Number.isSafeInteger(value) && value > 0, name).toBe(true);
+    }
+  });
+
+  /** Each pair: what must fit, and what it must fit into. */
+  it.each([
+    // An entry, an answer of a scan and a snapshot chunk travel in one gRPC message with room to spare.
+    ['raftEntryBytesMax', 'grpcMessageBytesMax'],
+    ['scanBytesMax', 'grpcMessageBytesMax'],
+    ['snapshotChunkBytes', 'grpcMessageBytesMax'],
+    ['batchStreamMessageBytesMax', 'grpcMessageBytesMax'],
+    // The largest entry passes every queue between its proposal and its apply.
+    ['raftEntryBytesMax', 'regionPendingBytesMax'],
+    ['raftEntryBytesMax', 'raftUncommittedBytesMax'],
+    ['raftEntryBytesMax', 'raftInflightBytesMax'],
+    ['raftEntryBytesMax', 'raftStreamBufferBytesMax'],
+    ['entryBatchBytesMax', 'raftEntryBytesMax'],
+    ['raftMessageBytesMax', 'raftInflightBytesMax'],
+    ['applyBatchBytesMax', 'raftUncommittedBytesMax'],
+    // Gathering never waits for more than may be there.
+    ['entryCommandsMax', 'regionPendingCommandsMax'],
+    ['regionPendingCommandsMax', 'regionInflightCommandsMax'],
+    ['scanPageKeys', 'scanPairsMax'],
+    ['batchStreamItemsMax', 'batchStreamInflightMax'],
+    // One stream alone cannot use up the latches of a store.
+    ['batchStreamInflightMax', 'latchCommandsMax'],
+    ['keyBytesMax', 'entryBatchBytesMax'],
+  ] as const)('%s < %s', (small, large) => {
+    expect(limits[small]).toBeLessThan(limits[large]);
+  });
+
+  it('leave a full message room for what stands around its payload', () => {
+    const framing =
+      limits.grpcMessageBytesMax - Math.max(limits.raftEntryBytesMax, limits.scanBytesMax);
+    expect(framing).toBeGreaterThan(16 * limits.keyBytesMax);
+    // Keys and values of a scan are counted in `scanBytesMax`, the few bytes around each pair are not.
+    expect(framing).toBeGreaterThan(16 * limits.scanPairsMax);
+  });
+});

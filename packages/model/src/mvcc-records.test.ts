@@ -1,0 +1,87 @@
+import { CodecError } from '@tinykv/base';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  checkRollback,
+  decodeHistoryWrite,
+  decodeLock,
+  decodeNewest,
+  encodeHistoryWrite,
+  encodeLock,
+  encodeNewest,
+  encodeRollback,
+  type LockRecord,
+  type NewestRecord,
+  sealValue,
+  unsealValue,
+  type WriteRecord,
+} from './mvcc-records.js';
+
+const bytes = fc.uint8Array({ maxLength: 30 });
+const ts = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
+const optional = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.option(value, { nil: undefined });
+
+const lock: fc.Arbitrary<LockRecord> = fc.record({
+  kind: fc.constantFrom('put', 'delete', 'lock', 'pessimistic'),
+  primary: bytes,
+  startTs: ts,
+  ttlMs: fc.maxSafeNat(),
+  forUpdateTs: ts,
+  minCommitTs: ts,
+  secondaries: optional(fc.array(bytes, { maxLength: 4 })),
+  shortValue: optional(bytes),
+});
+const write: fc.Arbitrary<WriteRecord> = fc.record({
+  kind: fc.constantFrom('put', 'delete', 'lock'),
+  startTs: ts,
+  commitTs: ts,
+  shortValue: optional(bytes),
+});
+const newest: fc.Arbitrary<NewestRecord> = fc.record({ write: optional(write), otherTs: ts });
+
+interface Codec<T> {
+  readonly encode: (key: Uint8Array, value: T) => Uint8Array;
+  readonly decode: (key: Uint8Array, sealed: Uint8Array) => T;
+}
+
+function suite<T>(name: string, values: fc.Arbitrary<T>, { encode, decode }: Codec<T>): void {
+  describe(name, () => {
+    it('comes back as it was', () => {
+      fc.assert(
+        fc.property(bytes, values, (key, value) => {
+          expect(decode(key, encode(key, value))).toEqual(value);
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it('is refused with any one bit flipped', () => {
+      fc.assert(
+        fc.property(bytes, values, fc.nat(), (key, value, n) => {
+          const sealed = encode(key, value);
+          const bit = n % (sealed.length * 8);
+          sealed[bit >> 3]! ^= 1 << (bit & 7);
+          expect(() => decode(key, sealed)).toThrow(CodecError);
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it('is refused when cut, and under another key', () => {
+      fc.assert(
+        fc.property(bytes, values, fc.nat(), (key, value, n) => {
+          const sealed = encode(key, value);
+          expect(() => decode(key, sealed.subarray(0, n % sealed.length))).toThrow(CodecError);
+          expect(() => decode(Uint8Array.from([...key, 0]), sealed)).toThrow(CodecError);
+        }),
+      );
+    });
+  });
+}
+
+suite('a lock', lock, { encode: encodeLock, decode: decodeLock });
+suite('a newest record', newest, { encode: encodeNewest, decode: decodeNewest });
+suite('a history write', write, { encode: encodeHistoryWrite, decode: decodeHistoryWrite });
+suite('a rollback', fc.constant(undefined), { encode: encodeRollback, decode: checkRollback });
+suite('a value', bytes, { encode: sealValue, decode: unsealValue });
