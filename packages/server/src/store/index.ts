@@ -1,3 +1,4 @@
 export { batchService } from './batch-service.js';
+export { createStore, type StoreConfig, type StoreNode, type StoreParts } from './create-store.js';
 export { StandaloneAccess } from './standalone.js';
 export { type TinyKvServiceOptions, tinykvService } from './tinykv-service.js';

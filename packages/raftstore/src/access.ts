@@ -1,0 +1,173 @@
+import {
+  err,
+  type KvEngine,
+  type KvError,
+  type KvReader,
+  type KvSnapshot,
+  limits,
+  ok,
+  type Result,
+  type Term,
+} from '@tinykv/base';
+import type {
+  Modify,
+  Region,
+  RegionAccess,
+  RegionError,
+  RegionView,
+  RequestContext,
+} from '@tinykv/model';
+import type { ReadRefusal } from '@tinykv/replica';
+import { checkContext, epochNotMatch, type PeerDirectory } from './context-check.js';
+import { busy, type Peer } from './peer.js';
+
+/** The door of the transaction layer to this store's Regions, over Raft. */
+export class RaftRegionAccess implements RegionAccess {
+  readonly api: PeerDirectory['api'];
+  readonly #directory: PeerDirectory;
+  readonly #engine: KvEngine;
+
+  constructor(directory: PeerDirectory, engine: KvEngine) {
+    this.api = directory.api;
+    this.#directory = directory;
+    this.#engine = engine;
+  }
+
+  acquireRead(
+    context: RequestContext,
+    keys: readonly Uint8Array[],
+  ): Promise<Result<RegionView, RegionError>> {
+    const checked = checkContext(this.#directory, context, keys);
+    if (!checked.ok) return Promise.resolve(checked);
+    const peer = checked.value;
+    if (peer.group.leaseValid()) {
+      return Promise.resolve(ok(new View(this.#directory, this.#engine, peer, true)));
+    }
+    return this.#afterReadIndex(peer, context, keys);
+  }
+
+  acquireWrite(
+    context: RequestContext,
+    keys: readonly Uint8Array[],
+  ): Promise<Result<RegionView, RegionError>> {
+    const checked = checkContext(this.#directory, context, keys);
+    if (!checked.ok) return Promise.resolve(checked);
+    const peer = checked.value;
+    if (peer.group.appliedOwnTerm) {
+      return Promise.resolve(ok(new View(this.#directory, this.#engine, peer, false)));
+    }
+    // A read index is given only once an entry of the own term is committed, and waits for its apply.
+    return this.#afterReadIndex(peer, context, keys);
+  }
+
+  #afterReadIndex(
+    peer: Peer,
+    context: RequestContext,
+    keys: readonly Uint8Array[],
+  ): Promise<Result<RegionView, RegionError>> {
+    return new Promise((resolve) => {
+      peer.group.reads.add((refusal) => {
+        if (refusal !== undefined) {
+          resolve(err(refusalError(peer, refusal)));
+          return;
+        }
+        // The Region may have changed while the read waited.
+        const again = checkContext(this.#directory, context, keys);
+        resolve(again.ok ? ok(new View(this.#directory, this.#engine, again.value, false)) : again);
+      });
+      peer.group.touch();
+    });
+  }
+
+  propose(view: RegionView, modifies: readonly Modify[]): Promise<Result<void, RegionError>> {
+    const { region, term } = view;
+    const peer = this.#directory.peers.get(region.id);
+    if (peer === undefined) {
+      return Promise.resolve(err({ type: 'region-not-found', regionId: region.id }));
+    }
+    const bytes = modifiesBytes(modifies);
+    if (bytes > limits.raftEntryBytesMax) {
+      return Promise.resolve(
+        err({ type: 'raft-entry-too-large', regionId: region.id, entryBytes: bytes }),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      const waiter = { done: resolve, unknown: (error: KvError) => reject(error) };
+      peer.submit({ modifies, bytes, term, version: region.epoch.version, waiter });
+    });
+  }
+}
+
+class View implements RegionView {
+  readonly region: Region;
+  readonly term: Term;
+  readonly reader: KvReader;
+  readonly #directory: PeerDirectory;
+  readonly #engine: KvEngine;
+  readonly #peer: Peer;
+  readonly #byLease: boolean;
+
+  constructor(directory: PeerDirectory, engine: KvEngine, peer: Peer, byLease: boolean) {
+    this.#directory = directory;
+    this.#engine = engine;
+    this.#peer = peer;
+    this.#byLease = byLease;
+    this.region = peer.region;
+    this.term = peer.group.node.term;
+    this.reader = engine;
+  }
+
+  snapshot(): KvSnapshot {
+    return this.#engine.snapshot();
+  }
+
+  confirm(): Result<void, RegionError> {
+    const peer = this.#peer;
+    if (peer.group.destroyed) {
+      return err({ type: 'region-not-found', regionId: this.region.id });
+    }
+    if (peer.region.epoch.version !== this.region.epoch.version) {
+      return err(epochNotMatch(this.#directory, peer.region));
+    }
+    if (this.#byLease && !peer.group.leaseValid()) return err(peer.notLeader());
+    return ok(undefined);
+  }
+}
+
+function refusalError(peer: Peer, refusal: ReadRefusal): RegionError {
+  switch (refusal) {
+    case 'not-leader':
+      return peer.notLeader();
+    case 'busy':
+      return busy('too many reads wait for the region');
+    case 'destroyed':
+      return { type: 'region-not-found', regionId: peer.region.id };
+  }
+}
+
+/** An upper bound of the encoded size. */
+function modifiesBytes(modifies: readonly Modify[]): number {
+  let bytes = 0;
+  for (const m of modifies) {
+    bytes += 64 + m.key.length;
+    switch (m.type) {
+      case 'raw-put':
+        bytes += m.value.length;
+        break;
+      case 'lock':
+        bytes += m.lock.length + (m.longValue?.length ?? 0);
+        break;
+      case 'commit':
+        bytes += (m.newest?.length ?? 0) + (m.history?.record.length ?? 0);
+        bytes += m.longValue?.length ?? 0;
+        break;
+      case 'rollback':
+        bytes += m.newest.length + m.record.length;
+        break;
+      case 'raw-delete':
+      case 'unlock':
+        break;
+    }
+  }
+  return bytes;
+}

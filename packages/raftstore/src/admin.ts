@@ -1,0 +1,142 @@
+import { assert, type Env, type KvEngine, type RegionId } from '@tinykv/base';
+import { applyStateKey, findPeerOnStore, type Region, regionStateKey } from '@tinykv/model';
+import { decodeConfChange, type Entry } from '@tinykv/raft';
+import { putInitialState } from './bootstrap.js';
+import { decodePayload, decodePeerChange } from './command.js';
+import type { PeerLifecycle } from './lifecycle.js';
+import { decodeRegionState, encodeApplyState, encodeRegionState } from './local-state.js';
+import { appliedOk, type Peer } from './peer.js';
+import { changePeer, splitRegion } from './region-change.js';
+import type { PeerRegistry } from './registry.js';
+
+/** What applying an admin entry needs of the store. */
+export interface AdminHost {
+  readonly env: Env;
+  readonly engine: KvEngine;
+  readonly registry: PeerRegistry;
+  readonly lifecycle: PeerLifecycle;
+  /** The Region of a peer changed. */
+  changed(peer: Peer): void;
+  created(peer: Peer): void;
+}
+
+/**
+ * Applies entries that change the Region itself. Each stands alone between two barriers: all before it
+ * is durable when its record is written, so whoever finds the record need not replay what came before;
+ * and nothing after it is applied until it is durable itself.
+ */
+export class AdminApplier {
+  readonly #host: AdminHost;
+
+  constructor(host: AdminHost) {
+    this.#host = host;
+  }
+
+  async apply(peer: Peer, entry: Entry): Promise<void> {
+    const waiters = peer.takeWaiters(entry.index, entry.term);
+    if (entry.type === 'EntryNormal') await this.#applySplit(peer, entry);
+    else await this.#applyConfChange(peer, entry);
+    for (const waiter of waiters) waiter.done(appliedOk);
+  }
+
+  /** Writes what the entry changes, fenced; `others` are Regions that it makes. */
+  async #write(peer: Peer, entry: Entry, region: Region, others: readonly Region[]): Promise<void> {
+    const { engine, registry, env } = this.#host;
+    await engine.barrier();
+    env.faults.hit('admin-before-write');
+    const batch = engine.batch();
+    batch.put(
+      regionStateKey(region.id),
+      encodeRegionState({
+        state: 'normal',
+        region,
+        peerId: peer.meta.id,
+        appliedIndex: entry.index,
+        appliedTerm: entry.term,
+        snapshotFile: '',
+      }),
+    );
+    batch.put(applyStateKey(region.id), encodeApplyState({ index: entry.index, term: entry.term }));
+    for (const other of others) putInitialState(batch, other, registry.storeId);
+    await engine.write(batch, { sync: true });
+    env.faults.hit('admin-after-write');
+  }
+
+  async #applySplit(peer: Peer, entry: Entry): Promise<void> {
+    const { registry, env, lifecycle } = this.#host;
+    const payload = decodePayload(entry.data);
+    assert(payload.type === 'split', 'a fenced normal entry is a split');
+    const split =
+      payload.version === peer.region.epoch.version
+        ? splitRegion(peer.region, payload.splits)
+        : undefined;
+    if (split === undefined || !split.ok) {
+      await this.#write(peer, entry, peer.region, []);
+      return;
+    }
+    const [parent, ...made] = split.value;
+    assert(parent !== undefined, 'a split keeps its parent');
+    const children = made.filter((region) => !this.#wasRemoved(region.id));
+    await this.#write(peer, entry, parent, children);
+    registry.setRegion(peer, parent);
+    peer.measured = false;
+    peer.approximateBytes /= split.value.length;
+    env.logger.info('region split', {
+      region_id: parent.id,
+      version: parent.epoch.version,
+      new_regions: made.map((region) => region.id),
+    });
+    for (const region of children) await this.#addChild(peer, region, lifecycle);
+    this.#host.changed(peer);
+  }
+
+  /** A child whose peer here was removed before the split was applied here must not come back. */
+  #wasRemoved(regionId: RegionId): boolean {
+    const bytes = this.#host.engine.get(regionStateKey(regionId));
+    return bytes !== undefined && decodeRegionState(bytes).state === 'tombstone';
+  }
+
+  async #addChild(parent: Peer, region: Region, lifecycle: PeerLifecycle): Promise<void> {
+    const meta = findPeerOnStore(region, this.#host.registry.storeId);
+    if (meta === undefined) return;
+    const child = await lifecycle.addChild(region, meta);
+    child.approximateBytes = parent.approximateBytes;
+    // The leader of the parent makes the first leader of the child: the others need not time out.
+    if (parent.isLeader) child.group.node.campaign();
+    child.group.touch();
+    this.#host.created(child);
+  }
+
+  async #applyConfChange(peer: Peer, entry: Entry): Promise<void> {
+    const { registry, env, lifecycle } = this.#host;
+    const confChange = decodeConfChange(entry.data);
+    if (confChange.context.length === 0) {
+      peer.group.applyConfChange(confChange);
+      await this.#write(peer, entry, peer.region, []);
+      return;
+    }
+    const change = decodePeerChange(confChange);
+    const region = changePeer(peer.region, change);
+    if (region === undefined) {
+      await this.#write(peer, entry, peer.region, []);
+      return;
+    }
+    env.logger.info('conf change', {
+      region_id: region.id,
+      change: change.type,
+      peer_id: change.peer.id,
+      store_id: change.peer.storeId,
+      conf_ver: region.epoch.confVer,
+    });
+    if (change.type === 'remove' && change.peer.id === peer.meta.id) {
+      await this.#host.engine.barrier();
+      await lifecycle.destroy(peer, region, true);
+      return;
+    }
+    await this.#write(peer, entry, region, []);
+    registry.setRegion(peer, region);
+    peer.group.applyConfChange(confChange);
+    peer.group.touch();
+    this.#host.changed(peer);
+  }
+}

@@ -1,0 +1,169 @@
+import {
+  CodecError,
+  EMPTY_BYTES,
+  type KvEngine,
+  KvError,
+  type LogIndex,
+  type Term,
+} from '@tinykv/base';
+import {
+  applyStateKey,
+  INITIAL_EPOCH,
+  prepareBootstrapKey,
+  type Region,
+  regionStateKey,
+  type SchedulerApi,
+  storeIdentKey,
+} from '@tinykv/model';
+import type { GroupUpdate, RaftLog } from '@tinykv/raft';
+import type { RaftStoreConfig } from './config.js';
+import {
+  decodeIdent,
+  decodeRegion,
+  encodeApplyState,
+  encodeIdent,
+  encodeRegion,
+  encodeRegionState,
+  type StoreIdent,
+} from './local-state.js';
+
+/** The log of a Region made with its peers begins after this point, as if a snapshot had put it there. */
+export const INITIAL_INDEX: LogIndex = 5;
+export const INITIAL_TERM: Term = 5;
+
+/** The first state of the log of a Region made by bootstrap or split. */
+export function initialLog(regionId: number): GroupUpdate {
+  return {
+    group: regionId,
+    reset: { index: INITIAL_INDEX, term: INITIAL_TERM },
+    hardState: { term: INITIAL_TERM, vote: 0, commit: INITIAL_INDEX },
+    durableApplied: INITIAL_INDEX,
+  };
+}
+
+/** What this store is; gives a new one its id. Refuses a folder of another cluster or api. */
+export async function loadIdent(
+  engine: KvEngine,
+  scheduler: SchedulerApi,
+  config: RaftStoreConfig,
+): Promise<StoreIdent> {
+  const stored = engine.get(storeIdentKey);
+  const bootstrapped = await scheduler.isBootstrapped();
+  const api = bootstrapped ? await scheduler.clusterApi() : config.api;
+  if (stored !== undefined) {
+    const ident = parseIdent(stored);
+    if (ident.clusterId !== scheduler.clusterId) {
+      throw new KvError(
+        'FAILED_PRECONDITION',
+        `the data folder belongs to cluster ${ident.clusterId}, the scheduler to ${scheduler.clusterId}`,
+      );
+    }
+    if (bootstrapped && ident.api !== api) {
+      throw new KvError(
+        'FAILED_PRECONDITION',
+        `the data folder has api ${ident.api}, the cluster ${api}`,
+      );
+    }
+    return ident;
+  }
+  const ident: StoreIdent = {
+    clusterId: scheduler.clusterId,
+    storeId: await scheduler.allocId(),
+    api,
+  };
+  const batch = engine.batch();
+  batch.put(storeIdentKey, encodeIdent(ident));
+  await engine.write(batch, { sync: true });
+  return ident;
+}
+
+function parseIdent(bytes: Uint8Array): StoreIdent {
+  try {
+    return decodeIdent(bytes);
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    throw new KvError('DATA_LOSS', `store ident: ${error.message}`, { cause: error });
+  }
+}
+
+/**
+ * Makes the first Region of a new cluster, with one peer here, unless another store was first. A crash
+ * in between is taken up again: what was prepared is offered once more.
+ */
+export async function bootstrapCluster(
+  engine: KvEngine,
+  log: RaftLog,
+  scheduler: SchedulerApi,
+  ident: StoreIdent,
+  address: string,
+): Promise<void> {
+  const prepared = engine.get(prepareBootstrapKey);
+  if (prepared === undefined && (await scheduler.isBootstrapped())) return;
+  const region = prepared ? decodeRegion(prepared) : await prepare(engine, scheduler, ident);
+  const store = { id: ident.storeId, address, state: 'up' as const };
+  let mine = await scheduler.bootstrap(store, region, ident.api);
+  if (!mine) {
+    const first = await scheduler.getRegion(EMPTY_BYTES);
+    if (first === undefined) {
+      throw new KvError(
+        'UNAVAILABLE',
+        'the cluster is bootstrapped, but its first region is not known yet',
+      );
+    }
+    mine = first.region.id === region.id;
+  }
+  const batch = engine.batch();
+  batch.delete(prepareBootstrapKey);
+  if (!mine) {
+    batch.delete(regionStateKey(region.id));
+    batch.delete(applyStateKey(region.id));
+  } else if (engine.get(regionStateKey(region.id)) === undefined) {
+    await log.append([initialLog(region.id)]);
+    putInitialState(batch, region, ident.storeId);
+  }
+  await engine.write(batch, { sync: true });
+}
+
+async function prepare(
+  engine: KvEngine,
+  scheduler: SchedulerApi,
+  ident: StoreIdent,
+): Promise<Region> {
+  const id = await scheduler.allocId();
+  const peerId = await scheduler.allocId();
+  const region: Region = {
+    id,
+    range: { start: EMPTY_BYTES, end: EMPTY_BYTES },
+    epoch: INITIAL_EPOCH,
+    peers: [{ id: peerId, storeId: ident.storeId, learner: false }],
+  };
+  const batch = engine.batch();
+  batch.put(prepareBootstrapKey, encodeRegion(region));
+  await engine.write(batch, { sync: true });
+  return region;
+}
+
+/** The engine's side of a Region that begins at the initial point. */
+export function putInitialState(
+  batch: ReturnType<KvEngine['batch']>,
+  region: Region,
+  storeId: number,
+): void {
+  const peer = region.peers.find((p) => p.storeId === storeId);
+  if (peer === undefined) return;
+  batch.put(
+    regionStateKey(region.id),
+    encodeRegionState({
+      state: 'normal',
+      region,
+      peerId: peer.id,
+      appliedIndex: INITIAL_INDEX,
+      appliedTerm: INITIAL_TERM,
+      snapshotFile: '',
+    }),
+  );
+  batch.put(
+    applyStateKey(region.id),
+    encodeApplyState({ index: INITIAL_INDEX, term: INITIAL_TERM }),
+  );
+}

@@ -1,0 +1,43 @@
+import type { ApiMode } from '@tinykv/model';
+import type { ReplicaConfig } from '@tinykv/replica';
+
+/** Everything that can be set about a store's Regions. Times in milliseconds, sizes in bytes. */
+export interface RaftStoreConfig {
+  /** host:port that other stores and clients reach this one at. */
+  readonly address: string;
+  /** How a new cluster locates its keys; an existing one keeps what it has. */
+  readonly api: ApiMode;
+  readonly replica: ReplicaConfig;
+  /** A Region is split once it is larger than this … */
+  readonly regionMaxBytes: number;
+  /** … into pieces of about this size. */
+  readonly regionSplitBytes: number;
+  readonly splitCheckIntervalMs: number;
+  /** How often leaders look whether there is news to report. */
+  readonly heartbeatCheckMs: number;
+  /** How often they report without news. */
+  readonly regionHeartbeatMs: number;
+  readonly storeHeartbeatMs: number;
+  /** A peer without a leader for this long asks the scheduler whether it still exists. */
+  readonly staleLeaderMs: number;
+}
+
+export const defaultRaftStoreConfig: Omit<RaftStoreConfig, 'address'> = {
+  api: 'txn',
+  replica: {
+    tickMs: 100,
+    electionTicks: 10,
+    heartbeatTicks: 2,
+    barrierIntervalMs: 1000,
+    barrierBytes: 67_108_864,
+    logGcIntervalMs: 10_000,
+    logGcEntries: 10_000,
+  },
+  regionMaxBytes: 150_994_944,
+  regionSplitBytes: 100_663_296,
+  splitCheckIntervalMs: 10_000,
+  heartbeatCheckMs: 200,
+  regionHeartbeatMs: 10_000,
+  storeHeartbeatMs: 10_000,
+  staleLeaderMs: 60_000,
+};

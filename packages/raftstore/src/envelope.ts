@@ -1,0 +1,58 @@
+import { ByteReader, type ByteWriter } from '@tinykv/base';
+import type { KeyRange, Peer, RegionEpoch } from '@tinykv/model';
+import { decodeMessage, encodeMessage, type Message } from '@tinykv/raft';
+import { readPeer, writePeer } from './local-state.js';
+
+/** A Raft message on its way between two stores. */
+export interface Envelope {
+  readonly regionId: number;
+  readonly from: Peer;
+  readonly to: Peer;
+  /** The sender's epoch. */
+  readonly epoch: RegionEpoch;
+  /** The sender's range, on messages that may create the receiving peer. */
+  readonly range: KeyRange | undefined;
+  /** Tells the receiving peer that it is no longer a member. Carries no Raft message. */
+  readonly tombstone: boolean;
+  readonly message: Message | undefined;
+}
+
+const FLAG_RANGE = 1;
+const FLAG_TOMBSTONE = 2;
+const FLAG_MESSAGE = 4;
+
+export function writeEnvelope(w: ByteWriter, e: Envelope): void {
+  const start = w.length;
+  w.u32(0);
+  w.u8(
+    (e.range ? FLAG_RANGE : 0) |
+      (e.tombstone ? FLAG_TOMBSTONE : 0) |
+      (e.message ? FLAG_MESSAGE : 0),
+  );
+  w.varint(e.regionId).varint(e.epoch.confVer).varint(e.epoch.version);
+  writePeer(w, e.from);
+  writePeer(w, e.to);
+  if (e.range) w.bytes(e.range.start).bytes(e.range.end);
+  if (e.message) encodeMessage(w, e.message);
+  w.patchU32(start, w.length - start - 4);
+}
+
+/** The envelopes of one frame; byte fields are views. Throws CodecError. */
+export function readEnvelopes(frame: Uint8Array): Envelope[] {
+  const r = new ByteReader(frame);
+  const out: Envelope[] = [];
+  while (r.remaining > 0) out.push(readEnvelope(new ByteReader(r.raw(r.u32()))));
+  return out;
+}
+
+export function readEnvelope(r: ByteReader): Envelope {
+  const flags = r.u8();
+  const regionId = r.varint();
+  const epoch = { confVer: r.varint(), version: r.varint() };
+  const from = readPeer(r);
+  const to = readPeer(r);
+  const range =
+    flags & FLAG_RANGE ? { start: r.bytes().slice(), end: r.bytes().slice() } : undefined;
+  const message = flags & FLAG_MESSAGE ? decodeMessage(r) : undefined;
+  return { regionId, from, to, epoch, range, tombstone: (flags & FLAG_TOMBSTONE) !== 0, message };
+}

@@ -1,0 +1,131 @@
+import { assert, EMPTY_BYTES, type Env, type KvEngine } from '@tinykv/base';
+import { type KeyRange, type Peer as PeerMeta, type Region, regionStateKey } from '@tinykv/model';
+import type { RecoveredGroup } from '@tinykv/raft';
+import { emptyGroupState, type GroupState, type ReplicaLoop } from '@tinykv/replica';
+import { INITIAL_INDEX, INITIAL_TERM } from './bootstrap.js';
+import { confStateOf } from './conf-state.js';
+import { encodeRegionState } from './local-state.js';
+import { Peer } from './peer.js';
+import type { PeerRegistry } from './registry.js';
+import { wipeRange } from './wipe.js';
+
+/** Brings peers into being and takes them away. */
+export class PeerLifecycle {
+  readonly #env: Env;
+  readonly #engine: KvEngine;
+  readonly #loop: ReplicaLoop;
+  readonly #registry: PeerRegistry;
+  /** Logs without a Region: peers that were made by a message and got no snapshot before a restart. */
+  readonly #orphans = new Map<number, RecoveredGroup>();
+
+  constructor(env: Env, engine: KvEngine, loop: ReplicaLoop, registry: PeerRegistry) {
+    this.#env = env;
+    this.#engine = engine;
+    this.#loop = loop;
+    this.#registry = registry;
+  }
+
+  addOrphan(group: RecoveredGroup): void {
+    this.#orphans.set(group.group, group);
+  }
+
+  /** A peer with a known Region: recovered, or the child of a split. */
+  add(meta: PeerMeta, region: Region, state: GroupState, recovered: boolean): Peer {
+    const group = this.#loop.addGroup({
+      id: region.id,
+      peerId: meta.id,
+      state,
+      confState: confStateOf(region),
+      recovered,
+    });
+    const peer = new Peer(meta, region, group);
+    this.#registry.add(peer);
+    return peer;
+  }
+
+  /** A peer that knows nothing yet: the leader will send it a snapshot. */
+  addUninitialized(regionId: number, meta: PeerMeta): Peer {
+    const orphan = this.#orphans.get(regionId);
+    this.#orphans.delete(regionId);
+    // A vote given before a restart still binds, whatever peer id it was given under.
+    const hardState = orphan?.hardState ?? { term: 0, vote: 0, commit: 0 };
+    const region: Region = {
+      id: regionId,
+      range: { start: EMPTY_BYTES, end: EMPTY_BYTES },
+      epoch: { confVer: 0, version: 0 },
+      peers: [],
+    };
+    const state = emptyGroupState({ ...hardState, commit: 0 }, { index: 0, term: 0 });
+    this.#env.logger.info('peer created by message', { region_id: regionId, peer_id: meta.id });
+    return this.add(meta, region, state, orphan !== undefined);
+  }
+
+  /**
+   * The peer of a Region that a split has made. Its Region state is durable already. A peer that a
+   * message made before the split was applied here gives way, but its vote is kept.
+   */
+  async addChild(region: Region, meta: PeerMeta): Promise<Peer> {
+    const early = this.#registry.peers.get(region.id);
+    let hardState = { term: INITIAL_TERM, vote: 0, commit: INITIAL_INDEX };
+    if (early !== undefined) {
+      assert(!early.initialized, () => `region ${region.id} is here before its split`);
+      this.#registry.peers.delete(region.id);
+      void this.#loop.removeGroup(early.group);
+      early.abandon();
+      const { term, vote } = early.group.storage.hardState;
+      if (term >= INITIAL_TERM) hardState = { term, vote, commit: INITIAL_INDEX };
+    }
+    const orphan = this.#orphans.get(region.id);
+    this.#orphans.delete(region.id);
+    if (orphan !== undefined && orphan.hardState.term >= INITIAL_TERM) {
+      hardState = { ...orphan.hardState, commit: INITIAL_INDEX };
+    }
+    const position = { index: INITIAL_INDEX, term: INITIAL_TERM };
+    await this.#loop.writeLog({
+      group: region.id,
+      reset: position,
+      hardState,
+      durableApplied: INITIAL_INDEX,
+    });
+    return this.add(meta, region, emptyGroupState(hardState, position), false);
+  }
+
+  /**
+   * Removes a peer for good: a tombstone first, durable, then its data, then its log; a crash in
+   * between is taken up at the next start. `region` is what the tombstone remembers.
+   */
+  async destroy(peer: Peer, region: Region, insideFence: boolean): Promise<void> {
+    const { id } = peer.region;
+    if (this.#registry.peers.get(id) !== peer) return;
+    this.#env.logger.info('peer destroyed', { region_id: id, peer_id: peer.meta.id });
+    this.#registry.peers.delete(id);
+    this.#registry.destroying.add(id);
+    this.#registry.reserved.delete(id);
+    const quiet = this.#loop.removeGroup(peer.group);
+    peer.abandon();
+    if (!insideFence) await quiet;
+    const batch = this.#engine.batch();
+    batch.put(
+      regionStateKey(id),
+      encodeRegionState({
+        state: 'tombstone',
+        region,
+        peerId: peer.meta.id,
+        appliedIndex: 0,
+        appliedTerm: 0,
+        snapshotFile: '',
+      }),
+    );
+    await this.#engine.write(batch, { sync: true });
+    await this.finishDestroy(id, peer.initialized ? peer.region.range : undefined);
+  }
+
+  /** What a tombstone still asks for: the data goes, then the log. */
+  async finishDestroy(id: number, range: KeyRange | undefined): Promise<void> {
+    if (range !== undefined) await wipeRange(this.#engine, this.#registry.api, range);
+    await this.#engine.barrier();
+    await this.#loop.writeLog({ group: id, destroy: true });
+    this.#registry.ranges.delete(id);
+    this.#registry.destroying.delete(id);
+  }
+}

@@ -1,0 +1,227 @@
+import {
+  assert,
+  ByteWriter,
+  err,
+  KvError,
+  type LogIndex,
+  limits,
+  ok,
+  type Result,
+  type Term,
+} from '@tinykv/base';
+import type { Modify, Peer as PeerMeta, Region, RegionError } from '@tinykv/model';
+import type { Group } from '@tinykv/replica';
+import { addCommand, beginData } from './command.js';
+
+/** A command that waits to be proposed. */
+export interface PendingCommand {
+  readonly modifies: readonly Modify[];
+  readonly bytes: number;
+  /** Decided under these; proposed and applied under no other. */
+  readonly term: Term;
+  readonly version: number;
+  readonly waiter: Waiter;
+}
+
+/** Told exactly once what became of a command. */
+export interface Waiter {
+  done(result: Result<void, RegionError>): void;
+  /** It may or may not take effect. */
+  unknown(error: KvError): void;
+}
+
+interface Proposal {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly waiters: readonly Waiter[];
+}
+
+/**
+ * A Region's replica on this store: its Raft group, the commands that wait for their turn, and those
+ * that are in the log and not yet applied.
+ */
+export class Peer {
+  readonly meta: PeerMeta;
+  readonly group: Group;
+  /** Replaced as a whole by split, conf change and snapshot; never changed in place. */
+  region: Region;
+  #pending: PendingCommand[] = [];
+  #pendingBytes = 0;
+  /** In log order. */
+  readonly #proposals: Proposal[] = [];
+  #inflight = 0;
+  /** Members and former members heard of: an uninitialized peer answers before it knows its Region. */
+  readonly known: Map<number, PeerMeta> = new Map();
+  /** Bytes applied since the last split check measured the Region; and what it measured. */
+  writtenBytes = 0;
+  approximateBytes = 0;
+  approximateKeys = 0;
+  /** Nothing is known of the Region's size until it has been measured once. */
+  measured = false;
+  /** What the scheduler was last told, and when. */
+  lastReport = '';
+  lastReportAt: number = Number.NEGATIVE_INFINITY;
+  /** Since when no leader is known; undefined while there is one. */
+  leaderlessSince: number | undefined;
+
+  constructor(meta: PeerMeta, region: Region, group: Group) {
+    this.meta = meta;
+    this.region = region;
+    this.group = group;
+    this.setRegion(region);
+  }
+
+  setRegion(region: Region): void {
+    this.region = region;
+    for (const peer of region.peers) this.known.set(peer.id, peer);
+  }
+
+  /** A peer made by a message knows its Region only after its first snapshot. */
+  get initialized(): boolean {
+    return this.region.peers.length > 0;
+  }
+
+  get isLeader(): boolean {
+    return this.group.isLeader;
+  }
+
+  leaderMeta(): PeerMeta | undefined {
+    const { lead } = this.group.node;
+    return lead === 0 ? undefined : this.region.peers.find((peer) => peer.id === lead);
+  }
+
+  notLeader(): RegionError {
+    return { type: 'not-leader', regionId: this.region.id, leader: this.leaderMeta() };
+  }
+
+  /** Takes a command for the next turn. Answers at once when there is no room. */
+  submit(command: PendingCommand): void {
+    const tooMany =
+      this.#pending.length >= limits.regionPendingCommandsMax ||
+      this.#pendingBytes + command.bytes > limits.regionPendingBytesMax ||
+      this.#inflight >= limits.regionInflightCommandsMax;
+    if (tooMany) {
+      command.waiter.done(err(busy('too many commands wait for the region')));
+      return;
+    }
+    this.#pending.push(command);
+    this.#pendingBytes += command.bytes;
+    this.group.touch();
+  }
+
+  /** Proposes what waits: commands of one turn share log entries. */
+  proposePending(): void {
+    if (this.#pending.length === 0) return;
+    const waiting = this.#pending;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    let batch: PendingCommand[] = [];
+    let bytes = 0;
+    for (const command of waiting) {
+      const refusal = this.#refusal(command);
+      if (refusal !== undefined) {
+        command.waiter.done(err(refusal));
+        continue;
+      }
+      const full =
+        batch.length >= limits.entryCommandsMax ||
+        bytes + command.bytes > limits.entryBatchBytesMax;
+      if (full && batch.length > 0) {
+        this.#proposeBatch(batch);
+        batch = [];
+        bytes = 0;
+      }
+      batch.push(command);
+      bytes += command.bytes;
+    }
+    if (batch.length > 0) this.#proposeBatch(batch);
+  }
+
+  #refusal(command: PendingCommand): RegionError | undefined {
+    if (!this.isLeader || command.term !== this.group.node.term) return this.notLeader();
+    if (command.version !== this.region.epoch.version) {
+      return { type: 'epoch-not-match', currentRegions: [this.region] };
+    }
+    return undefined;
+  }
+
+  #proposeBatch(batch: readonly PendingCommand[]): void {
+    const first = batch[0]!;
+    const w = new ByteWriter(1024);
+    beginData(w, first.term, first.version);
+    for (const command of batch) addCommand(w, command.modifies);
+    this.propose(
+      w.finish(),
+      batch.map((command) => command.waiter),
+    );
+  }
+
+  /** Appends an entry to the log and remembers who waits for it. */
+  propose(data: Uint8Array, waiters: readonly Waiter[]): void {
+    const result = this.group.node.propose(data);
+    if (!result.ok) {
+      const error = this.isLeader ? busy(result.error.message) : this.notLeader();
+      for (const waiter of waiters) waiter.done(err(error));
+      return;
+    }
+    this.track(result.value, waiters);
+  }
+
+  track(index: LogIndex, waiters: readonly Waiter[]): void {
+    const last = this.#proposals.at(-1);
+    assert(
+      last === undefined || last.term !== this.group.node.term || last.index < index,
+      'log order',
+    );
+    this.#proposals.push({ index, term: this.group.node.term, waiters });
+    this.#inflight += waiters.length;
+  }
+
+  /**
+   * The waiters of an applied entry. Proposals that it passes over or replaces never took effect:
+   * their waiters are told so.
+   */
+  takeWaiters(index: LogIndex, term: Term): readonly Waiter[] {
+    while (this.#proposals.length > 0) {
+      const proposal = this.#proposals[0]!;
+      if (proposal.index > index) break;
+      this.#proposals.shift();
+      this.#inflight -= proposal.waiters.length;
+      if (proposal.index === index && proposal.term === term) return proposal.waiters;
+      for (const waiter of proposal.waiters) waiter.done(err({ type: 'stale-command' }));
+    }
+    return [];
+  }
+
+  /** A snapshot took the place of the entries up to its index: what became of them is not known. */
+  skipTo(index: LogIndex): void {
+    while (this.#proposals.length > 0 && this.#proposals[0]!.index <= index) {
+      const proposal = this.#proposals.shift()!;
+      this.#inflight -= proposal.waiters.length;
+      for (const waiter of proposal.waiters)
+        waiter.unknown(unknownOutcome('a snapshot replaced it'));
+    }
+  }
+
+  /** The peer goes away: nothing that waits will be answered by apply. */
+  abandon(): void {
+    const error: RegionError = { type: 'region-not-found', regionId: this.region.id };
+    for (const command of this.#pending) command.waiter.done(err(error));
+    this.#pending = [];
+    for (const proposal of this.#proposals) {
+      for (const waiter of proposal.waiters) waiter.unknown(unknownOutcome('the peer is gone'));
+    }
+    this.#proposals.length = 0;
+    this.#inflight = 0;
+  }
+}
+
+export function busy(reason: string): RegionError {
+  return { type: 'server-is-busy', reason };
+}
+
+export function unknownOutcome(why: string): KvError {
+  return new KvError('UNKNOWN', `outcome unknown: ${why}`);
+}
+
+export const appliedOk: Result<void, RegionError> = ok(undefined);

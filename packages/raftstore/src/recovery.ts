@@ -1,0 +1,193 @@
+import { CodecError, type Env, type KvEngine, KvError, type LogIndex } from '@tinykv/base';
+import {
+  type KeyRange,
+  type Region,
+  type RegionMap,
+  regionStateKey,
+  regionStateRange,
+} from '@tinykv/model';
+import type { Entry, GroupUpdate, RaftLog, RecoveredGroup } from '@tinykv/raft';
+import { recoveredState } from '@tinykv/replica';
+import { INITIAL_INDEX, INITIAL_TERM } from './bootstrap.js';
+import type { PeerLifecycle } from './lifecycle.js';
+import { decodeRegionState, encodeRegionState, type RegionLocalState } from './local-state.js';
+import type { PeerRegistry } from './registry.js';
+import { installSnapshotData } from './snapshot-install.js';
+import { subtractRanges } from './subtract-ranges.js';
+import { wipeRange } from './wipe.js';
+
+const READ_BYTES = 16_777_216;
+
+/** What recovery works on. */
+export interface RecoveryHost {
+  readonly env: Env;
+  readonly engine: KvEngine;
+  readonly log: RaftLog;
+  readonly registry: PeerRegistry;
+  readonly lifecycle: PeerLifecycle;
+}
+
+/**
+ * Brings back the peers of this store from the engine's Region states and the Raft log, and ends what
+ * a crash left half done: a split's child without a log, a snapshot, a destroyed peer.
+ */
+export async function recoverPeers(
+  host: RecoveryHost,
+  recovered: readonly RecoveredGroup[],
+): Promise<void> {
+  const groups = new Map(recovered.map((group) => [group.group, group]));
+  const states = await readStates(host.engine);
+  for (const state of states) {
+    if (state.state === 'tombstone') continue;
+    const { id } = state.region;
+    const group = await mendGroup(host, state, groups.get(id));
+    groups.delete(id);
+    await addPeer(host, state, group);
+  }
+  for (const state of states) {
+    const { id } = state.region;
+    if (state.state !== 'tombstone' || !groups.has(id)) continue;
+    groups.delete(id);
+    await finishTombstone(host, state);
+  }
+  for (const group of groups.values()) host.lifecycle.addOrphan(group);
+  await removeStrayFiles(host, states);
+}
+
+async function readStates(engine: KvEngine): Promise<RegionLocalState[]> {
+  const out: RegionLocalState[] = [];
+  const iterator = engine.iterator(regionStateRange);
+  try {
+    for (;;) {
+      const page = await iterator.next(256);
+      if (page.length === 0) return out;
+      for (const [, value] of page) out.push(decodeRegionState(value));
+    }
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    throw new KvError('DATA_LOSS', `region state: ${error.message}`, { cause: error });
+  } finally {
+    await iterator.close();
+  }
+}
+
+/** The group's log, after what was left half done has been finished. */
+async function mendGroup(
+  host: RecoveryHost,
+  state: RegionLocalState,
+  group: RecoveredGroup | undefined,
+): Promise<RecoveredGroup> {
+  if (state.state === 'applying') return resumeSnapshot(host, state, group);
+  if (group !== undefined && group.lastIndex >= state.appliedIndex) return group;
+  // The split that made this Region is durable, its first log is not: it is made now. A peer that a
+  // message had made before may have voted.
+  if (state.appliedIndex !== INITIAL_INDEX) {
+    throw new KvError('DATA_LOSS', `the log of region ${state.region.id} is gone`);
+  }
+  const voted = group !== undefined && group.hardState.term >= INITIAL_TERM;
+  const { term, vote } = voted ? group.hardState : { term: INITIAL_TERM, vote: 0 };
+  return resetLog(host.log, {
+    group: state.region.id,
+    reset: { index: INITIAL_INDEX, term: INITIAL_TERM },
+    hardState: { term, vote, commit: INITIAL_INDEX },
+    durableApplied: INITIAL_INDEX,
+  });
+}
+
+async function resumeSnapshot(
+  host: RecoveryHost,
+  state: RegionLocalState,
+  group: RecoveredGroup | undefined,
+): Promise<RecoveredGroup> {
+  const { env, engine, registry, log } = host;
+  const { region, appliedIndex, appliedTerm } = state;
+  env.logger.info('snapshot resumed', { region_id: region.id, index: appliedIndex });
+  await installSnapshotData(engine, env.fs, registry.api, state.snapshotFile, [region.range]);
+  const { term, vote } = group?.hardState ?? { term: appliedTerm, vote: 0 };
+  const mended = await resetLog(log, {
+    group: region.id,
+    reset: { index: appliedIndex, term: appliedTerm },
+    hardState: { term: Math.max(term, appliedTerm), vote, commit: appliedIndex },
+    durableApplied: appliedIndex,
+  });
+  const batch = engine.batch();
+  batch.put(
+    regionStateKey(region.id),
+    encodeRegionState({ ...state, state: 'normal', snapshotFile: '' }),
+  );
+  await engine.write(batch, { sync: true });
+  return mended;
+}
+
+async function resetLog(
+  log: RaftLog,
+  update: Required<Pick<GroupUpdate, 'group' | 'reset' | 'hardState' | 'durableApplied'>>,
+): Promise<RecoveredGroup> {
+  await log.append([update]);
+  return {
+    group: update.group,
+    hardState: update.hardState,
+    truncated: update.reset,
+    lastIndex: update.reset.index,
+    durableApplied: update.durableApplied,
+    termRuns: [],
+  };
+}
+
+async function addPeer(
+  host: RecoveryHost,
+  state: RegionLocalState,
+  group: RecoveredGroup,
+): Promise<void> {
+  const { region, peerId } = state;
+  const meta = region.peers.find((peer) => peer.id === peerId);
+  if (meta === undefined) {
+    throw new KvError('DATA_LOSS', `peer ${peerId} is not in its own region ${region.id}`);
+  }
+  const start = recoveredState(group, state.appliedIndex);
+  const entries = await readTail(host.log, region.id, start.durableApplied + 1, group.lastIndex);
+  const peer = host.lifecycle.add(meta, region, start, true);
+  peer.group.storage.preload(entries);
+  peer.group.touch();
+}
+
+/** All entries from `low` to the last: what is not durably applied must be at hand. */
+async function readTail(
+  log: RaftLog,
+  group: number,
+  low: LogIndex,
+  last: LogIndex,
+): Promise<Entry[]> {
+  const out: Entry[] = [];
+  for (let next = low; next <= last; next = low + out.length) {
+    out.push(...(await log.read(group, next, last + 1, READ_BYTES)));
+  }
+  return out;
+}
+
+/** The data of a destroyed peer goes, except where another Region has come to stand. */
+async function finishTombstone(host: RecoveryHost, state: RegionLocalState): Promise<void> {
+  const { engine, registry, lifecycle } = host;
+  const { id, range, peers } = state.region;
+  const free: readonly KeyRange[] =
+    peers.length === 0 ? [] : subtractRanges(range, liveRanges(registry.ranges));
+  for (const part of free) await wipeRange(engine, registry.api, part);
+  await lifecycle.finishDestroy(id, undefined);
+}
+
+function liveRanges(ranges: RegionMap<Region>): KeyRange[] {
+  return ranges.values().map((region) => region.range);
+}
+
+/** Snapshot files that no Region waits for. */
+async function removeStrayFiles(
+  host: RecoveryHost,
+  states: readonly RegionLocalState[],
+): Promise<void> {
+  const wanted = new Set(
+    states.filter((state) => state.state === 'applying').map((state) => state.snapshotFile),
+  );
+  for (const file of await host.env.fs.list('')) {
+    if (file.endsWith('.snap') && !wanted.has(file)) await host.env.fs.remove(file);
+  }
+}

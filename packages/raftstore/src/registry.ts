@@ -1,0 +1,50 @@
+import { assert, type RegionId, type StoreId } from '@tinykv/base';
+import { type ApiMode, type KeyRange, type Region, RegionMap, rangesOverlap } from '@tinykv/model';
+import type { PeerDirectory } from './context-check.js';
+import type { Peer } from './peer.js';
+
+/**
+ * The peers of this store by Region, and the ranges that they occupy. A range stays occupied while its
+ * peer's data is being removed, and from the moment that a snapshot for it is accepted.
+ */
+export class PeerRegistry implements PeerDirectory {
+  readonly storeId: StoreId;
+  readonly api: ApiMode;
+  readonly peers: Map<RegionId, Peer> = new Map();
+  readonly ranges: RegionMap<Region> = new RegionMap<Region>();
+  /** Regions whose peer here is being destroyed. */
+  readonly destroying: Set<RegionId> = new Set();
+  /** Ranges promised to snapshots that are not installed yet. */
+  readonly reserved: Map<RegionId, KeyRange> = new Map();
+
+  constructor(storeId: StoreId, api: ApiMode) {
+    this.storeId = storeId;
+    this.api = api;
+  }
+
+  add(peer: Peer): void {
+    assert(!this.peers.has(peer.region.id), () => `region ${peer.region.id} has a peer here`);
+    this.peers.set(peer.region.id, peer);
+    if (peer.initialized) this.ranges.set(peer.region);
+  }
+
+  setRegion(peer: Peer, region: Region): void {
+    assert(this.peers.get(region.id) === peer, () => `region ${region.id} has another peer here`);
+    assert(
+      region.epoch.version >= peer.region.epoch.version &&
+        region.epoch.confVer >= peer.region.epoch.confVer,
+      () => `epoch of region ${region.id} goes back`,
+    );
+    peer.setRegion(region);
+    this.ranges.set(region);
+  }
+
+  /** Whether a range would lie over that of another Region, or over one promised to a snapshot. */
+  isOccupied(range: KeyRange, exceptRegion: RegionId): boolean {
+    if (this.ranges.overlapping(range).some((region) => region.id !== exceptRegion)) return true;
+    for (const [id, reserved] of this.reserved) {
+      if (id !== exceptRegion && rangesOverlap(reserved, range)) return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,78 @@
+import { type Env, errorMessage } from '@tinykv/base';
+import type { Peer as PeerMeta, SchedulerApi, StoreStats } from '@tinykv/model';
+import type { RaftStoreConfig } from './config.js';
+import type { Peer } from './peer.js';
+
+/** Tells the scheduler about Regions that this store leads, at once when something changed, and about the store. */
+export class Reporter {
+  readonly #env: Env;
+  readonly #scheduler: SchedulerApi;
+  readonly #config: RaftStoreConfig;
+  #storeReportAt = Number.NEGATIVE_INFINITY;
+  #storeReporting = false;
+
+  constructor(env: Env, scheduler: SchedulerApi, config: RaftStoreConfig) {
+    this.#env = env;
+    this.#scheduler = scheduler;
+    this.#config = config;
+  }
+
+  /** Reports the Region if it has news or its time has come. */
+  report(peer: Peer): void {
+    if (!peer.isLeader || !peer.initialized) return;
+    const pending = this.#peersWhere(peer, (id) => isPending(peer, id));
+    const down = this.#peersWhere(peer, (id) => {
+      const progress = peer.group.node.progressOf(id);
+      return progress !== undefined && !progress.recentActive;
+    });
+    const { region } = peer;
+    const signature = [
+      peer.group.node.term,
+      region.epoch.version,
+      region.epoch.confVer,
+      pending.map((p) => p.id).join(),
+      Math.round(Math.log2(peer.approximateBytes + 1) * 4),
+    ].join(' ');
+    const now = this.#env.clock.mono();
+    const due = now - peer.lastReportAt >= this.#config.regionHeartbeatMs;
+    if (signature === peer.lastReport && !due) return;
+    peer.lastReport = signature;
+    peer.lastReportAt = now;
+    this.#scheduler.regionHeartbeat({
+      region,
+      leader: peer.meta,
+      term: peer.group.node.term,
+      pendingPeers: pending,
+      downPeers: down,
+      approximateBytes: peer.approximateBytes,
+      approximateKeys: peer.approximateKeys,
+    });
+  }
+
+  #peersWhere(peer: Peer, test: (id: number) => boolean): PeerMeta[] {
+    return peer.region.peers.filter((p) => p.id !== peer.meta.id && test(p.id));
+  }
+
+  /** Reports the store if its time has come. */
+  reportStore(stats: () => Promise<StoreStats>): void {
+    const now = this.#env.clock.mono();
+    if (this.#storeReporting || now - this.#storeReportAt < this.#config.storeHeartbeatMs) return;
+    this.#storeReporting = true;
+    this.#storeReportAt = now;
+    stats()
+      .then((report) => this.#scheduler.storeHeartbeat(report))
+      .catch((error: unknown) => {
+        this.#env.logger.warn('store heartbeat', { error: errorMessage(error) });
+      })
+      .finally(() => {
+        this.#storeReporting = false;
+      });
+  }
+}
+
+/** A follower that still needs what the leader's log no longer has, or was never heard of. */
+function isPending(peer: Peer, id: number): boolean {
+  const progress = peer.group.node.progressOf(id);
+  if (progress === undefined) return false;
+  return progress.match === 0 || progress.match < peer.group.storage.truncated.index;
+}

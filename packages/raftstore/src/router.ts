@@ -1,0 +1,150 @@
+import { CodecError, type KvEngine, KvError } from '@tinykv/base';
+import { findPeer, isEpochStale, type Region, regionStateKey } from '@tinykv/model';
+import type { Message } from '@tinykv/raft';
+import type { Envelope } from './envelope.js';
+import type { PeerLifecycle } from './lifecycle.js';
+import { decodeRegionState, type RegionLocalState } from './local-state.js';
+import type { Peer } from './peer.js';
+import type { PeerRegistry } from './registry.js';
+
+/** Votes kept for Regions that a split here is about to make. */
+const PENDING_VOTES_MAX = 256;
+
+/** What the router asks of the store. */
+export interface RouterHost {
+  readonly registry: PeerRegistry;
+  readonly lifecycle: PeerLifecycle;
+  readonly engine: KvEngine;
+  reply(envelope: Envelope): void;
+  /** Starts removing the peer; failures are fatal. */
+  destroy(peer: Peer, region: Region): void;
+}
+
+/** Takes Raft messages from other stores to their peers, and decides about those that have none. */
+export class Router {
+  readonly #host: RouterHost;
+  readonly #pendingVotes = new Map<number, Envelope[]>();
+  #pendingCount = 0;
+
+  constructor(host: RouterHost) {
+    this.#host = host;
+  }
+
+  receive(envelope: Envelope): void {
+    const { registry } = this.#host;
+    if (envelope.to.storeId !== registry.storeId) return;
+    const peer = registry.peers.get(envelope.regionId);
+    if (peer !== undefined) this.#toPeer(peer, envelope);
+    else if (!registry.destroying.has(envelope.regionId)) this.#toNobody(envelope);
+  }
+
+  /** Gives a new peer the votes that came before it. */
+  replayVotes(peer: Peer): void {
+    const kept = this.#pendingVotes.get(peer.region.id);
+    if (kept === undefined) return;
+    this.#pendingVotes.delete(peer.region.id);
+    this.#pendingCount -= kept.length;
+    for (const envelope of kept) this.receive(envelope);
+  }
+
+  #toPeer(peer: Peer, envelope: Envelope): void {
+    const { region, meta } = peer;
+    if (envelope.tombstone) {
+      const gone = envelope.to.id === meta.id && isEpochStale(region.epoch, envelope.epoch);
+      if (gone) this.#host.destroy(peer, { ...region, epoch: envelope.epoch });
+      return;
+    }
+    const { message, from, to } = envelope;
+    if (message === undefined) return;
+    if (
+      peer.initialized &&
+      isEpochStale(envelope.epoch, region.epoch) &&
+      !findPeer(region, from.id)
+    ) {
+      this.#answerStale(envelope, message, region);
+      return;
+    }
+    if (to.id < meta.id) return;
+    if (to.id > meta.id) {
+      // This store was given up and taken again: the old peer goes, a later message makes the new one.
+      this.#host.destroy(peer, { ...region, epoch: maxEpoch(region, envelope) });
+      return;
+    }
+    if (message.type === 'MsgSnap') return; // Snapshots come by their own stream, data first.
+    peer.known.set(from.id, from);
+    peer.group.receive(message);
+  }
+
+  #toNobody(envelope: Envelope): void {
+    const { message, range, to } = envelope;
+    if (message === undefined || envelope.tombstone) return;
+    const saved = this.#savedState(envelope.regionId);
+    if (saved?.state === 'tombstone') {
+      if (isEpochStale(envelope.epoch, saved.region.epoch)) {
+        if (!findPeer(saved.region, envelope.from.id)) {
+          this.#answerStale(envelope, message, saved.region);
+        }
+        return;
+      }
+      if (envelope.epoch.confVer === saved.region.epoch.confVer || to.id <= saved.peerId) return;
+    }
+    if (!isInitial(message) || range === undefined) return;
+    const { registry, lifecycle } = this.#host;
+    if (registry.isOccupied(range, envelope.regionId)) {
+      if (message.type !== 'MsgHeartbeat') this.#keepVote(envelope);
+      return;
+    }
+    const peer = lifecycle.addUninitialized(envelope.regionId, to);
+    peer.known.set(envelope.from.id, envelope.from);
+    peer.group.receive(message);
+  }
+
+  #savedState(regionId: number): RegionLocalState | undefined {
+    const bytes = this.#host.engine.get(regionStateKey(regionId));
+    if (bytes === undefined) return undefined;
+    try {
+      return decodeRegionState(bytes);
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      throw new KvError('DATA_LOSS', `state of region ${regionId}: ${error.message}`);
+    }
+  }
+
+  /** Tells a removed peer that still asks for votes that it is gone. */
+  #answerStale(envelope: Envelope, message: Message, region: Region): void {
+    if (message.type !== 'MsgVote' && message.type !== 'MsgPreVote') return;
+    this.#host.reply({
+      regionId: envelope.regionId,
+      from: envelope.to,
+      to: envelope.from,
+      epoch: region.epoch,
+      range: undefined,
+      tombstone: true,
+      message: undefined,
+    });
+  }
+
+  #keepVote(envelope: Envelope): void {
+    if (this.#pendingCount >= PENDING_VOTES_MAX) {
+      this.#pendingVotes.clear();
+      this.#pendingCount = 0;
+    }
+    const kept = this.#pendingVotes.get(envelope.regionId) ?? [];
+    kept.push(envelope);
+    this.#pendingVotes.set(envelope.regionId, kept);
+    this.#pendingCount++;
+  }
+}
+
+/** Messages that may make a peer: those that a leader or candidate sends to one that it has never heard of. */
+export function isInitial(message: Message): boolean {
+  return (
+    message.type === 'MsgVote' ||
+    message.type === 'MsgPreVote' ||
+    (message.type === 'MsgHeartbeat' && message.commit === 0)
+  );
+}
+
+function maxEpoch(region: Region, envelope: Envelope): Region['epoch'] {
+  return isEpochStale(region.epoch, envelope.epoch) ? envelope.epoch : region.epoch;
+}

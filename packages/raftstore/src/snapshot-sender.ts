@@ -1,0 +1,204 @@
+import {
+  assert,
+  crc32,
+  type Env,
+  errorMessage,
+  type KvEntry,
+  KvError,
+  type KvSnapshot,
+  limits,
+  type NetError,
+  type NetStream,
+} from '@tinykv/base';
+import { type ApiMode, applyStateKey, regionRanges, regionStateKey } from '@tinykv/model';
+import { tinykvpeer } from '@tinykv/proto';
+import type { Snapshot } from '@tinykv/raft';
+import { confStateOf } from './conf-state.js';
+import type { Envelope } from './envelope.js';
+import { decodeApplyState, decodeRegionState, encodeRegion } from './local-state.js';
+import {
+  encodeEnd,
+  encodeHeader,
+  encodePairs,
+  PART_PREFIX_BYTES,
+  partCrc,
+} from './snapshot-format.js';
+
+/**
+ * Makes snapshots for followers that are too far behind, and streams them off a frozen view of the
+ * engine. The Region and its applied index are read from that same view, so they agree with the data.
+ */
+export class SnapshotSender {
+  readonly #env: Env;
+  readonly #api: ApiMode;
+  readonly #clusterId: number;
+  /** Made and not yet picked up by `send`: the engine view that the data is read from. */
+  readonly #prepared = new Map<Snapshot, KvSnapshot>();
+  #sending = 0;
+
+  constructor(env: Env, api: ApiMode, clusterId: number) {
+    this.#env = env;
+    this.#api = api;
+    this.#clusterId = clusterId;
+  }
+
+  get sending(): number {
+    return this.#sending;
+  }
+
+  /** Undefined while as many as allowed are under way: the core asks again. */
+  make(view: KvSnapshot, regionId: number): Snapshot | undefined {
+    const stateBytes = view.get(regionStateKey(regionId));
+    const applyBytes = view.get(applyStateKey(regionId));
+    const full = this.#sending + this.#prepared.size >= limits.snapshotsSendingMax;
+    if (full || stateBytes === undefined || applyBytes === undefined) {
+      view.close();
+      return undefined;
+    }
+    const { region } = decodeRegionState(stateBytes);
+    const { index, term } = decodeApplyState(applyBytes);
+    const snapshot: Snapshot = {
+      data: encodeRegion(region),
+      metadata: { confState: confStateOf(region), index, term },
+    };
+    this.#prepared.set(snapshot, view);
+    return snapshot;
+  }
+
+  /** Streams the data of a MsgSnap that the core let out; `done` tells how it went. */
+  send(address: string, envelope: Envelope, done: (error: string | undefined) => void): void {
+    const snapshot = envelope.message?.snapshot;
+    const view = snapshot && this.#prepared.get(snapshot);
+    if (snapshot === undefined || view === undefined) {
+      done('the snapshot is no longer there');
+      return;
+    }
+    this.#prepared.delete(snapshot);
+    this.#sending++;
+    new SnapshotStream(this.#env, address, this.#clusterId)
+      .run(envelope, view, this.#api)
+      .then(
+        () => done(undefined),
+        (error: unknown) => done(errorMessage(error)),
+      )
+      .finally(() => {
+        this.#sending--;
+        view.close();
+      })
+      .catch((error: unknown) =>
+        this.#env.logger.error('snapshot view', { error: errorMessage(error) }),
+      );
+  }
+
+  /** A snapshot that was made can't be sent. */
+  drop(snapshot: Snapshot): void {
+    this.#prepared.get(snapshot)?.close();
+    this.#prepared.delete(snapshot);
+  }
+
+  /** Closes what was made and never sent. */
+  close(): void {
+    for (const view of this.#prepared.values()) view.close();
+    this.#prepared.clear();
+  }
+}
+
+/** Parts that may be on their way without an acknowledgement: the receiver's disk sets the pace. */
+const WINDOW_PARTS = 16;
+
+/** One snapshot on its way. Each part is acknowledged once it is written. */
+class SnapshotStream {
+  readonly #stream: NetStream;
+  readonly #clusterId: number;
+  #failure: string | undefined;
+  #unacked = 0;
+  #wake: (() => void) | undefined;
+  #crc = 0;
+  #pairs = 0;
+
+  constructor(env: Env, address: string, clusterId: number) {
+    this.#clusterId = clusterId;
+    this.#stream = env.net.open(address, tinykvpeer.Peer.snapshot.path, {
+      onMessage: (bytes) => {
+        const ack = tinykvpeer.SnapshotAck.decode(bytes);
+        if (!ack.ok) this.#failure ??= `refused: ${ack.error}`;
+        this.#unacked--;
+        this.#wake?.();
+      },
+      onClose: (error: NetError | undefined) => {
+        this.#failure ??= error?.message ?? 'stream ended';
+        this.#wake?.();
+      },
+    });
+  }
+
+  async run(envelope: Envelope, view: KvSnapshot, api: ApiMode): Promise<void> {
+    try {
+      await this.#part(encodeHeader(envelope));
+      const { range } = envelope;
+      assert(range !== undefined, 'a snapshot envelope carries its range');
+      for (const { start, end } of regionRanges(api, range)) await this.#range(view, start, end);
+      await this.#part(encodeEnd(this.#pairs, this.#crc));
+      await this.#until(0);
+      this.#stream.end();
+    } catch (error) {
+      this.#stream.destroy();
+      throw error;
+    }
+  }
+
+  async #range(view: KvSnapshot, start: Uint8Array, end: Uint8Array): Promise<void> {
+    const iterator = view.iterator({ start, end });
+    try {
+      let pairs: KvEntry[] = [];
+      let bytes = 0;
+      for (;;) {
+        const page = await iterator.next(limits.scanPageKeys);
+        for (const entry of page) {
+          const size = entry[0].length + entry[1].length;
+          if (pairs.length > 0 && bytes + size > limits.snapshotChunkBytes) {
+            await this.#sendPairs(pairs);
+            pairs = [];
+            bytes = 0;
+          }
+          pairs.push(entry);
+          bytes += size;
+        }
+        if (page.length > 0) continue;
+        if (pairs.length > 0) await this.#sendPairs(pairs);
+        return;
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  #sendPairs(pairs: readonly KvEntry[]): Promise<void> {
+    this.#pairs += pairs.length;
+    return this.#part(encodePairs(pairs));
+  }
+
+  async #part(part: Uint8Array): Promise<void> {
+    await this.#until(WINDOW_PARTS - 1);
+    this.#crc = crc32(part.subarray(4, PART_PREFIX_BYTES), this.#crc);
+    this.#unacked++;
+    this.#stream.send(
+      tinykvpeer.SnapshotFrame.encode({
+        clusterId: this.#clusterId,
+        data: part,
+        crc: partCrc(part),
+      }),
+    );
+  }
+
+  /** Waits until at most `count` parts are unacknowledged. Throws when the stream has failed. */
+  async #until(count: number): Promise<void> {
+    for (;;) {
+      if (this.#failure !== undefined) throw new KvError('UNAVAILABLE', this.#failure);
+      if (this.#unacked <= count) return;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}

@@ -1,0 +1,240 @@
+import {
+  assert,
+  type Env,
+  errorMessage,
+  type KvEngine,
+  type NetStream,
+  type StreamEvents,
+} from '@tinykv/base';
+import {
+  type ApiMode,
+  findPeer,
+  isEpochStale,
+  type KeyRange,
+  type Region,
+  regionStateKey,
+} from '@tinykv/model';
+import type { Snapshot } from '@tinykv/raft';
+import type { Group } from '@tinykv/replica';
+import type { Envelope } from './envelope.js';
+import type { PeerLifecycle } from './lifecycle.js';
+import { decodeRegion, encodeRegionState } from './local-state.js';
+import type { Peer } from './peer.js';
+import type { PeerRegistry } from './registry.js';
+import { installSnapshotData } from './snapshot-install.js';
+import { SnapshotReceiver } from './snapshot-receiver.js';
+import { SnapshotSender } from './snapshot-sender.js';
+
+/** What snapshots need of the store. */
+export interface SnapshotsHost {
+  readonly env: Env;
+  readonly engine: KvEngine;
+  readonly api: ApiMode;
+  readonly clusterId: number;
+  readonly registry: PeerRegistry;
+  readonly lifecycle: PeerLifecycle;
+  resolve(storeId: number): Promise<string>;
+  changed(peer: Peer): void;
+}
+
+/** A received snapshot on its way through the core. */
+interface Delivered {
+  readonly file: string;
+  readonly index: number;
+  readonly term: number;
+  /** The core has been given the message. */
+  stepped: boolean;
+  /** The core took it: it is being installed. */
+  accepted: boolean;
+}
+
+/** Snapshots out (streamed off the engine) and in (file, core, install). */
+export class Snapshots {
+  readonly #host: SnapshotsHost;
+  readonly #sender: SnapshotSender;
+  readonly #receiver: SnapshotReceiver;
+  readonly #delivered = new Map<number, Delivered>();
+  #installing = 0;
+
+  constructor(host: SnapshotsHost) {
+    this.#host = host;
+    this.#sender = new SnapshotSender(host.env, host.api, host.clusterId);
+    this.#receiver = new SnapshotReceiver(host.env, {
+      clusterId: host.clusterId,
+      refuse: (envelope) => this.#refuse(envelope),
+      received: (envelope, file) => this.#received(envelope, file),
+    });
+  }
+
+  counts(): { readonly sending: number; readonly receiving: number; readonly applying: number } {
+    const { sending } = this.#sender;
+    return { sending, receiving: this.#receiver.receiving, applying: this.#installing };
+  }
+
+  make(group: Group): Snapshot | undefined {
+    return this.#sender.make(this.#host.engine.snapshot(), group.id);
+  }
+
+  /** Streams what a MsgSnap of the core stands for, and tells the core how it went. */
+  send(peer: Peer, envelope: Envelope): void {
+    const snapshot = envelope.message?.snapshot;
+    assert(snapshot !== undefined, 'MsgSnap carries a snapshot');
+    const { range } = decodeRegion(snapshot.data);
+    const done = (error: string | undefined): void => {
+      const { to } = envelope;
+      const fields = {
+        region_id: peer.region.id,
+        store_id: to.storeId,
+        index: snapshot.metadata.index,
+      };
+      if (error === undefined) this.#host.env.logger.info('snapshot sent', fields);
+      else this.#host.env.logger.warn('snapshot not sent', { ...fields, error });
+      if (peer.group.destroyed) return;
+      peer.group.node.reportSnapshot(to.id, error === undefined ? 'finish' : 'failure');
+      peer.group.touch();
+    };
+    this.#host.resolve(envelope.to.storeId).then(
+      (address) => this.#sender.send(address, { ...envelope, range }, done),
+      (error: unknown) => {
+        this.#sender.drop(snapshot);
+        done(errorMessage(error));
+      },
+    );
+  }
+
+  accept(stream: NetStream): StreamEvents {
+    return this.#receiver.accept(stream);
+  }
+
+  #refuse(envelope: Envelope): string | undefined {
+    const { registry } = this.#host;
+    const { regionId, to, message } = envelope;
+    const snapshot = message?.snapshot;
+    if (message?.type !== 'MsgSnap' || snapshot === undefined) return 'not a snapshot';
+    if (to.storeId !== registry.storeId) return `this is store ${registry.storeId}`;
+    const region = decodeRegion(snapshot.data);
+    if (findPeer(region, to.id) === undefined) return `peer ${to.id} is not in the region`;
+    if (registry.destroying.has(regionId)) return 'the former peer is being removed';
+    const peer = registry.peers.get(regionId);
+    // The message that makes a peer comes before its snapshot.
+    if (peer === undefined || peer.meta.id !== to.id) return `peer ${to.id} is not here`;
+    if (isEpochStale(region.epoch, peer.region.epoch))
+      return 'the snapshot is older than the region';
+    if (registry.isOccupied(region.range, regionId)) return 'the range belongs to another region';
+    if (this.#delivered.get(regionId)?.accepted === true)
+      return 'another snapshot is being applied';
+    return undefined;
+  }
+
+  #received(envelope: Envelope, file: string): void {
+    const refusal = this.#refuse(envelope);
+    const message = envelope.message;
+    const snapshot = message?.snapshot;
+    if (refusal !== undefined || message === undefined || snapshot === undefined) {
+      this.#host.env.logger.warn('snapshot dropped', { region_id: envelope.regionId, refusal });
+      this.#removeFile(file);
+      return;
+    }
+    const { registry } = this.#host;
+    this.#release(envelope.regionId);
+    const { index, term } = snapshot.metadata;
+    this.#delivered.set(envelope.regionId, { file, index, term, stepped: false, accepted: false });
+    registry.reserved.set(envelope.regionId, decodeRegion(snapshot.data).range);
+    const peer = registry.peers.get(envelope.regionId);
+    assert(peer !== undefined, 'checked just now');
+    peer.known.set(envelope.from.id, envelope.from);
+    peer.group.receive(message);
+  }
+
+  /** Once a turn: a snapshot that the core was given and did not take is let go. */
+  afterStep(regionId: number): void {
+    const delivered = this.#delivered.get(regionId);
+    if (delivered === undefined || delivered.accepted) return;
+    if (delivered.stepped) this.#release(regionId);
+    else delivered.stepped = true;
+  }
+
+  #release(regionId: number): void {
+    const delivered = this.#delivered.get(regionId);
+    if (delivered === undefined) return;
+    assert(!delivered.accepted, () => `snapshot of region ${regionId} is being applied`);
+    this.#delivered.delete(regionId);
+    this.#host.registry.reserved.delete(regionId);
+    this.#removeFile(delivered.file);
+  }
+
+  #removeFile(file: string): void {
+    this.#host.env.fs.remove(file).catch((error: unknown) => {
+      this.#host.env.logger.warn('snapshot file', { file, error: errorMessage(error) });
+    });
+  }
+
+  /** See StateMachine.installSnapshot. The mark is the state Applying, with the file's name. */
+  async install(peer: Peer, snapshot: Snapshot, quiet: Promise<void>): Promise<void> {
+    const { index, term } = snapshot.metadata;
+    const delivered = this.#delivered.get(peer.region.id);
+    assert(
+      delivered !== undefined && delivered.index === index && delivered.term === term,
+      () => `no file for the snapshot of region ${peer.region.id} at ${index}`,
+    );
+    delivered.accepted = true;
+    this.#installing++;
+    await quiet;
+    const { engine, env, api } = this.#host;
+    const region = decodeRegion(snapshot.data);
+    await this.#writeState(peer, region, snapshot, 'applying', delivered.file);
+    env.faults.hit('snapshot-before-data');
+    const wipe: KeyRange[] = peer.initialized ? [peer.region.range] : [];
+    await installSnapshotData(engine, env.fs, api, delivered.file, [...wipe, region.range]);
+    env.faults.hit('snapshot-after-data');
+  }
+
+  /** See StateMachine.finishSnapshot. */
+  async finish(peer: Peer, snapshot: Snapshot): Promise<void> {
+    const { registry, env } = this.#host;
+    const region = decodeRegion(snapshot.data);
+    await this.#writeState(peer, region, snapshot, 'normal', '');
+    this.#installing--;
+    const delivered = this.#delivered.get(region.id);
+    this.#delivered.delete(region.id);
+    registry.reserved.delete(region.id);
+    if (delivered !== undefined) this.#removeFile(delivered.file);
+    if (registry.peers.get(region.id) !== peer) return;
+    registry.setRegion(peer, region);
+    peer.skipTo(snapshot.metadata.index);
+    peer.measured = false;
+    env.logger.info('snapshot applied', {
+      region_id: region.id,
+      index: snapshot.metadata.index,
+      term: snapshot.metadata.term,
+    });
+    this.#host.changed(peer);
+  }
+
+  async #writeState(
+    peer: Peer,
+    region: Region,
+    snapshot: Snapshot,
+    state: 'applying' | 'normal',
+    snapshotFile: string,
+  ): Promise<void> {
+    const { engine } = this.#host;
+    const batch = engine.batch();
+    batch.put(
+      regionStateKey(region.id),
+      encodeRegionState({
+        state,
+        region,
+        peerId: peer.meta.id,
+        appliedIndex: snapshot.metadata.index,
+        appliedTerm: snapshot.metadata.term,
+        snapshotFile,
+      }),
+    );
+    await engine.write(batch, { sync: true });
+  }
+
+  close(): void {
+    this.#sender.close();
+  }
+}

@@ -1,0 +1,346 @@
+import {
+  type Env,
+  errorMessage,
+  type KvEngine,
+  type StoreId,
+  type StreamHandler,
+  type Timer,
+} from '@tinykv/base';
+import {
+  findPeer,
+  type Region,
+  type RegionAccess,
+  type RegionOperator,
+  type SchedulerApi,
+  type StoreStats,
+} from '@tinykv/model';
+import { tinykvpeer } from '@tinykv/proto';
+import type { RaftLog } from '@tinykv/raft';
+import { ReplicaLoop } from '@tinykv/replica';
+import { RaftRegionAccess } from './access.js';
+import { AdminApplier } from './admin.js';
+import { bootstrapCluster, loadIdent } from './bootstrap.js';
+import type { RaftStoreConfig } from './config.js';
+import { PeerLifecycle } from './lifecycle.js';
+import type { StoreIdent } from './local-state.js';
+import { StoreMachine } from './machine.js';
+import { Operators } from './operators.js';
+import type { Peer } from './peer.js';
+import { recoverPeers } from './recovery.js';
+import { PeerRegistry } from './registry.js';
+import { Reporter } from './reporter.js';
+import { Router } from './router.js';
+import { Snapshots } from './snapshots.js';
+import { SplitChecker } from './split-check.js';
+import { RaftTransport } from './transport.js';
+
+/** What a store is built on. */
+export interface RaftStoreParts {
+  readonly engine: KvEngine;
+  readonly log: RaftLog;
+  readonly scheduler: SchedulerApi;
+  /** Disk or log failed, or an invariant broke: the process must stop. */
+  fatal(error: unknown): void;
+}
+
+/** One Region as the status page shows it. */
+export interface RegionStatus {
+  readonly region: Region;
+  readonly peerId: number;
+  readonly role: string;
+  readonly leader: number;
+  readonly term: number;
+  readonly committed: number;
+  readonly applied: number;
+  readonly durableApplied: number;
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly approximateBytes: number;
+}
+
+/** A store: many Regions over one Raft log and one engine. */
+export class RaftStore {
+  readonly storeId: StoreId;
+  readonly ident: StoreIdent;
+  readonly access: RegionAccess;
+  readonly #env: Env;
+  readonly #config: RaftStoreConfig;
+  readonly #parts: RaftStoreParts;
+  readonly #registry: PeerRegistry;
+  readonly #loop: ReplicaLoop;
+  readonly #lifecycle: PeerLifecycle;
+  readonly #snapshots: Snapshots;
+  readonly #router: Router;
+  readonly #transport: RaftTransport;
+  readonly #reporter: Reporter;
+  readonly #splitChecker: SplitChecker;
+  readonly #operators: Operators;
+  readonly #timers: Timer[] = [];
+  readonly #startedAt: number;
+  #stopped = false;
+
+  /** Opens the store: takes its identity, bootstraps the cluster if it is new, and recovers its peers. */
+  static async open(env: Env, parts: RaftStoreParts, config: RaftStoreConfig): Promise<RaftStore> {
+    const recovered = await parts.log.open();
+    const ident = await loadIdent(parts.engine, parts.scheduler, config);
+    const known = new Set(recovered.map((group) => group.group));
+    await bootstrapCluster(parts.engine, parts.log, parts.scheduler, ident, config.address);
+    const store = new RaftStore(env, parts, config, ident);
+    await recoverPeers(
+      {
+        env,
+        engine: parts.engine,
+        log: parts.log,
+        registry: store.#registry,
+        lifecycle: store.#lifecycle,
+      },
+      recovered,
+    );
+    env.logger.info('store opened', {
+      cluster_id: ident.clusterId,
+      store_id: ident.storeId,
+      api: ident.api,
+      regions: store.#registry.peers.size,
+      logs: known.size,
+    });
+    return store;
+  }
+
+  private constructor(env: Env, parts: RaftStoreParts, config: RaftStoreConfig, ident: StoreIdent) {
+    this.#env = env;
+    this.#parts = parts;
+    this.#config = config;
+    this.ident = ident;
+    this.storeId = ident.storeId;
+    this.#startedAt = Math.floor(env.clock.wall() / 1000);
+    const { engine, scheduler } = parts;
+    const registry = new PeerRegistry(ident.storeId, ident.api);
+    this.#registry = registry;
+    this.access = new RaftRegionAccess(registry, engine);
+    const resolve = async (storeId: number): Promise<string> =>
+      (await scheduler.getStore(storeId)).address;
+    const changed = (peer: Peer): void => this.#reporter.report(peer);
+    const machine = new StoreMachine(this.#machineHost());
+    this.#loop = new ReplicaLoop(env, parts.log, machine, config.replica);
+    const lifecycle = new PeerLifecycle(env, engine, this.#loop, registry);
+    this.#lifecycle = lifecycle;
+    this.#snapshots = new Snapshots({
+      env,
+      engine,
+      api: ident.api,
+      clusterId: ident.clusterId,
+      registry,
+      lifecycle,
+      resolve,
+      changed,
+    });
+    this.#router = new Router({
+      registry,
+      lifecycle,
+      engine,
+      reply: (envelope) => this.#transport.send(envelope.to.storeId, [envelope]),
+      destroy: (peer, region) => this.#destroy(peer, region),
+    });
+    this.#transport = new RaftTransport(env, {
+      clusterId: ident.clusterId,
+      storeId: ident.storeId,
+      resolve,
+      receive: (envelopes) => {
+        if (this.#stopped) return;
+        for (const envelope of envelopes) this.#router.receive(envelope);
+      },
+      unreachable: (storeId) => this.#unreachable(storeId),
+    });
+    this.#reporter = new Reporter(env, scheduler, config);
+    this.#splitChecker = new SplitChecker(env, engine, ident.api, config, scheduler);
+    this.#operators = new Operators(env, registry, this.#splitChecker);
+  }
+
+  #machineHost(): ConstructorParameters<typeof StoreMachine>[0] {
+    const store = this;
+    const { engine, fatal } = this.#parts;
+    const admin = new AdminApplier({
+      env: this.#env,
+      engine,
+      registry: this.#registry,
+      get lifecycle() {
+        return store.#lifecycle;
+      },
+      changed: (peer) => store.#reporter.report(peer),
+      created: (peer) => store.#router.replayVotes(peer),
+    });
+    return {
+      env: this.#env,
+      engine,
+      api: this.ident.api,
+      registry: this.#registry,
+      get snapshots() {
+        return store.#snapshots;
+      },
+      admin,
+      sendTo: (storeId, envelopes) => store.#transport.send(storeId, envelopes),
+      roleChanged: (peer) => store.#roleChanged(peer),
+      fatal: (error) => fatal(error),
+    };
+  }
+
+  /** Handlers of the streams between stores, by method path. */
+  streams(): ReadonlyMap<string, StreamHandler> {
+    return new Map<string, StreamHandler>([
+      [tinykvpeer.Peer.raft.path, (stream) => this.#transport.accept(stream)],
+      [tinykvpeer.Peer.snapshot.path, (stream) => this.#snapshots.accept(stream)],
+    ]);
+  }
+
+  /** Registers with the scheduler and begins to take part. */
+  async start(): Promise<void> {
+    const { scheduler } = this.#parts;
+    await scheduler.putStore({ id: this.storeId, address: this.#config.address, state: 'up' });
+    scheduler.onOperator((operator: RegionOperator) => {
+      if (!this.#stopped) this.#operators.handle(operator);
+    });
+    this.#loop.start();
+    this.#every(this.#config.heartbeatCheckMs, () => this.#heartbeat());
+    this.#every(this.#config.splitCheckIntervalMs, () => {
+      this.#splitChecker.check([...this.#leaders()]);
+    });
+    this.#heartbeat();
+  }
+
+  #every(ms: number, fn: () => void): void {
+    const at = this.#timers.length;
+    const again = (): void => {
+      this.#timers[at] = this.#env.clock.after(ms, () => {
+        if (this.#stopped) return;
+        fn();
+        again();
+      });
+    };
+    again();
+  }
+
+  *#leaders(): Iterable<Peer> {
+    for (const peer of this.#registry.peers.values()) if (peer.isLeader) yield peer;
+  }
+
+  #heartbeat(): void {
+    const now = this.#env.clock.mono();
+    for (const peer of this.#registry.peers.values()) {
+      if (peer.isLeader) this.#reporter.report(peer);
+      const since = peer.leaderlessSince;
+      if (since !== undefined && now - since >= this.#config.staleLeaderMs) {
+        peer.leaderlessSince = now;
+        this.#checkStale(peer);
+      }
+    }
+    this.#reporter.reportStore(() => this.#stats());
+  }
+
+  async #stats(): Promise<StoreStats> {
+    const { capacity, available } = await this.#env.fs.space();
+    const { sending, receiving, applying } = this.#snapshots.counts();
+    let usedSize = 0;
+    for (const peer of this.#registry.peers.values()) usedSize += peer.approximateBytes;
+    return {
+      storeId: this.storeId,
+      capacity,
+      available,
+      usedSize: Math.round(usedSize),
+      regionCount: this.#registry.peers.size,
+      sendingSnapshots: sending,
+      receivingSnapshots: receiving,
+      applyingSnapshots: applying,
+      startTime: this.#startedAt,
+      isBusy: false,
+    };
+  }
+
+  #roleChanged(peer: Peer): void {
+    const { group, region } = peer;
+    const lead = group.node.lead;
+    if (lead === 0) peer.leaderlessSince ??= this.#env.clock.mono();
+    else peer.leaderlessSince = undefined;
+    this.#env.logger.debug('role', {
+      region_id: region.id,
+      role: group.node.state,
+      leader: lead,
+      term: group.node.term,
+    });
+    if (peer.isLeader) this.#reporter.report(peer);
+  }
+
+  /** A peer that has had no leader for long may have been removed without hearing of it. */
+  #checkStale(peer: Peer): void {
+    const { id } = peer.region;
+    this.#parts.scheduler.getRegionById(id).then(
+      (found) => {
+        if (found === undefined || peer.group.destroyed) return;
+        const removed =
+          found.region.epoch.confVer > peer.region.epoch.confVer &&
+          !findPeer(found.region, peer.meta.id);
+        if (removed) this.#destroy(peer, { ...peer.region, epoch: found.region.epoch });
+      },
+      (error: unknown) => {
+        this.#env.logger.warn('stale peer check', { region_id: id, error: errorMessage(error) });
+      },
+    );
+  }
+
+  #destroy(peer: Peer, region: Region): void {
+    this.#lifecycle.destroy(peer, region, false).catch((error: unknown) => {
+      this.#parts.fatal(error);
+    });
+  }
+
+  #unreachable(storeId: number): void {
+    for (const peer of this.#leaders()) {
+      const there = peer.region.peers.find((p) => p.storeId === storeId);
+      if (there !== undefined) peer.group.node.reportUnreachable(there.id);
+    }
+  }
+
+  /** Hands leadership to other stores; true once this store leads nothing that another could lead. */
+  transferLeaders(): boolean {
+    let left = false;
+    for (const peer of this.#leaders()) {
+      const successor = this.#operators.successor(peer);
+      if (successor === undefined) continue;
+      left = true;
+      if (peer.group.node.leadTransferee === 0) {
+        peer.group.node.transferLeader(successor);
+        peer.group.touch();
+      }
+    }
+    return !left;
+  }
+
+  /** Stops taking part; resolves when nothing is being written any more. Engine and log stay open. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#transport.close();
+    await this.#splitChecker.stop();
+    await this.#loop.stop();
+    for (const peer of this.#registry.peers.values()) peer.abandon();
+    this.#snapshots.close();
+  }
+
+  regions(): RegionStatus[] {
+    return [...this.#registry.peers.values()].map((peer) => {
+      const { node, storage } = peer.group;
+      return {
+        region: peer.region,
+        peerId: peer.meta.id,
+        role: node.state,
+        leader: node.lead,
+        term: node.term,
+        committed: node.committed,
+        applied: peer.group.applied,
+        durableApplied: peer.group.durableApplied,
+        firstIndex: storage.firstIndex(),
+        lastIndex: storage.lastIndex(),
+        approximateBytes: peer.approximateBytes,
+      };
+    });
+  }
+}

@@ -1,0 +1,206 @@
+import { assert } from '@tinykv/base';
+import type { Entry, GroupUpdate, HardState, Message, RaftLog, Snapshot } from '@tinykv/raft';
+import type { Group } from './group.js';
+
+/** What the stage needs of the loop. */
+export interface AppendHost {
+  /** The snapshot's state replaces the group's; durable when this resolves. */
+  installSnapshot(group: Group, snapshot: Snapshot): Promise<void>;
+  /** The log begins at the snapshot. */
+  finishSnapshot(group: Group, snapshot: Snapshot): Promise<void>;
+  /** Storage work of the group is done: step and send what waited for it. */
+  deliver(group: Group, responses: readonly Message[]): void;
+  /** All that one write made durable has been delivered. */
+  flush(): void;
+  fatal(error: unknown): void;
+}
+
+interface PendingAppend {
+  readonly group: Group;
+  readonly message: Message;
+}
+
+/** An update that no message carries, with what to do once it is durable. */
+interface PendingUpdate {
+  readonly update: GroupUpdate;
+  readonly done: () => void;
+}
+
+/** Bookkeeping that rides along with the next append. */
+type Note = Pick<GroupUpdate, 'durableApplied' | 'truncate'>;
+
+/**
+ * The append stage: one write in flight. Entries and hard states of ALL groups that wait go to the
+ * log as one write and one fsync; what arrives meanwhile makes the next. Responses (votes, acks,
+ * MsgStorageAppendResp) are delivered only when that is durable.
+ */
+export class AppendStage {
+  readonly #log: RaftLog;
+  readonly #host: AppendHost;
+  #appends: PendingAppend[] = [];
+  #updates: PendingUpdate[] = [];
+  readonly #notes = new Map<Group, Note>();
+  #running = false;
+  /** Groups whose snapshot is being installed; their later messages wait here, in order. */
+  readonly #installing = new Map<Group, PendingAppend[]>();
+  #whenIdle: (() => void)[] = [];
+
+  constructor(log: RaftLog, host: AppendHost) {
+    this.#log = log;
+    this.#host = host;
+  }
+
+  /** Queues a MsgStorageAppend; `kick` starts the write. */
+  add(group: Group, message: Message): void {
+    const behind = this.#installing.get(group);
+    if (behind !== undefined) behind.push({ group, message });
+    else if (message.snapshot !== undefined) this.#install(group, message, message.snapshot);
+    else this.#appends.push({ group, message });
+  }
+
+  /** Records what needs no answer. */
+  note(group: Group, note: Note): void {
+    this.#notes.set(group, { ...this.#notes.get(group), ...note });
+  }
+
+  /** An update that no message carries: a split's child, a destroyed group. Resolves when durable. */
+  write(update: GroupUpdate): Promise<void> {
+    return new Promise((done) => {
+      this.#updates.push({ update, done });
+      this.kick();
+    });
+  }
+
+  kick(): void {
+    if (this.#running) return;
+    if (this.#appends.length + this.#updates.length + this.#notes.size === 0) return;
+    const appends = this.#appends;
+    const extra = this.#updates;
+    this.#appends = [];
+    this.#updates = [];
+    // Appends go before the updates of their group: a snapshot's reset replaces what they wrote.
+    const updates = [...this.#merge(appends), ...extra.map((pending) => pending.update)];
+    this.#running = true;
+    const write = updates.length === 0 ? Promise.resolve() : this.#log.append(updates);
+    write.then(
+      () => this.#written(appends, extra),
+      (error: unknown) => this.#host.fatal(error),
+    );
+  }
+
+  /** Resolves when nothing is in flight or waits. */
+  idle(): Promise<void> {
+    if (this.#isIdle()) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  #isIdle(): boolean {
+    return (
+      !this.#running &&
+      this.#appends.length === 0 &&
+      this.#updates.length === 0 &&
+      this.#installing.size === 0
+    );
+  }
+
+  #written(appends: readonly PendingAppend[], updates: readonly PendingUpdate[]): void {
+    this.#running = false;
+    for (const { group, message } of appends) this.#finish(group, message);
+    for (const { done } of updates) done();
+    this.#host.flush();
+    this.kick();
+    if (!this.#isIdle()) return;
+    const waiting = this.#whenIdle;
+    this.#whenIdle = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #finish(group: Group, message: Message): void {
+    if (group.destroyed) return;
+    group.storage.append(message.entries);
+    const hardState = hardStateOf(message);
+    if (hardState !== undefined) group.storage.setHardState(hardState);
+    this.#host.deliver(group, message.responses);
+  }
+
+  /** One update a group: later entries replace earlier ones, the newest hard state wins. */
+  #merge(appends: readonly PendingAppend[]): GroupUpdate[] {
+    const merged = new Map<Group, { entries: Entry[]; hardState: HardState | undefined }>();
+    for (const { group, message } of appends) {
+      const known = merged.get(group) ?? { entries: [], hardState: undefined };
+      known.entries = mergeEntries(known.entries, message.entries);
+      known.hardState = hardStateOf(message) ?? known.hardState;
+      merged.set(group, known);
+    }
+    for (const group of this.#notes.keys()) {
+      if (!merged.has(group)) merged.set(group, { entries: [], hardState: undefined });
+    }
+    const updates: GroupUpdate[] = [];
+    for (const [group, { entries, hardState }] of merged) {
+      const note = this.#notes.get(group);
+      if (group.destroyed || (entries.length === 0 && !hardState && !note)) continue;
+      updates.push({
+        group: group.id,
+        ...(entries.length > 0 ? { entries } : {}),
+        ...(hardState !== undefined ? { hardState } : {}),
+        ...note,
+      });
+    }
+    this.#notes.clear();
+    return updates;
+  }
+
+  #install(group: Group, message: Message, snapshot: Snapshot): void {
+    this.#installing.set(group, []);
+    const { index, term } = snapshot.metadata;
+    const reset = (): Promise<void> => {
+      const hardState = hardStateOf(message) ?? group.storage.hardState;
+      assert(hardState.commit >= index, () => `commit ${hardState.commit} < snapshot ${index}`);
+      this.#notes.delete(group);
+      const { entries } = message;
+      return this.write({
+        group: group.id,
+        reset: { index, term },
+        ...(entries.length > 0 ? { entries } : {}),
+        hardState,
+        durableApplied: index,
+      });
+    };
+    this.#host
+      .installSnapshot(group, snapshot)
+      .then(reset)
+      .then(() => this.#host.finishSnapshot(group, snapshot))
+      .then(() => this.#installed(group, message, snapshot))
+      .catch((error: unknown) => this.#host.fatal(error));
+  }
+
+  #installed(group: Group, message: Message, snapshot: Snapshot): void {
+    const behind = this.#installing.get(group) ?? [];
+    this.#installing.delete(group);
+    if (group.destroyed) return;
+    group.onSnapshot(snapshot);
+    this.#finish(group, message);
+    this.#host.flush();
+    for (const pending of behind) this.add(pending.group, pending.message);
+    this.kick();
+  }
+}
+
+/** A storage append carries the hard state in its own fields when there is one to persist. */
+function hardStateOf(message: Message): HardState | undefined {
+  const { term, vote, commit } = message;
+  return term === 0 && vote === 0 && commit === 0 ? undefined : { term, vote, commit };
+}
+
+/** Later entries replace earlier ones at and after their first index. */
+function mergeEntries(earlier: Entry[], later: readonly Entry[]): Entry[] {
+  const first = later[0];
+  if (first === undefined) return earlier;
+  if (earlier.length === 0) return [...later];
+  const keep = first.index - earlier[0]!.index;
+  assert(keep <= earlier.length, () => `entries leave a gap before ${first.index}`);
+  if (keep <= 0) return [...later];
+  earlier.length = keep;
+  earlier.push(...later);
+  return earlier;
+}

@@ -1,0 +1,170 @@
+import { assert, type LogIndex, limits } from '@tinykv/base';
+import type { Entry, Message } from '@tinykv/raft';
+import type { Group } from './group.js';
+import type { ApplyWork, StateMachine } from './ports.js';
+
+/** What the stage needs of the loop. */
+export interface ApplyHost {
+  readonly machine: Pick<StateMachine, 'apply' | 'applyFenced' | 'isFenced' | 'fatal'>;
+  /** The entries of a storage apply message are applied: step its responses. */
+  deliver(group: Group, responses: readonly Message[]): void;
+  /** All that one batch applied has been delivered. */
+  flush(): void;
+  applied(group: Group, bytes: number): void;
+  /** Everything up to and with a fenced entry is durable. */
+  fenced(group: Group, index: LogIndex): void;
+}
+
+interface GroupQueue {
+  readonly group: Group;
+  /** MsgStorageApply messages, oldest first. */
+  readonly messages: Message[];
+  /** Entries of the first message that are applied already. */
+  done: number;
+  /** A batch or a fence with this group is in flight. */
+  busy: boolean;
+}
+
+/**
+ * The apply stage: committed entries of all groups in one engine batch, one batch in flight. An entry
+ * that changes its group (split, conf change …) is applied alone, between two barriers; its group
+ * applies nothing else meanwhile, the others go on.
+ */
+export class ApplyStage {
+  readonly #host: ApplyHost;
+  readonly #queues = new Map<Group, GroupQueue>();
+  #running = false;
+  #whenIdle: { readonly group: Group | undefined; readonly resolve: () => void }[] = [];
+
+  constructor(host: ApplyHost) {
+    this.#host = host;
+  }
+
+  /** Queues a MsgStorageApply; `kick` starts the work. */
+  add(group: Group, message: Message): void {
+    let queue = this.#queues.get(group);
+    if (queue === undefined) {
+      queue = { group, messages: [], done: 0, busy: false };
+      this.#queues.set(group, queue);
+    }
+    queue.messages.push(message);
+  }
+
+  kick(): void {
+    for (const queue of this.#queues.values()) {
+      if (queue.busy) continue;
+      if (queue.group.destroyed) this.#remove(queue);
+      else if (this.#headIsFenced(queue)) this.#startFence(queue);
+    }
+    if (!this.#running) this.#startBatch();
+  }
+
+  /** Resolves when nothing of the group (or of any group) is queued or in flight. */
+  idle(group?: Group): Promise<void> {
+    if (this.#isIdle(group)) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push({ group, resolve }));
+  }
+
+  #isIdle(group: Group | undefined): boolean {
+    return group === undefined ? this.#queues.size === 0 : !this.#queues.has(group);
+  }
+
+  #headIsFenced(queue: GroupQueue): boolean {
+    const entry = queue.messages[0]?.entries[queue.done];
+    return entry !== undefined && this.#host.machine.isFenced(entry);
+  }
+
+  #startBatch(): void {
+    const work: ApplyWork[] = [];
+    const queues: GroupQueue[] = [];
+    let bytes = 0;
+    for (const queue of this.#queues.values()) {
+      if (queue.busy || bytes >= limits.applyBatchBytesMax) continue;
+      const entries = this.#takePlain(queue, limits.applyBatchBytesMax - bytes);
+      if (entries.length === 0) continue;
+      for (const entry of entries) bytes += entry.data.length;
+      work.push({ group: queue.group, entries });
+      queues.push(queue);
+      queue.busy = true;
+    }
+    if (work.length === 0) return;
+    this.#running = true;
+    this.#host.machine.apply(work).then(
+      () => {
+        this.#running = false;
+        for (let i = 0; i < work.length; i++) this.#advance(queues[i]!, work[i]!.entries);
+        this.#host.flush();
+        this.kick();
+      },
+      (error: unknown) => this.#host.machine.fatal(error),
+    );
+  }
+
+  /** Entries up to the next fence, over several messages, at least one. */
+  #takePlain(queue: GroupQueue, maxBytes: number): Entry[] {
+    const out: Entry[] = [];
+    let bytes = 0;
+    let from = queue.done;
+    for (const message of queue.messages) {
+      for (let i = from; i < message.entries.length; i++) {
+        const entry = message.entries[i]!;
+        if (this.#host.machine.isFenced(entry)) return out;
+        bytes += entry.data.length;
+        if (out.length > 0 && bytes > maxBytes) return out;
+        out.push(entry);
+      }
+      from = 0;
+    }
+    return out;
+  }
+
+  #startFence(queue: GroupQueue): void {
+    const entry = queue.messages[0]!.entries[queue.done]!;
+    queue.busy = true;
+    this.#host.machine.applyFenced(queue.group, entry).then(
+      () => {
+        this.#advance(queue, [entry]);
+        if (!queue.group.destroyed) this.#host.fenced(queue.group, entry.index);
+        this.#host.flush();
+        this.kick();
+      },
+      (error: unknown) => this.#host.machine.fatal(error),
+    );
+  }
+
+  #advance(queue: GroupQueue, entries: readonly Entry[]): void {
+    const { group } = queue;
+    queue.busy = false;
+    if (group.destroyed) {
+      this.#remove(queue);
+      return;
+    }
+    const last = entries.at(-1)!;
+    let bytes = 0;
+    for (const entry of entries) bytes += entry.data.length;
+    group.onApplied(last.index, last.term);
+    this.#host.applied(group, bytes);
+    let left = entries.length;
+    while (left > 0) {
+      const message = queue.messages[0]!;
+      const rest = message.entries.length - queue.done;
+      if (left < rest) {
+        queue.done += left;
+        return;
+      }
+      assert(message.entries.at(-1)!.index <= last.index, 'apply messages are out of order');
+      left -= rest;
+      queue.done = 0;
+      queue.messages.shift();
+      this.#host.deliver(group, message.responses);
+    }
+    if (queue.messages.length === 0) this.#remove(queue);
+  }
+
+  #remove(queue: GroupQueue): void {
+    this.#queues.delete(queue.group);
+    const waiting = this.#whenIdle;
+    this.#whenIdle = waiting.filter(({ group }) => !this.#isIdle(group));
+    for (const { group, resolve } of waiting) if (this.#isIdle(group)) resolve();
+  }
+}

@@ -1,0 +1,113 @@
+import type { Clock, LogIndex, Timer } from '@tinykv/base';
+import type { GroupUpdate } from '@tinykv/raft';
+import type { Group } from './group.js';
+import type { ReplicaConfig } from './ports.js';
+
+/** What the stage needs of the loop. */
+export interface DurabilityHost {
+  barrier(): Promise<void>;
+  note(group: Group, note: Pick<GroupUpdate, 'durableApplied' | 'truncate'>): void;
+  groups(): Iterable<Group>;
+  fatal(error: unknown): void;
+}
+
+/**
+ * The engine is written without fsync, so the log stays its write-ahead log until a barrier covers
+ * what was applied. This stage takes barriers (by time and by bytes), records the applied index that
+ * each covers in the Raft log, and lets the log forget what is both covered and no longer wanted.
+ */
+export class DurabilityStage {
+  readonly #clock: Clock;
+  readonly #config: ReplicaConfig;
+  readonly #host: DurabilityHost;
+  /** Groups that applied something since the last barrier began. */
+  readonly #dirty = new Set<Group>();
+  #bytes = 0;
+  #running: Promise<void> | undefined;
+  #barrierTimer: Timer | undefined;
+  #gcTimer: Timer | undefined;
+  #stopped = false;
+
+  constructor(clock: Clock, config: ReplicaConfig, host: DurabilityHost) {
+    this.#clock = clock;
+    this.#config = config;
+    this.#host = host;
+  }
+
+  start(): void {
+    this.#barrierLater();
+    this.#gcLater();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#barrierTimer?.cancel();
+    this.#gcTimer?.cancel();
+    await this.#running;
+  }
+
+  onApplied(group: Group, bytes: number): void {
+    this.#dirty.add(group);
+    this.#bytes += bytes;
+    if (this.#bytes >= this.#config.barrierBytes) this.#takeBarrier();
+  }
+
+  #barrierLater(): void {
+    this.#barrierTimer = this.#clock.after(this.#config.barrierIntervalMs, () => {
+      this.#takeBarrier();
+      this.#barrierLater();
+    });
+  }
+
+  #takeBarrier(): void {
+    if (this.#running !== undefined || this.#dirty.size === 0 || this.#stopped) return;
+    const covered: { readonly group: Group; readonly index: LogIndex }[] = [];
+    for (const group of this.#dirty) covered.push({ group, index: group.applied });
+    this.#dirty.clear();
+    this.#bytes = 0;
+    this.#running = this.#host.barrier().then(
+      () => {
+        this.#running = undefined;
+        for (const { group, index } of covered) this.covered(group, index);
+      },
+      (error: unknown) => this.#host.fatal(error),
+    );
+  }
+
+  /** The group is durable up to this index. */
+  covered(group: Group, index: LogIndex): void {
+    // A snapshot or a fence may have carried the group further meanwhile.
+    if (group.destroyed || index <= group.durableApplied) return;
+    group.durableApplied = index;
+    this.#host.note(group, { durableApplied: index });
+  }
+
+  #gcLater(): void {
+    this.#gcTimer = this.#clock.after(this.#config.logGcIntervalMs, () => {
+      for (const group of this.#host.groups()) this.#truncate(group);
+      this.#gcLater();
+    });
+  }
+
+  /**
+   * Drops old entries when there are too many. A leader keeps what its active followers still need,
+   * within twice the number: one further behind gets a snapshot. A follower keeps the number, should
+   * it become the leader.
+   */
+  #truncate(group: Group): void {
+    const { logGcEntries } = this.#config;
+    const { durableApplied } = group;
+    const first = group.storage.firstIndex();
+    if (durableApplied - first < logGcEntries) return;
+    let index = durableApplied - logGcEntries;
+    if (group.isLeader) {
+      let needed = durableApplied;
+      for (const progress of group.node.status().progress.values()) {
+        if (progress.recentActive) needed = Math.min(needed, progress.match);
+      }
+      index = Math.max(needed - 1, durableApplied - 2 * logGcEntries);
+    }
+    if (index < first) return;
+    this.#host.note(group, { truncate: group.storage.truncate(index) });
+  }
+}

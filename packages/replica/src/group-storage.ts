@@ -1,0 +1,255 @@
+import { assert, type LogIndex, limits, type Term } from '@tinykv/base';
+import {
+  type ConfState,
+  type EntriesUnavailable,
+  type Entry,
+  encodeEntry,
+  type HardState,
+  type LogPosition,
+  type RaftStorage,
+  type RecoveredGroup,
+  type Snapshot,
+  type TermRun,
+} from '@tinykv/raft';
+
+/** What a group starts from. */
+export interface GroupState {
+  readonly hardState: HardState;
+  readonly truncated: LogPosition;
+  readonly lastIndex: LogIndex;
+  readonly durableApplied: LogIndex;
+  readonly termRuns: readonly TermRun[];
+}
+
+export function emptyGroupState(hardState: HardState, position: LogPosition): GroupState {
+  return {
+    hardState,
+    truncated: position,
+    lastIndex: position.index,
+    durableApplied: position.index,
+    termRuns: [],
+  };
+}
+
+/**
+ * The stable log of one group as the core sees it: terms of all entries, and the entries that are not
+ * yet durably applied or were written lately. Older ones are fetched from disk on demand.
+ *
+ * Invariant: truncated.index < cacheFirst ≤ lastIndex + 1, and every entry above `applied` is cached.
+ */
+export class GroupStorage implements RaftStorage {
+  #hardState: HardState;
+  #confState: ConfState;
+  #truncated: LogPosition;
+  #lastIndex: LogIndex;
+  #termRuns: TermRun[];
+  #cache: Entry[] = [];
+  #cacheFirst: LogIndex;
+  #cacheBytes = 0;
+  /** Entries that a lagging follower asked for, read back from disk. */
+  #fetched: readonly Entry[] = [];
+  /** Set when the core asked for entries that are only on disk. */
+  wanted: { readonly low: LogIndex; readonly high: LogIndex } | undefined;
+  readonly #makeSnapshot: () => Snapshot | undefined;
+
+  constructor(state: GroupState, confState: ConfState, makeSnapshot: () => Snapshot | undefined) {
+    this.#hardState = state.hardState;
+    this.#confState = confState;
+    this.#truncated = state.truncated;
+    this.#lastIndex = state.lastIndex;
+    this.#termRuns = [...state.termRuns];
+    this.#cacheFirst = state.lastIndex + 1;
+    this.#makeSnapshot = makeSnapshot;
+  }
+
+  initialState(): { readonly hardState: HardState; readonly confState: ConfState } {
+    return { hardState: this.#hardState, confState: this.#confState };
+  }
+
+  get truncated(): LogPosition {
+    return this.#truncated;
+  }
+
+  get hardState(): HardState {
+    return this.#hardState;
+  }
+
+  firstIndex(): LogIndex {
+    return this.#truncated.index + 1;
+  }
+
+  lastIndex(): LogIndex {
+    return this.#lastIndex;
+  }
+
+  term(index: LogIndex): Term | 'compacted' | 'unavailable' {
+    if (index < this.#truncated.index) return 'compacted';
+    if (index === this.#truncated.index) return this.#truncated.term;
+    if (index > this.#lastIndex) return 'unavailable';
+    for (let i = this.#termRuns.length - 1; i >= 0; i--) {
+      const run = this.#termRuns[i]!;
+      if (run.first <= index) return run.term;
+    }
+    assert(false, `no term for index ${index} of ${this.#truncated.index}..${this.#lastIndex}`);
+  }
+
+  entries(low: LogIndex, high: LogIndex, maxBytes: number): readonly Entry[] | EntriesUnavailable {
+    if (low <= this.#truncated.index) return 'compacted';
+    if (high > this.#lastIndex + 1) return 'unavailable';
+    if (low >= this.#cacheFirst)
+      return take(this.#cache, low - this.#cacheFirst, high - low, maxBytes);
+    const first = this.#fetched[0];
+    if (first !== undefined && low >= first.index && low < first.index + this.#fetched.length) {
+      return take(this.#fetched, low - first.index, high - low, maxBytes);
+    }
+    this.wanted = { low, high: Math.min(high, this.#cacheFirst) };
+    return 'loading';
+  }
+
+  snapshot(): Snapshot | undefined {
+    return this.#makeSnapshot();
+  }
+
+  /** Entries that `wanted` asked for have come. A tail that was replaced meanwhile is left out. */
+  addFetched(entries: readonly Entry[]): void {
+    this.#fetched = entries.filter((entry) => this.term(entry.index) === entry.term);
+  }
+
+  /** Fills the cache with what recovery read back: the entries that end the log. */
+  preload(entries: readonly Entry[]): void {
+    const first = entries[0];
+    if (first === undefined) return;
+    assert(
+      first.index + entries.length - 1 === this.#lastIndex,
+      'preload must reach the last index',
+    );
+    this.#cacheFirst = first.index;
+    this.#cache = [...entries];
+    for (const entry of entries) this.#cacheBytes += entryBytes(entry);
+  }
+
+  setHardState(hardState: HardState): void {
+    this.#hardState = hardState;
+  }
+
+  setConfState(confState: ConfState): void {
+    this.#confState = confState;
+  }
+
+  /** These entries are durable now; they replace what stood at and after their first index. */
+  append(entries: readonly Entry[]): void {
+    const first = entries[0];
+    if (first === undefined) return;
+    assert(
+      first.index > this.#truncated.index && first.index <= this.#lastIndex + 1,
+      () => `append at ${first.index} to a log of ${this.#truncated.index}..${this.#lastIndex}`,
+    );
+    this.#dropTail(first.index);
+    for (const entry of entries) {
+      const run = this.#termRuns.at(-1);
+      if (run === undefined || run.term !== entry.term) {
+        this.#termRuns.push({ first: entry.index, term: entry.term });
+      }
+      this.#cache.push(entry);
+      this.#cacheBytes += entryBytes(entry);
+    }
+    this.#lastIndex = first.index + entries.length - 1;
+  }
+
+  #dropTail(from: LogIndex): void {
+    if (from > this.#lastIndex) return;
+    while (this.#termRuns.length > 0 && this.#termRuns.at(-1)!.first >= from) this.#termRuns.pop();
+    if (from <= this.#cacheFirst) {
+      this.#cache = [];
+      this.#cacheBytes = 0;
+      this.#cacheFirst = from;
+    } else {
+      for (const entry of this.#cache.splice(from - this.#cacheFirst)) {
+        this.#cacheBytes -= entryBytes(entry);
+      }
+    }
+    this.#fetched = [];
+    this.#lastIndex = from - 1;
+  }
+
+  /** The log begins anew after this point. */
+  reset(position: LogPosition, confState: ConfState): void {
+    this.#truncated = position;
+    this.#lastIndex = position.index;
+    this.#termRuns = [];
+    this.#cache = [];
+    this.#cacheBytes = 0;
+    this.#cacheFirst = position.index + 1;
+    this.#fetched = [];
+    this.#confState = confState;
+  }
+
+  /** Forgets entries up to and with `index`, which is durably applied. */
+  truncate(index: LogIndex): LogPosition {
+    const term = this.term(index);
+    assert(typeof term === 'number', () => `truncate at ${index}: ${term}`);
+    this.#truncated = { index, term };
+    while (this.#termRuns.length > 1 && this.#termRuns[1]!.first <= index + 1)
+      this.#termRuns.shift();
+    this.#evictTo(Math.max(index + 1, this.#cacheFirst));
+    this.#fetched = this.#fetched.filter((entry) => entry.index > index);
+    return this.#truncated;
+  }
+
+  /** Keeps the cache within its bound; entries above `applied` always stay. */
+  evict(applied: LogIndex): void {
+    if (this.#cacheBytes <= limits.entryCacheBytesMax) return;
+    let at = 0;
+    let bytes = this.#cacheBytes;
+    while (bytes > limits.entryCacheBytesMax / 2 && this.#cacheFirst + at <= applied) {
+      bytes -= entryBytes(this.#cache[at]!);
+      at++;
+    }
+    this.#evictTo(this.#cacheFirst + at);
+  }
+
+  #evictTo(first: LogIndex): void {
+    for (const entry of this.#cache.splice(0, first - this.#cacheFirst)) {
+      this.#cacheBytes -= entryBytes(entry);
+    }
+    this.#cacheFirst = Math.max(first, this.#cacheFirst);
+  }
+}
+
+function entryBytes(entry: Entry): number {
+  return (entry.encoded ?? encodeEntry(entry)).length;
+}
+
+function take(
+  from: readonly Entry[],
+  at: number,
+  count: number,
+  maxBytes: number,
+): readonly Entry[] {
+  const out: Entry[] = [];
+  let bytes = 0;
+  for (let i = at; i < at + count && i < from.length; i++) {
+    const entry = from[i]!;
+    bytes += entryBytes(entry);
+    if (out.length > 0 && bytes > maxBytes) break;
+    out.push(entry);
+  }
+  return out;
+}
+
+/** What a recovered group starts from; a state machine may know itself durable further than the log says. */
+export function recoveredState(group: RecoveredGroup, durableApplied: LogIndex): GroupState {
+  const applied = Math.max(group.durableApplied, durableApplied);
+  const commit = Math.max(group.hardState.commit, applied);
+  assert(
+    commit <= group.lastIndex,
+    () => `group ${group.group}: committed ${commit} > last index ${group.lastIndex}`,
+  );
+  return {
+    hardState: { ...group.hardState, commit },
+    truncated: group.truncated,
+    lastIndex: group.lastIndex,
+    durableApplied: applied,
+    termRuns: group.termRuns,
+  };
+}

@@ -1,0 +1,226 @@
+import { assert, type Env, type LogIndex, limits, type PeerId } from '@tinykv/base';
+import {
+  type ConfChange,
+  type ConfState,
+  type Message,
+  RawNode,
+  type Snapshot,
+} from '@tinykv/raft';
+import { type GroupState, GroupStorage } from './group-storage.js';
+import { Lease, stampContext, unstampContext } from './lease.js';
+import type { ReplicaConfig } from './ports.js';
+import { ReadGate } from './read-gate.js';
+
+/** Names a group and says where it starts. */
+export interface GroupInit {
+  /** The number of the Raft group: a Region id. */
+  readonly id: number;
+  readonly peerId: PeerId;
+  readonly state: GroupState;
+  readonly confState: ConfState;
+  /**
+   * True for a group read back from disk at start: the process may have forgotten a promise not to
+   * vote, so it refuses votes for one election timeout.
+   */
+  readonly recovered: boolean;
+}
+
+/** What the owner of groups offers them. */
+export interface GroupOwner {
+  readonly env: Env;
+  readonly config: ReplicaConfig;
+  touch(group: Group): void;
+  makeSnapshot(group: Group): Snapshot | undefined;
+}
+
+/** One Raft group of this process: the core, its stable log, what waits for it, and its read gate. */
+export class Group {
+  readonly id: number;
+  readonly peerId: PeerId;
+  readonly node: RawNode;
+  readonly storage: GroupStorage;
+  readonly reads: ReadGate;
+  readonly #lease: Lease;
+  readonly #owner: GroupOwner;
+  readonly #inbox: Message[] = [];
+  readonly #refuseVotesUntil: number;
+  #confState: ConfState;
+  /** Applied and readable. Invariant: durableApplied ≤ applied ≤ node.committed. */
+  #applied: LogIndex;
+  /** Covered by a barrier; what the log records of it may lag. */
+  durableApplied: LogIndex;
+  #appliedTerm = 0;
+  /** In the loop's list of groups that this turn must look at. */
+  touched = false;
+  destroyed = false;
+  /** The last role and leader that the state machine was told of. */
+  #announced = '';
+
+  constructor(owner: GroupOwner, init: GroupInit) {
+    const { env, config } = owner;
+    this.#owner = owner;
+    this.id = init.id;
+    this.peerId = init.peerId;
+    this.#confState = init.confState;
+    this.#applied = init.state.durableApplied;
+    this.durableApplied = init.state.durableApplied;
+    this.storage = new GroupStorage(init.state, init.confState, () => owner.makeSnapshot(this));
+    const rng = env.rng.fork(`raft-${init.id}-${init.peerId}`);
+    this.reads = new ReadGate(rng.bytes(8));
+    const electionMs = config.electionTicks * config.tickMs;
+    this.#lease = new Lease((config.electionTicks - 1) * config.tickMs * 0.95);
+    this.#refuseVotesUntil =
+      init.recovered && voterCount(init.confState) > 1 ? env.clock.mono() + electionMs : 0;
+    this.node = new RawNode({
+      id: init.peerId,
+      electionTicks: config.electionTicks,
+      heartbeatTicks: config.heartbeatTicks,
+      storage: this.storage,
+      applied: init.state.durableApplied,
+      asyncStorageWrites: true,
+      maxBytesPerMessage: limits.raftMessageBytesMax,
+      maxCommittedBytesPerReady: limits.applyBatchBytesMax,
+      maxUncommittedBytes: limits.raftUncommittedBytesMax,
+      maxInflightMessages: limits.raftInflightMessagesMax,
+      maxInflightBytes: limits.raftInflightBytesMax,
+      checkQuorum: true,
+      preVote: true,
+      readOnly: 'safe',
+      disableProposalForwarding: true,
+      disableConfChangeValidation: false,
+      stepDownOnRemoval: true,
+      rng,
+      planted: (name) => env.planted(name),
+    });
+  }
+
+  get applied(): LogIndex {
+    return this.#applied;
+  }
+
+  get confState(): ConfState {
+    return this.#confState;
+  }
+
+  get isLeader(): boolean {
+    return this.node.state === 'StateLeader';
+  }
+
+  /** A leader that has applied an entry of its own term knows all that was ever committed. */
+  get appliedOwnTerm(): boolean {
+    return this.isLeader && this.#appliedTerm === this.node.term;
+  }
+
+  /** Takes a message from another process; drops it when the inbox is full, as a network would. */
+  receive(message: Message): void {
+    if (this.destroyed || this.#inbox.length >= limits.peerInboxMessagesMax) return;
+    this.#inbox.push(message);
+    this.#owner.touch(this);
+  }
+
+  tick(): void {
+    this.node.tick();
+    this.#owner.touch(this);
+  }
+
+  touch(): void {
+    this.#owner.touch(this);
+  }
+
+  /** Steps what the inbox holds. Refusals of the core (unknown peers, stale terms) are normal here. */
+  stepInbox(): void {
+    if (this.#inbox.length === 0) return;
+    const now = this.#owner.env.clock.mono();
+    for (const message of this.#inbox) this.#stepReceived(message, now);
+    this.#inbox.length = 0;
+  }
+
+  #stepReceived(message: Message, now: number): void {
+    const isVote = message.type === 'MsgVote' || message.type === 'MsgPreVote';
+    if (isVote && now < this.#refuseVotesUntil) return;
+    if (message.type !== 'MsgHeartbeatResp') {
+      this.node.step(message);
+      return;
+    }
+    const stamp = unstampContext(message.context);
+    if (stamp === undefined) return;
+    if (this.isLeader) {
+      const { sentAt } = stamp;
+      this.#lease.onAck(message.from, message.term, sentAt, this.peerId, this.#confState, now);
+    }
+    this.node.step({ ...message, context: stamp.context });
+  }
+
+  /** Prepares a message for the network: heartbeats get their stamp, a leader transfer ends the lease. */
+  outgoing(message: Message): Message {
+    if (message.type === 'MsgTimeoutNow') this.#lease.suspend();
+    if (message.type !== 'MsgHeartbeat') return message;
+    const sentAt = this.#owner.env.clock.mono();
+    return { ...message, context: stampContext(message.context, sentAt) };
+  }
+
+  /** True while reads of the applied state are linearizable without asking a quorum. */
+  leaseValid(): boolean {
+    if (!this.appliedOwnTerm) return false;
+    return this.#lease.valid(this.#owner.env.clock.mono(), this.peerId, this.#confState);
+  }
+
+  /** Sends one read index request for all reads that wait. */
+  askReadIndex(): void {
+    if (!this.reads.waiting) return;
+    if (!this.isLeader) this.reads.refuseAll('not-leader');
+    else this.node.readIndex(this.reads.ask());
+  }
+
+  /** Follows a change of role; true when there is one to announce. */
+  updateRole(): boolean {
+    const { node } = this;
+    const now = `${node.state} ${node.lead} ${node.term}`;
+    if (now === this.#announced) return false;
+    const wasLeader = this.#announced.startsWith('StateLeader');
+    this.#announced = now;
+    if (this.isLeader) this.#lease.begin(node.term);
+    else this.#lease.end();
+    if (wasLeader) this.reads.refuseAll('not-leader');
+    return true;
+  }
+
+  /** Entries up to `index` are readable. */
+  onApplied(index: LogIndex, term: number): void {
+    assert(
+      index > this.#applied,
+      () => `group ${this.id}: applied ${index} after ${this.#applied}`,
+    );
+    this.#applied = index;
+    this.#appliedTerm = term;
+    this.storage.evict(index);
+    this.reads.onApplied(index);
+  }
+
+  /** A snapshot took the place of the state and the log. */
+  onSnapshot(snapshot: Snapshot): void {
+    const { index, term, confState } = snapshot.metadata;
+    this.storage.reset({ index, term }, confState);
+    this.#confState = confState;
+    this.#applied = index;
+    this.#appliedTerm = term;
+    this.durableApplied = index;
+    this.reads.onApplied(index);
+  }
+
+  applyConfChange(change: ConfChange): ConfState {
+    this.#confState = this.node.applyConfChange(change);
+    this.storage.setConfState(this.#confState);
+    return this.#confState;
+  }
+
+  destroy(): void {
+    this.destroyed = true;
+    this.#inbox.length = 0;
+    this.reads.refuseAll('destroyed');
+  }
+}
+
+function voterCount(confState: ConfState): number {
+  return new Set([...confState.voters, ...confState.votersOutgoing]).size;
+}

@@ -1,0 +1,100 @@
+import type { PeerId, Term } from '@tinykv/base';
+import type { ConfState } from '@tinykv/raft';
+
+/**
+ * The leader's lease: while it holds, no other peer can have become leader, so reads need no quorum.
+ *
+ * A follower that got a heartbeat refuses votes until its election timer has counted `electionTicks`
+ * since then: at least electionTicks − 1 whole ticks (check-quorum's rule in the core). So a heartbeat
+ * SENT at time t and acknowledged by a quorum gives a lease until t + (electionTicks − 1) × tick, less
+ * the drift allowed between two monotonic clocks. Acknowledgements are matched to send times by a
+ * stamp in the heartbeat's context, which the follower echoes.
+ *
+ * Once TimeoutNow has been sent the target may campaign past that refusal, however late the message
+ * arrives; so the lease is void for the rest of the term, and reads go by read index.
+ */
+export class Lease {
+  readonly #durationMs: number;
+  /** Send time of the newest heartbeat that each peer has acknowledged in this term. */
+  readonly #acked = new Map<PeerId, number>();
+  #term: Term = 0;
+  #suspended = false;
+  #expiresAt = Number.NEGATIVE_INFINITY;
+
+  constructor(durationMs: number) {
+    this.#durationMs = durationMs;
+  }
+
+  /** The node became leader of this term. */
+  begin(term: Term): void {
+    this.#acked.clear();
+    this.#term = term;
+    this.#suspended = false;
+    this.#expiresAt = Number.NEGATIVE_INFINITY;
+  }
+
+  end(): void {
+    this.begin(0);
+  }
+
+  suspend(): void {
+    this.#suspended = true;
+  }
+
+  onAck(
+    from: PeerId,
+    term: Term,
+    sentAt: number,
+    self: PeerId,
+    config: ConfState,
+    now: number,
+  ): void {
+    if (term !== this.#term) return;
+    const known = this.#acked.get(from);
+    if (known !== undefined && known >= sentAt) return;
+    this.#acked.set(from, sentAt);
+    this.#expiresAt = this.#quorumTime(self, config, now) + this.#durationMs;
+  }
+
+  valid(now: number, self: PeerId, config: ConfState): boolean {
+    if (this.#term === 0 || this.#suspended) return false;
+    if (now < this.#expiresAt) return true;
+    return (
+      config.votersOutgoing.length === 0 && config.voters.length === 1 && config.voters[0] === self
+    );
+  }
+
+  #quorumTime(self: PeerId, config: ConfState, now: number): number {
+    const incoming = this.#majorityTime(config.voters, self, now);
+    if (config.votersOutgoing.length === 0) return incoming;
+    return Math.min(incoming, this.#majorityTime(config.votersOutgoing, self, now));
+  }
+
+  /** The latest time for which a majority has acknowledged a heartbeat sent then or later. */
+  #majorityTime(voters: readonly PeerId[], self: PeerId, now: number): number {
+    const times = voters.map((id) =>
+      id === self ? now : (this.#acked.get(id) ?? Number.NEGATIVE_INFINITY),
+    );
+    times.sort((a, b) => b - a);
+    return times[Math.floor(voters.length / 2)] ?? Number.NEGATIVE_INFINITY;
+  }
+}
+
+const STAMP_BYTES = 8;
+
+/** Puts the send time before the heartbeat's own context. */
+export function stampContext(context: Uint8Array, sentAt: number): Uint8Array {
+  const out = new Uint8Array(STAMP_BYTES + context.length);
+  new DataView(out.buffer).setFloat64(0, sentAt);
+  out.set(context, STAMP_BYTES);
+  return out;
+}
+
+/** Undefined when the context carries no stamp. */
+export function unstampContext(
+  context: Uint8Array,
+): { readonly sentAt: number; readonly context: Uint8Array } | undefined {
+  if (context.length < STAMP_BYTES) return undefined;
+  const sentAt = new DataView(context.buffer, context.byteOffset).getFloat64(0);
+  return { sentAt, context: context.subarray(STAMP_BYTES) };
+}

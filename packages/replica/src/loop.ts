@@ -1,0 +1,236 @@
+import { assert, type Env, type Timer } from '@tinykv/base';
+import {
+  type GroupUpdate,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
+  type Message,
+  type RaftLog,
+  type Snapshot,
+} from '@tinykv/raft';
+import { AppendStage } from './append-stage.js';
+import { ApplyStage } from './apply-stage.js';
+import { DurabilityStage } from './durability-stage.js';
+import { Group, type GroupInit } from './group.js';
+import type { Outbound, ReplicaConfig, StateMachine } from './ports.js';
+
+/**
+ * The loop over many Raft groups and one log. Every turn: step what came, propose what waits, take a
+ * Ready of each touched group, send its messages, and hand its storage work to the stages. Nothing in
+ * a turn waits for the disk: the append stage, the apply stage and the durability stage each have at
+ * most one piece of work in flight, and what arrives meanwhile makes the next.
+ *
+ * ```
+ *   inbox → step → propose → Ready ─┬─ messages ──────────────► network (a leader's appends: at once)
+ *                                   ├─ append stage ─ fsync ──► votes, acks, own ack ─┐
+ *                                   └─ apply stage ─ batch ───► clients, read gate ───┴► next turn
+ * ```
+ */
+export class ReplicaLoop {
+  readonly #env: Env;
+  readonly #machine: StateMachine;
+  readonly #config: ReplicaConfig;
+  readonly #log: RaftLog;
+  readonly #groups = new Map<number, Group>();
+  readonly #append: AppendStage;
+  readonly #apply: ApplyStage;
+  readonly #durability: DurabilityStage;
+  #touched: Group[] = [];
+  /** What storage work let out, to be sent by the next flush. */
+  #delayed: Outbound[] = [];
+  #scheduled = false;
+  #ticker: Timer | undefined;
+  #stopped = false;
+
+  constructor(env: Env, log: RaftLog, machine: StateMachine, config: ReplicaConfig) {
+    this.#env = env;
+    this.#machine = machine;
+    this.#config = config;
+    this.#log = log;
+    const deliver = (group: Group, responses: readonly Message[]): void =>
+      this.#deliver(group, responses);
+    const flush = (): void => this.#flush();
+    const fatal = (error: unknown): void => machine.fatal(error);
+    this.#append = new AppendStage(log, {
+      deliver,
+      flush,
+      fatal,
+      installSnapshot: (group, snapshot) =>
+        // What was committed before the snapshot is applied first: the two must not interleave.
+        machine.installSnapshot(group, snapshot, this.#apply.idle(group)),
+      finishSnapshot: (group, snapshot) => machine.finishSnapshot(group, snapshot),
+    });
+    this.#apply = new ApplyStage({
+      machine,
+      deliver,
+      flush,
+      fenced: (group, index) => this.#durability.covered(group, index),
+      applied: (group, bytes) => this.#durability.onApplied(group, bytes),
+    });
+    this.#durability = new DurabilityStage(env.clock, config, {
+      barrier: () => machine.barrier(),
+      note: (group, note) => {
+        this.#append.note(group, note);
+        this.#schedule();
+      },
+      groups: () => this.#groups.values(),
+      fatal,
+    });
+  }
+
+  get groups(): ReadonlyMap<number, Group> {
+    return this.#groups;
+  }
+
+  start(): void {
+    assert(this.#ticker === undefined && !this.#stopped, 'the loop starts once');
+    this.#durability.start();
+    this.#tickLater();
+    this.#schedule();
+  }
+
+  /** Stops ticking and stepping, and waits for the storage work in flight. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#ticker?.cancel();
+    await this.#append.idle();
+    await this.#apply.idle();
+    await this.#durability.stop();
+    for (const group of this.#groups.values()) group.reads.refuseAll('destroyed');
+  }
+
+  addGroup(init: GroupInit): Group {
+    assert(!this.#groups.has(init.id), () => `group ${init.id} exists`);
+    const group = new Group(
+      {
+        env: this.#env,
+        config: this.#config,
+        touch: (touched) => this.#touch(touched),
+        makeSnapshot: (target): Snapshot | undefined => this.#machine.makeSnapshot(target),
+      },
+      init,
+    );
+    this.#groups.set(init.id, group);
+    this.#touch(group);
+    return group;
+  }
+
+  /**
+   * Stops the group at once; its log is not touched. Resolves when nothing of it is being applied any
+   * more (do not wait for that from within the apply of its own fenced entry).
+   */
+  removeGroup(group: Group): Promise<void> {
+    group.destroy();
+    if (this.#groups.get(group.id) === group) this.#groups.delete(group.id);
+    this.#apply.kick();
+    return this.#apply.idle(group);
+  }
+
+  /** Writes to the log what no Raft message carries. Resolves when durable. */
+  writeLog(update: GroupUpdate): Promise<void> {
+    return this.#append.write(update);
+  }
+
+  #touch(group: Group): void {
+    if (group.touched || group.destroyed) return;
+    group.touched = true;
+    this.#touched.push(group);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    this.#env.clock.defer(() => this.#turn());
+  }
+
+  /** A ticker that is late drops the ticks that it missed: a burst would end leases and elections early. */
+  #tickLater(): void {
+    this.#ticker = this.#env.clock.after(this.#config.tickMs, () => {
+      for (const group of this.#groups.values()) group.tick();
+      this.#tickLater();
+    });
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    if (this.#stopped) return;
+    try {
+      const touched = this.#touched;
+      this.#touched = [];
+      const out: Outbound[] = [];
+      for (const group of touched) {
+        group.touched = false;
+        if (!group.destroyed) this.#turnOf(group, out);
+      }
+      if (out.length > 0) this.#machine.send(out);
+      this.#append.kick();
+      this.#apply.kick();
+    } catch (error) {
+      this.#machine.fatal(error);
+    }
+  }
+
+  #turnOf(group: Group, out: Outbound[]): void {
+    group.stepInbox();
+    this.#announce(group);
+    this.#machine.proposePending(group);
+    group.askReadIndex();
+    const { node } = group;
+    while (!group.destroyed && node.hasReady()) {
+      const ready = node.ready();
+      for (const state of ready.readStates) group.reads.onReadState(state, group.applied);
+      for (const message of ready.messages) this.#dispatch(group, message, out);
+    }
+    this.#announce(group);
+    this.#fetchWanted(group);
+  }
+
+  #announce(group: Group): void {
+    if (!group.destroyed && group.updateRole()) this.#machine.roleChanged(group);
+  }
+
+  #dispatch(group: Group, message: Message, out: Outbound[]): void {
+    if (message.to === LOCAL_APPEND_THREAD) this.#append.add(group, message);
+    else if (message.to === LOCAL_APPLY_THREAD) this.#apply.add(group, message);
+    else if (message.to === group.peerId) this.#stepOwn(group, message);
+    else out.push({ group, message: group.outgoing(message) });
+  }
+
+  /** Storage answered: step what is for the node itself, keep the rest for the flush. */
+  #deliver(group: Group, responses: readonly Message[]): void {
+    if (group.destroyed) return;
+    for (const message of responses) this.#dispatch(group, message, this.#delayed);
+    this.#touch(group);
+  }
+
+  /** Answers of all groups that one piece of storage work completed go out together. */
+  #flush(): void {
+    if (this.#delayed.length === 0) return;
+    const messages = this.#delayed;
+    this.#delayed = [];
+    this.#machine.send(messages);
+  }
+
+  #stepOwn(group: Group, message: Message): void {
+    const result = group.node.step(message);
+    assert(result.ok, () => `group ${group.id}: own ${message.type} refused`);
+  }
+
+  /** Reads back entries that the core wants for a lagging follower. */
+  #fetchWanted(group: Group): void {
+    const { wanted } = group.storage;
+    if (wanted === undefined) return;
+    group.storage.wanted = undefined;
+    this.#log.read(group.id, wanted.low, wanted.high, FETCH_BYTES).then(
+      (entries) => {
+        if (group.destroyed) return;
+        group.storage.addFetched(entries);
+        group.node.entriesLoaded();
+        this.#touch(group);
+      },
+      (error: unknown) => this.#machine.fatal(error),
+    );
+  }
+}
+
+const FETCH_BYTES = 4_194_304;

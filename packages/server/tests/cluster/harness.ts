@@ -1,0 +1,221 @@
+import { assert, type RegionId, type Result, toHex, utf8 } from '@tinykv/base';
+import { fakeEnv, ManualClock, MemoryFs, MemoryNetwork } from '@tinykv/base/testing';
+import { MemoryEngine, MemoryRaftLog } from '@tinykv/engine';
+import {
+  family,
+  findPeerOnStore,
+  locationKey,
+  type Region,
+  type RegionError,
+  type RequestContext,
+} from '@tinykv/model';
+import { defaultRaftStoreConfig, RaftStore, type RaftStoreConfig } from '@tinykv/raftstore';
+import { RawExecutor } from '@tinykv/txn';
+import { FakeScheduler } from './fake-scheduler.js';
+
+interface Node {
+  readonly address: string;
+  readonly fs: MemoryFs;
+  readonly engine: MemoryEngine;
+  readonly log: MemoryRaftLog;
+  store: RaftStore | undefined;
+  raw: RawExecutor | undefined;
+  close: (() => Promise<void>) | undefined;
+}
+
+export interface ClusterOptions {
+  readonly stores?: number;
+  readonly config?: Partial<RaftStoreConfig>;
+}
+
+/** Stores on one manual clock and network, with a scheduler that does nothing by itself. */
+export class TestCluster {
+  readonly clock = new ManualClock();
+  readonly net = new MemoryNetwork(this.clock);
+  readonly scheduler = new FakeScheduler();
+  readonly nodes: Node[] = [];
+  readonly fatals: unknown[] = [];
+  readonly #config: Partial<RaftStoreConfig>;
+
+  private constructor(options: ClusterOptions) {
+    this.#config = options.config ?? {};
+  }
+
+  static async start(options: ClusterOptions = {}): Promise<TestCluster> {
+    const cluster = new TestCluster(options);
+    for (let i = 0; i < (options.stores ?? 3); i++) await cluster.addStore();
+    return cluster;
+  }
+
+  async addStore(): Promise<number> {
+    const at = this.nodes.length;
+    this.nodes.push({
+      address: `store-${at + 1}:1`,
+      fs: new MemoryFs(),
+      engine: new MemoryEngine(),
+      log: new MemoryRaftLog(),
+      store: undefined,
+      raw: undefined,
+      close: undefined,
+    });
+    await this.startStore(at);
+    return at;
+  }
+
+  async startStore(at: number): Promise<void> {
+    const node = this.nodes[at]!;
+    const env = fakeEnv({ clock: this.clock, net: this.net, fs: node.fs, seed: `store-${at}` });
+    const { tickMs: _tick, ...replica } = defaultRaftStoreConfig.replica;
+    const config: RaftStoreConfig = {
+      ...defaultRaftStoreConfig,
+      replica: { ...replica, tickMs: 50, logGcIntervalMs: 500, ...this.#config.replica },
+      splitCheckIntervalMs: 200,
+      heartbeatCheckMs: 100,
+      address: node.address,
+      ...this.#config,
+    };
+    const open = RaftStore.open(
+      env,
+      {
+        engine: node.engine,
+        log: node.log,
+        scheduler: this.scheduler.api(),
+        fatal: (error) => this.fatals.push(error),
+      },
+      config,
+    );
+    node.store = await this.clock.runUntil(open);
+    node.raw = new RawExecutor(node.store.access);
+    const server = await this.net.serve(node.address, {
+      unary: new Map(),
+      stream: node.store.streams(),
+    });
+    node.close = () => server.close(0);
+    await this.clock.runUntil(node.store.start());
+  }
+
+  /** Stops a store; what it has on disk stays. */
+  async stopStore(at: number): Promise<void> {
+    const node = this.nodes[at]!;
+    const { store, close } = node;
+    node.store = undefined;
+    node.raw = undefined;
+    await close?.();
+    if (store !== undefined) await this.clock.runUntil(store.stop());
+    await node.log.close();
+  }
+
+  /** Lets time pass until the condition holds. */
+  async until(what: string, condition: () => boolean, maxMs = 60_000): Promise<void> {
+    for (let passed = 0; passed < maxMs; passed += 50) {
+      if (this.fatals.length > 0) throw this.fatals[0];
+      if (condition()) return;
+      await this.clock.run(50);
+    }
+    assert(false, `not within ${maxMs} ms: ${what}`);
+  }
+
+  regionOf(key: string): Region {
+    const known = this.scheduler.regions.find(locationKey('txn', utf8(key)));
+    assert(known !== undefined, `no region for ${key}`);
+    return known.region;
+  }
+
+  leaderOf(regionId: RegionId): number | undefined {
+    return indexOrUndefined(
+      this.nodes.findIndex((node) =>
+        node.store
+          ?.regions()
+          .some((r) => r.region.id === regionId && r.role === 'StateLeader' && r.applied > 5),
+      ),
+    );
+  }
+
+  context(region: Region, at: number): RequestContext {
+    const peer = findPeerOnStore(region, this.nodes[at]!.store?.storeId ?? 0);
+    return { regionId: region.id, epoch: region.epoch, peer, term: 0 };
+  }
+
+  /** Retries on every region error, as a client would; outcomes must be known in these tests. */
+  async #retry<T>(
+    key: string,
+    run: (node: Node, context: RequestContext) => Promise<Result<T, RegionError>>,
+  ): Promise<T> {
+    for (let tries = 0; tries < 400; tries++) {
+      const region = this.regionOf(key);
+      const at = this.leaderOf(region.id);
+      if (at !== undefined) {
+        const node = this.nodes[at]!;
+        const result = await this.clock.runUntil(run(node, this.context(region, at)));
+        if (result.ok) return result.value;
+      }
+      await this.clock.run(50);
+    }
+    throw new Error(`no success for ${key}`);
+  }
+
+  async put(key: string, value: string): Promise<void> {
+    await this.#retry(key, (node, context) =>
+      node.raw!.put(context, 'default', utf8(key), utf8(value)),
+    );
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    const answer = await this.#retry(key, (node, context) =>
+      node.raw!.get(context, 'default', utf8(key)),
+    );
+    assert(answer.type === 'ok', 'a raw get has no error here');
+    return answer.value;
+  }
+
+  async addPeer(regionId: number, at: number): Promise<void> {
+    const storeId = this.nodes[at]!.store!.storeId;
+    const id = this.scheduler.allocId();
+    const peer = { id, storeId, learner: false };
+    await this.until(`region ${regionId} on store ${storeId}`, () => {
+      const known = this.scheduler.regions.get(regionId);
+      if (known !== undefined && findPeerOnStore(known.region, storeId)) {
+        return !known.report?.pendingPeers.some((p) => p.id === id);
+      }
+      this.scheduler.order(regionId, () => ({ type: 'add-peer', peer }));
+      return false;
+    });
+  }
+
+  async removePeer(regionId: number, at: number): Promise<void> {
+    const storeId = this.nodes[at]!.store!.storeId;
+    await this.until(`region ${regionId} off store ${storeId}`, () => {
+      const region = this.scheduler.regions.get(regionId)!.region;
+      const peer = findPeerOnStore(region, storeId);
+      if (peer === undefined) return true;
+      this.scheduler.order(regionId, () => ({ type: 'remove-peer', peer }));
+      return false;
+    });
+  }
+
+  /** All data that a store holds, in one text: replicas that agree are equal. */
+  async dataOf(at: number): Promise<string> {
+    const iterator = this.nodes[at]!.engine.iterator({
+      start: Uint8Array.of(family.value),
+      end: Uint8Array.of(family.raw + 1),
+    });
+    const out: string[] = [];
+    for (;;) {
+      const page = await iterator.next(1000);
+      if (page.length === 0) break;
+      for (const [key, value] of page) out.push(`${toHex(key)}=${toHex(value)}`);
+    }
+    await iterator.close();
+    return out.join('\n');
+  }
+
+  async stop(): Promise<void> {
+    for (let at = 0; at < this.nodes.length; at++) {
+      if (this.nodes[at]!.store !== undefined) await this.stopStore(at);
+    }
+  }
+}
+
+function indexOrUndefined(index: number): number | undefined {
+  return index < 0 ? undefined : index;
+}
