@@ -152,8 +152,8 @@ function charAt(bytes: Uint8Array, offset: number): string | undefined {
 }
 
 function quoteChar(char: string): string {
-  const escape = escapes[char];
-  if (escape !== undefined) return escape;
+  const escaped = escapes[char];
+  if (escaped !== undefined) return escaped;
   if (char === ' ' || /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u.test(char)) return char;
   const code = char.codePointAt(0)!;
   if (code < 0x80) return `\\x${hex(code, 2)}`;
