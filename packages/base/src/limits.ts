@@ -9,6 +9,10 @@ export const limits = {
   raftEntryBytesMax: 8_388_608,
   /** A gRPC message, both ways. */
   grpcMessageBytesMax: 10_485_760,
+  /** Calls and streams at once on one connection to a server. */
+  grpcConcurrentStreamsMax: 16_384,
+  /** Bytes that wait on one gRPC stream before its sender is told to wait. */
+  streamBufferBytesMax: 1_048_576,
   /** Commands of one Region that wait for their turn to be proposed. */
   regionPendingCommandsMax: 16_384,
   /** Bytes of the same. */
@@ -81,6 +85,8 @@ export const limits = {
   tsoPendingMax: 65_536,
   /** Ids that one request to the scheduler takes: a Region and its peers. */
   idsPerRequestMax: 256,
+  /** Peers that the replica checker may be told to give each Region. */
+  maxPeerCountMax: 31,
   /** Running operators of a scheduler. */
   operatorsMax: 4_096,
   /** Finished operators that a scheduler remembers. */

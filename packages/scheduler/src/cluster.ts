@@ -1,0 +1,174 @@
+import { type Clock, err, ok, type Result, type StoreId } from '@tinykv/base';
+import {
+  compareEnds,
+  describeRegion,
+  equalEpochs,
+  equalPeers,
+  isEpochStale,
+  type Peer,
+  type Region,
+  type RegionReport,
+  type StoreMeta,
+  type StoreStats,
+} from '@tinykv/model';
+import type { RegionInfo } from './policy/view.js';
+import { RegionIndex, regionInfo, unreportedRegion } from './region-index.js';
+import type { SchedulerState } from './state.js';
+
+/** Of the Regions that stores announce, so many must have reported before anything is scheduled. */
+const PREPARED_SHARE = 0.8;
+
+/** What one store last said. */
+interface StoreReport {
+  /** Undefined: nothing since this member leads. */
+  readonly stats: StoreStats | undefined;
+  /** Monotonic time of the last heartbeat. */
+  readonly at: number;
+}
+
+/**
+ * The cluster as heartbeats show it, in the memory of the leader. Stores are replicated state; what
+ * they hold is not, so a new leader knows nothing until stores and Regions have reported.
+ */
+export class Cluster {
+  readonly #state: SchedulerState;
+  readonly #clock: Clock;
+  readonly #startedAt: number;
+  readonly #disconnectedMs: number;
+  readonly #reports = new Map<StoreId, StoreReport>();
+  readonly regions: RegionIndex = new RegionIndex();
+  #prepared = false;
+
+  constructor(state: SchedulerState, clock: Clock, disconnectedMs: number) {
+    this.#state = state;
+    this.#clock = clock;
+    this.#startedAt = clock.mono();
+    this.#disconnectedMs = disconnectedMs;
+  }
+
+  stores(): Iterable<StoreMeta> {
+    return this.#state.stores.values();
+  }
+
+  store(id: StoreId): StoreMeta | undefined {
+    return this.#state.stores.get(id);
+  }
+
+  /** Since the last heartbeat; a store is given the benefit of the doubt when this member begins to lead. */
+  silentMs(id: StoreId): number {
+    return this.#clock.mono() - (this.#reports.get(id)?.at ?? this.#startedAt);
+  }
+
+  stats(id: StoreId): StoreStats | undefined {
+    return this.#reports.get(id)?.stats;
+  }
+
+  onStoreHeartbeat(stats: StoreStats): void {
+    this.#reports.set(stats.storeId, { stats, at: this.#clock.mono() });
+  }
+
+  /** A new store counts as heard of. */
+  onStorePut(id: StoreId): void {
+    const stats = this.#reports.get(id)?.stats;
+    this.#reports.set(id, { stats, at: this.#clock.mono() });
+  }
+
+  /** What the first store says of its Region at bootstrap, so that clients find it before it reports. */
+  addBootstrapped(region: Region): void {
+    if (this.regions.size === 0) this.regions.put(unreportedRegion(region));
+  }
+
+  /**
+   * Takes a leader's report, or refuses it as older than what is known: a part of its epoch is behind
+   * that of the Region or of one that it overlaps, or it comes from a leader of an older term.
+   */
+  onRegionHeartbeat(report: RegionReport): Result<RegionInfo, string> {
+    const region = regionInfo(report);
+    const known = this.regions.get(region.id);
+    const rivals = known === undefined ? this.regions.overlapping(region) : [known];
+    for (const rival of rivals) {
+      if (isEpochStale(region.region.epoch, rival.region.epoch)) {
+        const known = describeRegion(rival.region);
+        return err(`region is stale: ${describeRegion(report.region)}, known ${known}`);
+      }
+    }
+    if (known !== undefined && isOldLeader(region, known)) {
+      return err(`leader is stale: term ${region.term} of region ${region.id} < ${known.term}`);
+    }
+    if (known !== undefined && isUnchanged(region, known)) return ok(known);
+    this.regions.put(region);
+    if (region.region.peers.length === 0) return err(`region ${region.id} has no peers`);
+    return ok(region);
+  }
+
+  /**
+   * True once enough is known to schedule: of what the stores announce, 80 % has been reported by
+   * Region leaders. A store that has been silent since the start is waited for as long as it might
+   * only be slow. Stays true.
+   */
+  isPrepared(): boolean {
+    this.#prepared ||= this.#checkPrepared();
+    return this.#prepared;
+  }
+
+  #checkPrepared(): boolean {
+    let heard = 0;
+    for (const store of this.stores()) {
+      if (store.state === 'tombstone') continue;
+      const stats = this.stats(store.id);
+      if (stats === undefined) {
+        if (this.silentMs(store.id) <= this.#disconnectedMs) return false;
+        continue;
+      }
+      heard++;
+      const { regionCount } = this.regions.counts(store.id);
+      if (regionCount < stats.regionCount * PREPARED_SHARE) return false;
+    }
+    return heard > 0 && this.regions.size > 0;
+  }
+
+  /**
+   * True when an offline store certainly holds no peer any more: the known Regions leave no gap in which
+   * one could hide, none has a peer there, and the store itself says so if it still speaks.
+   */
+  isDrained(id: StoreId): boolean {
+    if (!this.isPrepared() || this.regions.counts(id).regionCount > 0) return false;
+    const stats = this.stats(id);
+    const isSilent = this.silentMs(id) > this.#disconnectedMs;
+    return (isSilent || stats?.regionCount === 0) && this.#coversAllKeys();
+  }
+
+  #coversAllKeys(): boolean {
+    let end: Uint8Array | undefined;
+    for (const { range } of this.regions.values()) {
+      const isNext =
+        end === undefined ? range.start.length === 0 : compareEnds(end, range.start) === 0;
+      if (!isNext) return false;
+      end = range.end;
+    }
+    return end?.length === 0;
+  }
+}
+
+/** Of two leaders of one epoch the one of the higher term is right. Foreign stores do not say their term. */
+function isOldLeader(region: RegionInfo, known: RegionInfo): boolean {
+  return region.term > 0 && region.term < known.term;
+}
+
+function isUnchanged(a: RegionInfo, b: RegionInfo): boolean {
+  return (
+    equalEpochs(a.region.epoch, b.region.epoch) &&
+    a.term === b.term &&
+    a.leader?.id === b.leader?.id &&
+    a.approximateBytes === b.approximateBytes &&
+    a.approximateKeys === b.approximateKeys &&
+    equalLists(a.region.peers, b.region.peers) &&
+    equalLists(a.pendingPeers, b.pendingPeers) &&
+    equalLists(a.downPeers, b.downPeers) &&
+    compareEnds(a.range.end, b.range.end) === 0
+  );
+}
+
+function equalLists(a: readonly Peer[], b: readonly Peer[]): boolean {
+  return a.length === b.length && a.every((peer, i) => equalPeers(peer, b[i]!));
+}

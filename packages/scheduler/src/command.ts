@@ -1,0 +1,152 @@
+import {
+  assertNever,
+  ByteReader,
+  ByteWriter,
+  type ClusterId,
+  CodecError,
+  fromUtf8,
+  type StoreId,
+  type Timestamp,
+  utf8,
+} from '@tinykv/base';
+import type { ApiMode, StoreMeta, StoreState } from '@tinykv/model';
+
+/**
+ * What the scheduler's members agree on, one log entry each. A command carries facts that its proposer
+ * has read (a bound, an address); whether they still hold is decided at apply, the same on every member.
+ */
+export type Command =
+  /** Gives the cluster its identity; the first one wins. */
+  | { readonly type: 'name-cluster'; readonly clusterId: ClusterId }
+  | {
+      readonly type: 'bootstrap';
+      readonly api: ApiMode;
+      readonly maxPeerCount: number;
+      readonly store: StoreMeta;
+      /** Milliseconds since the Unix epoch. */
+      readonly atMs: number;
+    }
+  | { readonly type: 'put-store'; readonly store: StoreMeta }
+  | { readonly type: 'set-store-state'; readonly storeId: StoreId; readonly state: StoreState }
+  | { readonly type: 'set-max-peer-count'; readonly maxPeerCount: number }
+  /** Takes the ids in (from, to] for the proposer, if `from` is still the bound. */
+  | { readonly type: 'reserve-ids'; readonly from: number; readonly to: number }
+  /** No timestamp at or beyond this physical time may be served before a greater bound is saved. */
+  | { readonly type: 'save-tso'; readonly boundMs: number }
+  | { readonly type: 'raise-gc-safe-point'; readonly safePoint: Timestamp };
+
+/** First byte of an encoded command. Never reused: logs outlive versions. */
+const kinds = {
+  'name-cluster': 1,
+  bootstrap: 2,
+  'put-store': 3,
+  'set-store-state': 4,
+  'set-max-peer-count': 5,
+  'reserve-ids': 6,
+  'save-tso': 7,
+  'raise-gc-safe-point': 8,
+} as const satisfies Record<Command['type'], number>;
+
+const apis: readonly ApiMode[] = ['txn', 'raw'];
+const storeStates: readonly StoreState[] = ['up', 'offline', 'tombstone'];
+
+export function encodeCommand(command: Command): Uint8Array {
+  const writer = new ByteWriter(64).u8(kinds[command.type]);
+  switch (command.type) {
+    case 'name-cluster':
+      writer.u64(command.clusterId);
+      break;
+    case 'bootstrap':
+      writeApi(writer, command.api);
+      writeStore(writer.u32(command.maxPeerCount), command.store);
+      writer.u64(command.atMs);
+      break;
+    case 'put-store':
+      writeStore(writer, command.store);
+      break;
+    case 'set-store-state':
+      writer.u64(command.storeId).u8(storeStates.indexOf(command.state));
+      break;
+    case 'set-max-peer-count':
+      writer.u32(command.maxPeerCount);
+      break;
+    case 'reserve-ids':
+      writer.u64(command.from).u64(command.to);
+      break;
+    case 'save-tso':
+      writer.u64(command.boundMs);
+      break;
+    case 'raise-gc-safe-point':
+      writer.timestamp(command.safePoint);
+      break;
+    default:
+      assertNever(command);
+  }
+  return writer.finish();
+}
+
+/** Throws CodecError for bytes that are no command. */
+export function decodeCommand(bytes: Uint8Array): Command {
+  const reader = new ByteReader(bytes);
+  const command = readCommand(reader);
+  reader.end();
+  return command;
+}
+
+function readCommand(reader: ByteReader): Command {
+  const kind = reader.u8();
+  switch (kind) {
+    case kinds['name-cluster']:
+      return { type: 'name-cluster', clusterId: reader.u64() };
+    case kinds.bootstrap:
+      return {
+        type: 'bootstrap',
+        api: readApi(reader),
+        maxPeerCount: reader.u32(),
+        store: readStore(reader),
+        atMs: reader.u64(),
+      };
+    case kinds['put-store']:
+      return { type: 'put-store', store: readStore(reader) };
+    case kinds['set-store-state']:
+      return { type: 'set-store-state', storeId: reader.u64(), state: readStoreState(reader) };
+    case kinds['set-max-peer-count']:
+      return { type: 'set-max-peer-count', maxPeerCount: reader.u32() };
+    case kinds['reserve-ids']:
+      return { type: 'reserve-ids', from: reader.u64(), to: reader.u64() };
+    case kinds['save-tso']:
+      return { type: 'save-tso', boundMs: reader.u64() };
+    case kinds['raise-gc-safe-point']:
+      return { type: 'raise-gc-safe-point', safePoint: reader.timestamp() };
+    default:
+      throw new CodecError(`unknown command ${kind}`);
+  }
+}
+
+export function writeApi(writer: ByteWriter, api: ApiMode): void {
+  writer.u8(apis.indexOf(api));
+}
+
+export function readApi(reader: ByteReader): ApiMode {
+  return pick(apis, reader.u8(), 'api');
+}
+
+export function writeStore(writer: ByteWriter, store: StoreMeta): void {
+  writer.u64(store.id).u8(storeStates.indexOf(store.state)).bytes(utf8(store.address));
+}
+
+export function readStore(reader: ByteReader): StoreMeta {
+  const id = reader.u64();
+  const state = readStoreState(reader);
+  return { id, state, address: fromUtf8(reader.bytes()) };
+}
+
+function readStoreState(reader: ByteReader): StoreState {
+  return pick(storeStates, reader.u8(), 'store state');
+}
+
+function pick<T>(from: readonly T[], at: number, what: string): T {
+  const value = from[at];
+  if (value === undefined) throw new CodecError(`unknown ${what} ${at}`);
+  return value;
+}

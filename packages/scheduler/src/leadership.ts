@@ -1,0 +1,55 @@
+import type { Env, Term } from '@tinykv/base';
+import type { Peer, RegionOperator } from '@tinykv/model';
+import { operatorToWire } from '@tinykv/proto';
+import { Cluster } from './cluster.js';
+import type { SchedulerConfig } from './config.js';
+import { Coordinator } from './coordinator.js';
+import type { HeartbeatStreams } from './heartbeat-streams.js';
+import type { IdAllocator } from './id-alloc.js';
+import { ClusterMetrics } from './metrics.js';
+import { OperatorDriver } from './operator-driver.js';
+import type { StateGroup } from './state-group.js';
+
+export interface LeadershipPorts {
+  readonly env: Env;
+  readonly config: SchedulerConfig;
+  readonly group: StateGroup;
+  readonly ids: IdAllocator;
+  readonly streams: HeartbeatStreams;
+}
+
+/** Everything that exists only while this member leads, in one term: it is thrown away with it. */
+export class Leadership {
+  readonly term: Term;
+  readonly cluster: Cluster;
+  readonly driver: OperatorDriver;
+  readonly coordinator: Coordinator;
+  readonly #metrics: ClusterMetrics;
+
+  constructor(ports: LeadershipPorts, term: Term) {
+    const { env, config, group, ids, streams } = ports;
+    this.term = term;
+    this.cluster = new Cluster(group.state, env.clock, config.storeDisconnectedMs);
+    this.driver = new OperatorDriver(env.clock, env.metrics, {
+      region: (id) => this.cluster.regions.get(id),
+      send: (leader: Peer, operator: RegionOperator): void =>
+        streams.send(leader.storeId, {
+          header: { clusterId: group.state.clusterId },
+          ...operatorToWire(operator),
+        }),
+    });
+    const { cluster, driver } = this;
+    this.coordinator = new Coordinator({ env, config, group, cluster, driver, ids });
+    this.#metrics = new ClusterMetrics(env, cluster, config.storeDisconnectedMs);
+  }
+
+  start(): void {
+    this.coordinator.start();
+    this.#metrics.start();
+  }
+
+  stop(): void {
+    this.coordinator.stop();
+    this.#metrics.stop();
+  }
+}

@@ -1,0 +1,93 @@
+import type { Env, Gauge, StoreId, Timer } from '@tinykv/base';
+import type { StoreMeta } from '@tinykv/model';
+import type { Cluster } from './cluster.js';
+
+const INTERVAL_MS = 10_000;
+
+/** Gauges of the cluster under the names and labels of PD, so that its dashboards show ours. */
+export class ClusterMetrics {
+  readonly #env: Env;
+  readonly #cluster: Cluster;
+  readonly #disconnectedMs: number;
+  readonly #gauges = new Map<string, Gauge>();
+  #timer: Timer | undefined;
+
+  constructor(env: Env, cluster: Cluster, disconnectedMs: number) {
+    this.#env = env;
+    this.#cluster = cluster;
+    this.#disconnectedMs = disconnectedMs;
+  }
+
+  start(): void {
+    this.#timer = this.#env.clock.after(INTERVAL_MS, () => {
+      this.#collect();
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  #collect(): void {
+    const totals = { up: 0, disconnected: 0, offline: 0, tombstone: 0, leaders: 0, bytes: 0 };
+    for (const store of this.#cluster.stores()) {
+      const isSilent = this.#cluster.silentMs(store.id) > this.#disconnectedMs;
+      totals[store.state === 'up' && isSilent ? 'disconnected' : store.state]++;
+      if (store.state !== 'tombstone') this.#collectStore(store);
+      totals.leaders += this.#cluster.regions.counts(store.id).leaderCount;
+      totals.bytes += this.#cluster.stats(store.id)?.usedSize ?? 0;
+    }
+    this.#setCluster('store_up_count', totals.up);
+    this.#setCluster('store_disconnected_count', totals.disconnected);
+    this.#setCluster('store_offline_count', totals.offline);
+    this.#setCluster('store_tombstone_count', totals.tombstone);
+    this.#setCluster('leader_count', totals.leaders);
+    this.#setCluster('region_count', this.#cluster.regions.size);
+    this.#setCluster('storage_size', totals.bytes);
+    this.#collectRegions();
+  }
+
+  #collectStore({ id, address }: StoreMeta): void {
+    const counts = this.#cluster.regions.counts(id);
+    this.#setStore(id, address, 'region_count', counts.regionCount);
+    this.#setStore(id, address, 'region_size', counts.regionSize);
+    this.#setStore(id, address, 'leader_count', counts.leaderCount);
+    this.#setStore(id, address, 'leader_size', counts.leaderSize);
+    const stats = this.#cluster.stats(id);
+    if (stats === undefined) return;
+    this.#setStore(id, address, 'store_capacity', stats.capacity);
+    this.#setStore(id, address, 'store_available', stats.available);
+    this.#setStore(id, address, 'store_used', stats.usedSize);
+  }
+
+  #collectRegions(): void {
+    let pending = 0;
+    let down = 0;
+    for (const region of this.#cluster.regions.values()) {
+      if (region.pendingPeers.length > 0) pending++;
+      if (region.downPeers.length > 0) down++;
+    }
+    this.#set('pd_regions_status', 'Regions in need of care.', { type: 'pending-peer' }, pending);
+    this.#set('pd_regions_status', 'Regions in need of care.', { type: 'down-peer' }, down);
+  }
+
+  #setCluster(type: string, value: number): void {
+    this.#set('pd_cluster_status', 'Sums over the cluster.', { type }, value);
+  }
+
+  #setStore(store: StoreId, address: string, type: string, value: number): void {
+    const labels = { address, store: String(store), type };
+    this.#set('pd_scheduler_store_status', 'What each store holds.', labels, value);
+  }
+
+  #set(name: string, help: string, labels: Readonly<Record<string, string>>, value: number): void {
+    const key = `${name} ${Object.values(labels).join(' ')}`;
+    let gauge = this.#gauges.get(key);
+    if (gauge === undefined) {
+      gauge = this.#env.metrics.gauge(name, help, labels);
+      this.#gauges.set(key, gauge);
+    }
+    gauge.set(value);
+  }
+}

@@ -1,0 +1,267 @@
+import {
+  assert,
+  assertNever,
+  type Clock,
+  type Counter,
+  limits,
+  type Metrics,
+  type StoreId,
+} from '@tinykv/base';
+import { equalEpochs, findPeerOnStore, type Peer, type RegionOperator } from '@tinykv/model';
+import {
+  isPending,
+  type Operator,
+  type OperatorKind,
+  type OperatorStatus,
+  type OperatorStep,
+} from './operator.js';
+import { canSpare, findHeir, holds } from './policy/filters.js';
+import type { RegionInfo } from './policy/view.js';
+
+/** Finished operators are remembered for this long, for GetOperator. */
+const RECORD_MS = 600_000;
+
+/** What the driver needs of the cluster. */
+export interface OperatorHost {
+  region(id: number): RegionInfo | undefined;
+  /** Sends to the leader of the Region, if its store has a stream. */
+  send(leader: Peer, operator: RegionOperator): void;
+}
+
+export type AddRefusal = 'region-not-found' | 'epoch-differs' | 'operator-exists' | 'too-many';
+
+/** What running operators will have done to a store once they are through. */
+export interface Influence {
+  regionSize: number;
+  regionCount: number;
+  leaderCount: number;
+  /** Peers that are about to be added. */
+  incoming: number;
+}
+
+interface OperatorRecord {
+  readonly operator: Operator;
+  readonly finishedAt: number;
+}
+
+/**
+ * Holds the running operators, at most one for a Region, and drives them: every heartbeat of a Region
+ * shows which steps are done, and what is to do next goes to its leader. The same step is sent again
+ * with every heartbeat; leaders ignore what is done already.
+ */
+export class OperatorDriver {
+  readonly #clock: Clock;
+  readonly #metrics: Metrics;
+  readonly #host: OperatorHost;
+  readonly #running = new Map<number, Operator>();
+  /** In the order in which they finished. */
+  readonly #records = new Map<number, OperatorRecord>();
+  readonly #counters = new Map<string, Counter>();
+
+  constructor(clock: Clock, metrics: Metrics, host: OperatorHost) {
+    this.#clock = clock;
+    this.#metrics = metrics;
+    this.#host = host;
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  has(regionId: number): boolean {
+    return this.#running.has(regionId);
+  }
+
+  /** Running operators of a kind. One that moves a Region counts as such alone, though it may move its leader. */
+  count(kind: OperatorKind): number {
+    let count = 0;
+    for (const { kinds } of this.#running.values()) {
+      if (kinds.includes(kind) && !(kind === 'leader' && kinds.includes('region'))) count++;
+    }
+    return count;
+  }
+
+  /** Starts an operator: its first step is sent at once. */
+  add(operator: Operator): AddRefusal | undefined {
+    const refusal = this.#check(operator);
+    if (refusal !== undefined) {
+      this.#count(operator, 'refused');
+      return refusal;
+    }
+    const former = this.#running.get(operator.regionId);
+    if (former !== undefined) this.#finish(former, 'replace');
+    operator.begin(this.#clock.mono());
+    this.#running.set(operator.regionId, operator);
+    this.#count(operator, 'create');
+    const region = this.#host.region(operator.regionId);
+    assert(region !== undefined, () => `operator for unknown region ${operator.regionId}`);
+    this.#drive(operator, region);
+    return undefined;
+  }
+
+  #check(operator: Operator): AddRefusal | undefined {
+    const region = this.#host.region(operator.regionId);
+    if (region === undefined) return 'region-not-found';
+    if (!equalEpochs(region.region.epoch, operator.epoch)) return 'epoch-differs';
+    const running = this.#running.get(operator.regionId);
+    if (running !== undefined && running.priority >= operator.priority) return 'operator-exists';
+    return this.#running.size >= limits.operatorsMax ? 'too-many' : undefined;
+  }
+
+  /** The Region has reported. */
+  dispatch(region: RegionInfo): void {
+    const operator = this.#running.get(region.id);
+    if (operator !== undefined) this.#drive(operator, region);
+  }
+
+  #drive(operator: Operator, region: RegionInfo): void {
+    const step = operator.check(region);
+    if (step === undefined) {
+      this.#finish(operator, 'success');
+    } else if (operator.isTimedOut(this.#clock.mono())) {
+      this.#finish(operator, 'timeout');
+    } else if (operator.isStale(region)) {
+      this.#finish(operator, 'cancel');
+    } else {
+      this.#send(step, region);
+    }
+  }
+
+  #send(step: OperatorStep, region: RegionInfo): void {
+    const { leader } = region;
+    if (leader === undefined) return;
+    const request = requestOf(step, region, leader);
+    if (request !== undefined) this.#host.send(leader, request);
+  }
+
+  /** Ends operators whose time is over or whose Region is gone: heartbeats may never come for them. */
+  expire(): void {
+    const now = this.#clock.mono();
+    for (const operator of [...this.#running.values()]) {
+      if (this.#host.region(operator.regionId) === undefined) this.#finish(operator, 'cancel');
+      else if (operator.isTimedOut(now)) this.#finish(operator, 'timeout');
+    }
+    for (const [regionId, { finishedAt }] of this.#records) {
+      if (now - finishedAt <= RECORD_MS && this.#records.size <= limits.operatorRecordsMax) break;
+      this.#records.delete(regionId);
+    }
+  }
+
+  /** The running operator of a Region, else the one that finished last. */
+  find(regionId: number): Operator | undefined {
+    return this.#running.get(regionId) ?? this.#records.get(regionId)?.operator;
+  }
+
+  running(): Iterable<Operator> {
+    return this.#running.values();
+  }
+
+  #finish(operator: Operator, status: Exclude<OperatorStatus, 'running'>): void {
+    operator.status = status;
+    this.#running.delete(operator.regionId);
+    const finishedAt = this.#clock.mono();
+    this.#records.delete(operator.regionId);
+    this.#records.set(operator.regionId, { operator, finishedAt });
+    this.#count(operator, status === 'success' ? 'finish' : status);
+    if (status === 'success') {
+      this.#metrics
+        .histogram(
+          'pd_schedule_finish_operators_duration_seconds',
+          'Time from start to success of operators.',
+          { type: operator.desc },
+        )
+        .observe(operator.ageMs(finishedAt) / 1000);
+    }
+  }
+
+  #count(operator: Operator, event: string): void {
+    const key = `${operator.desc} ${event}`;
+    let counter = this.#counters.get(key);
+    if (counter === undefined) {
+      counter = this.#metrics.counter(
+        'pd_schedule_operators_count',
+        'Operators by what happened to them.',
+        { type: operator.desc, event },
+      );
+      this.#counters.set(key, counter);
+    }
+    counter.add();
+  }
+
+  /** What is under way, by store: without it the same imbalance would be corrected many times. */
+  influence(): ReadonlyMap<StoreId, Influence> {
+    const out = new Map<StoreId, Influence>();
+    for (const operator of this.#running.values()) {
+      const region = this.#host.region(operator.regionId);
+      if (region === undefined) continue;
+      for (const step of operator.remainingSteps()) addInfluence(out, step, operator, region);
+    }
+    return out;
+  }
+}
+
+function addInfluence(
+  out: Map<StoreId, Influence>,
+  step: OperatorStep,
+  operator: Operator,
+  region: RegionInfo,
+): void {
+  const at = (id: StoreId): Influence => {
+    const known = out.get(id) ?? { regionSize: 0, regionCount: 0, leaderCount: 0, incoming: 0 };
+    out.set(id, known);
+    return known;
+  };
+  // What the Region's heartbeat shows already counts there.
+  if ((step.type === 'add-peer' || step.type === 'add-learner') && !holds(region, step.storeId)) {
+    const store = at(step.storeId);
+    store.regionSize += operator.regionSize;
+    store.regionCount++;
+    store.incoming++;
+  } else if (step.type === 'remove-peer' && holds(region, step.storeId)) {
+    const store = at(step.storeId);
+    store.regionSize -= operator.regionSize;
+    store.regionCount--;
+  } else if (step.type === 'transfer-leader' && region.leader?.storeId === step.from) {
+    at(step.from).leaderCount--;
+    at(step.to).leaderCount++;
+  }
+}
+
+/** Undefined when there is nothing to ask for now: a later heartbeat will show what to do. */
+function requestOf(
+  step: OperatorStep,
+  region: RegionInfo,
+  leader: Peer,
+): RegionOperator | undefined {
+  const head = { regionId: region.id, epoch: region.region.epoch, targetPeer: leader };
+  switch (step.type) {
+    case 'add-peer':
+    case 'add-learner': {
+      // It is there, but still waits for its snapshot.
+      if (isPending(region, step.peerId)) return undefined;
+      const learner = step.type === 'add-learner';
+      const peer: Peer = { id: step.peerId, storeId: step.storeId, learner };
+      return { ...head, type: 'add-peer', peer };
+    }
+    case 'promote-learner': {
+      const peer: Peer = { id: step.peerId, storeId: step.storeId, learner: false };
+      return { ...head, type: 'add-peer', peer };
+    }
+    case 'remove-peer': {
+      const peer = findPeerOnStore(region.region, step.storeId);
+      if (peer === undefined || !canSpare(region, step.storeId)) return undefined;
+      if (peer.id !== leader.id) return { ...head, type: 'remove-peer', peer };
+      // The leadership has come back to it: lead it away again.
+      const heir = findHeir(region, step.storeId);
+      return heir && { ...head, type: 'transfer-leader', peer: heir };
+    }
+    case 'transfer-leader': {
+      const peer = findPeerOnStore(region.region, step.to);
+      return peer && { ...head, type: 'transfer-leader', peer };
+    }
+    case 'split':
+      return { ...head, type: 'split', keys: step.keys };
+    default:
+      return assertNever(step);
+  }
+}

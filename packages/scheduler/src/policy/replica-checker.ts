@@ -1,0 +1,95 @@
+import type { Peer } from '@tinykv/model';
+import { canSpare, chooseTarget, compareLoad, isDown, isHealthyVoter } from './filters.js';
+import type { ClusterView, Plan, PolicyConfig, RegionInfo, StoreView } from './view.js';
+
+/**
+ * Gives a Region `maxReplicas` voters on distinct stores that are up: one step at a time, the most
+ * pressing first. A new peer always comes before the old one goes, and nothing goes that the quorum
+ * needs.
+ */
+export function checkReplicas(
+  view: ClusterView,
+  region: RegionInfo,
+  config: PolicyConfig,
+): Plan | undefined {
+  if (view.hasOperator(region.id) || region.leader === undefined) return undefined;
+  return (
+    finishLearner(view, region, config) ??
+    replaceLost(view, region, config) ??
+    addMissing(view, region, config) ??
+    removeExtra(view, region)
+  );
+}
+
+/** A learner is what an operator left behind that ran out of time: promote it, or drop it if it is lost. */
+function finishLearner(
+  view: ClusterView,
+  region: RegionInfo,
+  config: PolicyConfig,
+): Plan | undefined {
+  const learner = region.region.peers.find((peer) => peer.learner);
+  if (learner === undefined) return undefined;
+  if (isLost(view, learner, config) || voters(region).length >= view.maxReplicas) {
+    return { type: 'remove-peer', region, from: learner.storeId };
+  }
+  const isCaughtUp = isHealthyVoter(region, { ...learner, learner: false });
+  return isCaughtUp ? { type: 'promote-peer', region, peer: learner } : undefined;
+}
+
+/** On a store that is drained, gone, unknown, or silent for too long. */
+function isLost(view: ClusterView, peer: Peer, config: PolicyConfig): boolean {
+  const store = view.store(peer.storeId);
+  return store === undefined || store.state !== 'up' || isDown(store, config);
+}
+
+function replaceLost(
+  view: ClusterView,
+  region: RegionInfo,
+  config: PolicyConfig,
+): Plan | undefined {
+  for (const peer of region.region.peers) {
+    if (!isLost(view, peer, config)) continue;
+    if (voters(region).length > view.maxReplicas) {
+      if (canSpare(region, peer.storeId)) {
+        return { type: 'remove-peer', region, from: peer.storeId };
+      }
+      continue;
+    }
+    const target = chooseTarget(view, region, config);
+    if (target !== undefined) {
+      return { type: 'move-peer', region, from: peer.storeId, to: target.id };
+    }
+  }
+  return undefined;
+}
+
+function addMissing(view: ClusterView, region: RegionInfo, config: PolicyConfig): Plan | undefined {
+  if (region.region.peers.length >= view.maxReplicas) return undefined;
+  const target = chooseTarget(view, region, config);
+  return target && { type: 'add-peer', region, to: target.id };
+}
+
+function removeExtra(view: ClusterView, region: RegionInfo): Plan | undefined {
+  if (voters(region).length <= view.maxReplicas) return undefined;
+  const spare = voters(region)
+    .filter((peer) => canSpare(region, peer.storeId))
+    .sort((a, b) => compareWorth(view, region, a, b));
+  return spare[0] && { type: 'remove-peer', region, from: spare[0].storeId };
+}
+
+/** The peer that is missed least comes first: unhealthy, then on the fullest store, the leader last. */
+function compareWorth(view: ClusterView, region: RegionInfo, a: Peer, b: Peer): number {
+  const healthy = Number(isHealthyVoter(region, a)) - Number(isHealthyVoter(region, b));
+  if (healthy !== 0) return healthy;
+  const leads = Number(region.leader?.id === a.id) - Number(region.leader?.id === b.id);
+  const [storeA, storeB] = [view.store(a.storeId), view.store(b.storeId)];
+  return byLoad(storeB, storeA) || leads || a.id - b.id;
+}
+
+function byLoad(a: StoreView | undefined, b: StoreView | undefined): number {
+  return a === undefined || b === undefined ? 0 : compareLoad(a, b);
+}
+
+function voters(region: RegionInfo): readonly Peer[] {
+  return region.region.peers.filter((peer) => !peer.learner);
+}

@@ -1,0 +1,143 @@
+import type { UnaryHandler } from '@tinykv/base';
+import { findPeerOnStore } from '@tinykv/model';
+import {
+  type Init,
+  regionToWire,
+  storeStateFromWire,
+  storeStatsToWire,
+  storeToWire,
+  tinykvadmin,
+  type UnaryMethod,
+} from '@tinykv/proto';
+import type { Leadership } from '../leadership.js';
+import { priorities } from '../operator.js';
+import { buildOperator, buildSplit, needsPeerId, type Purpose } from '../operator-builder.js';
+import { canSpare } from '../policy/filters.js';
+import type { Plan, RegionInfo } from '../policy/view.js';
+import { refusalText, requireLeadership, type ServiceHost } from './gate.js';
+
+const { Admin } = tinykvadmin;
+
+/** What `tinykv ctl` asks: only the leader answers; there is no cluster id to check. */
+export function adminCalls(host: ServiceHost): ReadonlyMap<string, UnaryHandler> {
+  return new Map<string, UnaryHandler>([
+    [Admin.getRegions.path, led(host, Admin.getRegions, (_request, at) => listRegions(at))],
+    [
+      Admin.getClusterStatus.path,
+      led(host, Admin.getClusterStatus, (_request, at) => clusterStatus(host, at)),
+    ],
+    [
+      Admin.setStoreState.path,
+      led(host, Admin.setStoreState, (request) => setStoreState(host, request)),
+    ],
+    [
+      Admin.addOperator.path,
+      led(host, Admin.addOperator, async (request, at) => ({
+        error: (await addOperator(host, request, at)) ?? '',
+      })),
+    ],
+  ]);
+}
+
+function led<Request, Response>(
+  host: ServiceHost,
+  method: UnaryMethod<Request, Response>,
+  handle: (request: Request, leadership: Leadership) => Init<Response> | Promise<Init<Response>>,
+): UnaryHandler {
+  return async (bytes) => {
+    const request = method.request.decode(bytes);
+    return method.response.encode(await handle(request, requireLeadership(host)));
+  };
+}
+
+function listRegions({ cluster }: Leadership): tinykvadmin.ListRegionsResponseInit {
+  return {
+    regions: cluster.regions.values().map((info) => ({
+      region: regionToWire(info.region),
+      leader: info.leader,
+      approximateSize: info.approximateBytes,
+      approximateKeys: info.approximateKeys,
+      pendingPeers: info.pendingPeers,
+    })),
+  };
+}
+
+function clusterStatus(
+  host: ServiceHost,
+  { cluster }: Leadership,
+): tinykvadmin.GetClusterStatusResponseInit {
+  const { clusterId, cluster: meta } = host.group.state;
+  const stores = Array.from(cluster.stores(), (store) => {
+    const counts = cluster.regions.counts(store.id);
+    const stats = cluster.stats(store.id);
+    return {
+      store: storeToWire(store),
+      stats: stats && storeStatsToWire(stats),
+      regionCount: counts.regionCount,
+      leaderCount: counts.leaderCount,
+      lastHeartbeatMs: Math.floor(cluster.silentMs(store.id)),
+      regionSize: counts.approximateBytes,
+    };
+  });
+  return { clusterId, bootstrapped: meta !== undefined, api: meta?.api ?? '', stores };
+}
+
+async function setStoreState(
+  host: ServiceHost,
+  request: tinykvadmin.SetStoreStateRequest,
+): Promise<tinykvadmin.SetStoreStateResponseInit> {
+  const state = storeStateFromWire(request.state);
+  const { storeId } = request;
+  if (state === 'tombstone') {
+    return { error: 'a store becomes a tombstone by itself once it is offline and drained' };
+  }
+  const outcome = await host.group.propose({ type: 'set-store-state', storeId, state });
+  return { error: outcome === 'done' ? '' : `store ${storeId}: ${refusalText(outcome)}` };
+}
+
+/** The reason of a refusal. */
+async function addOperator(
+  host: ServiceHost,
+  request: tinykvadmin.AddOperatorRequest,
+  leadership: Leadership,
+): Promise<string | undefined> {
+  const { regionId, kind, storeId } = request;
+  const { cluster, driver } = leadership;
+  const region = cluster.regions.get(regionId);
+  if (region?.leader === undefined) return `region ${regionId} not found`;
+  if (kind === 'split') return driver.add(buildSplit(region, []));
+  if (cluster.store(storeId)?.state !== 'up' && kind !== 'remove-peer') {
+    return `store ${storeId} is not up`;
+  }
+  const plan = planOf(region, kind, storeId);
+  if (typeof plan === 'string') return plan;
+  const purpose: Purpose = { desc: `admin-${kind}`, kind: 'admin', priority: priorities.high };
+  const peerId = needsPeerId(plan) ? await host.ids.allocate() : 0;
+  return driver.add(buildOperator(plan, purpose, peerId, host.config.learnersFirst));
+}
+
+function planOf(region: RegionInfo, kind: string, storeId: number): Plan | string {
+  const peer = findPeerOnStore(region.region, storeId);
+  const missing = `region ${region.id} has no peer on store ${storeId}`;
+  switch (kind) {
+    case 'transfer-leader':
+      if (peer === undefined) return missing;
+      if (peer.learner) return `peer ${peer.id} is a learner`;
+      return {
+        type: 'transfer-leader',
+        region,
+        from: region.leader?.storeId ?? 0,
+        to: storeId,
+      };
+    case 'add-peer':
+      if (peer !== undefined) return `region ${region.id} has a peer on store ${storeId}`;
+      return { type: 'add-peer', region, to: storeId };
+    case 'remove-peer':
+      if (peer === undefined) return missing;
+      if (region.region.peers.length === 1) return 'it is the only peer';
+      if (!canSpare(region, storeId)) return 'the quorum needs this peer';
+      return { type: 'remove-peer', region, from: storeId };
+    default:
+      return `unknown operator ${kind}`;
+  }
+}

@@ -1,0 +1,195 @@
+import { err, KvError, limits, ok, type UnaryHandler } from '@tinykv/base';
+import {
+  apiFromWire,
+  regionFromWire,
+  schedulerpb,
+  storeFromWire,
+  storeStatsFromWire,
+  storeStatsToWire,
+  storeToWire,
+} from '@tinykv/proto';
+import type { Outcome } from '../state.js';
+import {
+  type Answer,
+  gated,
+  gatedCluster,
+  refusalText,
+  requireLeadership,
+  type ServiceHost,
+  unknownError,
+} from './gate.js';
+
+const { Scheduler, ErrorType } = schedulerpb;
+const NOTHING: Answer<object> = ok({});
+
+/** Calls about the cluster and its stores. */
+export function clusterCalls(host: ServiceHost): ReadonlyMap<string, UnaryHandler> {
+  return new Map<string, UnaryHandler>([
+    [Scheduler.getMembers.path, async () => getMembers(host)],
+    [Scheduler.bootstrap.path, gated(host, Scheduler.bootstrap, (r) => bootstrap(host, r))],
+    [
+      Scheduler.isBootstrapped.path,
+      gated(host, Scheduler.isBootstrapped, () =>
+        ok({ bootstrapped: host.group.state.cluster !== undefined }),
+      ),
+    ],
+    [
+      Scheduler.allocID.path,
+      gated(host, Scheduler.allocID, async () => ok({ id: await host.ids.allocate() })),
+    ],
+    [Scheduler.putStore.path, gatedCluster(host, Scheduler.putStore, (r) => putStore(host, r))],
+    ...storeReads(host),
+    ...clusterConfig(host),
+    ...gcSafePoint(host),
+  ]);
+}
+
+/** Without a look at the cluster id: this is where clients learn it. */
+function getMembers(host: ServiceHost): Uint8Array {
+  const { clusterId } = host.group.state;
+  if (clusterId === 0) throw new KvError('UNAVAILABLE', 'the cluster has no id yet');
+  const { name, clientUrls, peerUrls } = host.config;
+  const self: schedulerpb.MemberInit = { name, memberId: 1, clientUrls, peerUrls };
+  const leader = host.leadership() === undefined ? undefined : self;
+  return schedulerpb.GetMembersResponse.encode({
+    header: { clusterId },
+    members: [self],
+    leader,
+    etcdLeader: leader,
+  });
+}
+
+async function bootstrap(
+  host: ServiceHost,
+  request: schedulerpb.BootstrapRequest,
+): Promise<Answer<object>> {
+  const { store } = request;
+  if (host.group.state.cluster !== undefined) return alreadyBootstrapped();
+  if (store === undefined) throw unknownError('missing store meta for bootstrap');
+  if (store.id === 0) throw unknownError('invalid zero store id');
+  const outcome = await host.group.propose({
+    type: 'bootstrap',
+    api: request.api === '' ? host.config.api : apiFromWire(request.api),
+    maxPeerCount: host.config.maxReplicas,
+    store: storeFromWire(store),
+    atMs: host.env.clock.wall(),
+  });
+  if (outcome === 'already-bootstrapped') return alreadyBootstrapped();
+  const { cluster } = requireLeadership(host);
+  cluster.onStorePut(store.id);
+  if (request.region !== undefined) cluster.addBootstrapped(regionFromWire(request.region));
+  return NOTHING;
+}
+
+function alreadyBootstrapped(): Answer<object> {
+  const message = refusalText('already-bootstrapped');
+  return err({ type: ErrorType.ALREADY_BOOTSTRAPPED, message });
+}
+
+async function putStore(
+  host: ServiceHost,
+  request: schedulerpb.PutStoreRequest,
+): Promise<Answer<object>> {
+  const { store } = request;
+  if (store === undefined || store.id === 0) throw unknownError('invalid put store: no store id');
+  const outcome = await host.group.propose({ type: 'put-store', store: storeFromWire(store) });
+  if (outcome === 'store-tombstone') return storeTombstone(store.id);
+  if (outcome !== 'done') throw unknownError(`store ${store.id}: ${refusalText(outcome)}`);
+  requireLeadership(host).cluster.onStorePut(store.id);
+  return NOTHING;
+}
+
+function storeTombstone(storeId: number): Answer<object> {
+  return err({ type: ErrorType.STORE_TOMBSTONE, message: `store ${storeId} is tombstone` });
+}
+
+function unknownStore(storeId: number): KvError {
+  return unknownError(`invalid store ID ${storeId}, not found`);
+}
+
+function storeReads(host: ServiceHost): readonly (readonly [string, UnaryHandler])[] {
+  return [
+    [
+      Scheduler.getStore.path,
+      gatedCluster(host, Scheduler.getStore, ({ storeId }, { cluster }) => {
+        const store = cluster.store(storeId);
+        if (store === undefined) throw unknownStore(storeId);
+        const stats = cluster.stats(storeId);
+        return ok({
+          store: storeToWire(store),
+          stats: stats === undefined ? { storeId } : storeStatsToWire(stats),
+        });
+      }),
+    ],
+    [
+      Scheduler.getAllStores.path,
+      gatedCluster(host, Scheduler.getAllStores, (request, { cluster }) => {
+        const stores = [...cluster.stores()].filter(
+          ({ state }) => !request.excludeTombstoneStores || state !== 'tombstone',
+        );
+        return ok({ stores: stores.map(storeToWire) });
+      }),
+    ],
+    [
+      Scheduler.storeHeartbeat.path,
+      gatedCluster(host, Scheduler.storeHeartbeat, ({ stats }, { cluster }) => {
+        if (stats === undefined) throw unknownError('invalid store heartbeat: no stats');
+        const store = cluster.store(stats.storeId);
+        if (store === undefined) throw unknownStore(stats.storeId);
+        if (store.state === 'tombstone') return storeTombstone(store.id);
+        cluster.onStoreHeartbeat(storeStatsFromWire(stats));
+        return ok({});
+      }),
+    ],
+  ];
+}
+
+function clusterConfig(host: ServiceHost): readonly (readonly [string, UnaryHandler])[] {
+  return [
+    [
+      Scheduler.getClusterConfig.path,
+      gatedCluster(host, Scheduler.getClusterConfig, (_request, _leadership, cluster) => {
+        const { api, maxPeerCount } = cluster;
+        return ok({ cluster: { id: host.group.state.clusterId, maxPeerCount, api } });
+      }),
+    ],
+    [
+      Scheduler.putClusterConfig.path,
+      gatedCluster(host, Scheduler.putClusterConfig, async ({ cluster }) => {
+        if (cluster === undefined || cluster.id !== host.group.state.clusterId) {
+          throw unknownError(`invalid cluster ${cluster?.id ?? 0}`);
+        }
+        if (cluster.maxPeerCount > limits.maxPeerCountMax) {
+          throw unknownError(`invalid max peer count ${cluster.maxPeerCount}`);
+        }
+        const { maxPeerCount } = cluster;
+        checkDone(await host.group.propose({ type: 'set-max-peer-count', maxPeerCount }));
+        return ok({});
+      }),
+    ],
+  ];
+}
+
+function gcSafePoint(host: ServiceHost): readonly (readonly [string, UnaryHandler])[] {
+  return [
+    [
+      Scheduler.getGCSafePoint.path,
+      gatedCluster(host, Scheduler.getGCSafePoint, () =>
+        ok({ safePoint: host.group.state.gcSafePoint }),
+      ),
+    ],
+    [
+      Scheduler.updateGCSafePoint.path,
+      gatedCluster(host, Scheduler.updateGCSafePoint, async ({ safePoint }) => {
+        if (safePoint > host.group.state.gcSafePoint) {
+          checkDone(await host.group.propose({ type: 'raise-gc-safe-point', safePoint }));
+        }
+        return ok({ newSafePoint: host.group.state.gcSafePoint });
+      }),
+    ],
+  ];
+}
+
+function checkDone(outcome: Outcome): void {
+  if (outcome !== 'done') throw unknownError(refusalText(outcome));
+}
