@@ -1,7 +1,7 @@
 import type { Clock, LogIndex, Timer } from '@tinykv/base';
 import type { GroupUpdate } from '@tinykv/raft';
+import type { ReplicaConfig } from './config.js';
 import type { Group } from './group.js';
-import type { ReplicaConfig } from './ports.js';
 
 /** What the stage needs of the loop. */
 export interface DurabilityHost {

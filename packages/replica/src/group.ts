@@ -6,9 +6,9 @@ import {
   RawNode,
   type Snapshot,
 } from '@tinykv/raft';
+import type { ReplicaConfig } from './config.js';
 import { type GroupState, GroupStorage } from './group-storage.js';
 import { Lease, stampContext, unstampContext } from './lease.js';
-import type { ReplicaConfig } from './ports.js';
 import { ReadGate } from './read-gate.js';
 
 /** Names a group and says where it starts. */

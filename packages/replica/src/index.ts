@@ -1,3 +1,4 @@
+export type { ReplicaConfig } from './config.js';
 export { Group, type GroupInit } from './group.js';
 export { emptyGroupState, type GroupState, recoveredState } from './group-storage.js';
 export { ReplicaLoop } from './loop.js';

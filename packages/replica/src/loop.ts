@@ -9,9 +9,10 @@ import {
 } from '@tinykv/raft';
 import { AppendStage } from './append-stage.js';
 import { ApplyStage } from './apply-stage.js';
+import type { ReplicaConfig } from './config.js';
 import { DurabilityStage } from './durability-stage.js';
 import { Group, type GroupInit } from './group.js';
-import type { Outbound, ReplicaConfig, StateMachine } from './ports.js';
+import type { Outbound, StateMachine } from './ports.js';
 
 /**
  * The loop over many Raft groups and one log. Every turn: step what came, propose what waits, take a
