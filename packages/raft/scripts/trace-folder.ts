@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { newConfChangeRunner } from '../src/testing/conf-change-env.js';
 import { describeMismatch, runTrace, type TraceRunner } from '../src/testing/datadriven.js';
+import { newInteractionRunner } from '../src/testing/interaction.js';
 import { runQuorumBlock } from '../src/testing/quorum-env.js';
 
 export interface TraceFile {
@@ -14,6 +15,7 @@ export interface TraceFile {
 /** Each kind of trace, with what makes a fresh runner for one file. */
 const runnersByFolder: ReadonlyMap<string, () => TraceRunner> = new Map([
   ['confchange', newConfChangeRunner],
+  ['interaction', newInteractionRunner],
   ['quorum', () => runQuorumBlock],
 ]);
 

@@ -7,6 +7,7 @@ import {
   restoreConfig,
 } from './conf-change.js';
 import type { Raft } from './raft.js';
+import { releasePendingReads } from './read-index.js';
 import { broadcastAppend, maybeCommit, maybeSendAppend } from './replication.js';
 import type { ConfChange, ConfState } from './types.js';
 
@@ -51,6 +52,7 @@ function switchToConfig(r: Raft, next: ConfigAndProgress): ConfState {
 
   if (maybeCommit(r)) {
     // A smaller quorum may have committed more.
+    releasePendingReads(r);
     broadcastAppend(r);
   } else {
     // New members need not wait for the next heartbeat or proposal.

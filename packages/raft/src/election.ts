@@ -80,7 +80,8 @@ export function handleVoteRequest(r: Raft, m: Message): void {
   const canVote =
     r.vote === m.from ||
     (r.vote === NO_PEER && r.lead === NO_PEER) ||
-    (m.type === 'MsgPreVote' && m.term > r.term);
+    (m.type === 'MsgPreVote' && m.term > r.term) ||
+    r.config.planted('raft-vote-twice');
   const type = voteResponseType(m.type);
   if (!canVote || !r.log.isUpToDate(m.index, m.logTerm)) {
     r.send({ type, to: m.from, term: r.term, reject: true });

@@ -102,7 +102,8 @@ export class Raft {
       if (type !== 'MsgProp' && type !== 'MsgReadIndex') term = this.term;
     }
     const message = makeMessage({ ...fields, from: fields.from || this.id, term });
-    if (type === 'MsgAppResp' || type === 'MsgVoteResp' || type === 'MsgPreVoteResp') {
+    const hasty = message.to !== this.id && this.config.planted('raft-answer-before-durable');
+    if (isCounted(type) && !hasty) {
       this.messagesAfterAppend.push(message);
     } else {
       assert(message.to !== this.id, () => `${type} to itself`);
@@ -196,6 +197,11 @@ export class Raft {
   hasRoomForRead(): boolean {
     return this.readOnly.size + this.pendingReads.length < limits.regionPendingReadsMax;
   }
+}
+
+/** Answers that others count towards a quorum. */
+function isCounted(type: MessageType): boolean {
+  return type === 'MsgAppResp' || type === 'MsgVoteResp' || type === 'MsgPreVoteResp';
 }
 
 function isCampaignMessage(type: MessageType): boolean {

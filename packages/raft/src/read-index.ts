@@ -4,17 +4,15 @@ import type { Raft } from './raft.js';
 import { broadcastHeartbeat } from './replication.js';
 import type { Message } from './types.js';
 
-/** A leader's part of ReadIndex: the read is answered once it is certain that this node still leads. */
+/**
+ * A leader's part of ReadIndex (thesis §6.4): the answer waits until the leader knows what is committed,
+ * which after a restart even a single node does not, and that it still leads.
+ */
 export function handleReadIndex(r: Raft, request: Message): void {
-  if (r.tracker.isSingleton()) {
-    answerRead(r, request, r.log.committed);
-  } else if (!r.hasRoomForRead()) {
-    // Dropped like a lost message: whoever asked asks again.
-  } else if (!r.committedEntryInCurrentTerm()) {
-    r.pendingReads.push(request);
-  } else {
-    confirmRead(r, request);
-  }
+  // A read past the limit is dropped like a lost message: whoever asked asks again.
+  if (!r.hasRoomForRead()) return;
+  if (r.committedEntryInCurrentTerm()) confirmRead(r, request);
+  else r.pendingReads.push(request);
 }
 
 /** To be called when the leader has committed: its commit index is now known to be the group's. */
@@ -35,13 +33,19 @@ export function acknowledgeReads(r: Raft, from: number, context: Uint8Array): vo
 }
 
 function confirmRead(r: Raft, request: Message): void {
-  if (r.config.readOnly === 'lease-based') {
+  if (leadsForSure(r)) {
     answerRead(r, request, r.log.committed);
     return;
   }
   r.readOnly.add(request, r.log.committed);
   r.readOnly.acknowledge(r.id, r.readOnly.heartbeatContext());
   broadcastHeartbeat(r);
+}
+
+/** A single voter needs no other's word. A lease holds unless this node itself asks another to lead. */
+function leadsForSure(r: Raft): boolean {
+  if (r.tracker.isSingleton() || r.config.planted('raft-read-without-quorum')) return true;
+  return r.config.readOnly === 'lease-based' && r.leadTransferee === NO_PEER;
 }
 
 function answerRead(r: Raft, request: Message, index: LogIndex): void {

@@ -1,4 +1,4 @@
-import { encodedEntryBytes, equalHardStates, makeMessage } from './message.js';
+import { encodedEntryBytes, makeMessage } from './message.js';
 import type { Raft } from './raft.js';
 import {
   type Entry,
@@ -25,17 +25,15 @@ export function hasReady(r: Raft, last: ReadyBase): boolean {
     r.log.hasNextUnstableSnapshot() ||
     r.readStates.length > 0 ||
     softStateChanged(r, last.softState) ||
-    !equalHardStates(r.hardState, last.hardState)
+    hardStateChanged(r, last.hardState)
   );
 }
 
 /** The outstanding work, without a change of state: `RawNode.ready` accepts it. */
 export function makeReady(r: Raft, last: ReadyBase): Ready {
-  const { hardState } = r;
-  const changed = !equalHardStates(hardState, last.hardState);
   const entries = r.log.nextUnstableEnts();
   const work = {
-    hardState: changed ? hardState : undefined,
+    hardState: hardStateChanged(r, last.hardState) ? r.hardState : undefined,
     entries,
     snapshot: r.log.nextUnstableSnapshot(),
     committedEntries: r.log.nextCommittedEnts(appliesUnstable(r)),
@@ -52,9 +50,7 @@ export function makeReady(r: Raft, last: ReadyBase): Ready {
     ),
     // The commit index alone may be lost: it is learned again.
     mustSync:
-      entries.length > 0 ||
-      hardState.term !== last.hardState.term ||
-      hardState.vote !== last.hardState.vote,
+      entries.length > 0 || r.term !== last.hardState.term || r.vote !== last.hardState.vote,
   };
 }
 
@@ -92,6 +88,10 @@ export function appliesUnstable(r: Raft): boolean {
 
 function softStateChanged(r: Raft, last: SoftState): boolean {
   return r.lead !== last.lead || r.state !== last.raftState;
+}
+
+function hardStateChanged(r: Raft, last: HardState): boolean {
+  return r.term !== last.term || r.vote !== last.vote || r.log.committed !== last.commit;
 }
 
 function messagesToOthers(r: Raft): Message[] {

@@ -77,7 +77,10 @@ export function broadcastHeartbeat(r: Raft): void {
 
 /** True when the commit index moved: the followers are to be told. */
 export function maybeCommit(r: Raft): boolean {
-  return r.log.maybeCommit(r.tracker.committed(), r.term);
+  const index = r.tracker.committed();
+  // An entry of an earlier term may be on a quorum and still be overwritten (Raft paper, figure 8).
+  const term = r.config.planted('raft-commit-old-term') ? r.log.term(index) : r.term;
+  return typeof term === 'number' && r.log.maybeCommit(index, term);
 }
 
 /** Appends proposals to the leader's log; false when its uncommitted tail is too long for them. */
