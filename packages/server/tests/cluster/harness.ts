@@ -1,6 +1,6 @@
-import { assert, type RegionId, type Result, toHex, utf8 } from '@tinykv/base';
+import { assert, type RegionId, type Result, type Rng, toHex, utf8 } from '@tinykv/base';
 import { fakeEnv, ManualClock, MemoryFs, MemoryNetwork } from '@tinykv/base/testing';
-import { MemoryEngine, MemoryRaftLog } from '@tinykv/engine';
+import { MemoryRaftLog } from '@tinykv/engine';
 import {
   family,
   findPeerOnStore,
@@ -11,16 +11,19 @@ import {
 } from '@tinykv/model';
 import { defaultRaftStoreConfig, RaftStore, type RaftStoreConfig } from '@tinykv/raftstore';
 import { RawExecutor } from '@tinykv/txn';
+import { CrashEngine } from './crash-engine.js';
 import { FakeScheduler } from './fake-scheduler.js';
+import { MortalEnv } from './mortal-env.js';
 
 interface Node {
   readonly address: string;
   readonly fs: MemoryFs;
-  readonly engine: MemoryEngine;
+  engine: CrashEngine;
   readonly log: MemoryRaftLog;
   store: RaftStore | undefined;
   raw: RawExecutor | undefined;
   close: (() => Promise<void>) | undefined;
+  mortal: MortalEnv | undefined;
 }
 
 export interface ClusterOptions {
@@ -36,6 +39,7 @@ export class TestCluster {
   readonly nodes: Node[] = [];
   readonly fatals: unknown[] = [];
   readonly #config: Partial<RaftStoreConfig>;
+  #lives = 0;
 
   private constructor(options: ClusterOptions) {
     this.#config = options.config ?? {};
@@ -52,11 +56,12 @@ export class TestCluster {
     this.nodes.push({
       address: `store-${at + 1}:1`,
       fs: new MemoryFs(),
-      engine: new MemoryEngine(),
+      engine: new CrashEngine(),
       log: new MemoryRaftLog(),
       store: undefined,
       raw: undefined,
       close: undefined,
+      mortal: undefined,
     });
     await this.startStore(at);
     return at;
@@ -64,7 +69,10 @@ export class TestCluster {
 
   async startStore(at: number): Promise<void> {
     const node = this.nodes[at]!;
-    const env = fakeEnv({ clock: this.clock, net: this.net, fs: node.fs, seed: `store-${at}` });
+    const seed = `store-${at}-${++this.#lives}`;
+    const fake = fakeEnv({ clock: this.clock, net: this.net, fs: node.fs, seed });
+    const mortal = new MortalEnv(fake);
+    node.mortal = mortal;
     const { tickMs: _tick, ...replica } = defaultRaftStoreConfig.replica;
     const config: RaftStoreConfig = {
       ...defaultRaftStoreConfig,
@@ -75,12 +83,14 @@ export class TestCluster {
       ...this.#config,
     };
     const open = RaftStore.open(
-      env,
+      mortal.env,
       {
         engine: node.engine,
         log: node.log,
         scheduler: this.scheduler.api(),
-        fatal: (error) => this.fatals.push(error),
+        fatal: (error) => {
+          if (!mortal.dead) this.fatals.push(error);
+        },
       },
       config,
     );
@@ -103,6 +113,17 @@ export class TestCluster {
     await close?.();
     if (store !== undefined) await this.clock.runUntil(store.stop());
     await node.log.close();
+  }
+
+  /** `kill -9` and loss of what was not made durable. */
+  async crashStore(at: number, rng: Rng): Promise<void> {
+    const node = this.nodes[at]!;
+    node.mortal!.kill();
+    node.store = undefined;
+    node.raw = undefined;
+    await node.close?.();
+    node.log.crash();
+    node.engine = await CrashEngine.afterCrash(node.engine, rng);
   }
 
   /** Lets time pass until the condition holds. */
