@@ -1,0 +1,138 @@
+import { CodecError } from '@tinykv/base';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Command, decodeCommand, encodeCommand } from './command.js';
+import { SchedulerState } from './state.js';
+
+const u53 = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const storeState = fc.constantFrom('up' as const, 'offline' as const, 'tombstone' as const);
+const store = fc.record({
+  id: fc.integer({ min: 1, max: 4 }),
+  address: fc.constantFrom('a:1', 'b:2', 'ü:3', ''),
+  state: storeState,
+});
+const command: fc.Arbitrary<Command> = fc.oneof(
+  fc.record({ type: fc.constant('name-cluster' as const), clusterId: u53 }),
+  fc.record({
+    type: fc.constant('bootstrap' as const),
+    api: fc.constantFrom('txn' as const, 'raw' as const),
+    maxPeerCount: fc.nat(9),
+    store,
+    atMs: u53,
+  }),
+  fc.record({ type: fc.constant('put-store' as const), store }),
+  fc.record({
+    type: fc.constant('set-store-state' as const),
+    storeId: fc.integer({ min: 1, max: 5 }),
+    state: storeState,
+  }),
+  fc.record({ type: fc.constant('set-max-peer-count' as const), maxPeerCount: fc.nat(9) }),
+  fc.record({ type: fc.constant('reserve-ids' as const), from: fc.nat(3), to: fc.nat(3) }),
+  fc.record({ type: fc.constant('save-tso' as const), boundMs: u53 }),
+  fc.record({
+    type: fc.constant('raise-gc-safe-point' as const),
+    safePoint: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+  }),
+);
+
+describe('commands', () => {
+  it('survive their encoding, timestamps beyond 2^63 included', () => {
+    fc.assert(
+      fc.property(command, (given) => {
+        expect(decodeCommand(encodeCommand(given))).toEqual(given);
+      }),
+    );
+  });
+
+  it('are refused when cut, longer than they should be, or of an unknown kind', () => {
+    const bytes = encodeCommand({ type: 'reserve-ids', from: 1, to: 2 });
+    expect(() => decodeCommand(bytes.slice(0, -1))).toThrow(CodecError);
+    expect(() => decodeCommand(Uint8Array.of(...bytes, 0))).toThrow(CodecError);
+    expect(() => decodeCommand(Uint8Array.of(99))).toThrow(CodecError);
+  });
+});
+
+describe('SchedulerState', () => {
+  it('is the same after a snapshot at any point, byte by byte', () => {
+    fc.assert(
+      fc.property(fc.array(command), fc.array(command), (before, after) => {
+        const state = new SchedulerState();
+        for (const each of before) state.apply(each);
+        const restored = SchedulerState.decode(state.encode());
+        for (const each of after) expect(restored.apply(each)).toBe(state.apply(each));
+        expect(restored.encode()).toEqual(state.encode());
+      }),
+    );
+  });
+
+  it('never lets a bound, a safe point or a tombstone go back', () => {
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 40 }), (commands) => {
+        const state = new SchedulerState();
+        for (const each of commands) {
+          const { tsoBoundMs, gcSafePoint, clusterId } = state;
+          const dead = [...state.stores.values()].filter((s) => s.state === 'tombstone');
+          state.apply(each);
+          expect(state.tsoBoundMs).toBeGreaterThanOrEqual(tsoBoundMs);
+          expect(state.gcSafePoint).toBeGreaterThanOrEqual(gcSafePoint);
+          if (clusterId !== 0) expect(state.clusterId).toBe(clusterId);
+          for (const { id } of dead) expect(state.stores.get(id)?.state).toBe('tombstone');
+        }
+      }),
+    );
+  });
+
+  const up = (id: number, address = `s${id}:1`) => ({ id, address, state: 'up' as const });
+  const bootstrapped = (): SchedulerState => {
+    const state = new SchedulerState();
+    state.apply({ type: 'bootstrap', api: 'raw', maxPeerCount: 3, store: up(1), atMs: 5 });
+    return state;
+  };
+
+  it('is bootstrapped once', () => {
+    const state = bootstrapped();
+    const second = {
+      type: 'bootstrap',
+      api: 'txn',
+      maxPeerCount: 5,
+      store: up(2),
+      atMs: 6,
+    } as const;
+    expect(state.apply(second)).toBe('already-bootstrapped');
+    expect(state.cluster).toEqual({ api: 'raw', maxPeerCount: 3, bootstrappedAtMs: 5 });
+    expect([...state.stores.keys()]).toEqual([1]);
+  });
+
+  it('keeps the state of a store that puts itself again, and changes its address alone', () => {
+    const state = bootstrapped();
+    state.apply({ type: 'set-store-state', storeId: 1, state: 'offline' });
+    expect(state.apply({ type: 'put-store', store: up(1, 'new:1') })).toBe('done');
+    expect(state.stores.get(1)).toEqual({ id: 1, address: 'new:1', state: 'offline' });
+  });
+
+  it('gives an address to one living store only', () => {
+    const state = bootstrapped();
+    expect(state.apply({ type: 'put-store', store: up(2, 's1:1') })).toBe('address-in-use');
+    state.apply({ type: 'set-store-state', storeId: 1, state: 'offline' });
+    state.apply({ type: 'set-store-state', storeId: 1, state: 'tombstone' });
+    expect(state.apply({ type: 'put-store', store: up(2, 's1:1') })).toBe('done');
+    expect(state.apply({ type: 'put-store', store: up(1) })).toBe('store-tombstone');
+  });
+
+  it('buries only a store that is offline', () => {
+    const state = bootstrapped();
+    const bury = { type: 'set-store-state', storeId: 1, state: 'tombstone' } as const;
+    expect(state.apply(bury)).toBe('store-not-offline');
+    expect(state.apply({ ...bury, storeId: 9 })).toBe('store-not-found');
+    state.apply({ ...bury, state: 'offline' });
+    expect([state.apply(bury), state.apply(bury)]).toEqual(['done', 'done']);
+    expect(state.apply({ ...bury, state: 'up' })).toBe('store-tombstone');
+  });
+
+  it('gives a window of ids to one of two that saw the same bound', () => {
+    const state = new SchedulerState();
+    expect(state.apply({ type: 'reserve-ids', from: 0, to: 1000 })).toBe('done');
+    expect(state.apply({ type: 'reserve-ids', from: 0, to: 1000 })).toBe('bound-moved');
+    expect(state.idBound).toBe(1000);
+  });
+});
