@@ -1,9 +1,12 @@
-import type { Env } from '@tinykv/base';
+import type { Env, Timestamp } from '@tinykv/base';
+import type { ApiMode } from '@tinykv/model';
+import { LockResolver } from './lock-resolver.js';
 import { RawClient } from './raw.js';
 import { RegionCache } from './region-cache.js';
 import { Router } from './router.js';
 import { SchedulerClient } from './scheduler-client.js';
 import { StoreStreams } from './store-streams.js';
+import { TxnClient } from './txn-client.js';
 
 export interface ClientOptions {
   /** host:port of the scheduler's members. */
@@ -15,11 +18,17 @@ export interface ClientOptions {
 /** A client of one cluster; cheap to share, expensive to make. */
 export class Client {
   readonly raw: RawClient;
+  readonly txn: TxnClient;
   readonly scheduler: SchedulerClient;
   readonly #stores: StoreStreams;
 
-  private constructor(raw: RawClient, scheduler: SchedulerClient, stores: StoreStreams) {
-    this.raw = raw;
+  private constructor(env: Env, scheduler: SchedulerClient, api: ApiMode) {
+    const stores = new StoreStreams(env, scheduler);
+    const router = new Router(env, api, new RegionCache(scheduler), stores);
+    const timestamp = (): Promise<Timestamp> => scheduler.tso(1);
+    const resolver = new LockResolver(router, timestamp);
+    this.raw = new RawClient(router);
+    this.txn = new TxnClient({ env, router, resolver, timestamp });
     this.scheduler = scheduler;
     this.#stores = stores;
   }
@@ -29,13 +38,12 @@ export class Client {
     const { scheduler: members, retries = 10 } = options;
     const endpoints = typeof members === 'string' ? members.split(',') : members;
     const scheduler = await SchedulerClient.connect(env, endpoints, { retries });
-    const stores = new StoreStreams(env, scheduler);
-    const api = await scheduler.clusterApi();
-    const router = new Router(env, api, new RegionCache(scheduler), stores);
-    return new Client(new RawClient(router), scheduler, stores);
+    return new Client(env, scheduler, await scheduler.clusterApi());
   }
 
+  /** Lets committed transactions finish, then fails what else is under way with CANCELLED. */
   async close(): Promise<void> {
+    await this.txn.settle();
     this.#stores.close();
     this.scheduler.close();
   }

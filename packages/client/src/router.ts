@@ -106,11 +106,10 @@ export class Router {
         if (loaded !== undefined) return loaded;
         cause = new KvError('NOT_FOUND', 'the scheduler knows no region there');
       } catch (error) {
-        if (!isPassing(error)) throw error;
+        if (!isPassing(error)) throw conclude(operation, error);
         cause = error;
       }
-      if (!(await operation.backoff.pause('region-miss')))
-        throw this.#exhausted(operation, 0, cause);
+      if (!(await operation.backoff.pause('region-miss'))) throw exhausted(operation, 0, cause);
     }
   }
 
@@ -172,12 +171,12 @@ export class Router {
         cause = new KvError('UNAVAILABLE', describeRegionError(error));
         step = this.#onRegionError(region, leader, error);
       } catch (error) {
-        if (!isPassing(error)) throw error;
+        if (!isPassing(error)) throw conclude(operation, error);
         cause = error;
         step = this.#onFailure(region, leader, error, operation);
       }
       if (step.pause !== undefined && !(await operation.backoff.pause(step.pause))) {
-        throw this.#exhausted(operation, region.id, cause);
+        throw exhausted(operation, region.id, cause);
       }
       if (step.relocate || (wasCurrent && !this.cache.isCurrent(region))) return undefined;
     }
@@ -284,13 +283,6 @@ export class Router {
     }
   }
 
-  #exhausted(operation: Operation, regionId: RegionId, cause: unknown): KvError {
-    if (operation.effect !== 'repeatable' && operation.maybeApplied) return undetermined(cause);
-    const where = regionId === 0 ? 'no region' : `region ${regionId} did not serve the request`;
-    const text = `${where} before the deadline: ${errorMessage(cause)}`;
-    return new RegionUnavailableError(regionId, text, { cause });
-  }
-
   #count({ type }: RegionError): void {
     let counter = this.#errors.get(type);
     if (counter === undefined) {
@@ -308,6 +300,17 @@ function isPassing(error: unknown): error is KvError {
   if (!(error instanceof KvError)) return false;
   if (error instanceof SchedulerError) return true;
   return ['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'UNKNOWN'].includes(error.code);
+}
+
+/** What to throw for an operation that ends with `error`, in view of its earlier attempts. */
+function conclude({ effect, maybeApplied }: Operation, error: unknown): unknown {
+  return effect !== 'repeatable' && maybeApplied ? undetermined(error) : error;
+}
+
+function exhausted(operation: Operation, regionId: RegionId, cause: unknown): unknown {
+  const where = regionId === 0 ? 'no region' : `region ${regionId} did not serve the request`;
+  const text = `${where} before the deadline: ${errorMessage(cause)}`;
+  return conclude(operation, new RegionUnavailableError(regionId, text, { cause }));
 }
 
 function undetermined(cause: unknown): UndeterminedError {

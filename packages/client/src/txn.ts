@@ -1,0 +1,178 @@
+import { EMPTY_BYTES, KvError, type Timestamp } from '@tinykv/base';
+import { checkKey } from './check-key.js';
+import type { KvPair, ScanOptions } from './range-scan.js';
+import type { Operation } from './router.js';
+import { Snapshot } from './snapshot.js';
+import { TwoPhaseCommit, type TxnContext } from './two-phase.js';
+import { overlay, TxnBuffer } from './txn-buffer.js';
+
+export interface TxnOptions {
+  /** For each read, retries and waiting for locks included. Default 10,000. */
+  readonly timeoutMs?: number;
+}
+
+/** `failed`: the commit threw; whether it took effect is what the error says. */
+export type TxnState = 'open' | 'committing' | 'committed' | 'rolled-back' | 'failed';
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+/**
+ * An optimistic transaction under snapshot isolation: it reads what was committed when it began, keeps
+ * its writes to itself, and commits them all if nobody has written any of its keys meanwhile.
+ *
+ * Reads throw {@link RegionUnavailableError}, {@link KeyLockedError} when a lock outlasts the time-out,
+ * and KvError of the scheduler.
+ */
+export class Txn {
+  readonly startTs: Timestamp;
+  readonly #context: TxnContext;
+  readonly #snapshot: Snapshot;
+  readonly #timeoutMs: number;
+  readonly #beganAt: number;
+  readonly #buffer = new TxnBuffer();
+  readonly #onBackground: (work: Promise<void>) => Promise<void>;
+  #state: TxnState = 'open';
+  #settled: Promise<void> = Promise.resolve();
+
+  /** `onBackground` is told of what goes on after the commit, and may delay its answer. */
+  constructor(
+    context: TxnContext,
+    startTs: Timestamp,
+    beganAt: number,
+    options: TxnOptions,
+    onBackground: (work: Promise<void>) => Promise<void>,
+  ) {
+    this.startTs = startTs;
+    this.#context = context;
+    this.#snapshot = new Snapshot(context.router, context.resolver, startTs);
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#beganAt = beganAt;
+    this.#onBackground = onBackground;
+  }
+
+  get state(): TxnState {
+    return this.#state;
+  }
+
+  /** Resolves when nothing of this transaction goes on in the background. Never rejects. */
+  get settled(): Promise<void> {
+    return this.#settled;
+  }
+
+  /** Undefined: the key does not exist. */
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    this.#checkOpen();
+    const own = this.#buffer.get(key);
+    if (own === undefined || own.kind === 'lock') return this.#snapshot.get(key, this.#operation());
+    return own.kind === 'put' ? own.value : undefined;
+  }
+
+  /** Values in the order of the keys; undefined where there is none. */
+  async batchGet(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    this.#checkOpen();
+    const own = keys.map((key) => this.#buffer.get(key));
+    const isStored = (i: number): boolean => own[i] === undefined || own[i].kind === 'lock';
+    const missing = keys.filter((_, i) => isStored(i));
+    const stored = (await this.#snapshot.batchGet(missing, this.#operation())).values();
+    return own.map((mutation, i) => {
+      if (isStored(i)) return stored.next().value;
+      return mutation?.kind === 'put' ? mutation.value : undefined;
+    });
+  }
+
+  /** Pairs from `start` on, in order, own writes included. */
+  async scan(start: Uint8Array, options: ScanOptions = {}): Promise<KvPair[]> {
+    const pairs: KvPair[] = [];
+    for await (const pair of this.iterate(start, options)) pairs.push(pair);
+    return pairs;
+  }
+
+  /** The same, page by page; a write made meanwhile is seen if its page was not read yet. */
+  async *iterate(
+    start: Uint8Array,
+    options: ScanOptions = {},
+  ): AsyncGenerator<KvPair, void, undefined> {
+    const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY } = options;
+    const { reverse = false, keyOnly = false } = options;
+    const scan = this.#snapshot.scan({ start, end }, { reverse, keyOnly });
+    let left = limit;
+    while (left > 0) {
+      this.#checkOpen();
+      const page = await scan.next(left, this.#operation());
+      if (page === undefined) return;
+      for (const pair of overlay(page, this.#buffer, reverse)) {
+        if (left-- <= 0) return;
+        yield keyOnly ? { key: pair.key, value: EMPTY_BYTES } : pair;
+      }
+    }
+  }
+
+  /** Takes key and value as they are: they must not be changed before the commit. */
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#checkOpen();
+    checkKey(key);
+    this.#buffer.set({ kind: 'put', key, value });
+  }
+
+  delete(key: Uint8Array): void {
+    this.#checkOpen();
+    checkKey(key);
+    this.#buffer.set({ kind: 'delete', key });
+  }
+
+  /** The commit shall fail if another transaction writes one of these keys after this one's start. */
+  lockKeys(...keys: readonly Uint8Array[]): void {
+    this.#checkOpen();
+    for (const key of keys) {
+      checkKey(key);
+      this.#buffer.set({ kind: 'lock', key });
+    }
+  }
+
+  /**
+   * The commit timestamp, or the start's when there is nothing to commit. Throws
+   * {@link RetryableTxnError} when the transaction lost against another one,
+   * {@link RegionUnavailableError} or another KvError when it is certainly not committed, and
+   * {@link UndeterminedError} when nobody knows.
+   */
+  async commit(): Promise<Timestamp> {
+    this.#checkOpen();
+    if (this.#buffer.size === 0) {
+      this.#state = 'committed';
+      return this.startTs;
+    }
+    this.#state = 'committing';
+    const commit = new TwoPhaseCommit(this.#context, {
+      startTs: this.startTs,
+      mutations: this.#buffer.sorted(),
+      bytes: this.#buffer.bytes,
+      beganAt: this.#beganAt,
+    });
+    try {
+      const commitTs = await commit.run();
+      this.#state = 'committed';
+      return commitTs;
+    } catch (error) {
+      this.#state = 'failed';
+      throw error;
+    } finally {
+      this.#settled = commit.background;
+      await this.#onBackground(commit.background);
+    }
+  }
+
+  /** Forgets the writes. Nothing of an uncommitted transaction is on any store. */
+  rollback(): void {
+    this.#checkOpen();
+    this.#state = 'rolled-back';
+  }
+
+  #operation(): Operation {
+    return this.#context.router.begin('repeatable', this.#timeoutMs);
+  }
+
+  #checkOpen(): void {
+    if (this.#state === 'open') return;
+    throw new KvError('FAILED_PRECONDITION', `the transaction is ${this.#state}`);
+  }
+}
