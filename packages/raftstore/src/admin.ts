@@ -78,6 +78,8 @@ export class AdminApplier {
     assert(parent !== undefined, 'a split keeps its parent');
     const children = made.filter((region) => !this.#wasRemoved(region.id));
     await this.#write(peer, entry, parent, children);
+    // Once the parent has shrunk a message could make a peer of the child before the split does.
+    for (const region of children) registry.creating.add(region.id);
     registry.setRegion(peer, parent);
     peer.measured = false;
     peer.approximateBytes /= split.value.length;
@@ -98,8 +100,9 @@ export class AdminApplier {
 
   async #addChild(parent: Peer, region: Region, lifecycle: PeerLifecycle): Promise<void> {
     const meta = findPeerOnStore(region, this.#host.registry.storeId);
-    if (meta === undefined) return;
+    assert(meta !== undefined, () => `region ${region.id} has no peer on its own store`);
     const child = await lifecycle.addChild(region, meta);
+    this.#host.registry.creating.delete(region.id);
     child.approximateBytes = parent.approximateBytes;
     // The leader of the parent makes the first leader of the child: the others need not time out.
     if (parent.isLeader) child.group.node.campaign();

@@ -14,6 +14,8 @@ export class PeerRegistry implements PeerDirectory {
   readonly ranges: RegionMap<Region> = new RegionMap<Region>();
   /** Regions whose peer here is being destroyed. */
   readonly destroying: Set<RegionId> = new Set();
+  /** Children of a split that is durable, until their peers here are there. */
+  readonly creating: Set<RegionId> = new Set();
   /** Ranges promised to snapshots that are not installed yet. */
   readonly reserved: Map<RegionId, KeyRange> = new Map();
 

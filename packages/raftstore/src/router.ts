@@ -35,6 +35,7 @@ export class Router {
     if (envelope.to.storeId !== registry.storeId) return;
     const peer = registry.peers.get(envelope.regionId);
     if (peer !== undefined) this.#toPeer(peer, envelope);
+    else if (registry.creating.has(envelope.regionId)) this.#keepVote(envelope);
     else if (!registry.destroying.has(envelope.regionId)) this.#toNobody(envelope);
   }
 
@@ -91,7 +92,7 @@ export class Router {
     if (!isInitial(message) || range === undefined) return;
     const { registry, lifecycle } = this.#host;
     if (registry.isOccupied(range, envelope.regionId)) {
-      if (message.type !== 'MsgHeartbeat') this.#keepVote(envelope);
+      this.#keepVote(envelope);
       return;
     }
     const peer = lifecycle.addUninitialized(envelope.regionId, to);
@@ -124,7 +125,10 @@ export class Router {
     });
   }
 
+  /** The first votes for a split's child must not be lost, or its first election waits for a time-out. */
   #keepVote(envelope: Envelope): void {
+    const type = envelope.message?.type;
+    if (type !== 'MsgVote' && type !== 'MsgPreVote') return;
     if (this.#pendingCount >= PENDING_VOTES_MAX) {
       this.#pendingVotes.clear();
       this.#pendingCount = 0;

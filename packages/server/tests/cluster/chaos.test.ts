@@ -178,7 +178,11 @@ async function run(seed: number): Promise<{ writes: number; regions: number; unk
 }
 
 describe('crashes that lose what no barrier covers, cuts, splits and moves', () => {
-  const seeds = process.env['CHAOS_SEEDS']?.split(',').map(Number) ?? [1, 2, 3, 4, 5, 6];
+  const seeds = process.env['CHAOS_SEEDS']?.split(',').map(Number) ?? [
+    1, 2, 3,
+    // A message made the child's peer while its first log was being written.
+    103, 145,
+  ];
   it.each(seeds)('no acknowledged write is lost and no read is stale, seed %i', async (seed) => {
     const { writes } = await run(seed);
     expect(writes).toBeGreaterThan(50);
