@@ -87,7 +87,7 @@ function parseCommand(
   line: number,
 ): { readonly command: string; readonly args: readonly CommandArg[] } {
   // A word, of which the part after `=` may be a list in parentheses with blanks inside.
-  const words = text.match(/[^\s=]+(?:=(?:\([^)]*\)|[^\s()]*))?/g) ?? [];
+  const words = text.match(/[^\s=()]+(?:=(?:\([^)]*\)|[^\s()]*))?/g) ?? [];
   if (words.join('').replace(/\s/g, '') !== text.replace(/\s/g, '')) {
     throw new Error(`line ${line}: malformed command: ${text}`);
   }
