@@ -1,0 +1,146 @@
+import { type AddressInfo, createServer, type Socket, type Server as TcpServer } from 'node:net';
+import {
+  type ConnectionInjector,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import {
+  errorMessage,
+  KvError,
+  type Logger,
+  type NetServer,
+  type ServiceTable,
+  type StreamEvents,
+  type StreamHandler,
+  type UnaryHandler,
+} from '@tinykv/base';
+import { parseAddress } from './address.js';
+import { asBuffer, identity } from './grpc-bytes.js';
+import { serverOptions } from './grpc-options.js';
+import { ServerStream } from './grpc-server-stream.js';
+import { handlerError, toStatus } from './grpc-status.js';
+
+/**
+ * A gRPC server for a table of handlers on bytes. It owns its sockets, which grpc-js's own listener does
+ * not let go of when calls outlast the drain.
+ */
+export class GrpcServer implements NetServer {
+  readonly address: string;
+  readonly #listener: TcpServer;
+  readonly #sockets: Set<Socket>;
+  readonly #injector: ConnectionInjector;
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    address: string,
+    listener: TcpServer,
+    sockets: Set<Socket>,
+    injector: ConnectionInjector,
+  ) {
+    this.address = address;
+    this.#listener = listener;
+    this.#sockets = sockets;
+    this.#injector = injector;
+  }
+
+  /** Binds exactly `address`; rejects with UNAVAILABLE when that is not possible. */
+  static async listen(
+    address: string,
+    services: ServiceTable,
+    logger: Logger,
+  ): Promise<GrpcServer> {
+    const server = new Server(serverOptions);
+    for (const [path, handler] of services.unary) {
+      server.register(path, serveUnary(path, handler, logger), identity, identity, 'unary');
+    }
+    // To HTTP/2 a stream is a stream: this serves one-way streaming methods as well.
+    for (const [path, handler] of services.stream) {
+      server.register(path, serveStream(path, handler, logger), identity, identity, 'bidi');
+    }
+    const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+    const sockets = new Set<Socket>();
+    const listener = createServer({ noDelay: true }, (socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      injector.injectConnection(socket);
+    });
+    const bound = await bind(listener, address);
+    // After the start only a failed accept is reported here; the client sees it and tries again.
+    listener.on('error', (error) => logger.warn('cannot accept', { error: error.message }));
+    return new GrpcServer(bound, listener, sockets, injector);
+  }
+
+  close(drainMs: number): Promise<void> {
+    this.#closing ??= this.#close(drainMs);
+    return this.#closing;
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    // Resolves when the last connection is gone; one ends by itself once its calls have.
+    const closed = new Promise((resolve) => this.#listener.close(resolve));
+    this.#injector.drain(drainMs);
+    const drop = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, drainMs);
+    await closed;
+    clearTimeout(drop);
+    this.#injector.destroy();
+  }
+}
+
+/** Returns the address with the port that the system has chosen. */
+function bind(listener: TcpServer, address: string): Promise<string> {
+  const { host, port } = parseAddress(address);
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void => {
+      const message = `cannot listen on ${address}: ${error.message}`;
+      reject(new KvError('UNAVAILABLE', message, { cause: error }));
+    };
+    listener.once('error', fail);
+    listener.listen({ port, ...(host === '' ? {} : { host }) }, () => {
+      listener.off('error', fail);
+      const { port: bound } = listener.address() as AddressInfo;
+      resolve(`${address.slice(0, address.lastIndexOf(':'))}:${bound}`);
+    });
+  });
+}
+
+function serveUnary(path: string, handler: UnaryHandler, logger: Logger) {
+  return (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>): void => {
+    handler(call.request, { address: call.getPeer() }).then(
+      (response) => respond(null, asBuffer(response)),
+      (error: unknown) => {
+        logUnexpected(logger, path, error);
+        respond(toStatus(handlerError(error)));
+      },
+    );
+  };
+}
+
+function serveStream(path: string, handler: StreamHandler, logger: Logger) {
+  return (call: ServerDuplexStream<Buffer, Buffer>): void => {
+    const stream = new ServerStream(call);
+    let events: StreamEvents;
+    try {
+      events = handler(stream, { address: call.getPeer() });
+    } catch (error) {
+      logUnexpected(logger, path, error);
+      stream.destroy(handlerError(error));
+      return;
+    }
+    // Tells the client that it is served, before there is anything to say.
+    call.sendMetadata(new Metadata());
+    stream.attach(events);
+  };
+}
+
+/** A KvError is an answer; anything else is a fault of ours, of which the client learns little. */
+function logUnexpected(logger: Logger, path: string, error: unknown): void {
+  if (error instanceof KvError) return;
+  const stack = error instanceof Error ? error.stack : undefined;
+  logger.error('a handler failed', { method: path, error: errorMessage(error), stack });
+}
