@@ -1,4 +1,4 @@
-import { EMPTY_BYTES, err, ok, type Result, utf8 } from '@tinykv/base';
+import { EMPTY_BYTES, err, KvError, ok, type Result, utf8 } from '@tinykv/base';
 import { type FakeEnv, fakeEnv } from '@tinykv/base/testing';
 import {
   type ApiMode,
@@ -22,6 +22,18 @@ export const OLD: TxnContext = {
 };
 export const STRICT: TxnContext = { ...OLD, strict: true };
 
+/** What becomes of a proposal; the unknown ones are only seen to have an end by the test. */
+export type Fate = 'applied' | 'unknown-applied' | 'unknown-lost' | RegionError;
+
+export interface HeldProposal {
+  readonly modifies: readonly Modify[];
+  readonly settle: (fate: Fate) => void;
+}
+
+function unknownOutcome(): KvError {
+  return new KvError('UNKNOWN', 'the leader changed');
+}
+
 /** One Region over a memory engine, with the moments of Raft that matter here in the test's hands. */
 export class FakeAccess implements RegionAccess {
   readonly api: ApiMode = 'txn';
@@ -33,13 +45,9 @@ export class FakeAccess implements RegionAccess {
     peers: [{ id: 1, storeId: 1, learner: false }],
   };
   term = 1;
-  /** Set: proposals wait until `release` is called for them, in any order. */
-  held:
-    | { modifies: readonly Modify[]; release: (outcome: 'apply' | RegionError) => void }[]
-    | undefined;
+  /** Set: proposals wait here until the test says what becomes of them, in any order. */
+  held: HeldProposal[] | undefined;
   proposals = 0;
-  /** Called at the start of `acquireWrite`, e.g. to change the Region under a command. */
-  onAcquireWrite: (() => void) | undefined;
 
   #view(): Result<RegionView, RegionError> {
     const { term, region, engine } = this;
@@ -55,24 +63,32 @@ export class FakeAccess implements RegionAccess {
   }
 
   acquireWrite(): Promise<Result<RegionView, RegionError>> {
-    this.onAcquireWrite?.();
     return Promise.resolve(this.#view());
   }
 
   async propose(view: RegionView, modifies: readonly Modify[]): Promise<Result<void, RegionError>> {
     this.proposals += 1;
     if (view.term !== this.term) return err({ type: 'stale-command' });
-    const held = this.held;
-    if (held !== undefined) {
-      const outcome = await new Promise<'apply' | RegionError>((release) => {
-        held.push({ modifies, release });
-      });
-      if (outcome !== 'apply') return err(outcome);
-    }
+    const fate = await this.#fate(modifies);
+    if (fate === 'unknown-lost') throw unknownOutcome();
+    if (typeof fate === 'object') return err(fate);
+    await this.#apply(modifies);
+    if (fate === 'unknown-applied') throw unknownOutcome();
+    return ok(undefined);
+  }
+
+  #fate(modifies: readonly Modify[]): Promise<Fate> {
+    const { held } = this;
+    if (held === undefined) return Promise.resolve('applied');
+    return new Promise((settle) => {
+      held.push({ modifies, settle });
+    });
+  }
+
+  async #apply(modifies: readonly Modify[]): Promise<void> {
     const batch = this.engine.batch();
     for (const modify of modifies) applyModify(this.api, modify, batch);
     await this.engine.write(batch, { sync: false });
-    return ok(undefined);
   }
 }
 
@@ -100,13 +116,6 @@ export async function served<A>(result: Promise<Result<A, RegionError>>): Promis
   const outcome = await result;
   if (!outcome.ok) throw new Error(`refused: ${JSON.stringify(outcome.error)}`);
   return outcome.value;
-}
-
-/** Lets everything run that is ready to. */
-export function settle(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }
 
 export function key(text: string): Uint8Array {

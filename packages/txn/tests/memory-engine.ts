@@ -1,5 +1,5 @@
 import {
-  compareBytes,
+  EMPTY_BYTES,
   fromKeyString,
   type IteratorRange,
   type KvEngine,
@@ -44,16 +44,18 @@ class Reader implements KvReader {
   }
 
   iterator({ start, end, reverse, keysOnly }: IteratorRange): KvIterator {
-    const entries: KvEntry[] = [...this.data]
-      .map(([key, value]): KvEntry => [fromKeyString(key), keysOnly ? new Uint8Array(0) : value])
-      .filter(([key]) => compareBytes(key, start) >= 0)
-      .filter(([key]) => end.length === 0 || compareBytes(key, end) < 0)
-      .sort(([a], [b]) => compareBytes(a, b));
-    if (reverse) entries.reverse();
+    // Keys as strings have one char for each byte, so they sort as the bytes do.
+    const [low, high] = [keyString(start), keyString(end)];
+    const keys = [...this.data.keys()].filter((key) => key >= low && (high === '' || key < high));
+    keys.sort();
+    if (reverse) keys.reverse();
+    const values = keys.map((key) => this.data.get(key)!);
     let at = 0;
     return {
       next: (limit) => {
-        const page = entries.slice(at, at + limit);
+        const page = keys
+          .slice(at, at + limit)
+          .map((key, i): KvEntry => [fromKeyString(key), keysOnly ? EMPTY_BYTES : values[at + i]!]);
         at += page.length;
         return Promise.resolve(page);
       },

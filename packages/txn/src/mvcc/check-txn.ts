@@ -25,7 +25,9 @@ export function checkTxnStatus(
   const { lock, outcome } = facts;
   if (lock?.startTs === startTs) {
     if (physicalMs(startTs) + lock.ttlMs > physicalMs(currentTs)) {
-      return { modifies: [], answer: { ...ROLLED_BACK, lockTtlMs: lock.ttlMs } };
+      // Not 0, whatever the lock says: that would read as a transaction that is rolled back.
+      const lockTtlMs = Math.max(1, lock.ttlMs);
+      return { modifies: [], answer: { ...ROLLED_BACK, lockTtlMs } };
     }
     return {
       modifies: [rollbackModify(facts, startTs)],
