@@ -172,6 +172,10 @@ async function run(seed: number): Promise<{ writes: number; regions: number; unk
     expect(seen, `final ${key} seed ${seed}`).toBeGreaterThanOrEqual(acked);
     expect(seen, `final ${key} seed ${seed}`).toBeLessThanOrEqual(attempted);
   }
+  await cluster.clock.run(2_000);
+  for (const { region } of [...cluster.scheduler.regions.values()]) {
+    await cluster.expectEqualReplicas(region.id);
+  }
   const regions = cluster.scheduler.regions.size;
   await cluster.stop();
   return { writes: chaos.writes, regions, unknown: chaos.unknown };

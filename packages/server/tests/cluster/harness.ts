@@ -4,12 +4,19 @@ import { MemoryRaftLog } from '@tinykv/engine';
 import {
   family,
   findPeerOnStore,
+  type KeyRange,
   locationKey,
   type Region,
   type RegionError,
   type RequestContext,
+  regionRanges,
 } from '@tinykv/model';
-import { defaultRaftStoreConfig, RaftStore, type RaftStoreConfig } from '@tinykv/raftstore';
+import {
+  defaultRaftStoreConfig,
+  RaftStore,
+  type RaftStoreConfig,
+  type RegionStatus,
+} from '@tinykv/raftstore';
 import { RawExecutor } from '@tinykv/txn';
 import { CrashEngine } from './crash-engine.js';
 import { FakeScheduler } from './fake-scheduler.js';
@@ -215,19 +222,57 @@ export class TestCluster {
   }
 
   /** All data that a store holds, in one text: replicas that agree are equal. */
-  async dataOf(at: number): Promise<string> {
-    const iterator = this.nodes[at]!.engine.iterator({
-      start: Uint8Array.of(family.value),
-      end: Uint8Array.of(family.raw + 1),
-    });
+  dataOf(at: number): Promise<string> {
+    return this.#dump(at, [
+      { start: Uint8Array.of(family.value), end: Uint8Array.of(family.raw + 1) },
+    ]);
+  }
+
+  /** The data of one Region on a store. */
+  regionDataOf(at: number, region: Region): Promise<string> {
+    return this.#dump(at, regionRanges('txn', region.range));
+  }
+
+  async #dump(at: number, ranges: readonly KeyRange[]): Promise<string> {
     const out: string[] = [];
-    for (;;) {
-      const page = await iterator.next(1000);
-      if (page.length === 0) break;
-      for (const [key, value] of page) out.push(`${toHex(key)}=${toHex(value)}`);
+    for (const range of ranges) {
+      const iterator = this.nodes[at]!.engine.iterator(range);
+      for (;;) {
+        const page = await iterator.next(1000);
+        if (page.length === 0) break;
+        for (const [key, value] of page) out.push(`${toHex(key)}=${toHex(value)}`);
+      }
+      await iterator.close();
     }
-    await iterator.close();
     return out.join('\n');
+  }
+
+  /** Waits until all replicas of a Region have applied the same, then compares their data. */
+  async expectEqualReplicas(regionId: RegionId): Promise<void> {
+    const statuses = (): RegionStatus[] =>
+      this.nodes
+        .flatMap((node) => node.store?.regions() ?? [])
+        .filter((r) => r.region.id === regionId);
+    await this.until(`replicas of region ${regionId} are level`, () => {
+      const { region } = this.scheduler.regions.get(regionId)!;
+      const all = statuses();
+      const leader = all.find((r) => r.role === 'StateLeader');
+      return (
+        leader !== undefined &&
+        all.length === region.peers.length &&
+        all.every((r) => r.applied === leader.lastIndex)
+      );
+    });
+    const { region } = statuses()[0]!;
+    const texts = await Promise.all(
+      region.peers.map((peer) =>
+        this.regionDataOf(
+          this.nodes.findIndex((node) => node.store?.storeId === peer.storeId),
+          region,
+        ),
+      ),
+    );
+    for (const text of texts) assert(text === texts[0], `replicas of region ${regionId} differ`);
   }
 
   async stop(): Promise<void> {
