@@ -1,5 +1,4 @@
-export type { SchedulerConfig } from './config.js';
-export { defaultSchedulerConfig } from './config.js';
+export { defaultSchedulerConfig, type SchedulerConfig } from './config.js';
 export type { SchedulerStatus } from './member.js';
-export { SchedulerMember } from './member.js';
-export type { StateGroup } from './state-group.js';
+export type { RaftGroupParts } from './raft-group.js';
+export { createScheduler, type Scheduler } from './scheduler.js';
