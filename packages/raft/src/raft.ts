@@ -74,13 +74,16 @@ export class Raft {
     return { term: this.term, vote: this.vote, commit: this.log.committed };
   }
 
-  loadHardState(state: HardState): void {
-    assert(
-      state.commit >= this.log.committed && state.commit <= this.log.lastIndex(),
-      () =>
-        `${this.id}: commit ${state.commit} is not in [${this.log.committed}, ${this.log.lastIndex()}]`,
-    );
-    this.log.committed = state.commit;
+  /**
+   * What is compacted or applied is committed, though the commit index that says so may not have
+   * become durable before the crash.
+   */
+  recover(state: HardState, applied: LogIndex): void {
+    const lastIndex = this.log.lastIndex();
+    const commit = Math.max(state.commit, applied);
+    assert(commit <= lastIndex, () => `${this.id}: commit ${commit} is beyond ${lastIndex}`);
+    this.log.commitTo(commit);
+    if (applied > this.log.applied) this.log.appliedTo(applied, 0);
     this.term = state.term;
     this.vote = state.vote;
   }

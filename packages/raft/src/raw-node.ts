@@ -3,13 +3,7 @@ import { assert, err, NO_PEER, ok } from '@tinykv/base';
 import { encodeConfChange } from './codec.js';
 import { applyConfChange, restoreConfState } from './conf.js';
 import { type RaftConfig, validateConfig } from './config.js';
-import {
-  isEmptyHardState,
-  isLocalMessage,
-  isLocalTarget,
-  isResponseMessage,
-  makeMessage,
-} from './message.js';
+import { isLocalMessage, isLocalTarget, isResponseMessage, makeMessage } from './message.js';
 import type { Progress, ProgressState } from './progress.js';
 import { Raft } from './raft.js';
 import { type RaftError, STEP_LOCAL_MESSAGE, STEP_PEER_NOT_FOUND } from './raft-error.js';
@@ -78,8 +72,7 @@ export class RawNode {
     const raft = new Raft(config);
     const { hardState, confState } = config.storage.initialState();
     restoreConfState(raft, confState);
-    if (!isEmptyHardState(hardState)) raft.loadHardState(hardState);
-    if (config.applied > 0) raft.log.appliedTo(config.applied, 0);
+    raft.recover(hardState, config.applied);
     raft.becomeFollower(raft.term, NO_PEER);
     this.#raft = raft;
     this.#last = { softState: raft.softState, hardState: raft.hardState };
