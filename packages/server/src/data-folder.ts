@@ -1,5 +1,16 @@
-import { mkdirSync, readdirSync } from 'node:fs';
-import { errorMessage, type Fs } from '@tinykv/base';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { errorMessage } from '@tinykv/base';
 import { EXIT } from './config/command-line.js';
 import { lockFolder } from './process-lock.js';
 import { StartError } from './start-error.js';
@@ -8,7 +19,7 @@ import { StartError } from './start-error.js';
 const FORMAT_VERSION = 1;
 const FORMAT_FILE = 'FORMAT';
 
-export type FolderKind = 'store' | 'scheduler';
+export type FolderKind = 'store' | 'standalone store' | 'scheduler';
 
 interface FormatRecord {
   readonly format: number;
@@ -17,63 +28,25 @@ interface FormatRecord {
   readonly clusterId: number;
 }
 
-export interface DataFolder {
+/** A data folder that this process holds. */
+export class DataFolder {
   readonly path: string;
-  /** 0 while the folder belongs to no cluster yet. */
-  readonly clusterId: number;
-  /** Writes down the cluster at the first start; throws StartError when the folder belongs to another. */
-  bindCluster(clusterId: number): Promise<void>;
-  release(): void;
-}
-
-/**
- * Takes a data folder for this process. Refuses with one clear line: a folder in use, of an unknown
- * format, of another kind of process, or one that holds something else.
- */
-export async function openDataFolder(
-  path: string,
-  kind: FolderKind,
-  openFs: (path: string) => Fs,
-): Promise<DataFolder> {
-  const strangers = makeFolder(path);
-  const release = lockFolder(path);
-  try {
-    const fs = openFs(path);
-    const found = await readFormat(fs, path);
-    if (found === undefined && strangers.length > 0) {
-      throw new StartError(
-        `${path} is not empty and was not made by ${kind}: it holds ${strangers.slice(0, 3).join(', ')}`,
-        EXIT.failure,
-      );
-    }
-    if (found !== undefined) checkFormat(path, kind, found);
-    const record = found ?? { format: FORMAT_VERSION, kind, clusterId: 0 };
-    if (found === undefined) await writeFormat(fs, record);
-    return new OpenDataFolder(path, fs, record, release);
-  } catch (error) {
-    release();
-    throw error;
-  }
-}
-
-class OpenDataFolder implements DataFolder {
-  readonly path: string;
-  readonly release: () => void;
-  readonly #fs: Fs;
+  readonly #release: () => void;
   #record: FormatRecord;
 
-  constructor(path: string, fs: Fs, record: FormatRecord, release: () => void) {
+  constructor(path: string, record: FormatRecord, release: () => void) {
     this.path = path;
-    this.#fs = fs;
     this.#record = record;
-    this.release = release;
+    this.#release = release;
   }
 
+  /** 0 while the folder belongs to no cluster yet. */
   get clusterId(): number {
     return this.#record.clusterId;
   }
 
-  async bindCluster(clusterId: number): Promise<void> {
+  /** Writes down the cluster at the first start; throws StartError when the folder belongs to another. */
+  bindCluster(clusterId: number): void {
     if (this.#record.clusterId === clusterId) return;
     if (this.#record.clusterId !== 0) {
       throw new StartError(
@@ -82,7 +55,36 @@ class OpenDataFolder implements DataFolder {
       );
     }
     this.#record = { ...this.#record, clusterId };
-    await writeFormat(this.#fs, this.#record);
+    writeFormat(this.path, this.#record);
+  }
+
+  release(): void {
+    this.#release();
+  }
+}
+
+/**
+ * Takes a data folder for this process. Refuses with one clear line: a folder in use, of an unknown
+ * format, of another kind of process, or one that holds something else.
+ */
+export function openDataFolder(path: string, kind: FolderKind): DataFolder {
+  const strangers = makeFolder(path);
+  const release = lockFolder(path);
+  try {
+    const found = readFormat(path);
+    if (found === undefined && strangers.length > 0) {
+      throw new StartError(
+        `${path} is not empty and was not made by a ${kind}: it holds ${strangers.slice(0, 3).join(', ')}`,
+        EXIT.failure,
+      );
+    }
+    if (found !== undefined) checkFormat(path, kind, found);
+    const record = found ?? { format: FORMAT_VERSION, kind, clusterId: 0 };
+    if (found === undefined) writeFormat(path, record);
+    return new DataFolder(path, record, release);
+  } catch (error) {
+    release();
+    throw error;
   }
 }
 
@@ -96,11 +98,11 @@ function makeFolder(path: string): string[] {
   }
 }
 
-async function readFormat(fs: Fs, path: string): Promise<FormatRecord | undefined> {
-  const bytes = await fs.readFile(FORMAT_FILE);
-  if (bytes === undefined) return undefined;
+function readFormat(path: string): FormatRecord | undefined {
+  const file = join(path, FORMAT_FILE);
+  if (!existsSync(file)) return undefined;
   try {
-    const record = JSON.parse(new TextDecoder().decode(bytes)) as Partial<FormatRecord>;
+    const record = JSON.parse(readFileSync(file, 'utf8')) as Partial<FormatRecord>;
     const { format, kind, clusterId } = record;
     if (typeof format === 'number' && kind !== undefined && Number.isSafeInteger(clusterId)) {
       return { format, kind, clusterId: clusterId ?? 0 };
@@ -108,10 +110,7 @@ async function readFormat(fs: Fs, path: string): Promise<FormatRecord | undefine
   } catch {
     // Falls through to the same words as a record with fields missing.
   }
-  throw new StartError(
-    `${path}/${FORMAT_FILE} is damaged: it is not a format record`,
-    EXIT.failure,
-  );
+  throw new StartError(`${file} is damaged: it is not a format record`, EXIT.failure);
 }
 
 function checkFormat(path: string, kind: FolderKind, record: FormatRecord): void {
@@ -126,6 +125,23 @@ function checkFormat(path: string, kind: FolderKind, record: FormatRecord): void
   }
 }
 
-function writeFormat(fs: Fs, record: FormatRecord): Promise<void> {
-  return fs.writeFileAtomic(FORMAT_FILE, new TextEncoder().encode(`${JSON.stringify(record)}\n`));
+/** Whole and durable, or not at all. */
+function writeFormat(path: string, record: FormatRecord): void {
+  const file = join(path, FORMAT_FILE);
+  const temporary = `${file}.tmp`;
+  withFile(temporary, 'w', (handle) => {
+    writeSync(handle, `${JSON.stringify(record)}\n`);
+    fsyncSync(handle);
+  });
+  renameSync(temporary, file);
+  withFile(path, 'r', fsyncSync);
+}
+
+function withFile(path: string, flags: string, use: (handle: number) => void): void {
+  const handle = openSync(path, flags);
+  try {
+    use(handle);
+  } finally {
+    closeSync(handle);
+  }
 }

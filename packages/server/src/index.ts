@@ -1,1 +1,17 @@
+export { checkAddress, checkLogLevel, checkOptionalAddress } from './config/checks.js';
+export { EXIT, type Program } from './config/command-line.js';
+export { ConfigError } from './config/load.js';
+export type { Schema, Setting } from './config/setting.js';
+export { isSupportedPlatform } from './platform.js';
+export type { Running } from './process.js';
+export { runSchedulerServer } from './scheduler-main.js';
+export {
+  type CommonSettings,
+  listen,
+  runServiceProcess,
+  type Service,
+  type ServiceProgram,
+} from './service-process.js';
+export { StartError } from './start-error.js';
+export { runStoreServer } from './store-main.js';
 export { type BuildInfo, buildInfo, versionLine } from './version.js';

@@ -11,7 +11,9 @@ export interface Running {
 export interface ProcessMain {
   readonly name: string;
   readonly logger: Logger;
-  start(): Promise<Running>;
+  readonly logsToStderr: boolean;
+  /** `fatal` ends the process: a disk failed, or an invariant broke where no caller could see it. */
+  start(fatal: (error: unknown) => void): Promise<Running>;
 }
 
 /** How long `stop` may take before the process leaves anyway. */
@@ -24,7 +26,7 @@ const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
  * nobody caught (a broken invariant above all) is logged and ends the process: recovery starts from disk.
  */
 export async function runProcess(main: ProcessMain): Promise<never> {
-  const { logger, name } = main;
+  const { logger } = main;
   const exit = (code: number): never => process.exit(code);
   const die = (error: unknown): never => {
     logger.error('stopped by an error that nothing handles', {
@@ -50,11 +52,13 @@ export async function runProcess(main: ProcessMain): Promise<never> {
     else void drain(running, logger).then(exit);
   };
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
+  // Started by a playground: when its end of the channel closes, nobody is left to stop this process.
+  if (process.channel !== undefined) process.on('disconnect', () => onSignal('SIGTERM'));
 
   try {
-    running = await main.start();
+    running = await main.start(die);
   } catch (error) {
-    exit(reportStartFailure(name, logger, error));
+    exit(reportStartFailure(main, error));
   }
   return new Promise<never>(() => undefined);
 }
@@ -77,19 +81,15 @@ async function drain(running: Running, logger: Logger): Promise<number> {
 }
 
 /** One line for what the user can mend, a stack for what only we can. Returns the exit code. */
-function reportStartFailure(name: string, logger: Logger, error: unknown): number {
-  if (error instanceof StartError || error instanceof KvError) {
-    process.stderr.write(`${name}: ${error.message}\n`);
-    logger.error('cannot start', { error: error.message });
-    if (error instanceof StartError) return error.exitCode;
-    return error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED'
-      ? EXIT.unavailable
-      : EXIT.failure;
-  }
-  logger.error('cannot start', {
-    error: errorMessage(error),
-    stack: error instanceof Error ? error.stack : undefined,
-  });
-  process.stderr.write(`${name}: ${errorMessage(error)}\n`);
-  return EXIT.failure;
+function reportStartFailure(main: ProcessMain, error: unknown): number {
+  const message = errorMessage(error);
+  const isExplained = error instanceof StartError || error instanceof KvError;
+  const stack = !isExplained && error instanceof Error ? error.stack : undefined;
+  process.stderr.write(`${main.name}: ${stack ?? message}\n`);
+  if (!main.logsToStderr) main.logger.error('cannot start', { error: message, stack });
+  if (error instanceof StartError) return error.exitCode;
+  const isUnavailable =
+    error instanceof KvError &&
+    (error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED');
+  return isUnavailable ? EXIT.unavailable : EXIT.failure;
 }

@@ -1,3 +1,3 @@
-import { versionLine } from '@tinykv/server';
+import { runSchedulerServer } from '@tinykv/server';
 
-console.log(versionLine('scheduler'));
+process.exitCode = await runSchedulerServer(process.argv.slice(2));

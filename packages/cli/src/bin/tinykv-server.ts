@@ -1,3 +1,3 @@
-import { versionLine } from '@tinykv/server';
+import { runStoreServer } from '@tinykv/server';
 
-console.log(versionLine('tinykv-server'));
+process.exitCode = await runStoreServer(process.argv.slice(2));

@@ -1,3 +1,3 @@
-import { versionLine } from '@tinykv/server';
+import { runCli } from '../cli.js';
 
-console.log(versionLine('tinykv'));
+process.exitCode = await runCli(process.argv.slice(2));

@@ -34,11 +34,11 @@ export const schedulerSchema: Schema<SchedulerSettings> = {
   name: {
     kind: 'string',
     key: 'name',
-    default: 'scheduler',
+    default: '',
     flags: ['name'],
     placeholder: 'name',
-    doc: 'The name of this member.',
-    check: (name) => (/^[\w.-]+$/.test(name) ? undefined : `"${name}" is not a plain name`),
+    doc: 'The name of this member; pd-<hostname> when empty.',
+    check: (name) => (/^[\w.-]*$/.test(name) ? undefined : `"${name}" is not a plain name`),
   },
   dataDir: {
     kind: 'string',

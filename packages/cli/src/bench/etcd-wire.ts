@@ -1,0 +1,107 @@
+import { ByteReader, ByteWriter, concatBytes, EMPTY_BYTES } from '@tinykv/base';
+
+/**
+ * The few messages of etcd's v3 API (etcdserverpb.KV) that the comparison needs, by hand: field numbers
+ * are those of api/etcdserverpb/rpc.proto.
+ */
+
+const VARINT = 0;
+const BYTES = 2;
+
+function field(number: number, payload: Uint8Array): Uint8Array {
+  return new ByteWriter(payload.length + 12)
+    .varint(number * 8 + BYTES)
+    .bytes(payload)
+    .finish();
+}
+
+function numberField(number: number, value: number): Uint8Array {
+  return new ByteWriter(16)
+    .varint(number * 8 + VARINT)
+    .varint(value)
+    .finish();
+}
+
+interface Field {
+  readonly number: number;
+  /** Of a varint. */
+  readonly value: number;
+  /** Of a length-delimited field. */
+  readonly bytes: Uint8Array;
+}
+
+function readFields(message: Uint8Array): Field[] {
+  const fields: Field[] = [];
+  const reader = new ByteReader(message);
+  while (reader.remaining > 0) {
+    const tag = reader.varint();
+    const number = Math.floor(tag / 8);
+    if (tag % 8 === VARINT) fields.push({ number, value: reader.varint(), bytes: EMPTY_BYTES });
+    else if (tag % 8 === BYTES) fields.push({ number, value: 0, bytes: reader.bytes() });
+    else throw new Error(`message from etcd has wire type ${tag % 8}`);
+  }
+  return fields;
+}
+
+export const ETCD_PUT = '/etcdserverpb.KV/Put';
+export const ETCD_RANGE = '/etcdserverpb.KV/Range';
+export const ETCD_TXN = '/etcdserverpb.KV/Txn';
+
+export function encodePut(key: Uint8Array, value: Uint8Array): Uint8Array {
+  return concatBytes(field(1, key), field(2, value));
+}
+
+/** A linearizable read of one key: `serializable` stays false. */
+export function encodeRange(key: Uint8Array): Uint8Array {
+  return field(1, key);
+}
+
+export interface EtcdPair {
+  readonly value: Uint8Array;
+  readonly modRevision: number;
+}
+
+/** The first pair of a RangeResponse. */
+export function decodeRange(response: Uint8Array): EtcdPair | undefined {
+  const pair = readFields(response).find((item) => item.number === 2);
+  if (pair === undefined) return undefined;
+  const fields = readFields(pair.bytes);
+  return {
+    value: fields.find((item) => item.number === 5)?.bytes ?? EMPTY_BYTES,
+    modRevision: fields.find((item) => item.number === 3)?.value ?? 0,
+  };
+}
+
+/** Reads several keys at one revision. */
+export function encodeReadTxn(keys: readonly Uint8Array[]): Uint8Array {
+  return concatBytes(...keys.map((key) => field(2, field(1, encodeRange(key)))));
+}
+
+export function decodeReadTxn(response: Uint8Array): (EtcdPair | undefined)[] {
+  return readFields(response)
+    .filter((item) => item.number === 3)
+    .map((item) => decodeRange(readFields(item.bytes)[0]?.bytes ?? EMPTY_BYTES));
+}
+
+export interface EtcdWrite {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  /** The revision at which the key was read; 0: it was not there. */
+  readonly modRevision: number;
+}
+
+/** Writes all keys if none has changed since it was read. */
+export function encodeWriteTxn(writes: readonly EtcdWrite[]): Uint8Array {
+  const TARGET_MOD = 2;
+  const compares = writes.map(({ key, modRevision }) =>
+    // Compare: result EQUAL = 0 is left out, target = 2, key = 3, mod_revision = 6.
+    field(1, concatBytes(numberField(2, TARGET_MOD), field(3, key), numberField(6, modRevision))),
+  );
+  const puts = writes.map(({ key, value }) => field(2, field(2, encodePut(key, value))));
+  return concatBytes(...compares, ...puts);
+}
+
+/** Whether a TxnResponse says that the comparisons held. */
+export function decodeSucceeded(response: Uint8Array): boolean {
+  return readFields(response).some((item) => item.number === 2 && item.value === 1);
+}

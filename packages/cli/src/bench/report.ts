@@ -1,0 +1,70 @@
+import { plainTable } from '../playground/report.js';
+import type { Measurement } from './driver.js';
+
+export interface Result {
+  /** `ours`, `etcd`, `redis`. */
+  readonly system: string;
+  readonly workload: string;
+  readonly clients: number;
+  readonly valueBytes: number;
+  readonly measurement: Measurement;
+  /** fsyncs of all stores during the run; undefined when they could not be read. */
+  readonly fsyncs: number | undefined;
+}
+
+/** One result as a plain value, in operations per second and milliseconds. */
+export function resultFigures(result: Result): Record<string, string | number | undefined> {
+  const { measurement: m } = result;
+  const ms = (percentile: number): number => m.latency.getValueAtPercentile(percentile) / 1000;
+  return {
+    system: result.system,
+    workload: result.workload,
+    clients: result.clients,
+    valueBytes: result.valueBytes,
+    operations: m.operations,
+    errors: m.errors,
+    firstError: m.firstError,
+    seconds: Number(m.seconds.toFixed(2)),
+    operationsPerSecond: Math.round(m.operations / m.seconds),
+    p50Ms: ms(50),
+    p95Ms: ms(95),
+    p99Ms: ms(99),
+    p999Ms: ms(99.9),
+    maxMs: m.latency.maxValue / 1000,
+    fsyncsPerOperation:
+      result.fsyncs === undefined || m.operations === 0
+        ? undefined
+        : Number((result.fsyncs / m.operations).toFixed(4)),
+  };
+}
+
+export function resultTable(results: readonly Result[]): string {
+  const fixed = (value: string | number | undefined): string =>
+    typeof value === 'number' ? value.toFixed(2) : '-';
+  return plainTable(
+    [
+      'system',
+      'workload',
+      'clients',
+      'ops/s',
+      'p50 ms',
+      'p95',
+      'p99',
+      'p99.9',
+      'max',
+      'errors',
+      'fsyncs/op',
+    ],
+    results
+      .map(resultFigures)
+      .map((figures) => [
+        String(figures['system']),
+        String(figures['workload']),
+        String(figures['clients']),
+        String(figures['operationsPerSecond']),
+        ...['p50Ms', 'p95Ms', 'p99Ms', 'p999Ms', 'maxMs'].map((name) => fixed(figures[name])),
+        String(figures['errors']),
+        figures['fsyncsPerOperation'] === undefined ? '-' : String(figures['fsyncsPerOperation']),
+      ]),
+  );
+}

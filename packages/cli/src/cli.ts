@@ -1,0 +1,51 @@
+import { createEnv, type RealEnv } from '@tinykv/env-real';
+import { EXIT, isSupportedPlatform, versionLine } from '@tinykv/server';
+import { Command } from 'commander';
+import { benchCommand } from './bench/command.js';
+import { ctlCommand } from './ctl/command.js';
+import { playgroundCommand } from './playground/command.js';
+import { exitCodeOf } from './program.js';
+
+const HELP = `
+The servers are programs of their own: tinykv-server, scheduler, tinykv-gateway.
+
+Examples:
+  tinykv playground
+  tinykv ctl stores
+  tinykv bench raw-put --clients 64
+
+Exit codes: 0 ok, 1 failure, 2 usage, 3 the cluster cannot be reached.`;
+
+/** `tinykv`: runs one command to its exit code. */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  if (!isSupportedPlatform('tinykv')) return EXIT.failure;
+  let env: RealEnv | undefined;
+  const openEnv = (): RealEnv => {
+    env ??= createEnv({ name: 'tinykv', logLevel: process.env['LOG_LEVEL'] ?? 'error' });
+    return env;
+  };
+  let code: number = EXIT.ok;
+  const finish = (result: number): void => {
+    code = result;
+  };
+  const program = new Command('tinykv')
+    .description('Runs, inspects and measures TinyKV clusters.')
+    .version(versionLine('tinykv'), '-V, --version', 'print version and commit')
+    .addHelpText('after', HELP)
+    .addCommand(playgroundCommand(openEnv, finish))
+    .addCommand(ctlCommand(openEnv, finish))
+    .addCommand(benchCommand(openEnv, finish));
+  throwInsteadOfExit(program);
+  const failure = await exitCodeOf(async () => {
+    await program.parseAsync(argv, { from: 'user' });
+    return code;
+  });
+  await env?.close();
+  return failure;
+}
+
+/** Commander would end the process with its own exit codes. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride();
+  for (const sub of command.commands) throwInsteadOfExit(sub);
+}

@@ -1,0 +1,194 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { resolve } from 'node:path';
+import type { Env } from '@tinykv/base';
+import { EXIT } from '@tinykv/server';
+import { AdminConnection } from '../admin-connection.js';
+import { Cluster, storesOnDisk } from './cluster.js';
+import { askControl, type ControlAnswer, type ControlRequest, serveControl } from './control.js';
+import type { TagFolders } from './folders.js';
+import { describeEnd, type Member, type MemberEnd } from './member.js';
+import { type ChosenPorts, choosePorts, STORES_MAX } from './ports.js';
+import { waitReady } from './ready.js';
+import { endpointTable, linesToPaste, readyLine } from './report.js';
+
+export interface PlaygroundOptions {
+  readonly stores: number;
+  readonly folders: TagFolders;
+  readonly tag: string;
+  readonly portBase: number | undefined;
+  readonly gateway: boolean;
+  readonly storeArgs: readonly string[];
+  readonly schedulerArgs: readonly string[];
+  readonly env: Env;
+  readonly print: (line: string) => void;
+}
+
+const READY_MS = 120_000;
+const LOG_TAIL_LINES = 5;
+
+/** A cluster in the foreground, until a signal or a `stop` from another terminal ends it. */
+export class Playground {
+  readonly #options: PlaygroundOptions;
+  readonly #cluster: Cluster;
+  /** Resolves with the exit code once something has ended the playground. */
+  readonly #stopped: Promise<number>;
+  #resolveStopped: (code: number) => void = () => undefined;
+  #control: Server | undefined;
+  #isReady = false;
+  #isStopping = false;
+
+  constructor(options: PlaygroundOptions, ports: ChosenPorts, stores: number) {
+    this.#options = options;
+    this.#stopped = new Promise((resolve) => {
+      this.#resolveStopped = resolve;
+    });
+    this.#cluster = new Cluster({
+      dataDir: options.folders.dataDir,
+      block: ports.block,
+      stores,
+      gateway: options.gateway,
+      storeArgs: options.storeArgs,
+      schedulerArgs: options.schedulerArgs,
+      onEnd: (member, end) => this.#onEnd(member, end),
+    });
+  }
+
+  /** Starts everything, waits until it is ready, then until it is told to stop. Resolves with an exit code. */
+  async run(): Promise<number> {
+    const { folders, print } = this.#options;
+    mkdirSync(folders.home, { recursive: true });
+    this.#control = await serveControl(folders.socket, (request) => this.#handle(request));
+    const onSignal = (): void => this.#onSignal();
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+    process.on('SIGHUP', onSignal);
+    this.#cluster.startAll();
+    void this.#announceWhenReady();
+    const code = await this.#stopped;
+    print('stopping');
+    await this.#cluster.stopAll();
+    this.#control.close();
+    rmSync(folders.socket, { force: true });
+    print('stopped');
+    return code;
+  }
+
+  async #announceWhenReady(): Promise<void> {
+    const { env, print } = this.#options;
+    const cluster = this.#cluster;
+    const admin = new AdminConnection(env, [cluster.schedulerAddress]);
+    const missing = await waitReady({
+      admin: () => admin.get(),
+      stores: cluster.stores.length,
+      gatewayStatus: cluster.member('gateway')?.spec.statusAddress,
+      timeoutMs: READY_MS,
+      aborted: () => this.#isStopping,
+    });
+    if (this.#isStopping) return;
+    if (missing !== undefined) {
+      print(`not ready after ${READY_MS / 1000} s: ${missing}`);
+      this.#end(EXIT.unavailable);
+      return;
+    }
+    const { stores } = await (await admin.get()).clusterStatus();
+    admin.close();
+    const ids = new Map(stores.map(({ store }) => [store.address, store.id]));
+    this.#isReady = true;
+    print(endpointTable(cluster.members));
+    for (const line of linesToPaste(cluster, this.#options.tag)) print(line);
+    print(readyLine(cluster, ids));
+  }
+
+  #onSignal(): void {
+    if (!this.#isStopping) {
+      this.#end(EXIT.ok);
+      return;
+    }
+    this.#options.print('second signal: killing what is left');
+    void this.#cluster.killAll().then(() => process.exit(EXIT.failure));
+  }
+
+  #end(code: number): void {
+    this.#isStopping = true;
+    this.#resolveStopped(code);
+  }
+
+  /** Nothing is restarted silently: an end that nobody asked for is said aloud. */
+  #onEnd(member: Member, end: MemberEnd): void {
+    if (end.asked || this.#isStopping) return;
+    const { name } = member.spec;
+    this.#options.print(`${name} has ended with ${describeEnd(end)}; the end of its log:`);
+    this.#options.print(member.logTail(LOG_TAIL_LINES));
+    if (this.#isReady) {
+      this.#options.print(`to start it again: tinykv playground restart ${name}`);
+      return;
+    }
+    this.#end(EXIT.failure);
+  }
+
+  async #handle(request: ControlRequest): Promise<ControlAnswer> {
+    switch (request.command) {
+      case 'display':
+        return { ok: true, text: endpointTable(this.#cluster.members) };
+      case 'stop':
+        this.#end(EXIT.ok);
+        return { ok: true, text: 'stopping' };
+      case 'scale-out': {
+        const added = await this.#cluster.scaleOut();
+        return typeof added === 'string'
+          ? { ok: false, text: added }
+          : { ok: true, text: `${added.spec.name} starts at ${added.spec.address}` };
+      }
+      case 'kill':
+      case 'restart':
+        return this.#killOrRestart(request.command, request.name ?? '');
+    }
+  }
+
+  async #killOrRestart(command: 'kill' | 'restart', name: string): Promise<ControlAnswer> {
+    const member = this.#cluster.member(name);
+    if (member === undefined) {
+      const names = this.#cluster.members.map((other) => other.spec.name);
+      return { ok: false, text: `there is no ${name}; there are ${names.join(', ')}` };
+    }
+    const pid = member.pid;
+    await member.kill();
+    if (command === 'restart') member.start();
+    const killed = pid === undefined ? `${name} was not running` : `${name} (pid ${pid}) is killed`;
+    const text = member.pid === undefined ? killed : `${killed}, started as pid ${member.pid}`;
+    this.#options.print(text);
+    return { ok: true, text };
+  }
+}
+
+/** Chooses ports, says what it chose, and runs the playground to its end. */
+export async function runPlayground(options: PlaygroundOptions): Promise<number> {
+  const { folders, print, tag } = options;
+  if ((await askControl(folders.socket, { command: 'display' })) !== undefined) {
+    print(`a playground with the tag ${tag} is running: stop it, or choose another --tag`);
+    return EXIT.failure;
+  }
+  const stores = Math.max(options.stores, storesOnDisk(folders.dataDir));
+  if (stores > options.stores) {
+    print(`${folders.dataDir} holds ${stores} stores: starting all of them`);
+  }
+  if (stores > STORES_MAX) {
+    print(`a playground has at most ${STORES_MAX} stores`);
+    return EXIT.usage;
+  }
+  const ports = await choosePorts(options.portBase, stores);
+  if (ports === undefined) {
+    print('no free block of ports: choose another --port-base');
+    return EXIT.failure;
+  }
+  if (ports.taken.length > 0) {
+    print(`taken: ports ${ports.taken.join(', ')}; using the next free block instead`);
+  }
+  const { block } = ports;
+  print(
+    `ports: scheduler ${block.scheduler}, gateway ${block.gateway}, stores ${block.stores[0]}…`,
+  );
+  print(`data: ${resolve(folders.dataDir)}`);
+  return new Playground(options, ports, stores).run();
+}

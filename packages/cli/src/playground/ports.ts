@@ -1,0 +1,87 @@
+import { createServer } from 'node:net';
+
+export const HOST = '127.0.0.1';
+export const STORES_MAX = 16;
+
+/** The ports of one playground. */
+export interface PortBlock {
+  readonly scheduler: number;
+  readonly schedulerStatus: number;
+  readonly gateway: number;
+  readonly gatewayStatus: number;
+  /** `stores[i]` and `storeStatus[i]` belong to store `i + 1`. */
+  readonly stores: readonly number[];
+  readonly storeStatus: readonly number[];
+}
+
+const BLOCK_STEP = 100;
+const BLOCKS_MAX = 50;
+
+/** The ports that users of TinyKV and Redis know, or one block from `base` on; the n-th block lies 100n above. */
+export function portBlock(base: number | undefined, n: number): PortBlock {
+  const shift = n * BLOCK_STEP;
+  const range = (first: number): number[] =>
+    Array.from({ length: STORES_MAX }, (_, i) => first + shift + i);
+  if (base === undefined) {
+    return {
+      scheduler: 2379 + shift,
+      schedulerStatus: 2381 + shift,
+      gateway: 6379 + shift,
+      gatewayStatus: 6381 + shift,
+      stores: range(20_160),
+      storeStatus: range(20_180),
+    };
+  }
+  return {
+    scheduler: base + shift,
+    schedulerStatus: base + 1 + shift,
+    gateway: base + 2 + shift,
+    gatewayStatus: base + 3 + shift,
+    stores: range(base + 10),
+    storeStatus: range(base + 40),
+  };
+}
+
+/** The ports that the first `stores` stores and the rest of the cluster need. */
+function portsInUse(block: PortBlock, stores: number): number[] {
+  return [
+    block.scheduler,
+    block.schedulerStatus,
+    block.gateway,
+    block.gatewayStatus,
+    ...block.stores.slice(0, stores),
+    ...block.storeStatus.slice(0, stores),
+  ];
+}
+
+export function isPortFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, HOST, () => server.close(() => resolve(true)));
+  });
+}
+
+export interface ChosenPorts {
+  readonly block: PortBlock;
+  /** Ports that other processes hold, of the blocks that were passed over. */
+  readonly taken: readonly number[];
+}
+
+/** The first block that is free as a whole; undefined when there is none. */
+export async function choosePorts(
+  base: number | undefined,
+  stores: number,
+): Promise<ChosenPorts | undefined> {
+  const taken: number[] = [];
+  for (let n = 0; n < BLOCKS_MAX; n++) {
+    const block = portBlock(base, n);
+    const ports = portsInUse(block, stores);
+    if (Math.max(...ports) > 65_535) break;
+    const free = await Promise.all(ports.map(isPortFree));
+    const busy = ports.filter((_, i) => !free[i]);
+    if (busy.length === 0) return { block, taken };
+    taken.push(...busy);
+  }
+  return undefined;
+}

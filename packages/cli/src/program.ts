@@ -1,0 +1,38 @@
+import { errorMessage, KvError } from '@tinykv/base';
+import { EXIT } from '@tinykv/server';
+import { CommanderError, InvalidArgumentError } from 'commander';
+
+/** A failure that one line explains, with the exit code it stands for. */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = EXIT.failure) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Runs a command to its exit code; prints one line for what went wrong. */
+export async function exitCodeOf(run: () => Promise<number>): Promise<number> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    process.stderr.write(`tinykv: ${errorMessage(error)}\n`);
+    if (error instanceof CliError) return error.exitCode;
+    const isUnavailable =
+      error instanceof KvError &&
+      (error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED');
+    return isUnavailable ? EXIT.unavailable : EXIT.failure;
+  }
+}
+
+/** For commander: a whole number above zero. */
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError('It must be a whole number above zero.');
+  }
+  return value;
+}

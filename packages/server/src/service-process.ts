@@ -1,0 +1,143 @@
+import { errorMessage, type NetServer, type ServiceTable } from '@tinykv/base';
+import { createEnv, type RealEnv } from '@tinykv/env-real';
+import { EXIT, type Program, readCommandLine } from './config/command-line.js';
+import type { Loaded } from './config/load.js';
+import { settingsOf } from './config/setting.js';
+import { isSupportedPlatform } from './platform.js';
+import { type Running, runProcess } from './process.js';
+import { StartError } from './start-error.js';
+import { type StatusServer, startStatusServer } from './status-server.js';
+import { buildInfo } from './version.js';
+
+/** What every server process has among its settings. */
+export interface CommonSettings {
+  readonly logLevel: string;
+  /** Empty: standard error. */
+  readonly logFile: string;
+  /** Empty: no status page. */
+  readonly statusAddr: string;
+}
+
+/** A service as its process holds it. */
+export interface Service extends Running {
+  /** For `/status`. */
+  status(): object;
+  /** Called before metrics are read. */
+  refreshMetrics?(): void;
+}
+
+export interface ServiceProgram<T extends CommonSettings> extends Program<T> {
+  /** Where files of the Env lie, if the service has any. */
+  readonly filesDir?: (settings: T) => string;
+  /** Starts to serve; `fatal` ends the process. */
+  readonly start: (env: RealEnv, settings: T, fatal: (error: unknown) => void) => Promise<Service>;
+}
+
+/**
+ * The whole life of a server process: command line, log, status page, service, signals. Returns only
+ * for a command line that does not start anything.
+ */
+export async function runServiceProcess<T extends CommonSettings>(
+  program: ServiceProgram<T>,
+  argv: readonly string[],
+): Promise<number> {
+  if (!isSupportedPlatform(program.name)) return EXIT.failure;
+  const invocation = readCommandLine(program, argv, process.env);
+  if (invocation.type === 'exit') {
+    process.stdout.write(invocation.out);
+    process.stderr.write(invocation.err);
+    return invocation.code;
+  }
+  const { loaded } = invocation;
+  const settings = loaded.values;
+  const filesDir = program.filesDir?.(settings);
+  const env = createEnv({
+    name: program.name,
+    logLevel: settings.logLevel,
+    ...(settings.logFile === '' ? {} : { logFile: settings.logFile }),
+    ...(filesDir === undefined ? {} : { dataDir: filesDir }),
+    processMetrics: true,
+  });
+  return runProcess({
+    name: program.name,
+    logger: env.logger,
+    logsToStderr: settings.logFile === '',
+    start: (fatal) => startService(program, env, loaded, fatal),
+  });
+}
+
+async function startService<T extends CommonSettings>(
+  program: ServiceProgram<T>,
+  env: RealEnv,
+  loaded: Loaded<T>,
+  fatal: (error: unknown) => void,
+): Promise<Running> {
+  const { version, commit } = buildInfo();
+  env.logger.info('starting', { version, commit });
+  const startedAt = performance.now();
+  let service: Service | undefined;
+  const statusPage = await openStatusPage(program, env, loaded, () => service);
+  service = await program.start(env, loaded.values, fatal);
+  const started = service;
+  env.logger.info('ready', {
+    ms: Math.round(performance.now() - startedAt),
+    status: statusPage?.address,
+  });
+  return {
+    stop: async () => {
+      service = undefined;
+      await started.stop();
+      await statusPage?.close();
+      await env.close();
+    },
+  };
+}
+
+async function openStatusPage<T extends CommonSettings>(
+  program: ServiceProgram<T>,
+  env: RealEnv,
+  loaded: Loaded<T>,
+  service: () => Service | undefined,
+): Promise<StatusServer | undefined> {
+  const address = loaded.values.statusAddr;
+  if (address === '') return undefined;
+  const build = { program: program.name, ...buildInfo(), pid: process.pid };
+  const sources = {
+    status: () => ({ ...build, ready: service() !== undefined, ...service()?.status() }),
+    ready: () => service() !== undefined,
+    metrics: () => {
+      service()?.refreshMetrics?.();
+      return env.metrics.render();
+    },
+    config: () => describeConfig(program, loaded),
+  };
+  try {
+    return await startStatusServer(address, sources);
+  } catch (error) {
+    throw new StartError(`cannot listen on ${address}: ${errorMessage(error)}`, EXIT.failure);
+  }
+}
+
+/** Key → value and where it came from. */
+function describeConfig<T>(program: Program<T>, loaded: Loaded<T>): object {
+  const values = loaded.values as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(
+    settingsOf(program.schema).map(([property, setting]) => [
+      setting.key,
+      { value: values[property], from: loaded.origins[property] },
+    ]),
+  );
+}
+
+/** Binds the service's port; a port that is taken is a reason not to start, not an unreachable service. */
+export async function listen(
+  env: RealEnv,
+  address: string,
+  services: ServiceTable,
+): Promise<NetServer> {
+  try {
+    return await env.net.serve(address, services);
+  } catch (error) {
+    throw new StartError(errorMessage(error), EXIT.failure);
+  }
+}

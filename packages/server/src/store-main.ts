@@ -1,0 +1,149 @@
+import { join } from 'node:path';
+import type { ServiceTable } from '@tinykv/base';
+import { SchedulerClient } from '@tinykv/client';
+import { LevelEngine, LevelRaftLog } from '@tinykv/engine';
+import type { RealEnv } from '@tinykv/env-real';
+import type { ApiMode } from '@tinykv/model';
+import { defaultRaftStoreConfig } from '@tinykv/raftstore';
+import { RawExecutor, TxnExecutor } from '@tinykv/txn';
+import { type StoreSettings, storeSchema, validateStoreSettings } from './config/store-settings.js';
+import { openDataFolder } from './data-folder.js';
+import { listen, runServiceProcess, type Service, type ServiceProgram } from './service-process.js';
+import { batchService } from './store/batch-service.js';
+import { createStore, type StoreConfig, type StoreNode } from './store/create-store.js';
+import { StandaloneAccess } from './store/standalone.js';
+import { tinykvService } from './store/tinykv-service.js';
+
+/** Rounds over the schedulers before a start gives up. */
+const SCHEDULER_RETRIES = 10;
+/** A request of a client is answered, if only with "unknown", within this. */
+const REQUEST_TIMEOUT_MS = 15_000;
+/** Shares of the ten seconds that a stop may take. */
+const HANDOVER_MS = 3_000;
+const DRAIN_MS = 4_000;
+
+const program: ServiceProgram<StoreSettings> = {
+  name: 'tinykv-server',
+  description: 'A store: keeps peers of many Regions and serves their keys.',
+  schema: storeSchema,
+  validate: validateStoreSettings,
+  examples: [
+    'tinykv-server --scheduler 127.0.0.1:2379 --addr 127.0.0.1:20160 --path /var/lib/tinykv',
+    'tinykv-server -addr=127.0.0.1:20161 -path=./store-2 -loglevel debug',
+    'tinykv-server --raft=false --path ./alone',
+  ],
+  filesDir: (settings) => join(settings.path, 'snap'),
+  start: (env, settings, fatal) =>
+    settings.raft ? startRaftStore(env, settings, fatal) : startStandalone(env, settings),
+};
+
+/** `tinykv-server`. */
+export function runStoreServer(argv: readonly string[]): Promise<number> {
+  return runServiceProcess(program, argv);
+}
+
+async function startRaftStore(
+  env: RealEnv,
+  settings: StoreSettings,
+  fatal: (error: unknown) => void,
+): Promise<Service> {
+  const folder = openDataFolder(settings.path, 'store');
+  const scheduler = await SchedulerClient.connect(env, settings.scheduler, {
+    retries: SCHEDULER_RETRIES,
+  });
+  folder.bindCluster(scheduler.clusterId);
+  const kv = await LevelEngine.open(join(settings.path, 'kv'));
+  const log = new LevelRaftLog(join(settings.path, 'raft'));
+  const store = await createStore(env, { kv, log, scheduler, fatal }, storeConfig(settings));
+  const server = await listen(env, settings.addr, store.services());
+  await store.start();
+  env.logger.info('store serves', {
+    store_id: store.storeId,
+    cluster_id: store.clusterId,
+    address: server.address,
+  });
+  const fsyncs = env.metrics.gauge(
+    'tinykv_raft_log_fsyncs',
+    'fsyncs of the Raft log since the start',
+  );
+  return {
+    status: () => ({
+      storeId: store.storeId,
+      clusterId: store.clusterId,
+      address: settings.addr,
+      regions: store.regions(),
+    }),
+    refreshMetrics: () => fsyncs.set(log.syncs),
+    stop: async () => {
+      await handOver(env, store);
+      await server.close(DRAIN_MS);
+      await store.stop();
+      await log.close();
+      await kv.close();
+      scheduler.close();
+      folder.release();
+    },
+  };
+}
+
+/** Gives leadership away, so that clients need not wait for elections; gives up in time. */
+async function handOver(env: RealEnv, store: StoreNode): Promise<void> {
+  const deadline = env.clock.mono() + HANDOVER_MS;
+  while (!store.transferLeaders() && env.clock.mono() < deadline) {
+    await new Promise<void>((resolve) => {
+      env.clock.after(50, resolve);
+    });
+  }
+}
+
+function storeConfig(settings: StoreSettings): StoreConfig {
+  return {
+    ...defaultRaftStoreConfig,
+    address: settings.advertiseAddr === '' ? settings.addr : settings.advertiseAddr,
+    api: apiMode(settings),
+    replica: {
+      ...defaultRaftStoreConfig.replica,
+      tickMs: settings.raftTickInterval,
+      electionTicks: settings.raftElectionTicks,
+      heartbeatTicks: settings.raftHeartbeatTicks,
+      logGcIntervalMs: settings.raftLogGcInterval,
+      logGcEntries: settings.raftLogGcEntries,
+    },
+    regionMaxBytes: settings.regionMaxSize,
+    regionSplitBytes: settings.regionSplitSize,
+    splitCheckIntervalMs: settings.splitCheckInterval,
+    regionHeartbeatMs: settings.regionHeartbeatInterval,
+    storeHeartbeatMs: settings.storeHeartbeatInterval,
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+  };
+}
+
+function apiMode(settings: StoreSettings): ApiMode {
+  return settings.api === 'raw' ? 'raw' : 'txn';
+}
+
+/** One engine behind the same services, without Raft: what TinyKV's first project builds. */
+async function startStandalone(env: RealEnv, settings: StoreSettings): Promise<Service> {
+  const folder = openDataFolder(settings.path, 'standalone store');
+  const kv = await LevelEngine.open(join(settings.path, 'kv'));
+  const access = new StandaloneAccess(kv, apiMode(settings));
+  const { unary, stream } = tinykvService(env, {
+    txn: new TxnExecutor(env, access),
+    raw: new RawExecutor(access),
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+  });
+  const services: ServiceTable = {
+    unary,
+    stream: new Map([...stream, ...batchService(env, unary).stream]),
+  };
+  const server = await listen(env, settings.addr, services);
+  env.logger.info('standalone store serves', { address: server.address });
+  return {
+    status: () => ({ standalone: true, address: settings.addr }),
+    stop: async () => {
+      await server.close(DRAIN_MS);
+      await kv.close();
+      folder.release();
+    },
+  };
+}
