@@ -6,7 +6,14 @@ import {
   type NetError,
   type NetStream,
 } from '@tinykv/base';
-import { batchNumber, type Init, tinykvpb, tinykvstream, type UnaryMethod } from '@tinykv/proto';
+import {
+  batchNumber,
+  type Init,
+  kvErrorCodeOf,
+  tinykvpb,
+  tinykvstream,
+  type UnaryMethod,
+} from '@tinykv/proto';
 import { RequestError } from './errors.js';
 
 interface Pending {
@@ -267,20 +274,6 @@ export class BatchStream {
 /** Room for the fields around one request in a message. */
 const FRAME_OVERHEAD_BYTES = 64;
 
-const CODES: ReadonlyMap<number, KvErrorCode> = new Map([
-  [1, 'CANCELLED'],
-  [2, 'UNKNOWN'],
-  [3, 'INVALID_ARGUMENT'],
-  [4, 'DEADLINE_EXCEEDED'],
-  [5, 'NOT_FOUND'],
-  [8, 'RESOURCE_EXHAUSTED'],
-  [9, 'FAILED_PRECONDITION'],
-  [12, 'UNIMPLEMENTED'],
-  [13, 'INTERNAL'],
-  [14, 'UNAVAILABLE'],
-  [15, 'DATA_LOSS'],
-]);
-
 /** Codes with which a handler turns a request down before it does anything. */
 const REFUSALS: ReadonlySet<KvErrorCode> = new Set([
   'INVALID_ARGUMENT',
@@ -291,7 +284,7 @@ const REFUSALS: ReadonlySet<KvErrorCode> = new Set([
 ]);
 
 function statusError(item: tinykvstream.BatchResponseItem, address: string): RequestError {
-  const code = CODES.get(item.status) ?? 'UNKNOWN';
+  const code = kvErrorCodeOf(item.status);
   const outcome = REFUSALS.has(code) ? 'refused' : 'unknown';
   return new RequestError(code, `${address}: ${item.message}`, outcome);
 }

@@ -1,5 +1,7 @@
 import type { Env, Timestamp } from '@tinykv/base';
 import type { ApiMode } from '@tinykv/model';
+import { Backoff } from './backoff.js';
+import { SchedulerError } from './errors.js';
 import { LockResolver } from './lock-resolver.js';
 import { RawClient } from './raw.js';
 import { RegionCache } from './region-cache.js';
@@ -11,8 +13,10 @@ import { TxnClient } from './txn-client.js';
 export interface ClientOptions {
   /** host:port of the scheduler's members. */
   readonly scheduler: string | readonly string[];
-  /** Further rounds over the members before connecting fails; default 10. */
+  /** How often what fails while connecting is tried again, with pauses up to 1 s; default 10. */
   readonly retries?: number;
+  /** Called when the client has been closed: for what was made for it alone. */
+  readonly onClose?: () => Promise<void>;
 }
 
 /** A client of one cluster; cheap to share, expensive to make. */
@@ -21,8 +25,14 @@ export class Client {
   readonly txn: TxnClient;
   readonly scheduler: SchedulerClient;
   readonly #stores: StoreStreams;
+  readonly #onClose: () => Promise<void>;
 
-  private constructor(env: Env, scheduler: SchedulerClient, api: ApiMode) {
+  private constructor(
+    env: Env,
+    scheduler: SchedulerClient,
+    api: ApiMode,
+    onClose: () => Promise<void>,
+  ) {
     const stores = new StoreStreams(env, scheduler);
     const router = new Router(env, api, new RegionCache(scheduler), stores);
     const timestamp = (): Promise<Timestamp> => scheduler.tso(1);
@@ -31,14 +41,29 @@ export class Client {
     this.txn = new TxnClient({ env, router, resolver, timestamp });
     this.scheduler = scheduler;
     this.#stores = stores;
+    this.#onClose = onClose;
   }
 
-  /** Throws KvError UNAVAILABLE when no member of the scheduler answers. */
+  /**
+   * Throws KvError UNAVAILABLE when no member of the scheduler answers, {@link SchedulerError} when the
+   * cluster has no store yet.
+   */
   static async connect(env: Env, options: ClientOptions): Promise<Client> {
-    const { scheduler: members, retries = 10 } = options;
+    const { scheduler: members, retries = 10, onClose = async () => {} } = options;
     const endpoints = typeof members === 'string' ? members.split(',') : members;
     const scheduler = await SchedulerClient.connect(env, endpoints, { retries });
-    return new Client(env, scheduler, await scheduler.clusterApi());
+    const backoff = new Backoff(env, Number.POSITIVE_INFINITY);
+    for (let round = 0; ; round++) {
+      try {
+        return new Client(env, scheduler, await scheduler.clusterApi(), onClose);
+      } catch (error) {
+        if (!(error instanceof SchedulerError) || round >= retries) {
+          scheduler.close();
+          throw error;
+        }
+      }
+      await backoff.pause('scheduler');
+    }
   }
 
   /** Lets committed transactions finish, then fails what else is under way with CANCELLED. */
@@ -46,5 +71,6 @@ export class Client {
     await this.txn.settle();
     this.#stores.close();
     this.scheduler.close();
+    await this.#onClose();
   }
 }

@@ -1,4 +1,5 @@
 export { Client, type ClientOptions } from './client.js';
+export { type ConnectOptions, connect } from './connect.js';
 export {
   EntryTooLargeError,
   KeyLockedError,
@@ -21,3 +22,5 @@ export type {
   StoreStatus,
 } from './scheduler-admin.js';
 export { SchedulerClient, type SchedulerClientOptions } from './scheduler-client.js';
+export type { Txn, TxnOptions, TxnState } from './txn.js';
+export type { RunOptions, TxnClient } from './txn-client.js';

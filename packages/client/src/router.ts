@@ -12,6 +12,7 @@ import {
   type Init,
   type kvrpcpb,
   regionErrorFromWire,
+  tinykvpb,
   type UnaryMethod,
 } from '@tinykv/proto';
 import { Backoff, type BackoffKind } from './backoff.js';
@@ -172,6 +173,8 @@ export class Router {
         step = this.#onRegionError(region, leader, error);
       } catch (error) {
         if (!isPassing(error)) throw conclude(operation, error);
+        // A scan that is too much for one answer is the caller's to cut.
+        if (isTooMuch(error) && sizedByCaller.has(method.path)) throw conclude(operation, error);
         cause = error;
         step = this.#onFailure(region, leader, error, operation);
       }
@@ -231,10 +234,10 @@ export class Router {
         operation.maybeApplied = true;
         if (operation.effect === 'once') throw undetermined(error);
       }
-      if (error.code === 'RESOURCE_EXHAUSTED') return { relocate: false, pause: 'server-busy' };
+      if (isTooMuch(error)) return { relocate: false, pause: 'server-busy' };
       this.#stores.suspect(peer.storeId);
-    } else if (error.code === 'NOT_FOUND') {
-      // The store is gone for good, so the Region has other peers by now.
+    } else if (error.code === 'NOT_FOUND' || error.code === 'UNKNOWN') {
+      // The scheduler does not know the store any more, so the Region has other peers by now.
       this.cache.invalidate(region);
       return { relocate: true, pause: 'region-miss' };
     }
@@ -294,9 +297,18 @@ export class Router {
   }
 }
 
+const sizedByCaller: ReadonlySet<string> = new Set([
+  tinykvpb.TinyKv.kvScan.path,
+  tinykvpb.TinyKv.rawScan.path,
+]);
+
+function isTooMuch(error: unknown): error is RequestError {
+  return error instanceof RequestError && error.code === 'RESOURCE_EXHAUSTED';
+}
+
 /** True for a failure to reach someone, or a scheduler that is not ready; false for a "no". */
 function isPassing(error: unknown): error is KvError {
-  if (error instanceof RequestError) return error.outcome !== 'refused';
+  if (error instanceof RequestError) return error.outcome !== 'refused' || isTooMuch(error);
   if (!(error instanceof KvError)) return false;
   if (error instanceof SchedulerError) return true;
   return ['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'UNKNOWN'].includes(error.code);

@@ -1,0 +1,23 @@
+import type { Env } from '@tinykv/base';
+import { createEnv } from '@tinykv/env-real';
+import { Client, type ClientOptions } from './client.js';
+
+export interface ConnectOptions extends Omit<ClientOptions, 'onClose'> {
+  /** Default: the real world, logging warnings to stderr. */
+  readonly env?: Env;
+}
+
+/**
+ * Connects to a cluster: `await connect({ scheduler: '127.0.0.1:2379' })`. Throws KvError UNAVAILABLE when
+ * the scheduler is out of reach, {@link SchedulerError} when the cluster has no store yet.
+ */
+export async function connect({ env, ...options }: ConnectOptions): Promise<Client> {
+  if (env !== undefined) return Client.connect(env, options);
+  const own = createEnv({ name: 'tinykv-client', logLevel: 'warn' });
+  try {
+    return await Client.connect(own, { ...options, onClose: () => own.close() });
+  } catch (error) {
+    await own.close();
+    throw error;
+  }
+}
