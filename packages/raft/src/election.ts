@@ -24,16 +24,17 @@ export function hup(r: Raft, type: CampaignType): void {
 function mayHaveUnappliedConfChange(r: Raft): boolean {
   const { applied, committed } = r.log;
   const pageBytes = r.config.maxCommittedBytesPerReady;
-  let found = false;
+  const changes: Entry[] = [];
   const problem = r.log.scan(applied + 1, committed + 1, pageBytes, (entries) => {
-    found = entries.some((entry) => entry.type !== 'EntryNormal');
-    return !found;
+    const change = entries.find((entry) => entry.type !== 'EntryNormal');
+    if (change !== undefined) changes.push(change);
+    return change === undefined;
   });
   assert(
     problem === undefined || problem === 'loading',
     () => `entries in (${applied}, ${committed}] are ${problem}`,
   );
-  return found || problem === 'loading';
+  return changes.length > 0 || problem === 'loading';
 }
 
 /** The caller has checked that this node may campaign. */
