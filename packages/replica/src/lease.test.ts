@@ -1,0 +1,107 @@
+import type { ConfState } from '@tinykv/raft';
+import { describe, expect, it } from 'vitest';
+import { Lease, stampContext, unstampContext } from './lease.js';
+
+function voters(incoming: number[], outgoing: number[] = [], learners: number[] = []): ConfState {
+  return {
+    voters: incoming,
+    votersOutgoing: outgoing,
+    learners,
+    learnersNext: [],
+    autoLeave: false,
+  };
+}
+
+const three = voters([1, 2, 3]);
+
+describe('lease', () => {
+  it('runs from the send time of what a quorum has acknowledged', () => {
+    const lease = new Lease(900);
+    lease.begin(5);
+    expect(lease.valid(0, 1, three)).toBe(false);
+    lease.onAck(2, 5, 100, 1, three, 150);
+    expect(lease.valid(999, 1, three)).toBe(true);
+    expect(lease.valid(1000, 1, three)).toBe(false);
+  });
+
+  it('needs a majority of the voters, not of those that answer', () => {
+    const five = voters([1, 2, 3, 4, 5]);
+    const lease = new Lease(900);
+    lease.begin(5);
+    lease.onAck(2, 5, 100, 1, five, 150);
+    expect(lease.valid(200, 1, five)).toBe(false);
+    lease.onAck(3, 5, 50, 1, five, 160);
+    expect(lease.valid(949, 1, five)).toBe(true);
+    expect(lease.valid(950, 1, five)).toBe(false);
+  });
+
+  it('counts no learner', () => {
+    const config = voters([1, 2, 3], [], [4]);
+    const lease = new Lease(900);
+    lease.begin(5);
+    lease.onAck(4, 5, 100, 1, config, 150);
+    expect(lease.valid(200, 1, config)).toBe(false);
+  });
+
+  it('needs both halves of a joint configuration', () => {
+    const joint = voters([1, 2, 3], [1, 4, 5]);
+    const lease = new Lease(900);
+    lease.begin(5);
+    lease.onAck(2, 5, 100, 1, joint, 150);
+    expect(lease.valid(200, 1, joint)).toBe(false);
+    lease.onAck(4, 5, 100, 1, joint, 160);
+    expect(lease.valid(200, 1, joint)).toBe(true);
+  });
+
+  it('takes acknowledgements of its own term only, and none from before it began', () => {
+    const lease = new Lease(900);
+    lease.begin(5);
+    lease.onAck(2, 5, 100, 1, three, 150);
+    lease.begin(6);
+    expect(lease.valid(200, 1, three)).toBe(false);
+    lease.onAck(2, 5, 190, 1, three, 195);
+    expect(lease.valid(200, 1, three)).toBe(false);
+  });
+
+  it('an old acknowledgement does not shorten it', () => {
+    const lease = new Lease(900);
+    lease.begin(5);
+    lease.onAck(2, 5, 100, 1, three, 150);
+    lease.onAck(2, 5, 20, 1, three, 160);
+    expect(lease.valid(999, 1, three)).toBe(true);
+  });
+
+  it('is void for the rest of the term once TimeoutNow is out', () => {
+    const lease = new Lease(900);
+    lease.begin(5);
+    lease.onAck(2, 5, 100, 1, three, 150);
+    lease.suspend();
+    expect(lease.valid(160, 1, three)).toBe(false);
+    lease.onAck(2, 5, 300, 1, three, 350);
+    expect(lease.valid(360, 1, three)).toBe(false);
+    lease.begin(6);
+    lease.onAck(2, 6, 400, 1, three, 450);
+    expect(lease.valid(460, 1, three)).toBe(true);
+  });
+
+  it('always holds for the only voter, and never without leadership', () => {
+    const lease = new Lease(900);
+    expect(lease.valid(0, 1, voters([1]))).toBe(false);
+    lease.begin(5);
+    expect(lease.valid(1_000_000, 1, voters([1]))).toBe(true);
+    expect(lease.valid(1_000_000, 1, voters([2]))).toBe(false);
+    lease.end();
+    expect(lease.valid(0, 1, voters([1]))).toBe(false);
+  });
+});
+
+describe('heartbeat stamps', () => {
+  it('come back with the context that they were put before', () => {
+    const stamped = stampContext(Uint8Array.of(1, 2), 123.5);
+    expect(unstampContext(stamped)).toEqual({ sentAt: 123.5, context: Uint8Array.of(1, 2) });
+  });
+
+  it('are not read out of a context that is too short', () => {
+    expect(unstampContext(Uint8Array.of(1, 2))).toBeUndefined();
+  });
+});
