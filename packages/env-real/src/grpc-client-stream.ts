@@ -8,13 +8,21 @@ export class ClientStream implements NetStream {
   readonly #call: ClientDuplexStream<Buffer, Buffer>;
   readonly #events: StreamEvents;
   readonly #outbox: Outbox;
+  readonly #onClosed: () => void;
   #ended = false;
   /** Nothing is delivered once this is set. */
   #closed = false;
 
-  constructor(call: ClientDuplexStream<Buffer, Buffer>, what: string, events: StreamEvents) {
+  /** `onClosed` is for the owner of the connection; it runs before the events' `onClose`. */
+  constructor(
+    call: ClientDuplexStream<Buffer, Buffer>,
+    what: string,
+    events: StreamEvents,
+    onClosed: () => void,
+  ) {
     this.#call = call;
     this.#events = events;
+    this.#onClosed = onClosed;
     this.#outbox = new Outbox(call, () => {
       if (!this.#closed) events.onDrain?.();
     });
@@ -24,10 +32,6 @@ export class ClientStream implements NetStream {
     call.on('error', (error: ServiceError) => this.#close(fromServiceError(error, what)));
     // An end without an error is the server's OK; by then every message has been delivered.
     call.on('end', () => this.#close());
-  }
-
-  get closed(): boolean {
-    return this.#closed;
   }
 
   get bufferedBytes(): number {
@@ -47,6 +51,7 @@ export class ClientStream implements NetStream {
   destroy(error?: NetError): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#onClosed();
     this.#call.cancel();
     const reason = error ?? { code: 'CANCELLED', message: 'stream destroyed' };
     // Never from within the caller's own turn.
@@ -56,6 +61,7 @@ export class ClientStream implements NetStream {
   #close(error?: NetError): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#onClosed();
     this.#call.end();
     this.#events.onClose(error);
   }

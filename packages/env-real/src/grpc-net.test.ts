@@ -375,9 +375,17 @@ describe('servers', () => {
     silent.destroy();
   });
 
-  it('cannot be reached once the network is closed', async () => {
-    const { address } = await serve();
-    await net.close();
+  it('cannot be reached once the network is closed, which ends what was open', async () => {
+    const { address } = await serve({
+      unary: new Map([[ECHO, () => new Deferred<Uint8Array>().promise]]),
+      stream: new Map([[CHAT, () => recorder().events]]),
+    });
+    const running = net.call(address, ECHO, bytes(''), { timeoutMs });
+    const opened = recorder();
+    net.open(address, CHAT, opened.events);
+    const [result] = await Promise.allSettled([running, net.close()]);
+    expect(result).toMatchObject({ status: 'rejected', reason: { code: 'UNAVAILABLE' } });
+    expect(await opened.closed.promise).toMatchObject({ code: 'UNAVAILABLE' });
     await expect(net.call(address, ECHO, bytes(''), { timeoutMs })).rejects.toMatchObject({
       code: 'UNAVAILABLE',
     });

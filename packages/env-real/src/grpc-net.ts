@@ -1,5 +1,11 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
+import {
+  Client,
+  type ClientUnaryCall,
+  connectivityState,
+  credentials,
+  Metadata,
+} from '@grpc/grpc-js';
 import {
   type CallOptions,
   KvError,
@@ -20,10 +26,14 @@ import { fromServiceError } from './grpc-status.js';
 /** A stream whose connection is not there by then fails: streams have no deadline of their own. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
+const CLOSED = 'the network is closed';
+
 /** {@link Net} on gRPC, with one connection per address that all calls and streams share. */
 export class GrpcNet implements Net {
   readonly #logger: Logger;
   readonly #clients = new Map<string, Client>();
+  readonly #calls = new Set<ClientUnaryCall>();
+  readonly #streams = new Set<ClientStream>();
   readonly #servers = new Set<GrpcServer>();
   #closed = false;
 
@@ -38,7 +48,7 @@ export class GrpcNet implements Net {
     options: CallOptions,
   ): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      this.#client(address).makeUnaryRequest(
+      const call = this.#client(address).makeUnaryRequest(
         method,
         identity,
         identity,
@@ -46,10 +56,13 @@ export class GrpcNet implements Net {
         new Metadata(),
         { deadline: Date.now() + options.timeoutMs },
         (error, response) => {
+          this.#calls.delete(call);
           if (error === null) resolve(response!);
+          else if (this.#closed) reject(new KvError('UNAVAILABLE', CLOSED));
           else reject(fromServiceError(error, `${method} at ${address}`));
         },
       );
+      this.#calls.add(call);
     });
   }
 
@@ -58,14 +71,16 @@ export class GrpcNet implements Net {
     const client = this.#client(address);
     const call = client.makeBidiStreamRequest(method, identity, identity, new Metadata());
     const what = `${method} at ${address}`;
-    const stream = new ClientStream(call, what, events);
     const timeout = setTimeout(() => {
       const state = client.getChannel().getConnectivityState(false);
       if (state === connectivityState.READY) return;
       stream.destroy({ code: 'UNAVAILABLE', message: `${what}: cannot connect` });
     }, CONNECT_TIMEOUT_MS);
-    timeout.unref();
-    call.once('close', () => clearTimeout(timeout));
+    const stream = new ClientStream(call, what, events, () => {
+      clearTimeout(timeout);
+      this.#streams.delete(stream);
+    });
+    this.#streams.add(stream);
     return stream;
   }
 
@@ -76,9 +91,11 @@ export class GrpcNet implements Net {
     return server;
   }
 
-  /** Drops all connections and servers. */
+  /** Drops all calls, streams and servers; they end with UNAVAILABLE. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const call of this.#calls) call.cancel();
+    for (const stream of this.#streams) stream.destroy({ code: 'UNAVAILABLE', message: CLOSED });
     for (const client of this.#clients.values()) client.close();
     this.#clients.clear();
     for (const server of this.#servers) await server.close(0);
@@ -96,7 +113,7 @@ export class GrpcNet implements Net {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new KvError('UNAVAILABLE', 'the network is closed');
+    if (this.#closed) throw new KvError('UNAVAILABLE', CLOSED);
   }
 }
 
@@ -110,6 +127,6 @@ function target(address: string): string {
 
 /** A stream that has failed already. */
 function closedStream(events: StreamEvents): NetStream {
-  setImmediate(() => events.onClose({ code: 'UNAVAILABLE', message: 'the network is closed' }));
+  setImmediate(() => events.onClose({ code: 'UNAVAILABLE', message: CLOSED }));
   return { bufferedBytes: 0, send: () => true, end: () => {}, destroy: () => {} };
 }

@@ -7,11 +7,7 @@ type MessageStream = Pick<Writable, '_writev'> & {
   _write(message: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void;
 };
 
-/**
- * The sending half of a gRPC stream of either side. grpc-js writes one message, waits until the socket
- * has taken it and only then takes the next, a system call each; here all that gather meanwhile are
- * handed to http2 together, which sends them in one.
- */
+/** The sending half of a gRPC stream of either side: counts the bytes that wait and says when to pause. */
 export class Outbox {
   readonly #stream: MessageStream;
   readonly #onDrain: () => void;
@@ -21,17 +17,6 @@ export class Outbox {
   constructor(stream: MessageStream, onDrain: () => void) {
     this.#stream = stream;
     this.#onDrain = onDrain;
-    // Node calls this for what has queued up behind a running write, so the call is established by then.
-    stream._writev = (chunks, done): void => {
-      let left = chunks.length;
-      for (const { chunk, encoding } of chunks) {
-        stream._write(chunk, encoding, (error) => {
-          left--;
-          if (error instanceof Error) done(error);
-          else if (left === 0) done();
-        });
-      }
-    };
   }
 
   get bufferedBytes(): number {
@@ -53,4 +38,22 @@ export class Outbox {
     this.#full = false;
     this.#onDrain();
   }
+}
+
+/**
+ * Lets the server's end of a stream send in one system call what has gathered while the socket was busy:
+ * grpc-js writes one message and waits for the socket before it takes the next. (The client's end keeps
+ * its messages for a retry and sends them one by one, whatever the stream does.)
+ */
+export function coalesceWrites(stream: MessageStream): void {
+  stream._writev = (chunks, done): void => {
+    let left = chunks.length;
+    for (const { chunk, encoding } of chunks) {
+      stream._write(chunk, encoding, (error) => {
+        left--;
+        if (error instanceof Error) done(error);
+        else if (left === 0) done();
+      });
+    }
+  };
 }

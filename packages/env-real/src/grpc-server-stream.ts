@@ -1,6 +1,6 @@
 import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { NetError, NetStream, StreamEvents } from '@tinykv/base';
-import { Outbox } from './grpc-outbox.js';
+import { coalesceWrites, Outbox } from './grpc-outbox.js';
 import { toStatus } from './grpc-status.js';
 
 const HALF_CLOSE_GRACE_MS = 5;
@@ -22,6 +22,7 @@ export class ServerStream implements NetStream {
 
   constructor(call: ServerDuplexStream<Buffer, Buffer>) {
     this.#call = call;
+    coalesceWrites(call);
     this.#outbox = new Outbox(call, () => this.#events?.onDrain?.());
   }
 
