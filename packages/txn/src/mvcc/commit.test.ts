@@ -1,0 +1,91 @@
+import { TS_ZERO } from '@tinykv/base';
+import {
+  decodeHistoryWrite,
+  decodeNewest,
+  historyKey,
+  type LockRecord,
+  newestKey,
+  type WriteRecord,
+} from '@tinykv/model';
+import { describe, expect, it } from 'vitest';
+import { commitKey } from './commit.js';
+import type { TxnKeyFacts } from './key-view.js';
+
+const key = Uint8Array.of(7);
+const former: WriteRecord = {
+  kind: 'put',
+  startTs: 1n,
+  commitTs: 20n,
+  shortValue: Uint8Array.of(1),
+};
+const lock: LockRecord = {
+  kind: 'put',
+  primary: key,
+  startTs: 10n,
+  ttlMs: 1,
+  forUpdateTs: TS_ZERO,
+  minCommitTs: TS_ZERO,
+  secondaries: undefined,
+  shortValue: Uint8Array.of(2),
+};
+
+function facts(
+  kind: LockRecord['kind'],
+  write: WriteRecord | undefined,
+  otherTs = 5n,
+): TxnKeyFacts {
+  const newest = { write, otherTs };
+  return { key, lock: { ...lock, kind }, newest, outcome: { type: 'none' } };
+}
+
+/** What the commit makes of the newest record and what it moves to the history. */
+function committed(given: TxnKeyFacts, commitTs: bigint) {
+  const decision = commitKey(given, { startTs: 10n, commitTs, strict: true });
+  if (!decision.ok) return decision.error.type;
+  const modify = decision.value;
+  if (modify?.type !== 'commit') return undefined;
+  const { newest, history } = modify;
+  return {
+    newest: newest && decodeNewest(newestKey(key), newest),
+    history: history && decodeHistoryWrite(historyKey(key, history.ts, 'w'), history.record),
+  };
+}
+
+// Locks and their conflict checks make commits of a key come in order; were a client to lock without such
+// a check and then commit low, its version must still go to its own place in time.
+describe('commit of one key', () => {
+  const own = (commitTs: bigint): WriteRecord => ({
+    kind: 'put',
+    startTs: 10n,
+    commitTs,
+    shortValue: Uint8Array.of(2),
+  });
+
+  it('above the newest moves that to the history', () => {
+    expect(committed(facts('put', former), 30n)).toEqual({
+      newest: { write: own(30n), otherTs: 5n },
+      history: former,
+    });
+  });
+
+  it('below the newest goes to the history itself', () => {
+    expect(committed(facts('put', former), 15n)).toEqual({ newest: undefined, history: own(15n) });
+  });
+
+  it('at the timestamp of another is refused', () => {
+    expect(committed(facts('put', former), 20n)).toBe('abort');
+  });
+
+  it('of a lock that changes nothing raises otherTs alone', () => {
+    for (const [kind, write] of [
+      ['lock', former],
+      ['pessimistic', undefined],
+    ] as const) {
+      expect(committed(facts(kind, write), 20n)).toEqual({
+        newest: { write, otherTs: 20n },
+        history: { ...own(20n), kind: 'lock' },
+      });
+    }
+    expect(committed(facts('lock', former, 40n), 20n)).toMatchObject({ newest: { otherTs: 40n } });
+  });
+});
