@@ -99,19 +99,19 @@ export class ManualClock implements Clock {
 
   /** Runs until the promise is settled; fails when that takes more than `maxMs` of this clock. */
   async runUntil<T>(promise: Promise<T>, maxMs = 60_000): Promise<T> {
-    let done = false;
+    const outcome: { settled: boolean } = { settled: false };
     const mark = (): void => {
-      done = true;
+      outcome.settled = true;
     };
     promise.then(mark, mark);
     const end = this.#mono + maxMs;
     await this.settle();
     // A long chain of promise jobs may outlast one settling, with no timer to wait for.
-    for (let idle = 0; !done && idle < SETTLE_ROUNDS; idle++) {
+    for (let idle = 0; !outcome.settled && idle < SETTLE_ROUNDS; idle++) {
       if (this.#runNextAlarm(end)) idle = 0;
       await this.settle();
     }
-    assert(done, () => `not settled after ${maxMs} ms`);
+    assert(outcome.settled, () => `not settled after ${maxMs} ms`);
     return promise;
   }
 
