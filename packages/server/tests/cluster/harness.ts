@@ -45,6 +45,10 @@ export class TestCluster {
   readonly scheduler = new FakeScheduler();
   readonly nodes: Node[] = [];
   readonly fatals: unknown[] = [];
+  /** Stores started while this names fail points die when they reach one … */
+  crashPoints: readonly string[] = [];
+  /** … and are listed here, to be crashed and started again. */
+  readonly crashed: number[] = [];
   readonly #config: Partial<RaftStoreConfig>;
   #lives = 0;
 
@@ -80,6 +84,13 @@ export class TestCluster {
     const fake = fakeEnv({ clock: this.clock, net: this.net, fs: node.fs, seed });
     const mortal = new MortalEnv(fake);
     node.mortal = mortal;
+    for (const point of this.crashPoints) {
+      fake.faults.arm(point, () => {
+        this.crashed.push(at);
+        mortal.kill();
+        throw new Error(`killed at ${point}`);
+      });
+    }
     const { tickMs: _tick, ...replica } = defaultRaftStoreConfig.replica;
     const config: RaftStoreConfig = {
       ...defaultRaftStoreConfig,
