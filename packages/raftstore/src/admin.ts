@@ -82,7 +82,7 @@ export class AdminApplier {
     for (const region of children) registry.creating.add(region.id);
     registry.setRegion(peer, parent);
     peer.measured = false;
-    peer.approximateBytes /= split.value.length;
+    peer.approximateBytes = Math.floor(peer.approximateBytes / split.value.length);
     env.logger.info('region split', {
       region_id: parent.id,
       version: parent.epoch.version,
