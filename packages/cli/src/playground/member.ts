@@ -58,7 +58,8 @@ export class Member {
     if (this.#child !== undefined) return;
     mkdirSync(dirname(this.spec.logFile), { recursive: true });
     const log = openSync(this.spec.logFile, 'a');
-    const entry = fileURLToPath(new URL(`../bin/${this.spec.program}.js`, import.meta.url));
+    // Compiled, also when this file itself runs as source in a test.
+    const entry = fileURLToPath(new URL(`../../dist/bin/${this.spec.program}.js`, import.meta.url));
     const child = spawn(process.execPath, ['--enable-source-maps', entry, ...this.spec.args], {
       detached: true,
       stdio: ['ignore', log, log, 'ipc'],

@@ -68,7 +68,12 @@ export class LiveCluster {
       live.#unexpected.push(line);
     };
     cluster.startAll();
-    await live.waitReady();
+    try {
+      await live.waitReady();
+    } catch (error) {
+      await live.abandon();
+      throw error;
+    }
     return live;
   }
 

@@ -1,0 +1,34 @@
+import type { BankOptions } from './bank.js';
+import type { FailoverOptions } from './failover.js';
+import type { ScaleOptions } from './scale.js';
+
+/** Sizes of the scenarios: small for `make test`, full for `make test-long` and the demos. */
+
+export const isLong: boolean = process.env['TINYKV_LONG'] === '1';
+
+export function failoverSizes(full: boolean): Omit<FailoverOptions, 'print'> {
+  return { rounds: full ? 10 : 1, writers: 16, portBase: 21_000 };
+}
+
+export function bankSizes(full: boolean): Omit<BankOptions, 'print'> {
+  return {
+    seconds: full ? 60 : 10,
+    clients: 8,
+    accounts: 100,
+    killEveryMs: full ? 5_000 : 3_000,
+    portBase: 22_000,
+  };
+}
+
+export function scaleSizes(full: boolean): Omit<ScaleOptions, 'print'> {
+  return {
+    keys: full ? 200_000 : 20_000,
+    valueBytes: 256,
+    regionMaxSize: full ? '512KB' : '256KB',
+    regionSplitSize: full ? '256KB' : '128KB',
+    regionsMin: full ? 120 : 20,
+    unevenMax: full ? 0.15 : 0.25,
+    balanceTimeoutMs: full ? 300_000 : 60_000,
+    portBase: 23_000,
+  };
+}
