@@ -162,13 +162,25 @@ describe('Batch service', () => {
     expect(stream.destroyed).toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
-  it('says nothing more on a stream that is closed', async () => {
-    send([1, BatchMethod.RawPut]);
+  it('answers what is in flight after its client has ended, and then ends too', async () => {
+    stream.takes = false;
+    send([1, BatchMethod.RawPut], [2, BatchMethod.RawPut]);
     session.onClose();
+    expect(stream.ended).toBe(false);
+    for (const { answer } of waiting) {
+      answer(bytes());
+      await env.clock.settle();
+    }
+    expect(stream.messages.flat().map((item) => item.id)).toEqual([1, 2]);
     expect(stream.ended).toBe(true);
+  });
+
+  it('says nothing more on a stream that is gone', async () => {
+    send([1, BatchMethod.RawPut]);
+    session.onClose({ code: 'CANCELLED', message: 'gone' });
     waiting[0]!.answer(bytes());
-    send([2, BatchMethod.RawGet]);
     await env.clock.settle();
     expect(stream.messages).toEqual([]);
+    expect(stream.ended).toBe(false);
   });
 });

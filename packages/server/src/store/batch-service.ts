@@ -3,6 +3,7 @@ import {
   errorMessage,
   KvError,
   limits,
+  type NetError,
   type NetStream,
   type PeerInfo,
   type ServiceTable,
@@ -42,6 +43,8 @@ class BatchSession implements StreamEvents {
   #flushScheduled = false;
   /** The transport asked to wait for `onDrain`. */
   #blocked = false;
+  /** The client sends no more and waits for the rest of its answers. */
+  #ending = false;
   #closed = false;
 
   constructor(
@@ -72,11 +75,17 @@ class BatchSession implements StreamEvents {
     for (const item of items) this.#accept(item);
   }
 
-  onClose(): void {
-    this.#closed = true;
-    this.#replies = [];
-    // Answers a client that only half-closed; of no effect on a stream that is gone.
-    this.#stream.end();
+  onClose(error?: NetError): void {
+    if (this.#closed) return;
+    if (error !== undefined) {
+      this.#closed = true;
+      this.#replies = [];
+      return;
+    }
+    this.#ending = true;
+    // What is left is bounded by the requests in flight, and the transport takes it even when it is full.
+    this.#blocked = false;
+    this.#flush();
   }
 
   onDrain(): void {
@@ -132,11 +141,16 @@ class BatchSession implements StreamEvents {
     while (!this.#closed && !this.#blocked && from < this.#replies.length) {
       const to = messageEnd(this.#replies, from);
       const message = { items: this.#replies.slice(from, to) };
-      this.#blocked = !this.#stream.send(tinykvstream.BatchResponse.encode(message));
+      const hasRoom = this.#stream.send(tinykvstream.BatchResponse.encode(message));
+      this.#blocked = !hasRoom && !this.#ending;
       this.#inflight -= to - from;
       from = to;
     }
     if (from > 0) this.#replies = this.#replies.slice(from);
+    if (this.#ending && this.#inflight === 0 && !this.#closed) {
+      this.#closed = true;
+      this.#stream.end();
+    }
   }
 
   #destroy(code: 'INVALID_ARGUMENT' | 'RESOURCE_EXHAUSTED', message: string): void {
