@@ -1,1 +1,6 @@
-export {};
+export type { GatewayStats } from './commands/spec.js';
+export * from './config.js';
+export * from './connection.js';
+export { GatewayCore } from './gateway.js';
+export * from './kv-port.js';
+export * from './server.js';

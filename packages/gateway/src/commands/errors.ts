@@ -1,0 +1,20 @@
+import { error, type Reply } from '../resp/types.js';
+
+export const WRONG_TYPE: Reply = error(
+  'WRONGTYPE Operation against a key holding the wrong kind of value',
+);
+export const SYNTAX_ERROR: Reply = error('ERR syntax error');
+export const NOT_AN_INTEGER: Reply = error('ERR value is not an integer or out of range');
+export const OVERFLOW: Reply = error('ERR increment or decrement would overflow');
+export const TOO_LONG: Reply = error(
+  'ERR string exceeds maximum allowed size (proto-max-bulk-len)',
+);
+export const DB_OUT_OF_RANGE: Reply = error('ERR DB index is out of range');
+
+export function invalidExpire(command: string): Reply {
+  return error(`ERR invalid expire time in '${command}' command`);
+}
+
+export function wrongArity(fullName: string): Reply {
+  return error(`ERR wrong number of arguments for '${fullName}' command`);
+}

@@ -1,0 +1,118 @@
+import { err, ok, type Result } from '@tinykv/base';
+import { makeMeta } from '../../model/meta-codec.js';
+import type { Request } from '../../resp/decoder.js';
+import { error, integer, ONE, type Reply, ZERO } from '../../resp/types.js';
+import { EX, EXAT, type ExpireUnit, PX, PXAT, parseExpire } from '../expire-time.js';
+import type { CommandSpec, DataCall } from '../spec.js';
+import { latin1 } from '../text.js';
+
+interface Conditions {
+  readonly nx: boolean;
+  readonly xx: boolean;
+  readonly gt: boolean;
+  readonly lt: boolean;
+}
+
+function parseConditions(argv: Request): Result<Conditions, Reply> {
+  const given = new Set<string>();
+  for (const argument of argv.slice(3)) {
+    const word = latin1(argument).toUpperCase();
+    if (!['NX', 'XX', 'GT', 'LT'].includes(word)) {
+      return err(error(`ERR Unsupported option ${latin1(argument)}`));
+    }
+    given.add(word);
+  }
+  const conditions = {
+    nx: given.has('NX'),
+    xx: given.has('XX'),
+    gt: given.has('GT'),
+    lt: given.has('LT'),
+  };
+  if (conditions.nx && given.size > 1) {
+    return err(error('ERR NX and XX, GT or LT options at the same time are not compatible'));
+  }
+  if (conditions.gt && conditions.lt) {
+    return err(error('ERR GT and LT options at the same time are not compatible'));
+  }
+  return ok(conditions);
+}
+
+/** A key without a TTL counts as one that never expires. */
+function allowed(conditions: Conditions, atMs: number, oldMs: number | undefined): boolean {
+  if (conditions.nx && oldMs !== undefined) return false;
+  if (conditions.xx && oldMs === undefined) return false;
+  if (conditions.gt && (oldMs === undefined || atMs <= oldMs)) return false;
+  return !(conditions.lt && oldMs !== undefined && atMs >= oldMs);
+}
+
+function expire(name: string, unit: ExpireUnit): (call: DataCall) => Promise<Reply> {
+  return async ({ argv, db }) => {
+    const conditions = parseConditions(argv);
+    if (!conditions.ok) return conditions.error;
+    const time = parseExpire(argv[2]!, unit, db.nowMs, name, true);
+    if (!time.ok) return time.error;
+    const key = argv[1]!;
+    const meta = await db.get(key);
+    if (meta === undefined) return ZERO;
+    if (!allowed(conditions.value, time.atMs, meta.expireAtMs)) return ZERO;
+    if (time.atMs <= db.nowMs) await db.remove(key);
+    else db.put(key, makeMeta(meta.type, meta.body, time.atMs, meta.id));
+    return ONE;
+  };
+}
+
+async function persist({ argv, db }: DataCall): Promise<Reply> {
+  const meta = await db.get(argv[1]!);
+  if (meta?.expireAtMs === undefined) return ZERO;
+  db.put(argv[1]!, makeMeta(meta.type, meta.body, undefined, meta.id));
+  return ONE;
+}
+
+/** `answer` makes the reply of the time at which the key expires. */
+function timeOf(
+  answer: (expireAtMs: number, nowMs: number) => number,
+): (call: DataCall) => Promise<Reply> {
+  return async ({ argv, db }) => {
+    const meta = await db.get(argv[1]!);
+    if (meta === undefined) return integer(-2);
+    if (meta.expireAtMs === undefined) return integer(-1);
+    return integer(answer(meta.expireAtMs, db.nowMs));
+  };
+}
+
+function toSeconds(ms: number): number {
+  return Math.floor((ms + 500) / 1_000);
+}
+
+const ONE_KEY = { first: 1, last: 1, step: 1 } as const;
+
+function writer(name: string, run: (call: DataCall) => Promise<Reply>, arity = -3): CommandSpec {
+  const flags = ['write', 'fast'] as const;
+  return { kind: 'data', name, arity, flags, group: 'generic', keys: ONE_KEY, run };
+}
+
+function reader(name: string, run: (call: DataCall) => Promise<Reply>): CommandSpec {
+  const flags = ['readonly', 'fast'] as const;
+  return { kind: 'data', name, arity: 2, flags, group: 'generic', keys: ONE_KEY, run };
+}
+
+export const expireCommands: readonly CommandSpec[] = [
+  writer('expire', expire('expire', EX)),
+  writer('pexpire', expire('pexpire', PX)),
+  writer('expireat', expire('expireat', EXAT)),
+  writer('pexpireat', expire('pexpireat', PXAT)),
+  writer('persist', persist, 2),
+  reader(
+    'ttl',
+    timeOf((at, now) => toSeconds(at - now)),
+  ),
+  reader(
+    'pttl',
+    timeOf((at, now) => at - now),
+  ),
+  reader('expiretime', timeOf(toSeconds)),
+  reader(
+    'pexpiretime',
+    timeOf((at) => at),
+  ),
+];

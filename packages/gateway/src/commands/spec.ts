@@ -1,0 +1,166 @@
+import type { Env } from '@tinykv/base';
+import type { GatewayConfig } from '../config.js';
+import type { Epochs } from '../model/epochs.js';
+import type { Database } from '../model/redis-txn.js';
+import type { Request } from '../resp/decoder.js';
+import type { ProtocolVersion, Reply } from '../resp/types.js';
+
+/** As COMMAND INFO names them, in the order in which Redis lists them. */
+export type CommandFlag =
+  | 'write'
+  | 'readonly'
+  | 'denyoom'
+  | 'admin'
+  | 'noscript'
+  | 'loading'
+  | 'stale'
+  | 'skip_monitor'
+  | 'skip_slowlog'
+  | 'fast'
+  | 'no_auth'
+  | 'no_async_loading'
+  | 'no_multi'
+  | 'movablekeys'
+  | 'allow_busy';
+
+export type CommandGroup = 'connection' | 'generic' | 'server' | 'string' | 'transaction';
+
+/** Where keys stand among the arguments: as in COMMAND INFO, a negative `last` counts from the end. */
+export interface KeyPositions {
+  readonly first: number;
+  readonly last: number;
+  readonly step: number;
+}
+
+interface CommandBase {
+  /** In lower case. */
+  readonly name: string;
+  /** Arguments with the name; at least so many when negative. */
+  readonly arity: number;
+  readonly flags: readonly CommandFlag[];
+  readonly group: CommandGroup;
+  readonly keys?: KeyPositions;
+  readonly subcommands?: ReadonlyMap<string, CommandSpec>;
+}
+
+/** Works on the session and the gateway alone, at once and in its place among the session's replies. */
+export interface SessionCommand extends CommandBase {
+  readonly kind: 'session';
+  run(call: Call): Reply;
+}
+
+/**
+ * Works on a database in a transaction. Contract: what answers an error has written nothing, and what
+ * runs again, since its transaction conflicted, answers as if it ran for the first time.
+ */
+export interface DataCommand extends CommandBase {
+  readonly kind: 'data';
+  run(call: DataCall): Reply | Promise<Reply>;
+  /** Databases that it empties, which has to be prepared before its transaction (`model/epochs.ts`). */
+  flushes?(argv: Request, db: number, databases: number): readonly number[];
+}
+
+/** Changes how its session takes commands; `session.ts` knows what it means. */
+export interface ControlCommand extends CommandBase {
+  readonly kind: 'control';
+  readonly control: 'multi' | 'exec' | 'discard' | 'watch' | 'unwatch' | 'quit' | 'reset';
+}
+
+export type CommandSpec = SessionCommand | DataCommand | ControlCommand;
+
+export interface Call {
+  readonly argv: Request;
+  readonly session: SessionState;
+  readonly gateway: GatewayState;
+}
+
+export interface DataCall extends Call {
+  /** The session's database in the running transaction. */
+  readonly db: Database;
+}
+
+/** What commands see and change of a session. */
+export interface SessionState {
+  readonly id: number;
+  readonly address: string;
+  readonly localAddress: string;
+  readonly createdMono: number;
+  readonly lastActiveMono: number;
+  name: string;
+  db: number;
+  protocol: ProtocolVersion;
+  noEvict: boolean;
+  libraryName: string;
+  libraryVersion: string;
+  /** Requests that wait, bytes of replies that wait. */
+  readonly queued: number;
+  readonly outputBytes: number;
+  /** Commands queued since MULTI; undefined outside of it. */
+  readonly multiLength: number | undefined;
+  readonly watchedKeys: number;
+  lastCommand: string;
+  setReplyMode(mode: 'on' | 'off' | 'skip'): void;
+  /** Closes the connection; one's own only after the reply. */
+  kill(): void;
+}
+
+export interface CommandStats {
+  calls: number;
+  failed: number;
+  rejected: number;
+  microseconds: number;
+}
+
+/** What commands see and change of the gateway. */
+export interface GatewayState {
+  readonly env: Env;
+  readonly config: GatewayConfig;
+  readonly epochs: Epochs;
+  readonly parameters: Map<string, string>;
+  readonly startedMono: number;
+  readonly runId: string;
+  readonly port: number;
+  readonly stats: GatewayStats;
+  readonly commandStats: Map<string, CommandStats>;
+  sessions(): Iterable<SessionState>;
+}
+
+export interface GatewayStats {
+  connectedClients: number;
+  connectionsReceived: number;
+  connectionsRejected: number;
+  commandsProcessed: number;
+  errorReplies: number;
+  bytesReceived: number;
+  bytesSent: number;
+  txnConflicts: number;
+  txnUndetermined: number;
+  expiredKeys: number;
+  collectedKeys: number;
+}
+
+export function newGatewayStats(): GatewayStats {
+  return {
+    connectedClients: 0,
+    connectionsReceived: 0,
+    connectionsRejected: 0,
+    commandsProcessed: 0,
+    errorReplies: 0,
+    bytesReceived: 0,
+    bytesSent: 0,
+    txnConflicts: 0,
+    txnUndetermined: 0,
+    expiredKeys: 0,
+    collectedKeys: 0,
+  };
+}
+
+/** Keys of a request, by the positions of its command. */
+export function keysOf(positions: KeyPositions | undefined, argv: Request): Uint8Array[] {
+  if (positions === undefined) return [];
+  const { first, last, step } = positions;
+  const end = last < 0 ? argv.length + last : last;
+  const keys: Uint8Array[] = [];
+  for (let i = first; i <= end && i < argv.length; i += step) keys.push(argv[i]!);
+  return keys;
+}

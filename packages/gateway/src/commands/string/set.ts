@@ -1,0 +1,142 @@
+import { limits } from '@tinykv/base';
+import { patchString, stringLength, writeString } from '../../model/strings.js';
+import { parseInt64 } from '../../resp/decimal.js';
+import { error, integer, NULL, OK, ONE, type Reply, ZERO } from '../../resp/types.js';
+import { NOT_AN_INTEGER, TOO_LONG, WRONG_TYPE, wrongArity } from '../errors.js';
+import { EX, type ExpireUnit, PX, parseExpire } from '../expire-time.js';
+import type { CommandFlag, CommandSpec, DataCall, KeyPositions } from '../spec.js';
+import { oldValue } from './get.js';
+import { parseSetOptions } from './options.js';
+
+async function set(call: DataCall): Promise<Reply> {
+  const { argv, db } = call;
+  const parsed = parseSetOptions(argv);
+  if (!parsed.ok) return parsed.error;
+  const options = parsed.value;
+  let expireAtMs: number | undefined;
+  if (options.expire !== undefined) {
+    const { argument, unit } = options.expire;
+    const time = parseExpire(argument, unit, db.nowMs, 'set', false);
+    if (!time.ok) return time.error;
+    expireAtMs = time.atMs;
+  }
+  const key = argv[1]!;
+  const old = await db.get(key);
+  const answer = options.get ? await oldValue(db, argv) : OK;
+  if (answer.type === 'error') return answer;
+  const refused = old === undefined ? options.xx : options.nx;
+  if (refused) return options.get ? answer : NULL;
+  if (options.keepTtl) expireAtMs = old?.expireAtMs;
+  await store(call, key, argv[2]!, expireAtMs);
+  return answer;
+}
+
+/** Writes the value; one that has expired already only takes away what was there. */
+async function store(
+  call: DataCall,
+  key: Uint8Array,
+  value: Uint8Array,
+  expireAtMs: number | undefined,
+): Promise<void> {
+  if (expireAtMs !== undefined && expireAtMs <= call.db.nowMs) await call.db.remove(key);
+  else writeString(call.db, key, value, expireAtMs);
+}
+
+function setWithTtl(name: string, unit: ExpireUnit): (call: DataCall) => Promise<Reply> {
+  return async (call) => {
+    const { argv, db } = call;
+    const time = parseExpire(argv[2]!, unit, db.nowMs, name, false);
+    if (!time.ok) return time.error;
+    await db.get(argv[1]!);
+    await store(call, argv[1]!, argv[3]!, time.atMs);
+    return OK;
+  };
+}
+
+async function setNx(call: DataCall): Promise<Reply> {
+  const { argv, db } = call;
+  if ((await db.get(argv[1]!)) !== undefined) return ZERO;
+  writeString(db, argv[1]!, argv[2]!);
+  return ONE;
+}
+
+async function getSet(call: DataCall): Promise<Reply> {
+  const answer = await oldValue(call.db, call.argv);
+  if (answer.type === 'error') return answer;
+  writeString(call.db, call.argv[1]!, call.argv[2]!);
+  return answer;
+}
+
+async function mset(call: DataCall): Promise<Reply> {
+  const pairs = pairsOf(call);
+  if (pairs === undefined) return wrongArity('mset');
+  await call.db.getMany(pairs.map(([key]) => key));
+  for (const [key, value] of pairs) writeString(call.db, key, value);
+  return OK;
+}
+
+async function msetNx(call: DataCall): Promise<Reply> {
+  const pairs = pairsOf(call);
+  if (pairs === undefined) return wrongArity('msetnx');
+  const old = await call.db.getMany(pairs.map(([key]) => key));
+  if (old.some((meta) => meta !== undefined)) return ZERO;
+  for (const [key, value] of pairs) writeString(call.db, key, value);
+  return ONE;
+}
+
+function pairsOf(call: DataCall): (readonly [Uint8Array, Uint8Array])[] | undefined {
+  const { argv } = call;
+  if (argv.length % 2 === 0) return undefined;
+  const pairs: (readonly [Uint8Array, Uint8Array])[] = [];
+  for (let i = 1; i < argv.length; i += 2) pairs.push([argv[i]!, argv[i + 1]!]);
+  return pairs;
+}
+
+async function append(call: DataCall): Promise<Reply> {
+  const { argv, db } = call;
+  const meta = await db.get(argv[1]!);
+  if (meta !== undefined && meta.type !== 'string') return WRONG_TYPE;
+  const length = stringLength(meta);
+  if (length + argv[2]!.length > limits.gatewayBulkBytesMax) return TOO_LONG;
+  return integer(await patchString(db, argv[1]!, meta, length, argv[2]!));
+}
+
+async function setRange(call: DataCall): Promise<Reply> {
+  const { argv, db } = call;
+  const parsed = parseInt64(argv[2]!);
+  if (parsed === undefined) return NOT_AN_INTEGER;
+  if (parsed < 0n) return error('ERR offset is out of range');
+  const offset = Number(parsed);
+  const patch = argv[3]!;
+  const meta = await db.get(argv[1]!);
+  if (meta !== undefined && meta.type !== 'string') return WRONG_TYPE;
+  if (patch.length === 0) return integer(stringLength(meta));
+  if (offset + patch.length > limits.gatewayBulkBytesMax) return TOO_LONG;
+  return integer(await patchString(db, argv[1]!, meta, offset, patch));
+}
+
+const ONE_KEY: KeyPositions = { first: 1, last: 1, step: 1 };
+const PAIRS: KeyPositions = { first: 1, last: -1, step: 2 };
+
+function writer(
+  name: string,
+  arity: number,
+  fast: boolean,
+  run: (call: DataCall) => Promise<Reply>,
+  keys: KeyPositions = ONE_KEY,
+): CommandSpec {
+  const flags: readonly CommandFlag[] = fast ? ['write', 'denyoom', 'fast'] : ['write', 'denyoom'];
+  return { kind: 'data', name, arity, flags, group: 'string', keys, run };
+}
+
+export const stringWriteCommands: readonly CommandSpec[] = [
+  writer('set', -3, false, set),
+  writer('setex', 4, false, setWithTtl('setex', EX)),
+  writer('psetex', 4, false, setWithTtl('psetex', PX)),
+  writer('setnx', 3, true, setNx),
+  writer('getset', 3, true, getSet),
+  writer('mset', -3, false, mset, PAIRS),
+  writer('msetnx', -3, false, msetNx, PAIRS),
+  writer('append', 3, true, append),
+  writer('setrange', 4, false, setRange),
+];

@@ -1,0 +1,307 @@
+import { limits } from '@tinykv/base';
+import {
+  type CommandSpec,
+  type CommandStats,
+  type ControlCommand,
+  type DataCommand,
+  type GatewayState,
+  keysOf,
+  type SessionState,
+} from './commands/spec.js';
+import type { CommandTable } from './commands/table.js';
+import { latin1 } from './commands/text.js';
+import type { Executor, Work } from './executor.js';
+import type { TouchedKey } from './model/redis-txn.js';
+import { MultiState } from './multi.js';
+import type { ReplyQueue } from './reply-queue.js';
+import type { Request } from './resp/decoder.js';
+import { error, OK, QUEUED, type Reply, simple } from './resp/types.js';
+import { SessionOrder } from './session-order.js';
+import type { WatchRegistry } from './watch.js';
+
+interface DispatcherContext {
+  readonly gateway: GatewayState;
+  readonly table: CommandTable;
+  readonly executor: Executor;
+  readonly watches: WatchRegistry;
+}
+
+interface DispatcherEvents {
+  /** A command that was running has its reply. */
+  settled(): void;
+  /** The client wants no more after what was begun. */
+  quit(): void;
+}
+
+const KEY_TOO_LONG = error(`ERR key is longer than ${limits.gatewayKeyBytesMax} bytes`);
+const RESET = simple('RESET');
+const MULTI_NESTED = error('ERR MULTI calls can not be nested');
+const EXEC_ALONE = error('ERR EXEC without MULTI');
+const DISCARD_ALONE = error('ERR DISCARD without MULTI');
+const WATCH_INSIDE = error('ERR WATCH inside MULTI is not allowed');
+const TOO_MANY_WATCHED = error('ERR too many watched keys');
+const EXEC_ABORT = error('EXECABORT Transaction discarded because of previous errors.');
+
+/**
+ * Begins the commands of one session. Commands on different keys run at once; those on one key keep
+ * their order; commands without keys, EXEC and WATCH run alone. A command that needs only the session
+ * is done at once.
+ */
+export class Dispatcher {
+  readonly multi: MultiState;
+  readonly #session: SessionState;
+  readonly #context: DispatcherContext;
+  readonly #replies: ReplyQueue;
+  readonly #events: DispatcherEvents;
+  readonly #order = new SessionOrder();
+  /** Commands that were begun and have not settled. */
+  #running = 0;
+  /** One of them runs alone. */
+  #exclusive = false;
+
+  constructor(
+    session: SessionState,
+    context: DispatcherContext,
+    replies: ReplyQueue,
+    events: DispatcherEvents,
+  ) {
+    this.#session = session;
+    this.#context = context;
+    this.#replies = replies;
+    this.#events = events;
+    this.multi = new MultiState(context.watches);
+  }
+
+  get #gateway(): GatewayState {
+    return this.#context.gateway;
+  }
+
+  /** Begins one request; false when it has to wait, and nothing has happened. */
+  begin(argv: Request): boolean {
+    if (this.#exclusive || this.#running >= limits.gatewaySessionInflightMax) return false;
+    const found = this.#context.table.lookUp(argv);
+    if (!found.ok) {
+      if (found.spec !== undefined) this.#stats(found.spec).rejected++;
+      this.#refuse(argv, found.error);
+      return true;
+    }
+    const { spec } = found;
+    if (spec.kind === 'control') return this.#runControl(spec, argv);
+    if (this.multi.active) return this.#enqueue(spec, argv);
+    if (spec.kind === 'data') return this.#runData(spec, argv);
+    return this.#runNow(spec, () =>
+      spec.run({ argv, session: this.#session, gateway: this.#gateway }),
+    );
+  }
+
+  #answer(reply: Reply): void {
+    this.#replies.answer(reply, this.#session.protocol);
+  }
+
+  #refuse(argv: Request, reason: Reply): void {
+    if (isHttp(argv)) {
+      // Someone made a browser speak to this port: nothing that follows may run.
+      const { address } = this.#session;
+      this.#gateway.env.logger.warn('possible cross-protocol request, closed', { address });
+      this.#session.kill();
+      return;
+    }
+    this.multi.breakOff();
+    this.#answer(reason);
+  }
+
+  #begun(spec: CommandSpec): void {
+    this.#session.lastCommand = spec.name;
+    this.#gateway.stats.commandsProcessed++;
+  }
+
+  #stats(spec: CommandSpec): CommandStats {
+    const { commandStats } = this.#gateway;
+    let entry = commandStats.get(spec.name);
+    if (entry === undefined) {
+      entry = { calls: 0, failed: 0, rejected: 0, microseconds: 0 };
+      commandStats.set(spec.name, entry);
+    }
+    return entry;
+  }
+
+  #enqueue(spec: CommandSpec, argv: Request): true {
+    this.#begun(spec);
+    if (hasLongKey(keysOf(spec.keys, argv))) {
+      this.multi.breakOff();
+      this.#answer(KEY_TOO_LONG);
+    } else {
+      this.#answer(this.multi.enqueue(spec, argv) ?? QUEUED);
+    }
+    return true;
+  }
+
+  #runNow(spec: CommandSpec, run: () => Reply): true {
+    this.#begun(spec);
+    const reply = run();
+    const stats = this.#stats(spec);
+    stats.calls++;
+    if (reply.type === 'error') stats.failed++;
+    this.#answer(reply);
+    return true;
+  }
+
+  #runData(spec: DataCommand, argv: Request): boolean {
+    const { executor } = this.#context;
+    const { db } = this.#session;
+    const keys = keysOf(spec.keys, argv);
+    if (hasLongKey(keys)) return this.#runNow(spec, () => KEY_TOO_LONG);
+    if (keys.length === 0) {
+      const flushes = spec.flushes?.(argv, db, this.#gateway.config.databases) ?? [];
+      return this.#runAlone(spec, () => executor.submit(this.#work(spec, argv, [], flushes)));
+    }
+    const touched = keys.map((key): TouchedKey => ({ db, key }));
+    const turn = this.#order.enter(touched, spec.flags.includes('write'));
+    if (turn === undefined) return false;
+    let reply: Promise<Reply>;
+    if (turn.queued) reply = executor.submit(this.#work(spec, argv, touched, []));
+    else if (keys.length === 1) reply = executor.readOne(spec, argv, this.#session, db);
+    else reply = executor.submit(this.#work(spec, argv, [], []));
+    this.#await(spec, reply, () => turn.leave());
+    return true;
+  }
+
+  #work(
+    spec: DataCommand,
+    argv: Request,
+    writes: readonly TouchedKey[],
+    flushes: readonly number[],
+  ): Work {
+    const session = this.#session;
+    const gateway = this.#gateway;
+    const { db } = session;
+    return {
+      writes,
+      flushes,
+      batchable: true,
+      run: async (txn) => spec.run({ argv, session, gateway, db: txn.database(db) }),
+    };
+  }
+
+  /** Waits until nothing else of this session runs, and lets nothing else begin before it is done. */
+  #runAlone(spec: CommandSpec, run: () => Promise<Reply>): boolean {
+    if (this.#running > 0) return false;
+    this.#exclusive = true;
+    this.#await(spec, run(), () => {
+      this.#exclusive = false;
+    });
+    return true;
+  }
+
+  #await(spec: CommandSpec, reply: Promise<Reply>, done: () => void): void {
+    this.#begun(spec);
+    const { clock } = this.#gateway.env;
+    const begunMono = clock.mono();
+    const slot = this.#replies.reserve(this.#session.protocol);
+    this.#running++;
+    void reply.then((value) => {
+      const stats = this.#stats(spec);
+      stats.calls++;
+      stats.microseconds += (clock.mono() - begunMono) * 1_000;
+      if (value.type === 'error') stats.failed++;
+      slot.reply = value;
+      this.#running--;
+      done();
+      this.#events.settled();
+    });
+  }
+
+  #runControl(spec: ControlCommand, argv: Request): boolean {
+    switch (spec.control) {
+      case 'multi':
+        return this.#runNow(spec, () => this.#multi());
+      case 'discard':
+        return this.#runNow(spec, () => this.#discard());
+      case 'unwatch':
+        return this.multi.active
+          ? this.#enqueue(spec, argv)
+          : this.#runNow(spec, () => this.#unwatch());
+      case 'exec':
+        return this.#exec(spec);
+      case 'watch':
+        return this.#watch(spec, argv.slice(1));
+      case 'quit':
+        this.#events.quit();
+        return this.#runNow(spec, () => OK);
+      case 'reset':
+        return this.#runNow(spec, () => this.#reset());
+    }
+  }
+
+  #multi(): Reply {
+    if (this.multi.active) return MULTI_NESTED;
+    this.multi.begin();
+    return OK;
+  }
+
+  #discard(): Reply {
+    if (!this.multi.active) return DISCARD_ALONE;
+    this.multi.reset();
+    return OK;
+  }
+
+  #unwatch(): Reply {
+    this.multi.unwatch();
+    return OK;
+  }
+
+  #reset(): Reply {
+    const session = this.#session;
+    this.multi.reset();
+    session.db = 0;
+    session.name = '';
+    session.protocol = 2;
+    session.noEvict = false;
+    session.setReplyMode('on');
+    return RESET;
+  }
+
+  #exec(spec: ControlCommand): boolean {
+    if (!this.multi.active) return this.#runNow(spec, () => EXEC_ALONE);
+    if (this.multi.broken) {
+      this.multi.reset();
+      return this.#runNow(spec, () => EXEC_ABORT);
+    }
+    return this.#runAlone(spec, async () => {
+      const work = this.multi.work(this.#session, this.#gateway);
+      const reply = await this.#context.executor.submit(work);
+      this.multi.reset();
+      this.#replies.unmuteCurrent();
+      return reply;
+    });
+  }
+
+  #watch(spec: ControlCommand, keys: readonly Uint8Array[]): boolean {
+    if (this.multi.active) return this.#runNow(spec, () => WATCH_INSIDE);
+    if (hasLongKey(keys)) return this.#runNow(spec, () => KEY_TOO_LONG);
+    if (keys.length + this.multi.watchedKeys > limits.gatewayWatchedKeysMax) {
+      return this.#runNow(spec, () => TOO_MANY_WATCHED);
+    }
+    const { db } = this.#session;
+    return this.#runAlone(spec, () =>
+      this.#context.executor.submit({
+        writes: [],
+        flushes: [],
+        batchable: false,
+        run: async (txn) => {
+          await this.multi.watch(txn.database(db), keys);
+          return OK;
+        },
+      }),
+    );
+  }
+}
+
+function hasLongKey(keys: readonly Uint8Array[]): boolean {
+  return keys.some((key) => key.length > limits.gatewayKeyBytesMax);
+}
+
+function isHttp(argv: Request): boolean {
+  const name = argv[0]!.length <= 5 ? latin1(argv[0]!).toLowerCase() : '';
+  return name === 'post' || name === 'host:';
+}

@@ -1,0 +1,62 @@
+import { KvError, type KvErrorCode } from '@tinykv/base';
+
+/**
+ * What the gateway asks of the store below: snapshot-isolation transactions over ordered byte keys, as
+ * `@tinykv/client` gives them. Implementations throw {@link GatewayKvError} and nothing else.
+ */
+export interface GatewayKv {
+  /** A transaction that reads the snapshot at a timestamp fetched after this call. */
+  begin(): Promise<KvTxn>;
+  /** The newest committed value of one key: linearizable, and without a timestamp from the scheduler. */
+  readLatest(key: Uint8Array): Promise<Uint8Array | undefined>;
+  /** A timestamp fetched after this call. */
+  timestamp(): Promise<bigint>;
+}
+
+export interface KvPair {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** Reads see the snapshot at `startTs` and, over it, the transaction's own writes. */
+export interface KvTxn {
+  readonly startTs: bigint;
+  get(key: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Values in the order of the keys. */
+  batchGet(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
+  /** At most `limit` pairs of [start, end) in key order, or from the end backwards. */
+  scan(start: Uint8Array, end: Uint8Array, limit: number, reverse?: boolean): Promise<KvPair[]>;
+  put(key: Uint8Array, value: Uint8Array): void;
+  delete(key: Uint8Array): void;
+  /** Makes the commit fail when another transaction writes `key` after this one's snapshot. */
+  lockKey(key: Uint8Array): void;
+  /** All writes or none. May be called once; nothing else is called after it. */
+  commit(): Promise<void>;
+  /** Gives up what was written. Never throws, and may follow a failed read. */
+  rollback(): Promise<void>;
+}
+
+/**
+ * - `conflict`: another transaction was first; nothing was applied, so trying again is safe.
+ * - `undetermined`: the commit was sent and its outcome cannot be known: never tried again.
+ * - `unavailable`: the store cannot be reached or refuses; nothing was applied.
+ * - `too-large`: a key, value or the whole transaction is over a limit of the store; nothing was applied.
+ */
+export type KvFailure = 'conflict' | 'undetermined' | 'unavailable' | 'too-large';
+
+const CODES: Readonly<Record<KvFailure, KvErrorCode>> = {
+  conflict: 'FAILED_PRECONDITION',
+  undetermined: 'UNKNOWN',
+  unavailable: 'UNAVAILABLE',
+  'too-large': 'INVALID_ARGUMENT',
+};
+
+export class GatewayKvError extends KvError {
+  override readonly name = 'GatewayKvError';
+  readonly failure: KvFailure;
+
+  constructor(failure: KvFailure, message: string, options?: { cause?: unknown }) {
+    super(CODES[failure], message, options);
+    this.failure = failure;
+  }
+}

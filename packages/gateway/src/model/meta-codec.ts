@@ -1,0 +1,64 @@
+import { ByteReader, ByteWriter, CodecError } from '@tinykv/base';
+import { ID_BYTES } from './keys.js';
+
+export type ObjectType = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream';
+
+/** What one Redis key is: the record under its meta key. */
+export interface Meta {
+  readonly type: ObjectType;
+  /** Id of the large object whose elements lie under data keys; absent for an inline one. */
+  readonly id?: Uint8Array;
+  /** Milliseconds since the Unix epoch, on the scheduler's clock. */
+  readonly expireAtMs?: number;
+  /** The inline value, or what the type keeps about its large form. */
+  readonly body: Uint8Array;
+}
+
+const TYPES: readonly ObjectType[] = ['string', 'hash', 'list', 'set', 'zset', 'stream'];
+const TYPE_MASK = 0x0f;
+const INLINE = 0x80;
+const HAS_TTL = 0x20;
+const FORMAT_VERSION = 1;
+
+/** Layout: type|flags u8, format version varint, id10 unless inline, expireAt u64 when flagged, body. */
+export function encodeMeta(meta: Meta): Uint8Array {
+  let flags = TYPES.indexOf(meta.type) + 1;
+  if (meta.id === undefined) flags |= INLINE;
+  if (meta.expireAtMs !== undefined) flags |= HAS_TTL;
+  const writer = new ByteWriter(24 + meta.body.length).u8(flags).varint(FORMAT_VERSION);
+  if (meta.id !== undefined) writer.raw(meta.id);
+  if (meta.expireAtMs !== undefined) writer.u64(meta.expireAtMs);
+  return writer.raw(meta.body).finish();
+}
+
+/** Throws CodecError for a record of another format. */
+export function decodeMeta(bytes: Uint8Array): Meta {
+  const reader = new ByteReader(bytes);
+  const flags = reader.u8();
+  const type = TYPES[(flags & TYPE_MASK) - 1];
+  if (type === undefined) throw new CodecError(`meta record with type byte ${flags}`);
+  const version = reader.varint();
+  if (version !== FORMAT_VERSION) throw new CodecError(`meta record of format ${version}`);
+  const id = flags & INLINE ? undefined : reader.raw(ID_BYTES);
+  const expireAtMs = flags & HAS_TTL ? reader.u64() : undefined;
+  return makeMeta(type, reader.rest(), expireAtMs, id);
+}
+
+export function makeMeta(
+  type: ObjectType,
+  body: Uint8Array,
+  expireAtMs: number | undefined,
+  id?: Uint8Array,
+): Meta {
+  return {
+    type,
+    body,
+    ...(id === undefined ? {} : { id }),
+    ...(expireAtMs === undefined ? {} : { expireAtMs }),
+  };
+}
+
+/** Whether the key is gone at `nowMs`, a physical time of the scheduler. */
+export function isExpired(meta: Meta, nowMs: number): boolean {
+  return meta.expireAtMs !== undefined && meta.expireAtMs <= nowMs;
+}

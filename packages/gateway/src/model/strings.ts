@@ -1,0 +1,120 @@
+import { assert, ByteReader, ByteWriter, concatBytes, EMPTY_BYTES, limits } from '@tinykv/base';
+import { type Meta, makeMeta } from './meta-codec.js';
+import type { Database } from './redis-txn.js';
+
+/*
+ * A string of up to one chunk is the body of its meta. A longer one has its bytes in chunks of
+ * `gatewayChunkBytes` under data keys `c` | u32, every chunk but the last full, and its length as the
+ * body of the meta. Each writer writes the meta, so two writers of one string always conflict.
+ */
+const CHUNK = limits.gatewayChunkBytes;
+
+export function stringLength(meta: Meta | undefined): number {
+  if (meta === undefined) return 0;
+  assert(meta.type === 'string', () => `${meta.type} taken for a string`);
+  return meta.id === undefined ? meta.body.length : new ByteReader(meta.body).varint();
+}
+
+export async function readString(db: Database, meta: Meta): Promise<Uint8Array> {
+  if (meta.id === undefined) return meta.body;
+  return readRange(db, meta, 0, stringLength(meta));
+}
+
+/** Bytes [from, to) of the string; both within its length. */
+export async function readRange(
+  db: Database,
+  meta: Meta,
+  from: number,
+  to: number,
+): Promise<Uint8Array> {
+  if (meta.id === undefined) return meta.body.subarray(from, to);
+  if (from >= to) return EMPTY_BYTES;
+  const first = Math.floor(from / CHUNK);
+  const last = Math.floor((to - 1) / CHUNK);
+  const chunks = await readChunks(db, meta.id, first, last);
+  const base = first * CHUNK;
+  return concatBytes(...chunks).subarray(from - base, to - base);
+}
+
+async function readChunks(
+  db: Database,
+  id: Uint8Array,
+  first: number,
+  last: number,
+): Promise<Uint8Array[]> {
+  const suffixes: Uint8Array[] = [];
+  for (let i = first; i <= last; i++) suffixes.push(chunkSuffix(i));
+  const chunks = await db.readData(id, 'c', suffixes);
+  return chunks.map((chunk, i) => {
+    assert(chunk !== undefined, () => `chunk ${first + i} of a string is missing`);
+    return chunk;
+  });
+}
+
+/** Replaces whatever the key held. */
+export function writeString(
+  db: Database,
+  key: Uint8Array,
+  value: Uint8Array,
+  expireAtMs?: number,
+): void {
+  if (value.length <= CHUNK) {
+    db.put(key, makeMeta('string', value, expireAtMs));
+    return;
+  }
+  const id = db.txn.newId();
+  writeChunks(db, id, 0, value);
+  db.put(key, makeMeta('string', lengthBody(value.length), expireAtMs, id));
+}
+
+/**
+ * Writes `patch` over the string from `offset` on, which may lie past its end: the gap becomes zero
+ * bytes. Keeps the TTL. Returns the new length.
+ */
+export async function patchString(
+  db: Database,
+  key: Uint8Array,
+  meta: Meta | undefined,
+  offset: number,
+  patch: Uint8Array,
+): Promise<number> {
+  const length = stringLength(meta);
+  const newLength = Math.max(length, offset + patch.length);
+  if (meta?.id === undefined) {
+    const whole = new Uint8Array(newLength);
+    if (meta !== undefined) whole.set(meta.body);
+    whole.set(patch, offset);
+    writeString(db, key, whole, meta?.expireAtMs);
+    return newLength;
+  }
+  const from = Math.min(offset, length);
+  const first = Math.floor(from / CHUNK);
+  const lastKept = Math.min(Math.floor((offset + patch.length - 1) / CHUNK), lastChunk(length));
+  const chunks = first <= lastKept ? await readChunks(db, meta.id, first, lastKept) : [];
+  const kept = concatBytes(...chunks);
+  const base = first * CHUNK;
+  const part = new Uint8Array(Math.max(kept.length, offset + patch.length - base));
+  part.set(kept);
+  part.set(patch, offset - base);
+  writeChunks(db, meta.id, first, part);
+  db.put(key, makeMeta('string', lengthBody(newLength), meta.expireAtMs, meta.id));
+  return newLength;
+}
+
+function writeChunks(db: Database, id: Uint8Array, first: number, bytes: Uint8Array): void {
+  for (let at = 0, i = first; at < bytes.length; at += CHUNK, i++) {
+    db.putData(id, 'c', chunkSuffix(i), bytes.subarray(at, at + CHUNK));
+  }
+}
+
+function lastChunk(length: number): number {
+  return Math.floor((length - 1) / CHUNK);
+}
+
+function chunkSuffix(index: number): Uint8Array {
+  return new ByteWriter(4).u32(index).finish();
+}
+
+function lengthBody(length: number): Uint8Array {
+  return new ByteWriter(8).varint(length).finish();
+}

@@ -1,0 +1,82 @@
+import { ReplyEncoder } from './resp/encoder.js';
+import type { ProtocolVersion, Reply } from './resp/types.js';
+
+/** The place of one reply among those of its session. */
+export interface Slot {
+  reply: Reply | undefined;
+  readonly protocol: ProtocolVersion;
+  readonly silent: boolean;
+}
+
+/** Slots that have left are dropped when there are so many. */
+const COMPACT_SLOTS = 256;
+
+/** Replies of one session. Invariant: they leave in the order in which their requests were begun. */
+export class ReplyQueue {
+  readonly #encoder = new ReplyEncoder();
+  #slots: Slot[] = [];
+  #next = 0;
+  #mode: 'on' | 'off' | 'skip' = 'on';
+  /** The command that is running has just switched its own reply off. */
+  #muteCurrent = false;
+
+  /** Bytes that are encoded and not taken. */
+  get encodedBytes(): number {
+    return this.#encoder.length;
+  }
+
+  /** Whether every request that was begun has been answered and encoded. */
+  get idle(): boolean {
+    return this.#slots.length === 0;
+  }
+
+  /** CLIENT REPLY: ON is answered itself, OFF and SKIP are not. */
+  setMode(mode: 'on' | 'off' | 'skip'): void {
+    this.#mode = mode;
+    this.#muteCurrent = mode !== 'on';
+  }
+
+  /** Answers the command that is running, in the version that the session speaks after it. */
+  answer(reply: Reply, protocol: ProtocolVersion): void {
+    if (this.#muteCurrent) this.#muteCurrent = false;
+    else this.reserve(protocol).reply = reply;
+  }
+
+  /** A place that is filled later. */
+  reserve(protocol: ProtocolVersion): Slot {
+    const silent = this.#mode !== 'on';
+    if (this.#mode === 'skip') this.#mode = 'on';
+    const slot: Slot = { reply: undefined, protocol, silent };
+    this.#slots.push(slot);
+    return slot;
+  }
+
+  /** EXEC is answered even when CLIENT REPLY was among its commands. */
+  unmuteCurrent(): void {
+    this.#muteCurrent = false;
+  }
+
+  /** Encodes what is ready and whose turn it is; returns how many errors were among it. */
+  encodeReady(): number {
+    let errors = 0;
+    for (; this.#next < this.#slots.length; this.#next++) {
+      const { reply, protocol, silent } = this.#slots[this.#next]!;
+      if (reply === undefined) break;
+      if (reply.type === 'error') errors++;
+      if (!silent) this.#encoder.write(reply, protocol);
+    }
+    if (this.#next === this.#slots.length) {
+      this.#slots = [];
+      this.#next = 0;
+    } else if (this.#next > COMPACT_SLOTS) {
+      this.#slots = this.#slots.slice(this.#next);
+      this.#next = 0;
+    }
+    return errors;
+  }
+
+  /** The encoded bytes, given away. */
+  take(): Uint8Array {
+    return this.#encoder.take();
+  }
+}

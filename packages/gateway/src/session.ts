@@ -1,0 +1,206 @@
+import { limits } from '@tinykv/base';
+import type { GatewayState, SessionState } from './commands/spec.js';
+import type { CommandTable } from './commands/table.js';
+import type { Connection, ConnectionEvents } from './connection.js';
+import { Dispatcher } from './dispatcher.js';
+import type { Executor } from './executor.js';
+import { ReplyQueue } from './reply-queue.js';
+import { type Request, RespDecoder } from './resp/decoder.js';
+import { error, type ProtocolVersion } from './resp/types.js';
+import type { WatchRegistry } from './watch.js';
+
+/** What the sessions of one gateway share. */
+export interface SessionContext {
+  readonly gateway: GatewayState;
+  readonly table: CommandTable;
+  readonly executor: Executor;
+  readonly watches: WatchRegistry;
+  onEnd(session: Session): void;
+}
+
+/**
+ * One client: bytes in, requests begun in their order, replies out in the same order. The flow stops
+ * where it is not drained: no more requests are begun than may run at once, no more are read than may wait, and
+ * none while the client does not take its replies.
+ */
+export class Session implements SessionState, ConnectionEvents {
+  readonly id: number;
+  readonly createdMono: number;
+  lastActiveMono: number;
+  name = '';
+  db = 0;
+  protocol: ProtocolVersion = 2;
+  noEvict = false;
+  libraryName = '';
+  libraryVersion = '';
+  lastCommand = 'NULL';
+
+  readonly #context: SessionContext;
+  readonly #connection: Connection;
+  readonly #decoder = new RespDecoder();
+  readonly #replies = new ReplyQueue();
+  readonly #dispatcher: Dispatcher;
+  #requests: Request[] = [];
+  #nextRequest = 0;
+  #pumping = false;
+  #turnScheduled = false;
+  #writable = true;
+  #paused = false;
+  /** The client sends nothing more. */
+  #inputEnded = false;
+  /** No request is begun any more; the connection closes when the replies have left. */
+  #closing = false;
+  #ended = false;
+
+  constructor(id: number, connection: Connection, context: SessionContext) {
+    this.id = id;
+    this.#connection = connection;
+    this.#context = context;
+    this.createdMono = context.gateway.env.clock.mono();
+    this.lastActiveMono = this.createdMono;
+    this.#dispatcher = new Dispatcher(this, context, this.#replies, {
+      settled: () => this.#scheduleTurn(),
+      quit: () => {
+        this.#closing = true;
+      },
+    });
+  }
+
+  get address(): string {
+    return this.#connection.address;
+  }
+  get localAddress(): string {
+    return this.#connection.localAddress;
+  }
+  get queued(): number {
+    return this.#requests.length - this.#nextRequest;
+  }
+  get outputBytes(): number {
+    return this.#replies.encodedBytes + this.#connection.bufferedBytes;
+  }
+  get multiLength(): number | undefined {
+    return this.#dispatcher.multi.length;
+  }
+  get watchedKeys(): number {
+    return this.#dispatcher.multi.watchedKeys;
+  }
+
+  onData(bytes: Uint8Array): void {
+    if (this.#closing || this.#ended) return;
+    this.lastActiveMono = this.#context.gateway.env.clock.mono();
+    this.#context.gateway.stats.bytesReceived += bytes.length;
+    this.#decoder.decode(bytes, this.#requests);
+    this.#turn();
+  }
+
+  onDrain(): void {
+    this.#writable = true;
+    this.#turn();
+  }
+
+  onEnd(): void {
+    this.#inputEnded = true;
+    this.#turn();
+  }
+
+  onClose(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#dropRequests();
+    this.#dispatcher.multi.reset();
+    this.#context.onEnd(this);
+  }
+
+  setReplyMode(mode: 'on' | 'off' | 'skip'): void {
+    this.#replies.setMode(mode);
+  }
+
+  kill(): void {
+    this.#closing = true;
+    this.#dropRequests();
+    // One's own reply is still sent.
+    if (this.#pumping) return;
+    this.#connection.destroy();
+    this.onClose();
+  }
+
+  /** Begins no more requests, and closes when those that were begun are answered. */
+  drain(): void {
+    this.#closing = true;
+    this.#dropRequests();
+    this.#turn();
+  }
+
+  #dropRequests(): void {
+    this.#requests = [];
+    this.#nextRequest = 0;
+  }
+
+  #scheduleTurn(): void {
+    if (this.#turnScheduled) return;
+    this.#turnScheduled = true;
+    this.#context.gateway.env.clock.defer(() => {
+      this.#turnScheduled = false;
+      this.#turn();
+    });
+  }
+
+  #turn(): void {
+    this.#pump();
+    this.#flush();
+    this.#adjustReading();
+  }
+
+  /** Begins requests until there is none, or the next one has to wait for those before it. */
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (!this.#closing && this.#writable && this.#nextRequest < this.#requests.length) {
+      if (!this.#dispatcher.begin(this.#requests[this.#nextRequest]!)) break;
+      this.#nextRequest++;
+    }
+    this.#pumping = false;
+    if (this.#nextRequest >= this.#requests.length) {
+      this.#dropRequests();
+      this.#reportProtocolError();
+    } else if (this.#nextRequest > limits.gatewaySessionQueuedMax) {
+      this.#requests = this.#requests.slice(this.#nextRequest);
+      this.#nextRequest = 0;
+    }
+  }
+
+  #reportProtocolError(): void {
+    const message = this.#decoder.error;
+    if (message === undefined || this.#closing) return;
+    this.#replies.answer(error(`ERR ${message}`), this.protocol);
+    this.#closing = true;
+  }
+
+  #flush(): void {
+    const { stats, env } = this.#context.gateway;
+    stats.errorReplies += this.#replies.encodeReady();
+    if (this.#ended) return;
+    if (this.#replies.encodedBytes > 0) {
+      const bytes = this.#replies.take();
+      stats.bytesSent += bytes.length;
+      if (!this.#connection.write(bytes)) this.#writable = false;
+      if (this.#connection.bufferedBytes > limits.gatewayOutputBytesMax) {
+        env.logger.warn('client reads too slowly, dropped', { address: this.address });
+        this.#connection.destroy();
+        this.onClose();
+        return;
+      }
+    }
+    const last = this.#closing || (this.#inputEnded && this.queued === 0);
+    if (last && this.#replies.idle) this.#connection.end();
+  }
+
+  #adjustReading(): void {
+    if (this.#ended) return;
+    const full = !this.#writable || this.queued >= limits.gatewaySessionQueuedMax;
+    if (full === this.#paused) return;
+    this.#paused = full;
+    if (full) this.#connection.pause();
+    else this.#connection.resume();
+  }
+}

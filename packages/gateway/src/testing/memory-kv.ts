@@ -1,0 +1,204 @@
+import {
+  assert,
+  type Clock,
+  compareBytes,
+  composeTimestamp,
+  fromKeyString,
+  keyString,
+  LOGICAL_COUNT,
+} from '@tinykv/base';
+import { type GatewayKv, GatewayKvError, type KvPair, type KvTxn } from '../kv-port.js';
+
+interface Version {
+  readonly ts: bigint;
+  /** Undefined for a delete; a lock keeps the value below it. */
+  readonly value: Uint8Array | undefined;
+}
+
+/**
+ * The store in one process: multi-version, snapshot isolation, first committer wins. Time comes from the
+ * clock's wall time, as from a scheduler on the same machine.
+ */
+export class MemoryKv implements GatewayKv {
+  readonly #clock: Clock;
+  readonly #versions = new Map<string, Version[]>();
+  /** Keys in order; sorted again when a key was added since. */
+  #sorted: string[] = [];
+  #dirty = false;
+  #physical = 0;
+  #logical = 0;
+  /** Calls so far, for tests that count round trips. */
+  readonly counts: {
+    begin: number;
+    readLatest: number;
+    timestamp: number;
+    commit: number;
+    conflict: number;
+  } = { begin: 0, readLatest: 0, timestamp: 0, commit: 0, conflict: 0 };
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  nextTimestamp(): bigint {
+    const now = this.#clock.wall();
+    if (now > this.#physical) {
+      this.#physical = now;
+      this.#logical = 0;
+    } else if (++this.#logical === LOGICAL_COUNT) {
+      this.#physical++;
+      this.#logical = 0;
+    }
+    return composeTimestamp(this.#physical, this.#logical);
+  }
+
+  async timestamp(): Promise<bigint> {
+    this.counts.timestamp++;
+    return this.nextTimestamp();
+  }
+
+  async begin(): Promise<KvTxn> {
+    this.counts.begin++;
+    return new MemoryTxn(this, this.nextTimestamp());
+  }
+
+  async readLatest(key: Uint8Array): Promise<Uint8Array | undefined> {
+    this.counts.readLatest++;
+    const versions = this.#versions.get(keyString(key));
+    return versions?.[versions.length - 1]?.value;
+  }
+
+  readAt(key: string, ts: bigint): Uint8Array | undefined {
+    const versions = this.#versions.get(key);
+    if (versions === undefined) return undefined;
+    for (let i = versions.length - 1; i >= 0; i--) {
+      if (versions[i]!.ts <= ts) return versions[i]!.value;
+    }
+    return undefined;
+  }
+
+  /** Keys of [start, end) in order; an empty `end` is no end. */
+  keysIn(start: Uint8Array, end: Uint8Array): string[] {
+    if (this.#dirty) {
+      this.#sorted = [...this.#versions.keys()].sort();
+      this.#dirty = false;
+    }
+    const from = lowerBound(this.#sorted, keyString(start));
+    const to = end.length === 0 ? this.#sorted.length : lowerBound(this.#sorted, keyString(end));
+    return this.#sorted.slice(from, to);
+  }
+
+  commit(startTs: bigint, writes: ReadonlyMap<string, Uint8Array | undefined | 'lock'>): void {
+    this.counts.commit++;
+    for (const key of writes.keys()) {
+      const versions = this.#versions.get(key);
+      const newest = versions?.[versions.length - 1]?.ts ?? 0n;
+      if (newest > startTs) {
+        this.counts.conflict++;
+        throw new GatewayKvError('conflict', `key was written at ${newest}, after ${startTs}`);
+      }
+    }
+    const ts = this.nextTimestamp();
+    for (const [key, value] of writes) {
+      const versions = this.#versions.get(key) ?? [];
+      const kept = versions[versions.length - 1]?.value;
+      if (versions.length === 0) {
+        this.#versions.set(key, versions);
+        this.#dirty = true;
+      }
+      versions.push({ ts, value: value === 'lock' ? kept : value });
+      if (versions.length > 64) versions.splice(0, 32);
+    }
+  }
+
+  /** Live keys in all, for tests that look for what was left behind. */
+  liveKeys(): Uint8Array[] {
+    return [...this.#versions]
+      .filter(([, versions]) => versions[versions.length - 1]!.value !== undefined)
+      .map(([key]) => fromKeyString(key));
+  }
+}
+
+class MemoryTxn implements KvTxn {
+  readonly startTs: bigint;
+  readonly #kv: MemoryKv;
+  readonly #writes = new Map<string, Uint8Array | undefined | 'lock'>();
+  #done = false;
+
+  constructor(kv: MemoryKv, startTs: bigint) {
+    this.#kv = kv;
+    this.startTs = startTs;
+  }
+
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#read(keyString(key));
+  }
+
+  async batchGet(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return keys.map((key) => this.#read(keyString(key)));
+  }
+
+  #read(key: string): Uint8Array | undefined {
+    const own = this.#writes.get(key);
+    if (own !== 'lock' && (own !== undefined || this.#writes.has(key))) return own;
+    return this.#kv.readAt(key, this.startTs);
+  }
+
+  async scan(
+    start: Uint8Array,
+    end: Uint8Array,
+    limit: number,
+    reverse = false,
+  ): Promise<KvPair[]> {
+    const keys = new Set(this.#kv.keysIn(start, end));
+    for (const key of this.#writes.keys()) {
+      const bytes = fromKeyString(key);
+      const below = end.length === 0 || compareBytes(bytes, end) < 0;
+      if (below && compareBytes(bytes, start) >= 0) keys.add(key);
+    }
+    const sorted = [...keys].sort();
+    if (reverse) sorted.reverse();
+    const out: KvPair[] = [];
+    for (const key of sorted) {
+      if (out.length === limit) break;
+      const value = this.#read(key);
+      if (value !== undefined) out.push({ key: fromKeyString(key), value });
+    }
+    return out;
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    assert(value.length > 0, 'the store refuses empty values');
+    this.#writes.set(keyString(key), new Uint8Array(value));
+  }
+
+  delete(key: Uint8Array): void {
+    this.#writes.set(keyString(key), undefined);
+  }
+
+  lockKey(key: Uint8Array): void {
+    const text = keyString(key);
+    if (!this.#writes.has(text)) this.#writes.set(text, 'lock');
+  }
+
+  async commit(): Promise<void> {
+    assert(!this.#done, 'a transaction commits once');
+    this.#done = true;
+    this.#kv.commit(this.startTs, this.#writes);
+  }
+
+  async rollback(): Promise<void> {
+    this.#done = true;
+  }
+}
+
+function lowerBound(sorted: readonly string[], key: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
