@@ -1,5 +1,13 @@
 import { connect, type Socket } from 'node:net';
-import { KvError, limits, type NetError, type NetServer, type ServiceTable } from '@tinykv/base';
+import {
+  KvError,
+  limits,
+  type NetError,
+  type NetServer,
+  type ServiceTable,
+  type StreamHandler,
+  type UnaryHandler,
+} from '@tinykv/base';
 import { MemoryLogger } from '@tinykv/base/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GrpcNet } from './grpc-net.js';
@@ -107,7 +115,7 @@ describe('calls', () => {
   it('refuse messages above the limit both ways, and the connection lives on', async () => {
     const max = limits.grpcMessageBytesMax;
     const { address } = await serve({
-      unary: new Map([
+      unary: new Map<string, UnaryHandler>([
         ['/test.Echo/Grow', async () => new Uint8Array(max + 1)],
         ['/test.Echo/Size', async (request) => bytes(String(request.length))],
       ]),
@@ -188,7 +196,7 @@ describe('streams', () => {
     const serverCloses: (NetError | undefined)[] = [];
     const { address } = await serve({
       unary: new Map(),
-      stream: new Map([
+      stream: new Map<string, StreamHandler>([
         [
           '/test.Echo/Destroy',
           (stream) => ({

@@ -1,2 +1,3 @@
 export * from './kv-engine.js';
 export * from './raft-log.js';
+export type * from './targets.js';

@@ -9,7 +9,7 @@ import {
 } from '@tinykv/base';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { KvEngineUnderTest } from './kv-engine.js';
+import type { KvEngineUnderTest } from './targets.js';
 
 /** Key → value, both as byte strings. */
 type Model = ReadonlyMap<string, string>;

@@ -9,14 +9,7 @@ import {
 } from '@tinykv/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { kvEngineModelTests } from './kv-engine-model.js';
-
-/** An engine on fresh state, made for one test. */
-export interface KvEngineUnderTest {
-  readonly engine: KvEngine;
-  /** Closes the engine and opens its state again; absent when it keeps none. */
-  reopen?(): Promise<KvEngine>;
-  cleanup(): Promise<void>;
-}
+import type { KvEngineUnderTest } from './targets.js';
 
 /** What every {@link KvEngine} must do. */
 export function kvEngineConformance(name: string, open: () => Promise<KvEngineUnderTest>): void {

@@ -1,7 +1,7 @@
 import type { Entry, GroupUpdate, HardState, LogPosition, RaftLog } from '@tinykv/raft';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { RaftLogUnderTest } from './raft-log.js';
+import type { RaftLogUnderTest } from './targets.js';
 
 /** A group as plainly as it can be said: every term from the truncated point on. */
 interface ModelGroup {

@@ -2,14 +2,7 @@ import { InvariantError, KvError } from '@tinykv/base';
 import type { Entry, GroupUpdate, RaftLog, RecoveredGroup } from '@tinykv/raft';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { raftLogModelTests } from './raft-log-model.js';
-
-/** A log on fresh state that has not been opened yet, made for one test. */
-export interface RaftLogUnderTest {
-  readonly log: RaftLog;
-  /** Closes the log; returns one over the same state that has not been opened. */
-  reopen(): Promise<RaftLog>;
-  cleanup(): Promise<void>;
-}
+import type { RaftLogUnderTest } from './targets.js';
 
 /** What every {@link RaftLog} must do. */
 export function raftLogConformance(name: string, make: () => Promise<RaftLogUnderTest>): void {
@@ -258,6 +251,7 @@ function invariantTests(world: LogWorld): void {
     await world.log.open();
     await world.log.append([{ group: 1, entries: entries(1, [1, 1]) }]);
     await expect(world.log.append([update])).rejects.toThrow(InvariantError);
+    expect(brief(await world.log.read(1, 1, 3, 1e6))).toEqual(['1/1', '1/2']);
   });
 
   it('asserts that one append runs at a time', async () => {

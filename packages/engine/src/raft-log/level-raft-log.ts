@@ -69,17 +69,20 @@ export class LevelRaftLog implements RaftLog {
     const engine = this.#opened();
     assert(!this.#appending, 'an append is running');
     this.#appending = true;
-    const batch = engine.batch();
-    this.#deleteGarbage(batch);
-    for (const update of updates) this.#stage(update, batch);
-    await engine.write(batch, { sync: true });
-    this.#syncs++;
-    for (const [group, log] of this.#pending) {
-      if (log === undefined) this.#groups.delete(group);
-      else this.#groups.set(group, log);
+    try {
+      const batch = engine.batch();
+      this.#deleteGarbage(batch);
+      for (const update of updates) this.#stage(update, batch);
+      await engine.write(batch, { sync: true });
+      this.#syncs++;
+      for (const [group, log] of this.#pending) {
+        if (log === undefined) this.#groups.delete(group);
+        else this.#groups.set(group, log);
+      }
+    } finally {
+      this.#pending.clear();
+      this.#appending = false;
     }
-    this.#pending.clear();
-    this.#appending = false;
   }
 
   async read(group: number, low: LogIndex, high: LogIndex, maxBytes: number): Promise<Entry[]> {

@@ -49,19 +49,16 @@ export class MemoryRaftLog implements RaftLog {
     assert(this.#open, 'the raft log is not open');
     assert(!this.#appending, 'an append is running');
     this.#appending = true;
-    const logs = new Map<number, GroupLog | undefined>();
-    for (const update of updates) {
-      const { group } = update;
-      const before = logs.has(group) ? logs.get(group) : this.#groups.get(group)?.log;
-      logs.set(group, changeGroup(before, update).after);
-      for (const entry of update.entries ?? []) encodeEntry(entry);
-    }
     const life = this.#life;
-    await this.#durable();
+    try {
+      this.#check(updates);
+      await this.#durable();
+    } finally {
+      if (life === this.#life) this.#appending = false;
+    }
     if (life !== this.#life) {
       throw new KvError('CANCELLED', 'crashed before the append was durable');
     }
-    this.#appending = false;
     this.#syncs++;
     for (const update of updates) this.#apply(update);
   }
@@ -91,6 +88,17 @@ export class MemoryRaftLog implements RaftLog {
     this.#life++;
     this.#open = false;
     this.#appending = false;
+  }
+
+  /** Fails as the append would, and fixes the bytes of its entries as they are now. */
+  #check(updates: readonly GroupUpdate[]): void {
+    const logs = new Map<number, GroupLog | undefined>();
+    for (const update of updates) {
+      const { group } = update;
+      const before = logs.has(group) ? logs.get(group) : this.#groups.get(group)?.log;
+      logs.set(group, changeGroup(before, update).after);
+      for (const entry of update.entries ?? []) encodeEntry(entry);
+    }
   }
 
   #apply(update: GroupUpdate): void {
