@@ -7,6 +7,10 @@ export interface Ranged {
   readonly range: KeyRange;
 }
 
+function equalRanges(a: KeyRange, b: KeyRange): boolean {
+  return compareBytes(a.start, b.start) === 0 && compareEnds(a.end, b.end) === 0;
+}
+
 /**
  * Ranges that never overlap, ordered by start key: the Regions of a store, of the scheduler, of a
  * client's cache. Invariant: sorted by start, and each end ≤ the next start.
@@ -73,6 +77,7 @@ export class RegionMap<T extends Ranged> {
 
   /** Adds or replaces (by id); nothing else may overlap it. */
   set(value: T): void {
+    if (this.#replaceInPlace(value) !== undefined) return;
     this.delete(value.id);
     const clash = this.overlapping(value.range)[0];
     assert(clash === undefined, () => `region ${value.id} overlaps region ${clash?.id}`);
@@ -82,6 +87,8 @@ export class RegionMap<T extends Ranged> {
 
   /** Adds it in place of all that overlaps it; returns what went, the former value of its id included. */
   replaceOverlapping(value: T): T[] {
+    const same = this.#replaceInPlace(value);
+    if (same !== undefined) return [same];
     const gone = this.overlapping(value.range);
     const former = this.#byId.get(value.id);
     if (former !== undefined && !gone.includes(former)) gone.push(former);
@@ -103,6 +110,17 @@ export class RegionMap<T extends Ranged> {
   clear(): void {
     this.#sorted.length = 0;
     this.#byId.clear();
+  }
+
+  /** The common case: the value of an id changes, its range does not, so the order stays as it is. */
+  #replaceInPlace(value: T): T | undefined {
+    const former = this.#byId.get(value.id);
+    if (former === undefined || !equalRanges(former.range, value.range)) return undefined;
+    const at = this.#lowerBound(value.range.start);
+    assert(this.#sorted[at] === former, () => `region ${value.id} is not where its start key says`);
+    this.#sorted[at] = value;
+    this.#byId.set(value.id, value);
+    return former;
   }
 
   /** Index of the first value with start ≥ key. */

@@ -119,13 +119,15 @@ export class Coordinator {
     if (!cluster.isPrepared()) return;
     const regions = cluster.regions.scan(this.#patrolKey, EMPTY_BYTES, PATROL_REGIONS);
     this.#patrolKey = regions.at(-1)?.range.end ?? EMPTY_BYTES;
+    let room = config.replicaScheduleLimit - driver.count('replica');
     let view = this.view();
     for (const region of regions) {
-      if (driver.count('replica') >= config.replicaScheduleLimit) return;
+      if (room <= 0) return;
       const plan = checkReplicas(view, region, this.#policy);
-      if (plan === undefined) continue;
+      if (plan === undefined || this.execute(plan, purposes.replica) !== undefined) continue;
       // The next choice must see what this one changes.
-      if (this.execute(plan, purposes.replica) === undefined) view = this.view();
+      view = this.view();
+      room--;
     }
   }
 

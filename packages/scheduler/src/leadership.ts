@@ -32,11 +32,12 @@ export class Leadership {
     this.cluster = new Cluster(group.state, env.clock, config.storeDisconnectedMs);
     this.driver = new OperatorDriver(env.clock, env.metrics, {
       region: (id) => this.cluster.regions.get(id),
-      send: (leader: Peer, operator: RegionOperator): void =>
-        streams.send(leader.storeId, {
-          header: { clusterId: group.state.clusterId },
-          ...operatorToWire(operator),
-        }),
+      send: (leader: Peer, operator: RegionOperator): void => {
+        // A member that was paused must not speak up beside its successor.
+        if (!group.leaseValid()) return;
+        const header = { clusterId: group.state.clusterId };
+        streams.send(leader.storeId, { header, ...operatorToWire(operator) });
+      },
     });
     const { cluster, driver } = this;
     this.coordinator = new Coordinator({ env, config, group, cluster, driver, ids });

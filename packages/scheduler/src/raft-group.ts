@@ -34,7 +34,7 @@ export const schedulerReplicaConfig: ReplicaConfig = {
   barrierIntervalMs: 10_000,
   barrierBytes: 1_048_576,
   logGcIntervalMs: 10_000,
-  logGcEntries: 1_000,
+  logGcEntries: 100,
 };
 
 export interface RaftGroupParts {

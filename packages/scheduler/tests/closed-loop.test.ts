@@ -148,6 +148,16 @@ describe('the closed loop', () => {
     expect(toys.operatorsSeen).toBe(seen);
   });
 
+  it('stays silent while it does not hold its lease', async () => {
+    const { harness, toys } = await threeStores();
+    harness.group.lease = false;
+    await harness.clock.run(20_000);
+    expect(toys.operatorsSeen).toBe(0);
+    harness.group.lease = true;
+    await settled(harness, 60);
+    expect(unevenness(toys.counts('leader'))).toBeLessThan(0.15);
+  });
+
   it('waits after a restart for a store that may only be slow', async () => {
     const { harness, toys } = await threeStores();
     await settled(harness, 60);

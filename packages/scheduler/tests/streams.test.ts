@@ -212,6 +212,16 @@ describe('operators on the wire', () => {
     expect((await operator()).status).toBe(OperatorStatus.SUCCESS);
   });
 
+  it('are not sent by a member that has lost its lease', async () => {
+    expect(await add('transfer-leader', 2)).toBe('');
+    const before = stream.received.length;
+    harness.group.lease = false;
+    await beat(stream, of);
+    expect(stream.received.length).toBe(before);
+    expect(stream.closed).toBe('UNAVAILABLE: not leader');
+    await expect(add('transfer-leader', 3)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
   it('follow a store to the stream that it last used', async () => {
     const later = harness.heartbeatStream();
     await beat(later, of);

@@ -2,7 +2,7 @@ import type { Rng } from '@tinykv/base';
 import { chooseTarget, compareLoad, isBalanceSource } from './filters.js';
 import type { ClusterView, PeerRole, Plan, PolicyConfig, RegionInfo, StoreView } from './view.js';
 
-/** Regions that are looked at per source before the next one. */
+/** Regions that are looked at per source and role before the next one. */
 const TRIES = 10;
 
 /** Pending peers first: they have the least to lose. Leaders last: they have to be led away before. */
@@ -18,22 +18,28 @@ export function balanceRegion(view: ClusterView, rng: Rng, config: PolicyConfig)
     .filter((store) => isBalanceSource(store, config))
     .sort((a, b) => compareLoad(b, a));
   for (const source of sources) {
-    for (let i = 0; i < TRIES; i++) {
-      const region = pickRegion(view, source, rng);
-      if (region === undefined) break;
-      const target = worthwhileTarget(view, region, source, config);
-      if (target !== undefined) {
-        return { type: 'move-peer', region, from: source.id, to: target.id };
-      }
+    for (const role of ROLES) {
+      const plan = moveFrom(view, source, role, rng, config);
+      if (plan !== undefined) return plan;
     }
   }
   return undefined;
 }
 
-function pickRegion(view: ClusterView, source: StoreView, rng: Rng): RegionInfo | undefined {
-  for (const role of ROLES) {
+function moveFrom(
+  view: ClusterView,
+  source: StoreView,
+  role: PeerRole,
+  rng: Rng,
+  config: PolicyConfig,
+): Plan | undefined {
+  for (let i = 0; i < TRIES; i++) {
     const region = view.randomRegion(source.id, role, rng);
-    if (region !== undefined) return region;
+    if (region === undefined) return undefined;
+    const target = worthwhileTarget(view, region, source, config);
+    if (target !== undefined) {
+      return { type: 'move-peer', region, from: source.id, to: target.id };
+    }
   }
   return undefined;
 }
@@ -44,11 +50,18 @@ function worthwhileTarget(
   source: StoreView,
   config: PolicyConfig,
 ): StoreView | undefined {
-  // A Region with too few or too many peers is the replica checker's.
-  if (region.region.peers.length !== view.maxReplicas || view.hasOperator(region.id)) {
-    return undefined;
-  }
+  if (view.hasOperator(region.id) || !hasItsPeers(view, region)) return undefined;
   const target = chooseTarget(view, region, config);
   if (target === undefined) return undefined;
   return source.regionSize - target.regionSize > 2 * region.size ? target : undefined;
+}
+
+/** A Region with too few peers, too many or sick ones is the replica checker's. */
+function hasItsPeers(view: ClusterView, { region, downPeers }: RegionInfo): boolean {
+  const { peers } = region;
+  return (
+    peers.length === view.maxReplicas &&
+    downPeers.length === 0 &&
+    peers.every((peer) => !peer.learner)
+  );
 }
