@@ -161,8 +161,11 @@ class AtomicWriter implements FileWriter {
     assert(!this.#done, 'the file is finished');
     this.#done = true;
     try {
-      await this.#file.sync();
-      await this.#file.close();
+      try {
+        await this.#file.sync();
+      } finally {
+        await this.#file.close();
+      }
       await rename(this.#temporary, this.#target);
       await syncFolder(dirname(this.#target));
     } catch (error) {
