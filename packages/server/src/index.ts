@@ -1,4 +1,9 @@
-export { checkAddress, checkLogLevel, checkOptionalAddress } from './config/checks.js';
+export {
+  checkAddress,
+  checkLogLevel,
+  checkOptionalAddress,
+  checkSchedulers,
+} from './config/checks.js';
 export { EXIT, type Program } from './config/command-line.js';
 export { ConfigError } from './config/load.js';
 export type { Schema, Setting } from './config/setting.js';

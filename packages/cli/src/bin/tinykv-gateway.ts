@@ -1,3 +1,3 @@
-import { versionLine } from '@tinykv/server';
+import { runGatewayServer } from '../gateway/main.js';
 
-console.log(versionLine('tinykv-gateway'));
+process.exitCode = await runGatewayServer(process.argv.slice(2));

@@ -23,3 +23,9 @@ export function checkOptionalAddress(address: string): string | undefined {
 export function checkPositive(value: number): string | undefined {
   return value > 0 ? undefined : 'must be above zero';
 }
+
+/** Addresses of schedulers. */
+export function checkSchedulers(addresses: readonly string[]): string | undefined {
+  if (addresses.length === 0) return 'at least one address is needed';
+  return addresses.map(checkAddress).find((complaint) => complaint !== undefined);
+}

@@ -1,4 +1,10 @@
-import { checkAddress, checkLogLevel, checkOptionalAddress, checkPositive } from './checks.js';
+import {
+  checkAddress,
+  checkLogLevel,
+  checkOptionalAddress,
+  checkPositive,
+  checkSchedulers,
+} from './checks.js';
 import { ConfigError } from './load.js';
 import type { Schema } from './setting.js';
 
@@ -189,11 +195,6 @@ export const storeSchema: Schema<StoreSettings> = {
     check: checkPositive,
   },
 };
-
-function checkSchedulers(addresses: readonly string[]): string | undefined {
-  if (addresses.length === 0) return 'at least one address is needed';
-  return addresses.map(checkAddress).find((complaint) => complaint !== undefined);
-}
 
 export function validateStoreSettings(settings: StoreSettings): void {
   if (settings.raftElectionTicks <= settings.raftHeartbeatTicks) {
