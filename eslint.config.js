@@ -2,7 +2,9 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/gen/**', '**/*.test.ts', '**/tests/**', '**/scripts/**', '**/*.js'] },
+  {
+    ignores: ['**/dist/**', '**/gen/**', '**/*.test.ts', '**/tests/**', '**/scripts/**', '**/*.js'],
+  },
   {
     files: ['packages/*/src/**/*.ts'],
     plugins: { '@typescript-eslint': tseslint.plugin },
@@ -19,7 +21,10 @@ export default tseslint.config(
         'error',
         { considerDefaultExhaustiveForUnions: true },
       ],
-      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: true },
+      ],
       '@typescript-eslint/only-throw-error': 'error',
     },
   },

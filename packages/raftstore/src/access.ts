@@ -9,13 +9,14 @@ import {
   type Result,
   type Term,
 } from '@tinykv/base';
-import type {
-  Modify,
-  Region,
-  RegionAccess,
-  RegionError,
-  RegionView,
-  RequestContext,
+import {
+  type Modify,
+  modifiesBytes,
+  type Region,
+  type RegionAccess,
+  type RegionError,
+  type RegionView,
+  type RequestContext,
 } from '@tinykv/model';
 import type { ReadRefusal } from '@tinykv/replica';
 import { checkContext, epochNotMatch, type PeerDirectory } from './context-check.js';
@@ -143,31 +144,4 @@ function refusalError(peer: Peer, refusal: ReadRefusal): RegionError {
     case 'destroyed':
       return { type: 'region-not-found', regionId: peer.region.id };
   }
-}
-
-/** An upper bound of the encoded size. */
-function modifiesBytes(modifies: readonly Modify[]): number {
-  let bytes = 0;
-  for (const m of modifies) {
-    bytes += 64 + m.key.length;
-    switch (m.type) {
-      case 'raw-put':
-        bytes += m.value.length;
-        break;
-      case 'lock':
-        bytes += m.lock.length + (m.longValue?.length ?? 0);
-        break;
-      case 'commit':
-        bytes += (m.newest?.length ?? 0) + (m.history?.record.length ?? 0);
-        bytes += m.longValue?.length ?? 0;
-        break;
-      case 'rollback':
-        bytes += m.newest.length + m.record.length;
-        break;
-      case 'raw-delete':
-      case 'unlock':
-        break;
-    }
-  }
-  return bytes;
 }
