@@ -42,16 +42,17 @@ export class Backoff {
   /** Monotonic milliseconds. */
   readonly deadline: number;
   readonly #env: Pick<Env, 'clock' | 'rng'>;
-  readonly #attempts: Map<BackoffKind, number>;
+  /** Pauses made so far; most operations never make one. */
+  #attempts: Map<BackoffKind, number> | undefined;
 
   constructor(
     env: Pick<Env, 'clock' | 'rng'>,
     deadline: number,
-    attempts: ReadonlyMap<BackoffKind, number> = new Map(),
+    attempts?: ReadonlyMap<BackoffKind, number>,
   ) {
     this.#env = env;
     this.deadline = deadline;
-    this.#attempts = new Map(attempts);
+    this.#attempts = attempts && new Map(attempts);
   }
 
   /** For a part of the operation that goes on by itself: same deadline, pauses as long as they are now. */
@@ -67,7 +68,7 @@ export class Backoff {
 
   /** After a success: the next pause is short again. */
   reset(): void {
-    if (this.#attempts.size > 0) this.#attempts.clear();
+    this.#attempts = undefined;
   }
 
   remainingMs(): number {
@@ -76,6 +77,7 @@ export class Backoff {
 
   /** False, at once, when the deadline would pass before the pause is over. `mostMs` bounds the pause. */
   async pause(kind: BackoffKind, mostMs: number = Number.POSITIVE_INFINITY): Promise<boolean> {
+    this.#attempts ??= new Map();
     const attempt = this.#attempts.get(kind) ?? 0;
     this.#attempts.set(kind, attempt + 1);
     const { baseMs, capMs, jitter } = curves[kind];

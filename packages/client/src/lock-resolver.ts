@@ -52,7 +52,7 @@ export class LockResolver {
 
   /** Asks the primary, whatever is remembered. Rolls the transaction back if it has expired. */
   async check({ primary, startTs }: TxnName, operation: Operation): Promise<TxnStatus> {
-    const currentTs = await this.#timestamp();
+    const currentTs = await this.#router.within(operation, this.#timestamp());
     const response = await this.#router.send(
       primary,
       rpc.kvCheckTxnStatus,

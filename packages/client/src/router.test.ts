@@ -95,6 +95,22 @@ describe('region errors', () => {
     expect(cluster.calls.map(({ context }) => context.regionId)).toEqual([right, 1, right]);
   });
 
+  it('many requests that learn of a split at once all get through', async () => {
+    const old = cluster.region(1);
+    const right = cluster.split(utf8('m'));
+    cluster.schedulerSays = () => old;
+    await put('k');
+    let n = 0;
+    // All lose the right Region at once and get the old one from the scheduler.
+    cluster.script = ({ context }) =>
+      context.regionId === right && n++ < 5
+        ? { type: 'region-error', error: { type: 'region-not-found', regionId: right } }
+        : undefined;
+    const before = cluster.env.clock.mono();
+    await Promise.all(['u', 'v', 'w', 'x', 'y'].map((key) => put(key)));
+    expect(cluster.env.clock.mono() - before).toBeLessThan(100);
+  });
+
   it('region-not-found, key-not-in-region and unknown errors: ask the scheduler', async () => {
     const region = cluster.region(1);
     const errors: RegionError[] = [
@@ -160,6 +176,23 @@ describe('stores', () => {
     cluster.transferLeader(1, 2);
     await put('k');
     expect(await get('k')).toBe('v');
+  });
+
+  it('that come back at the same address are found there without the scheduler', async () => {
+    await cluster.stopScheduler();
+    await cluster.stopStore(1);
+    const write = client.raw.put(utf8('k'), utf8('v'));
+    await cluster.env.clock.run(300);
+    await cluster.startStore(1, 'store1:20160');
+    await run(write);
+    expect(cluster.calls).not.toEqual([]);
+  });
+
+  it('that are gone for good are left for the peers that the Region has now', async () => {
+    await cluster.removeStore(1);
+    cluster.transferLeader(1, 2);
+    await put('k');
+    expect(path()).toBe('2');
   });
 
   it('that come back at another address are found there', async () => {

@@ -23,6 +23,7 @@ import {
   SchedulerError,
   UndeterminedError,
 } from './errors.js';
+import { inTime } from './in-time.js';
 import { forEachParallel } from './parallel.js';
 import type { CachedRegion, RegionCache } from './region-cache.js';
 import type { StoreStreams } from './store-streams.js';
@@ -76,6 +77,9 @@ interface NextStep {
 /** An attempt without reaction of its Region is given up after this long, when it may be repeated. */
 const ATTEMPT_TIMEOUT_MS = 3_000;
 
+/** How long an attempt waits for the scheduler to say where to go. */
+const LOOKUP_TIMEOUT_MS = 1_000;
+
 /** Finds the leader of the Region of a key and talks to it until it answers or the time is up. */
 export class Router {
   readonly api: ApiMode;
@@ -96,6 +100,19 @@ export class Router {
     return new Operation(effect, new Backoff(this.#env, this.#env.clock.mono() + timeoutMs));
   }
 
+  /**
+   * Waits for the scheduler to answer, which may be down: no longer than the operation has time, nor than
+   * `mostMs`, after which it has other ways to go on. Throws KvError DEADLINE_EXCEEDED.
+   */
+  within<T>(
+    { backoff }: Operation,
+    answer: Promise<T>,
+    mostMs: number = Number.POSITIVE_INFINITY,
+  ): Promise<T> {
+    const ms = Math.min(mostMs, Math.max(0, backoff.remainingMs()));
+    return inTime(this.#env.clock, answer, ms, 'the scheduler');
+  }
+
   /** The Region of a location key. Throws {@link RegionUnavailableError}. */
   async locate(location: Uint8Array, operation: Operation): Promise<CachedRegion> {
     for (;;) {
@@ -103,7 +120,7 @@ export class Router {
       if (cached !== undefined) return cached;
       let cause: unknown;
       try {
-        const loaded = await this.cache.load(location);
+        const loaded = await this.within(operation, this.cache.load(location), LOOKUP_TIMEOUT_MS);
         if (loaded !== undefined) return loaded;
         cause = new KvError('NOT_FOUND', 'the scheduler knows no region there');
       } catch (error) {
@@ -213,9 +230,13 @@ export class Router {
     peer: Peer,
     method: UnaryMethod<Q, S>,
     build: (context: kvrpcpb.ContextInit) => Init<Q>,
-    { effect, backoff }: Operation,
+    operation: Operation,
   ): Promise<S> {
-    const stream = this.#stores.cached(peer.storeId) ?? (await this.#stores.resolve(peer.storeId));
+    const { effect, backoff } = operation;
+    const { storeId } = peer;
+    const stream =
+      this.#stores.cached(storeId) ??
+      (await this.within(operation, this.#stores.resolve(storeId), LOOKUP_TIMEOUT_MS));
     const context: kvrpcpb.ContextInit = {
       regionId: region.id,
       regionEpoch: region.region.epoch,
@@ -266,9 +287,10 @@ export class Router {
         if (this.cache.update(error.currentRegions, peer.storeId)) {
           return { relocate: true, pause: undefined };
         }
-        // The store is behind what another one said; its peers may know more.
+        // Either another request has learned it already, or the store is behind what another one said and
+        // its peers may know more.
         region.tryNext(peer);
-        return { relocate: false, pause: 'region-miss' };
+        return { relocate: !this.cache.isCurrent(region), pause: 'region-miss' };
       case 'store-not-match':
         this.#stores.suspect(peer.storeId);
         return { relocate: false, pause: 'store-not-match' };

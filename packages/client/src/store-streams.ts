@@ -1,18 +1,12 @@
-import { type Env, KvError, type StoreId } from '@tinykv/base';
+import { type Env, errorMessage, KvError, type StoreId } from '@tinykv/base';
 import type { SchedulerApi } from '@tinykv/model';
 import { BatchStream } from './batch-stream.js';
-
-interface Entry {
-  readonly stream: BatchStream;
-  /** The address may have changed: ask again before the next use. */
-  stale: boolean;
-}
 
 /** One stream per store, at the address that the scheduler gives for it. */
 export class StoreStreams {
   readonly #env: Env;
   readonly #scheduler: Pick<SchedulerApi, 'getStore'>;
-  readonly #entries = new Map<StoreId, Entry>();
+  readonly #streams = new Map<StoreId, BatchStream>();
   readonly #resolving = new Map<StoreId, Promise<BatchStream>>();
   #closed = false;
 
@@ -23,8 +17,7 @@ export class StoreStreams {
 
   /** The stream, when no question to the scheduler is needed. */
   cached(storeId: StoreId): BatchStream | undefined {
-    const entry = this.#entries.get(storeId);
-    return entry === undefined || entry.stale ? undefined : entry.stream;
+    return this.#streams.get(storeId);
   }
 
   /** Rejects with KvError: NOT_FOUND for a store that is gone, else what the scheduler call failed with. */
@@ -36,35 +29,36 @@ export class StoreStreams {
     return resolving;
   }
 
-  /** After a failure: the store may have come back at another address. */
+  /**
+   * After a failure: the store may have come back at another address. Until the scheduler has said so the
+   * old one is good, since a store that restarts keeps it as a rule and the scheduler may be down too.
+   */
   suspect(storeId: StoreId): void {
-    const entry = this.#entries.get(storeId);
-    if (entry !== undefined) entry.stale = true;
+    this.resolve(storeId).catch((error: unknown) => {
+      this.#env.logger.debug('store address not known', { storeId, error: errorMessage(error) });
+    });
   }
 
   close(): void {
     this.#closed = true;
-    for (const { stream } of this.#entries.values()) stream.close();
-    this.#entries.clear();
+    for (const stream of this.#streams.values()) stream.close();
+    this.#streams.clear();
   }
 
   async #resolve(storeId: StoreId): Promise<BatchStream> {
     const store = await this.#scheduler.getStore(storeId);
     if (this.#closed) throw new KvError('CANCELLED', 'the client is closed');
-    const old = this.#entries.get(storeId);
+    const old = this.#streams.get(storeId);
     if (store.state === 'tombstone') {
-      this.#entries.delete(storeId);
-      old?.stream.close();
+      this.#streams.delete(storeId);
+      old?.close();
       throw new KvError('NOT_FOUND', `store ${storeId} is gone`);
     }
-    if (old !== undefined && old.stream.address === store.address) {
-      old.stale = false;
-      return old.stream;
-    }
-    const entry: Entry = { stream: new BatchStream(this.#env, store.address), stale: false };
-    this.#entries.set(storeId, entry);
+    if (old?.address === store.address) return old;
+    const stream = new BatchStream(this.#env, store.address);
+    this.#streams.set(storeId, stream);
     // Requests in flight to the old address fail as unknown: nobody else would answer them.
-    old?.stream.close();
-    return entry.stream;
+    old?.close();
+    return stream;
   }
 }

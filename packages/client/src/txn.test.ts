@@ -244,6 +244,15 @@ describe('locks of others', () => {
     await expect(run(read)).rejects.toThrow(KeyLockedError);
   });
 
+  it('hold a reader up no longer than its time-out when the scheduler is gone', async () => {
+    await abandon(true);
+    await cluster.stopScheduler();
+    const before = cluster.env.clock.mono();
+    const read = client.txn.snapshotGet(utf8('x'), { timeoutMs: 500 });
+    await expect(run(read)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(cluster.env.clock.mono() - before).toBeLessThanOrEqual(500);
+  });
+
   it('that changed nothing in the end do not disturb a scan', async () => {
     await abandon(true);
     const txn = await begin();

@@ -27,6 +27,7 @@ import {
   contextFromWire,
   type Init,
   kvrpcpb,
+  metapb,
   regionErrorToWire,
   regionToWire,
   schedulerpb,
@@ -78,9 +79,11 @@ export class FakeCluster {
   script: (call: StoreCall) => Script | undefined = () => undefined;
   /** What the scheduler answers for a location; undefined: the truth. */
   schedulerSays: ((location: Uint8Array) => Region | undefined) | undefined;
+  bootstrapped = true;
   readonly #regions = new Map<RegionId, Hosted>();
   readonly #servers = new Map<StoreId, NetServer>();
   readonly #addresses = new Map<StoreId, string>();
+  readonly #tombstones = new Set<StoreId>();
   #scheduler: NetServer | undefined;
   #nextId = 100;
   #physical = 0;
@@ -125,6 +128,12 @@ export class FakeCluster {
     await this.#servers.get(storeId)?.close(0);
   }
 
+  /** Stops a store for good: it becomes a tombstone. */
+  async removeStore(storeId: StoreId): Promise<void> {
+    this.#tombstones.add(storeId);
+    await this.stopStore(storeId);
+  }
+
   region(id: RegionId): Region {
     return this.#regions.get(id)!.region;
   }
@@ -167,7 +176,7 @@ export class FakeCluster {
   }
 
   #schedulerHandlers(): [string, (bytes: Uint8Array) => Promise<Uint8Array>][] {
-    const rpc = schedulerpb.Scheduler;
+    const { Scheduler: rpc, ErrorType } = schedulerpb;
     const header = { clusterId: CLUSTER_ID };
     const handle = <Q, S>(method: UnaryMethod<Q, S>, answer: (request: Q) => Init<S>) => {
       const handler = async (bytes: Uint8Array): Promise<Uint8Array> => {
@@ -182,11 +191,16 @@ export class FakeCluster {
     const member = { name: 's', clientUrls: [`http://${SCHEDULER}`] };
     return [
       handle(rpc.getMembers, () => ({ members: [member], leader: member })),
-      handle(rpc.getClusterConfig, () => ({ cluster: { id: CLUSTER_ID, api: this.api } })),
+      handle(rpc.getClusterConfig, () => {
+        if (this.bootstrapped) return { cluster: { id: CLUSTER_ID, api: this.api } };
+        const error = { type: ErrorType.NOT_BOOTSTRAPPED, message: 'cluster is not bootstrapped' };
+        return { header: { ...header, error } };
+      }),
       handle(rpc.getRegion, ({ regionKey }) => this.#answerRegion(regionKey)),
       handle(rpc.getStore, ({ storeId }) => {
         const address = this.#addresses.get(storeId);
-        return address === undefined ? {} : { store: { id: storeId, address } };
+        const state = this.#tombstones.has(storeId) ? metapb.StoreState.Tombstone : 0;
+        return address === undefined ? {} : { store: { id: storeId, address, state } };
       }),
       handle(rpc.allocID, () => ({ id: this.#nextId++ })),
     ];
