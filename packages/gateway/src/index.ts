@@ -1,3 +1,4 @@
+export { clientKv } from './client-kv.js';
 export type { GatewayStats } from './commands/spec.js';
 export * from './config.js';
 export * from './connection.js';

@@ -17,6 +17,9 @@ import { fixedScript, type ScriptLine } from './script.js';
 const GENERATED_COMMANDS = Number(process.env['TINYKV_DIFFERENTIAL_COMMANDS'] ?? 2_000);
 const SEED = process.env['TINYKV_DIFFERENTIAL_SEED'] ?? '1';
 
+/** Commands that a failure shows. */
+const STORY = 60;
+
 let redis: RedisServer;
 let gateway: Gateway;
 let gatewayPort: number;
@@ -61,13 +64,13 @@ describe.skipIf(!redisIsInstalled && process.env['CI'] !== 'true')('against redi
     for (let from = 0; from < commands.length; ) {
       const batch = commands.slice(from, from + rng.int(1, 40));
       const [expected, actual] = await Promise.all([theirs.pipeline(batch), ours.pipeline(batch)]);
-      batch.forEach((argv, i) => {
-        const before = commands.slice(Math.max(0, from + i - 12), from + i + 1);
-        const story = before.map((words) => words.join(' ')).join('\n');
-        expect(`${story}\n=> ${normalise(argv, actual[i]!)}`).toBe(
-          `${story}\n=> ${normalise(argv, expected[i]!)}`,
-        );
-      });
+      for (const [i, argv] of batch.entries()) {
+        const [want, got] = [normalise(argv, expected[i]!), normalise(argv, actual[i]!)];
+        if (want === got) continue;
+        const story = commands.slice(Math.max(0, from + i - STORY), from + i + 1);
+        const lines = story.map((words) => JSON.stringify(words.join(' ')));
+        throw new Error(`${lines.join('\n')}\nredis   ${want}\ngateway ${got}`);
+      }
       from += batch.length;
     }
     ours.close();

@@ -1,4 +1,4 @@
-import { limits } from '@tinykv/base';
+import { EMPTY_BYTES, limits } from '@tinykv/base';
 import { patchString, stringLength, writeString } from '../../model/strings.js';
 import { parseInt64 } from '../../resp/decimal.js';
 import { error, integer, NULL, OK, ONE, type Reply, ZERO } from '../../resp/types.js';
@@ -31,15 +31,19 @@ async function set(call: DataCall): Promise<Reply> {
   return answer;
 }
 
-/** Writes the value; one that has expired already only takes away what was there. */
+/** Writes the value. One that has expired already comes and goes: whoever watches the key hears of it. */
 async function store(
   call: DataCall,
   key: Uint8Array,
   value: Uint8Array,
   expireAtMs: number | undefined,
 ): Promise<void> {
-  if (expireAtMs !== undefined && expireAtMs <= call.db.nowMs) await call.db.remove(key);
-  else writeString(call.db, key, value, expireAtMs);
+  if (expireAtMs === undefined || expireAtMs > call.db.nowMs) {
+    writeString(call.db, key, value, expireAtMs);
+    return;
+  }
+  writeString(call.db, key, EMPTY_BYTES);
+  await call.db.remove(key);
 }
 
 function setWithTtl(name: string, unit: ExpireUnit): (call: DataCall) => Promise<Reply> {
