@@ -10,10 +10,7 @@ import {
   type RaftConfig,
   RawNode,
 } from '../src/index.js';
-
-export type ConfigOverrides = Partial<RaftConfig>;
-
-const NO_LIMIT = Number.MAX_SAFE_INTEGER;
+import { type ConfigOverrides, confStateOf, testConfig } from './config.js';
 
 /** A node with asynchronous storage: what is written survives a crash, what waits to be written does not. */
 export class ClusterNode {
@@ -32,13 +29,7 @@ export class ClusterNode {
     makeConfig: (node: ClusterNode) => RaftConfig,
   ) {
     this.id = id;
-    const confState = {
-      voters,
-      votersOutgoing: [],
-      learners: [],
-      learnersNext: [],
-      autoLeave: false,
-    };
+    const confState = confStateOf(voters);
     this.storage.applySnapshot({ data: utf8(''), metadata: { confState, index: 1, term: 1 } });
     this.appliedIndex = 1;
     this.#makeConfig = () => makeConfig(this);
@@ -67,28 +58,9 @@ export class Cluster {
     const voters = Array.from({ length: count }, (_, i) => i + 1);
     this.nodes = voters.map(
       (id) =>
-        new ClusterNode(id, voters, (node) => ({
-          id,
-          electionTicks: 10,
-          heartbeatTicks: 1,
-          storage: node.storage,
-          applied: node.appliedIndex,
-          asyncStorageWrites: true,
-          maxBytesPerMessage: NO_LIMIT,
-          maxCommittedBytesPerReady: NO_LIMIT,
-          maxUncommittedBytes: NO_LIMIT,
-          maxInflightMessages: 256,
-          maxInflightBytes: NO_LIMIT,
-          checkQuorum: false,
-          preVote: false,
-          readOnly: 'safe',
-          disableProposalForwarding: true,
-          disableConfChangeValidation: false,
-          stepDownOnRemoval: true,
-          rng: rng.fork(`node ${id}`),
-          planted: () => false,
-          ...overrides,
-        })),
+        new ClusterNode(id, voters, ({ storage, appliedIndex }) =>
+          testConfig({ id, storage, applied: appliedIndex }, rng.fork(`node ${id}`), overrides),
+        ),
     );
   }
 
