@@ -5,6 +5,7 @@ import {
   GatewayKvError,
   type KvFailure,
   type KvPair,
+  type KvScanOptions,
   type KvTxn,
 } from './kv-port.js';
 
@@ -36,8 +37,13 @@ class ClientTxn implements KvTxn {
     return translated(this.#txn.batchGet(keys));
   }
 
-  scan(start: Uint8Array, end: Uint8Array, limit: number, reverse = false): Promise<KvPair[]> {
-    return translated(this.#txn.scan(start, { end, limit, reverse }));
+  scan(
+    start: Uint8Array,
+    end: Uint8Array,
+    limit: number,
+    options: KvScanOptions = {},
+  ): Promise<KvPair[]> {
+    return translated(this.#txn.scan(start, { end, limit, ...options }));
   }
 
   put(key: Uint8Array, value: Uint8Array): void {

@@ -8,6 +8,7 @@ import type { Connection, ConnectionEvents } from './connection.js';
 import { Executor } from './executor.js';
 import type { GatewayKv } from './kv-port.js';
 import { Epochs } from './model/epochs.js';
+import { Sweeper } from './model/sweeper.js';
 import { Session, type SessionContext } from './session.js';
 import { WatchRegistry } from './watch.js';
 
@@ -19,6 +20,7 @@ export class GatewayCore {
   readonly #kv: GatewayKv;
   readonly #sessions = new Map<number, Session>();
   readonly #context: SessionContext;
+  readonly #sweeper: Sweeper;
   #nextSessionId = 1;
   #closing = false;
   #port: number;
@@ -29,6 +31,7 @@ export class GatewayCore {
     this.#port = config.port;
     const gatewayId = env.rng.fork('gateway-id').bytes(8);
     this.state = this.#makeState(env, config, gatewayId);
+    this.#sweeper = new Sweeper(env, kv, this.state.epochs, config, this.state.stats);
     const watches = new WatchRegistry();
     this.#context = {
       gateway: this.state,
@@ -66,6 +69,7 @@ export class GatewayCore {
 
   start(): void {
     this.state.epochs.start();
+    this.#sweeper.start();
   }
 
   /** The port that INFO and CONFIG GET tell. */
@@ -111,6 +115,7 @@ export class GatewayCore {
       });
     }
     for (const session of [...this.#sessions.values()]) session.kill();
+    await this.#sweeper.stop();
     await this.state.epochs.stop();
   }
 }

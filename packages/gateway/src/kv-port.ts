@@ -18,14 +18,26 @@ export interface KvPair {
   readonly value: Uint8Array;
 }
 
+export interface KvScanOptions {
+  /** From the end backwards. */
+  readonly reverse?: boolean;
+  /** Leaves the values out: they are empty. */
+  readonly keyOnly?: boolean;
+}
+
 /** Reads see the snapshot at `startTs` and, over it, the transaction's own writes. */
 export interface KvTxn {
   readonly startTs: bigint;
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
   /** Values in the order of the keys. */
   batchGet(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
-  /** At most `limit` pairs of [start, end) in key order, or from the end backwards. */
-  scan(start: Uint8Array, end: Uint8Array, limit: number, reverse?: boolean): Promise<KvPair[]>;
+  /** At most `limit` pairs of [start, end) in key order; an empty `end` is no end. */
+  scan(
+    start: Uint8Array,
+    end: Uint8Array,
+    limit: number,
+    options?: KvScanOptions,
+  ): Promise<KvPair[]>;
   put(key: Uint8Array, value: Uint8Array): void;
   delete(key: Uint8Array): void;
   /** Makes the commit fail when another transaction writes `key` after this one's snapshot. */

@@ -1,7 +1,7 @@
 import { errorMessage } from '@tinykv/base';
 import { Client } from '@tinykv/client';
 import type { RealEnv } from '@tinykv/env-real';
-import { createGateway } from '@tinykv/gateway';
+import { clientKv, createGateway } from '@tinykv/gateway';
 import {
   EXIT,
   runServiceProcess,
@@ -9,7 +9,6 @@ import {
   type ServiceProgram,
   StartError,
 } from '@tinykv/server';
-import { clientKv } from './client-kv.js';
 import { type GatewaySettings, gatewaySchema, validateGatewaySettings } from './settings.js';
 
 const DRAIN_MS = 5_000;

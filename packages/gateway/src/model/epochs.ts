@@ -2,6 +2,7 @@ import {
   assert,
   ByteReader,
   ByteWriter,
+  EMPTY_BYTES,
   type Env,
   equalBytes,
   errorMessage,
@@ -311,7 +312,7 @@ export class Epochs {
     const record = { epoch: old + 1, closedBy: undefined };
     txn.put(epochKey(this.#config.instance, db), encodeRecord(record));
     // An id of its own is only needed to name the item: an epoch is known by its database and number.
-    const item = encodeGcItem({ kind: 'epoch', db, epoch: old });
+    const item = encodeGcItem({ kind: 'epoch', db, epoch: old, cursor: EMPTY_BYTES });
     txn.put(gcKey(this.#config.instance, txn.kv.startTs, objectId(BigInt(db), 0)), item);
   }
 

@@ -8,12 +8,19 @@ export interface GcItem {
   readonly kind: 'object' | 'epoch';
   readonly db: number;
   readonly epoch: number;
+  /** The last key that was removed; empty at first. What lies before it is not looked at again. */
+  readonly cursor: Uint8Array;
 }
 
 const KINDS = { object: 1, epoch: 2 } as const;
 
 export function encodeGcItem(item: GcItem): Uint8Array {
-  return new ByteWriter(8).u8(KINDS[item.kind]).u16(item.db).u32(item.epoch).finish();
+  return new ByteWriter(8)
+    .u8(KINDS[item.kind])
+    .u16(item.db)
+    .u32(item.epoch)
+    .raw(item.cursor)
+    .finish();
 }
 
 export function decodeGcItem(bytes: Uint8Array): GcItem {
@@ -21,5 +28,5 @@ export function decodeGcItem(bytes: Uint8Array): GcItem {
   const code = reader.u8();
   const kind = code === KINDS.object ? 'object' : code === KINDS.epoch ? 'epoch' : undefined;
   if (kind === undefined) throw new CodecError(`gc item of kind ${code}`);
-  return { kind, db: reader.u16(), epoch: reader.u32() };
+  return { kind, db: reader.u16(), epoch: reader.u32(), cursor: reader.rest() };
 }

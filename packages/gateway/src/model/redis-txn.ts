@@ -1,4 +1,4 @@
-import { assert, keyString, limits, physicalMs } from '@tinykv/base';
+import { assert, EMPTY_BYTES, keyString, limits, physicalMs } from '@tinykv/base';
 import { GatewayKvError, type KvPair, type KvTxn } from '../kv-port.js';
 import { encodeGcItem } from './gc-codec.js';
 import {
@@ -223,7 +223,12 @@ export class Database {
       this.txn.delete(ttlKey(this.prefix, old.expireAtMs, key));
     }
     if (old?.id !== undefined && old.id !== meta?.id) {
-      const item = encodeGcItem({ kind: 'object', db: this.index, epoch: this.epoch });
+      const item = encodeGcItem({
+        kind: 'object',
+        db: this.index,
+        epoch: this.epoch,
+        cursor: EMPTY_BYTES,
+      });
       this.txn.put(gcKey(this.txn.instance, this.txn.kv.startTs, old.id), item);
     }
     entry.meta = meta;

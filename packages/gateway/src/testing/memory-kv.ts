@@ -3,11 +3,18 @@ import {
   type Clock,
   compareBytes,
   composeTimestamp,
+  EMPTY_BYTES,
   fromKeyString,
   keyString,
   LOGICAL_COUNT,
 } from '@tinykv/base';
-import { type GatewayKv, GatewayKvError, type KvPair, type KvTxn } from '../kv-port.js';
+import {
+  type GatewayKv,
+  GatewayKvError,
+  type KvPair,
+  type KvScanOptions,
+  type KvTxn,
+} from '../kv-port.js';
 
 interface Version {
   readonly ts: bigint;
@@ -148,7 +155,7 @@ class MemoryTxn implements KvTxn {
     start: Uint8Array,
     end: Uint8Array,
     limit: number,
-    reverse = false,
+    options: KvScanOptions = {},
   ): Promise<KvPair[]> {
     const keys = new Set(this.#kv.keysIn(start, end));
     for (const key of this.#writes.keys()) {
@@ -157,12 +164,14 @@ class MemoryTxn implements KvTxn {
       if (below && compareBytes(bytes, start) >= 0) keys.add(key);
     }
     const sorted = [...keys].sort();
-    if (reverse) sorted.reverse();
+    if (options.reverse === true) sorted.reverse();
     const out: KvPair[] = [];
     for (const key of sorted) {
       if (out.length === limit) break;
       const value = this.#read(key);
-      if (value !== undefined) out.push({ key: fromKeyString(key), value });
+      if (value === undefined) continue;
+      const shown = options.keyOnly === true ? EMPTY_BYTES : value;
+      out.push({ key: fromKeyString(key), value: shown });
     }
     return out;
   }
