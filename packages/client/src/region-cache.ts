@@ -42,11 +42,15 @@ export class CachedRegion {
     return true;
   }
 
-  /** Tries the next peer, unless another request has moved on from this one already. */
-  tryNext(failed: Peer): void {
-    if (this.#leader !== failed) return;
-    const at = this.#voters.indexOf(failed);
-    this.#leader = this.#voters[(at + 1) % this.#voters.length]!;
+  /**
+   * Tries the next peer, unless another request has moved on from this one already. False: that was the
+   * last one, and the Region may have others by now.
+   */
+  tryNext(failed: Peer): boolean {
+    if (this.#leader !== failed) return true;
+    const next = (this.#voters.indexOf(failed) + 1) % this.#voters.length;
+    this.#leader = this.#voters[next]!;
+    return next !== 0;
   }
 }
 

@@ -195,6 +195,19 @@ describe('stores', () => {
     expect(path()).toBe('2');
   });
 
+  it('that are all down: the Region may have others by now', async () => {
+    // Learned when the Region had one peer; a peer more is no reason for a store to refuse.
+    const { peers, ...region } = cluster.region(1);
+    cluster.schedulerSays = () => ({ ...region, peers: peers.slice(0, 1) });
+    client = await run(Client.connect(cluster.env, { scheduler: SCHEDULER }));
+    await put('k');
+    cluster.schedulerSays = undefined;
+    await cluster.stopStore(1);
+    cluster.transferLeader(1, 2);
+    await put('l');
+    expect(cluster.calls.at(-1)?.storeId).toBe(2);
+  });
+
   it('that come back at another address are found there', async () => {
     await cluster.stopStore(1);
     await cluster.startStore(1, 'elsewhere:20160');

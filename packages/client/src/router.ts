@@ -187,13 +187,13 @@ export class Router {
         if (response.regionError === undefined) return response;
         const error = regionErrorFromWire(response.regionError);
         cause = new KvError('UNAVAILABLE', describeRegionError(error));
-        step = this.#onRegionError(region, leader, error);
+        step = await this.#onRegionError(region, leader, error, operation);
       } catch (error) {
         if (!isPassing(error)) throw conclude(operation, error);
         // A scan that is too much for one answer is the caller's to cut.
         if (isTooMuch(error) && sizedByCaller.has(method.path)) throw conclude(operation, error);
         cause = error;
-        step = this.#onFailure(region, leader, error, operation);
+        step = await this.#onFailure(region, leader, error, operation);
       }
       if (step.pause !== undefined && !(await operation.backoff.pause(step.pause))) {
         throw exhausted(operation, region.id, cause);
@@ -249,7 +249,12 @@ export class Router {
   }
 
   /** The request did not reach the Region, or its answer did not reach us. */
-  #onFailure(region: CachedRegion, peer: Peer, error: KvError, operation: Operation): NextStep {
+  async #onFailure(
+    region: CachedRegion,
+    peer: Peer,
+    error: KvError,
+    operation: Operation,
+  ): Promise<NextStep> {
     if (error instanceof RequestError) {
       if (error.outcome === 'unknown') {
         operation.maybeApplied = true;
@@ -262,17 +267,39 @@ export class Router {
       this.cache.invalidate(region);
       return { relocate: true, pause: 'region-miss' };
     }
-    region.tryNext(peer);
-    return { relocate: false, pause: 'store-unreachable' };
+    return this.#tryNext(region, peer, 'store-unreachable', operation);
   }
 
-  #onRegionError(region: CachedRegion, peer: Peer, error: RegionError): NextStep {
+  async #tryNext(
+    region: CachedRegion,
+    failed: Peer,
+    pause: BackoffKind,
+    operation: Operation,
+  ): Promise<NextStep> {
+    if (!region.tryNext(failed)) await this.#refresh(region, operation);
+    return { relocate: !this.cache.isCurrent(region), pause };
+  }
+
+  /** All peers were tried in vain: the Region may have others by now. A scheduler that is down changes nothing. */
+  async #refresh(region: CachedRegion, operation: Operation): Promise<void> {
+    try {
+      await this.within(operation, this.cache.load(region.range.start), LOOKUP_TIMEOUT_MS);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+    }
+  }
+
+  async #onRegionError(
+    region: CachedRegion,
+    peer: Peer,
+    error: RegionError,
+    operation: Operation,
+  ): Promise<NextStep> {
     this.#count(error);
     switch (error.type) {
       case 'not-leader':
         if (error.leader === undefined) {
-          region.tryNext(peer);
-          return { relocate: false, pause: 'no-leader' };
+          return this.#tryNext(region, peer, 'no-leader', operation);
         }
         if (region.followHint(peer, error.leader)) {
           return { relocate: false, pause: 'update-leader' };
