@@ -22,6 +22,8 @@ export interface FailoverResult {
 
 /** Long enough for an election, a restart and the replay of a log on a slow machine. */
 const RECOVERY_MS = 30_000;
+/** Writes in steady state before the next crash. */
+const WRITES_BEFORE_CRASH = 300;
 
 /**
  * Writers through the gateway count what is acknowledged while the store that leads is killed with
@@ -60,7 +62,12 @@ async function oneRound(
   round: number,
 ): Promise<number[]> {
   const times: number[] = [];
+  const total = (): number => writers.reduce((sum, writer) => sum + writer.acknowledged, 0);
   const crash = async (names: readonly string[]): Promise<void> => {
+    const enough = total() + WRITES_BEFORE_CRASH;
+    await live.until('writing', RECOVERY_MS, () =>
+      Promise.resolve(total() >= enough ? true : undefined),
+    );
     const killedAt = performance.now();
     await Promise.all(names.map((name) => live.kill(name)));
     // With all stores gone nobody is served before they are back.
@@ -69,10 +76,8 @@ async function oneRound(
     times.push(Math.round(performance.now() - killedAt));
     for (const name of names) live.start(name);
     await live.waitReady();
-    const acknowledged = writers.reduce((sum, writer) => sum + writer.acknowledged, 0);
-    const what = names.join(' ');
     live.print(
-      `round ${round}: killed ${what}, served again after ${times.at(-1)} ms, ${acknowledged} writes acknowledged`,
+      `round ${round}: killed ${names.join(' ')}, served again after ${times.at(-1)} ms, ${total()} writes acknowledged`,
     );
   };
   const first = await live.leadingStore();
