@@ -40,6 +40,10 @@ export class AppendStage {
   #appends: PendingAppend[] = [];
   #updates: PendingUpdate[] = [];
   readonly #notes = new Map<Group, Note>();
+  /** Hard states that differ from the stored ones in the commit index alone. */
+  readonly #commits = new Map<Group, HardState>();
+  /** The last hard state of each group that came: stored, being written or waiting. */
+  readonly #newest = new WeakMap<Group, HardState>();
   #running = false;
   /** Groups whose snapshot is being installed; their later messages wait here, in order. */
   readonly #installing = new Map<Group, PendingAppend[]>();
@@ -54,8 +58,24 @@ export class AppendStage {
   add(group: Group, message: Message): void {
     const behind = this.#installing.get(group);
     if (behind !== undefined) behind.push({ group, message });
+    else if (this.#isCommitOnly(group, message)) this.#commits.set(group, hardStateOf(message)!);
     else if (message.snapshot !== undefined) this.#install(group, message, message.snapshot);
     else this.#appends.push({ group, message });
+  }
+
+  /**
+   * A commit index need not be durable: a leader that lost it learns it again from its followers' logs,
+   * a follower from its leader. It is written with the next append and never asks for one of its own.
+   */
+  #isCommitOnly(group: Group, message: Message): boolean {
+    const hardState = hardStateOf(message);
+    if (hardState === undefined) return false;
+    const { term, vote } = this.#newest.get(group) ?? group.storage.hardState;
+    this.#newest.set(group, hardState);
+    this.#commits.delete(group);
+    const { entries, snapshot, responses } = message;
+    if (entries.length > 0 || snapshot !== undefined || responses.length > 0) return false;
+    return hardState.term === term && hardState.vote === vote;
   }
 
   /** Records what needs no answer. */
@@ -132,12 +152,13 @@ export class AppendStage {
       known.hardState = hardStateOf(message) ?? known.hardState;
       merged.set(group, known);
     }
-    for (const group of this.#notes.keys()) {
+    for (const group of [...this.#notes.keys(), ...this.#commits.keys()]) {
       if (!merged.has(group)) merged.set(group, { entries: [], hardState: undefined });
     }
     const updates: GroupUpdate[] = [];
-    for (const [group, { entries, hardState }] of merged) {
+    for (const [group, { entries, hardState: appended }] of merged) {
       const note = this.#notes.get(group);
+      const hardState = this.#commits.get(group) ?? appended;
       if (group.destroyed || (entries.length === 0 && !hardState && !note)) continue;
       updates.push({
         group: group.id,
@@ -147,6 +168,7 @@ export class AppendStage {
       });
     }
     this.#notes.clear();
+    this.#commits.clear();
     return updates;
   }
 
