@@ -21,11 +21,13 @@ export interface NodeOptions {
   /** The terms of the entries that the log starts with, at index 1, 2, … */
   readonly terms?: readonly number[];
   readonly hardState?: Partial<HardState>;
+  /** Instead of the three above: what is on the disk. */
+  readonly storage?: MemoryStorage;
   readonly config?: ConfigOverrides;
 }
 
 /** A storage whose first configuration was given to it, so that the log begins at index 1. */
-class SeededStorage extends MemoryStorage {
+export class SeededStorage extends MemoryStorage {
   readonly #confState: ConfState;
 
   constructor(voters: readonly number[]) {
@@ -70,8 +72,7 @@ export class SyncNode {
   constructor(options: NodeOptions = {}) {
     const { id = 1, voters = [1, 2, 3], terms = [], hardState, config = {} } = options;
     this.id = id;
-    const storage = config.storage ?? new SeededStorage(voters);
-    assert(storage instanceof MemoryStorage, 'the harness writes to the storage');
+    const storage = options.storage ?? new SeededStorage(voters);
     this.storage = storage;
     this.storage.append(entriesOf(terms));
     if (hardState !== undefined) {
@@ -137,6 +138,11 @@ export class SyncNode {
       this.raw.tick();
       this.work();
     }
+  }
+
+  /** Another start on what the storage holds. */
+  restart(config: ConfigOverrides = {}): SyncNode {
+    return new SyncNode({ id: this.id, storage: this.storage, config });
   }
 
   /** Takes what was sent since the last call. */
