@@ -28,7 +28,7 @@ const nodeAllowed = [
   '^packages/(env-real|engine|cli)/',
   '^packages/server/src/(?!store/)',
   '^packages/gateway/src/server\\.ts$',
-  '^packages/[^/]+/(tests|scripts)/',
+  '^packages/[^/]+/(tests|scripts|src/testing)/',
   '^scripts/',
   '^vitest\\.config\\.ts$',
   '\\.test\\.ts$',
