@@ -1,7 +1,7 @@
 import { fromUtf8, Prng, utf8 } from '@tinykv/base';
 import { describe, expect, test } from 'vitest';
-import { Cluster, change } from '../tests/cluster.js';
-import type { ConfigOverrides } from '../tests/config.js';
+import { Cluster } from '../tests/cluster.js';
+import { type ConfigOverrides, change } from '../tests/config.js';
 import { CAMPAIGN_TRANSFER_CONTEXT } from './election.js';
 import { makeMessage } from './message.js';
 import { type Entry, LOCAL_APPEND_THREAD, type Message } from './types.js';

@@ -1,6 +1,5 @@
 import { assert, type Prng, utf8 } from '@tinykv/base';
 import {
-  type ConfChange,
   decodeConfChange,
   type Entry,
   isEmptyHardState,
@@ -201,8 +200,4 @@ export class Cluster {
   heal(): void {
     this.passes = () => true;
   }
-}
-
-export function change(...changes: ConfChange['changes']): ConfChange {
-  return { transition: 'ConfChangeTransitionAuto', changes, context: utf8('') };
 }

@@ -1,5 +1,5 @@
-import type { Rng } from '@tinykv/base';
-import type { ConfState, RaftConfig, RaftStorage } from '../src/index.js';
+import { EMPTY_BYTES, type Rng } from '@tinykv/base';
+import type { ConfChange, ConfState, RaftConfig, RaftStorage } from '../src/index.js';
 
 export type ConfigOverrides = Partial<RaftConfig>;
 
@@ -39,4 +39,9 @@ export function confStateOf(
   learners: readonly number[] = [],
 ): ConfState {
   return { voters, votersOutgoing: [], learners, learnersNext: [], autoLeave: false };
+}
+
+/** One change alone is simple; several make a joint configuration, left by itself. */
+export function change(...changes: ConfChange['changes']): ConfChange {
+  return { transition: 'ConfChangeTransitionAuto', changes, context: EMPTY_BYTES };
 }

@@ -13,7 +13,7 @@ import {
   RawNode,
   type Ready,
 } from '../src/index.js';
-import { type ConfigOverrides, confStateOf, testConfig } from './config.js';
+import { type ConfigOverrides, change, confStateOf, testConfig } from './config.js';
 
 export interface NodeOptions {
   readonly id?: number;
@@ -133,16 +133,17 @@ export class SyncNode {
     return result;
   }
 
+  /** Applies the removal of a member, however it came to be committed. */
+  removeMember(nodeId: number): void {
+    this.raw.applyConfChange(change({ type: 'ConfChangeRemoveNode', nodeId }));
+    this.work();
+  }
+
   tick(times = 1): void {
     for (let i = 0; i < times; i++) {
       this.raw.tick();
       this.work();
     }
-  }
-
-  /** Another start on what the storage holds. */
-  restart(config: ConfigOverrides = {}): SyncNode {
-    return new SyncNode({ id: this.id, storage: this.storage, config });
   }
 
   /** Takes what was sent since the last call. */

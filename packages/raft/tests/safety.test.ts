@@ -1,8 +1,8 @@
 import { InvariantError, Prng, utf8 } from '@tinykv/base';
 import { describe, expect, test } from 'vitest';
 import type { ConfChangeType } from '../src/index.js';
-import { Cluster, type ClusterNode, change } from './cluster.js';
-import type { ConfigOverrides } from './config.js';
+import { Cluster, type ClusterNode } from './cluster.js';
+import { type ConfigOverrides, change } from './config.js';
 
 const STEPS = 4_000;
 
