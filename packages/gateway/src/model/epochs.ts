@@ -176,7 +176,7 @@ export class Epochs {
     this.#noteClosed(records);
     if (this.#closed.size > 0) {
       this.#table = undefined;
-      await this.#reopenAbandoned(records);
+      await this.#reopenAbandoned();
       return;
     }
     this.#table = records.map((record) => record.epoch);
@@ -214,21 +214,26 @@ export class Epochs {
   }
 
   /** Opens databases whose flusher has not come back for two leases. */
-  async #reopenAbandoned(records: readonly EpochRecord[]): Promise<void> {
+  async #reopenAbandoned(): Promise<void> {
     const longAgo = this.#env.clock.mono() - 2 * LEASE_MARGIN * this.#config.leaseMs;
-    for (const [db, closed] of this.#closed) {
-      if (closed.sinceMono > longAgo) continue;
-      this.#env.logger.warn('flush was abandoned, database opens again', { db });
-      await this.#reopen(db, records[db]!);
+    const abandoned = new Set<bigint>();
+    for (const closed of this.#closed.values()) {
+      if (closed.sinceMono <= longAgo) abandoned.add(closed.closedBy);
     }
+    if (abandoned.size === 0) return;
+    this.#env.logger.warn('a flush was abandoned, its databases open again');
+    await this.#reopen(abandoned);
   }
 
-  async #reopen(db: number, seen: EpochRecord): Promise<void> {
+  /** Opens, in their old epochs, the databases that these transactions have closed. */
+  async #reopen(closedBy: ReadonlySet<bigint>): Promise<void> {
     const txn = await this.#kv.begin();
-    const key = epochKey(this.#config.instance, db);
-    const value = await txn.get(key);
-    if (value === undefined || !equalBytes(value, encodeRecord(seen))) return txn.rollback();
-    txn.put(key, encodeRecord({ epoch: seen.epoch, closedBy: undefined }));
+    const records = await this.#readRecords(txn);
+    for (const [db, record] of records.entries()) {
+      if (record.closedBy === undefined || !closedBy.has(record.closedBy)) continue;
+      const open = { epoch: record.epoch, closedBy: undefined };
+      txn.put(epochKey(this.#config.instance, db), encodeRecord(open));
+    }
     await txn.commit();
   }
 
@@ -268,14 +273,10 @@ export class Epochs {
   /** Opens what `close` has closed, after a flush that did not come to be. */
   async release(closedBy: bigint): Promise<void> {
     try {
-      const txn = await this.#kv.begin();
-      const records = await this.#readRecords(txn);
-      await txn.rollback();
-      for (const [db, record] of records.entries()) {
-        if (record.closedBy === closedBy) await this.#reopen(db, record);
-      }
+      await this.#reopen(new Set([closedBy]));
+      this.#wake?.();
     } catch (error) {
-      this.#env.logger.warn('database opens again later', { error: errorMessage(error) });
+      this.#env.logger.warn('databases open again later', { error: errorMessage(error) });
     }
   }
 

@@ -205,9 +205,10 @@ export class Database {
     this.txn.put(metaKey(this.prefix, key), encodeMeta(meta));
   }
 
-  /** Removes the key, if there: returns whether it was visible. */
-  async remove(key: Uint8Array): Promise<boolean> {
-    const entry = await this.#entry(key);
+  /** Removes the key, which must have been read: returns whether it was visible. */
+  remove(key: Uint8Array): boolean {
+    const entry = this.#entries.get(keyString(key));
+    assert(entry !== undefined, 'a key is read before it is removed');
     if (entry.meta === undefined) return false;
     const visible = this.#visible(entry) !== undefined;
     this.#replace(key, undefined);

@@ -140,7 +140,7 @@ export class Sweeper {
     for (const [i, { expireAtMs, userKey }] of entries.entries()) {
       // A key that is visible got another TTL since; its index entry is of an older one.
       if (metas[i] === undefined) {
-        await database.remove(userKey);
+        database.remove(userKey);
         expired++;
       }
       txn.delete(ttlKey(database.prefix, expireAtMs, userKey));

@@ -55,7 +55,7 @@ function expire(name: string, unit: ExpireUnit): (call: DataCall) => Promise<Rep
     const meta = await db.get(key);
     if (meta === undefined) return ZERO;
     if (!allowed(conditions.value, time.atMs, meta.expireAtMs)) return ZERO;
-    if (time.atMs <= db.nowMs) await db.remove(key);
+    if (time.atMs <= db.nowMs) db.remove(key);
     else db.put(key, makeMeta(meta.type, meta.body, time.atMs, meta.id));
     return ONE;
   };

@@ -7,7 +7,7 @@ async function del(call: DataCall): Promise<Reply> {
   const keys = call.argv.slice(1);
   await call.db.getMany(keys);
   let removed = 0;
-  for (const key of keys) if (await call.db.remove(key)) removed++;
+  for (const key of keys) if (call.db.remove(key)) removed++;
   return integer(removed);
 }
 

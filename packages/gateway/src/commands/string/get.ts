@@ -67,7 +67,7 @@ async function getDel(call: DataCall): Promise<Reply> {
   const meta = await call.db.get(key);
   if (meta === undefined) return NULL;
   const reply = await bulkOf(call.db, meta);
-  if (reply.type === 'bulk') await call.db.remove(key);
+  if (reply.type === 'bulk') call.db.remove(key);
   return reply;
 }
 
@@ -84,7 +84,7 @@ async function getEx(call: DataCall): Promise<Reply> {
     const time = parseExpire(expire.argument, expire.unit, db.nowMs, 'getex', false);
     if (!time.ok) return time.error;
     const reply = await bulkOf(db, meta);
-    if (time.atMs <= db.nowMs) await db.remove(key);
+    if (time.atMs <= db.nowMs) db.remove(key);
     else db.put(key, makeMeta(meta.type, meta.body, time.atMs, meta.id));
     return reply;
   }

@@ -27,23 +27,23 @@ async function set(call: DataCall): Promise<Reply> {
   const refused = old === undefined ? options.xx : options.nx;
   if (refused) return options.get ? answer : NULL;
   if (options.keepTtl) expireAtMs = old?.expireAtMs;
-  await store(call, key, argv[2]!, expireAtMs);
+  store(call, key, argv[2]!, expireAtMs);
   return answer;
 }
 
 /** Writes the value. One that has expired already comes and goes: whoever watches the key hears of it. */
-async function store(
-  call: DataCall,
+function store(
+  { db }: DataCall,
   key: Uint8Array,
   value: Uint8Array,
   expireAtMs: number | undefined,
-): Promise<void> {
-  if (expireAtMs === undefined || expireAtMs > call.db.nowMs) {
-    writeString(call.db, key, value, expireAtMs);
+): void {
+  if (expireAtMs === undefined || expireAtMs > db.nowMs) {
+    writeString(db, key, value, expireAtMs);
     return;
   }
-  writeString(call.db, key, EMPTY_BYTES);
-  await call.db.remove(key);
+  writeString(db, key, EMPTY_BYTES);
+  db.remove(key);
 }
 
 function setWithTtl(name: string, unit: ExpireUnit): (call: DataCall) => Promise<Reply> {
@@ -52,7 +52,7 @@ function setWithTtl(name: string, unit: ExpireUnit): (call: DataCall) => Promise
     const time = parseExpire(argv[2]!, unit, db.nowMs, name, false);
     if (!time.ok) return time.error;
     await db.get(argv[1]!);
-    await store(call, argv[1]!, argv[3]!, time.atMs);
+    store(call, argv[1]!, argv[3]!, time.atMs);
     return OK;
   };
 }

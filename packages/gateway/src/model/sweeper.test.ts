@@ -1,0 +1,86 @@
+import { limits } from '@tinykv/base';
+import { ManualClock } from '@tinykv/base/testing';
+import { describe, expect, test } from 'vitest';
+import { type TestGateway, testGateway } from '../testing/harness.js';
+import { MemoryKv } from '../testing/memory-kv.js';
+
+const sweeping = { sweepMs: 100, gcDelayMs: 1_000, databases: 4 };
+
+/** Keys of databases: not those of gateways and epochs. */
+function dataKeys(gateway: TestGateway): number {
+  return gateway.kv.liveKeys().filter((key) => key[5] === 0).length;
+}
+
+function gcItems(gateway: TestGateway): number {
+  return gateway.kv.liveKeys().filter((key) => key[5] === 0x67).length;
+}
+
+describe('the sweeper', () => {
+  test('removes what has expired, with its index, and nothing else', async () => {
+    const gateway = await testGateway({ config: sweeping });
+    const client = gateway.connect();
+    for (let i = 0; i < 300; i++) client.write(`SET gone:${i} v PX 500\r\n`);
+    await client.send(['SET', 'later', 'v', 'EX', '100'], ['SET', 'kept', 'v', 'PX', '500']);
+    await client.send(['PERSIST', 'kept'], ['SET', 'plain', 'v']);
+    await gateway.clock.run(3_000);
+    expect(dataKeys(gateway)).toBe(4);
+    expect(gateway.core.state.stats.expiredKeys).toBe(300);
+    expect(await client.line('MGET gone:1 kept plain later')).toBe(
+      '*4\r\n$-1\r\n$1\r\nv\r\n$1\r\nv\r\n$1\r\nv\r\n',
+    );
+  });
+
+  test('a key that is due but not swept is not there', async () => {
+    const gateway = await testGateway();
+    const client = gateway.connect();
+    await client.line('SET k v PX 500');
+    await gateway.clock.run(499);
+    expect(await client.line('PTTL k')).toBe(':1\r\n');
+    await gateway.clock.run(1);
+    expect(await client.line('GET k')).toBe('$-1\r\n');
+    expect(await client.line('EXISTS k')).toBe(':0\r\n');
+    expect(await client.line('DBSIZE')).toBe(':0\r\n');
+    expect(await client.line('SETNX k w')).toBe(':1\r\n');
+    expect(await client.line('TTL k')).toBe(':-1\r\n');
+  });
+
+  test('collects the chunks of strings that were deleted, replaced or expired', async () => {
+    const gateway = await testGateway({ config: sweeping });
+    const client = gateway.connect();
+    const long = 'v'.repeat(3 * limits.gatewayChunkBytes);
+    await client.send(['SET', 'a', long], ['SET', 'b', long], ['SET', 'c', long, 'PX', '500']);
+    expect(dataKeys(gateway)).toBe(3 * 4 + 1);
+    await client.send(['DEL', 'a'], ['SET', 'b', 'short']);
+    expect(gcItems(gateway)).toBe(2);
+    await gateway.clock.run(5_000);
+    expect(await client.line('GET b')).toBe('$5\r\nshort\r\n');
+    expect(dataKeys(gateway)).toBe(1);
+    expect(gcItems(gateway)).toBe(0);
+    expect(gateway.core.state.stats.collectedKeys).toBe(9);
+  });
+
+  test('collects databases that were flushed, more keys than one step takes', async () => {
+    const gateway = await testGateway({ config: sweeping });
+    const client = gateway.connect();
+    const pairs = Array.from({ length: 1_000 }, (_, i) => [`k${i}`, 'v']).flat();
+    await client.send(['MSET', ...pairs], ['FLUSHALL'], ['SET', 'after', 'v']);
+    expect(dataKeys(gateway)).toBe(1_001);
+    await gateway.clock.run(5_000);
+    expect(dataKeys(gateway)).toBe(1);
+    expect(gcItems(gateway)).toBe(0);
+    expect(await client.line('GET after')).toBe('$1\r\nv\r\n');
+  });
+
+  test('gateways that sweep the same do not stop each other', async () => {
+    const clock = new ManualClock();
+    const kv = new MemoryKv(clock);
+    const gateways = [
+      await testGateway({ clock, kv, seed: 'a', config: sweeping }),
+      await testGateway({ clock, kv, seed: 'b', config: sweeping }),
+    ];
+    const client = gateways[0]!.connect();
+    for (let i = 0; i < 1_000; i++) client.write(`SET k${i} v PX ${500 + i}\r\n`);
+    await clock.run(10_000);
+    expect(dataKeys(gateways[0]!)).toBe(0);
+  });
+});

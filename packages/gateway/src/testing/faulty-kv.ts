@@ -1,0 +1,81 @@
+import { type GatewayKv, GatewayKvError, type KvFailure, type KvTxn } from '../kv-port.js';
+import type { MemoryKv } from './memory-kv.js';
+
+/**
+ * What becomes of one commit: it works; it fails and nothing was applied; or it is applied and the answer
+ * is lost.
+ */
+export type CommitFate = 'ok' | KvFailure | 'applied-then-lost';
+
+/** The store in memory, whose commits go as a script says. */
+export class FaultyKv implements GatewayKv {
+  readonly #kv: MemoryKv;
+  /** Fates of the next commits of data; then all work. */
+  readonly script: CommitFate[] = [];
+  /** Commits that were tried, by their fate. */
+  readonly fates: CommitFate[] = [];
+  /** Runs before a commit of data is decided. */
+  beforeCommit: (() => Promise<void>) | undefined;
+  /** Makes every call wait for it: reads, timestamps and commits. */
+  gate: Promise<void> | undefined;
+
+  constructor(kv: MemoryKv) {
+    this.#kv = kv;
+  }
+
+  async begin(): Promise<KvTxn> {
+    await this.gate;
+    return this.#wrap(await this.#kv.begin());
+  }
+
+  async readLatest(key: Uint8Array): Promise<Uint8Array | undefined> {
+    await this.gate;
+    return this.#kv.readLatest(key);
+  }
+
+  async timestamp(): Promise<bigint> {
+    await this.gate;
+    return this.#kv.timestamp();
+  }
+
+  #wrap(txn: KvTxn): KvTxn {
+    let data = false;
+    const wrapped: KvTxn = {
+      startTs: txn.startTs,
+      get: (key) => txn.get(key),
+      batchGet: (keys) => txn.batchGet(keys),
+      scan: (start, end, limit, options) => txn.scan(start, end, limit, options),
+      put: (key, value) => {
+        data ||= isData(key);
+        txn.put(key, value);
+      },
+      delete: (key) => {
+        data ||= isData(key);
+        txn.delete(key);
+      },
+      lockKey: (key) => txn.lockKey(key),
+      commit: () => (data ? this.#commit(txn) : txn.commit()),
+      rollback: () => txn.rollback(),
+    };
+    return wrapped;
+  }
+
+  async #commit(txn: KvTxn): Promise<void> {
+    await this.gate;
+    await this.beforeCommit?.();
+    const fate = this.script.shift() ?? 'ok';
+    this.fates.push(fate);
+    if (fate === 'ok') return txn.commit();
+    if (fate === 'applied-then-lost') {
+      await txn.commit();
+      throw new GatewayKvError('undetermined', 'the answer was lost');
+    }
+    await txn.rollback();
+    throw new GatewayKvError(fate, `scripted ${fate}`);
+  }
+}
+
+/** A key of a database, not a record of the instance. */
+function isData(key: Uint8Array): boolean {
+  return key[5] === 0;
+}
