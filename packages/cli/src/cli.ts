@@ -21,7 +21,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   if (!isSupportedPlatform('tinykv')) return EXIT.failure;
   let env: RealEnv | undefined;
   const openEnv = (): RealEnv => {
-    env ??= createEnv({ name: 'tinykv', logLevel: process.env['LOG_LEVEL'] ?? 'error' });
+    env ??= createEnv({ name: 'tinykv', logLevel: process.env['LOG_LEVEL'] || 'error' });
     return env;
   };
   let code: number = EXIT.ok;

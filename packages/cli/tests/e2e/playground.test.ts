@@ -1,0 +1,97 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RespClient } from '../../src/resp-client.js';
+import { isAlive, Program, pause, runProgram } from './process.js';
+
+interface Ready {
+  readonly gateway: string;
+  readonly scheduler: string;
+  readonly stores: readonly { readonly id: number; readonly addr: string; readonly pid: number }[];
+}
+
+const BASE = 24_000;
+const START_MS = 60_000;
+let folder: string;
+let env: Record<string, string>;
+
+const start = (...args: string[]): Program =>
+  new Program(
+    'tinykv',
+    ['playground', '--port-base', String(BASE), '--data', join(folder, 'data'), ...args],
+    env,
+  );
+const ask = (...args: string[]) => runProgram('tinykv', ['playground', ...args], env);
+
+async function readyOf(program: Program): Promise<Ready> {
+  const [, json] = await program.waitFor(/^ready (\{.*\})$/m, START_MS);
+  return JSON.parse(json!) as Ready;
+}
+
+async function allGone(pids: readonly number[]): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (pids.some(isAlive) && performance.now() < deadline) await pause();
+  expect(pids.filter(isAlive)).toEqual([]);
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tinykv-playground-'));
+  env = { TINYKV_HOME: join(folder, 'home') };
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('playground', { timeout: 180_000 }, () => {
+  it('goes round taken ports, obeys other terminals, and ends all on Ctrl-C', async () => {
+    const blocker = createServer();
+    await new Promise<void>((resolve) => blocker.listen(BASE + 10, '127.0.0.1', resolve));
+    const program = start();
+    const ready = await readyOf(program);
+    blocker.close();
+    expect(program.output).toContain(`taken: ports ${BASE + 10}; using the next free block`);
+    expect(ready.scheduler).toBe(`127.0.0.1:${BASE + 100}`);
+    expect(ready.stores).toHaveLength(3);
+    expect(new Set(ready.stores.map((store) => store.id)).size).toBe(3);
+    const pids = ready.stores.map((store) => store.pid);
+    expect(pids.every(isAlive)).toBe(true);
+
+    const client = await RespClient.connect(ready.gateway);
+    expect(await client.command('SET', 'kept', 'over a restart')).toBe('OK');
+
+    expect(await ask('kill', 'nobody')).toMatchObject({ code: 1 });
+    expect(await ask('kill', 'store-2')).toMatchObject({ code: 0 });
+    expect(isAlive(pids[1]!)).toBe(false);
+    expect((await ask('display')).output).toMatch(/store-2 .* ended/);
+    expect(await client.command('GET', 'kept')).toBe('over a restart');
+    client.close();
+    expect(await ask('restart', 'store-2')).toMatchObject({ code: 0 });
+    expect((await ask('scale-out')).output).toContain('store-4 starts at');
+
+    const shown = (await ask('display')).output;
+    const all = [...shown.matchAll(/ (\d+) +running /g)].map((match) => Number(match[1]));
+    expect(all).toHaveLength(6);
+    program.child.kill('SIGINT');
+    expect(await program.ended).toBe(0);
+    await allGone(all);
+    expect(await ask('display')).toMatchObject({ code: 3 });
+  });
+
+  it('finds its data again, with as many stores as there are, and dies with its children', async () => {
+    const program = start();
+    const ready = await readyOf(program);
+    expect(program.output).toContain('holds 4 stores');
+    expect(ready.stores).toHaveLength(4);
+    const client = await RespClient.connect(ready.gateway);
+    expect(await client.command('GET', 'kept')).toBe('over a restart');
+    client.close();
+    const ctl = await runProgram('tinykv', ['ctl', '--scheduler', ready.scheduler, 'stores']);
+    expect(ctl.output.match(/ up /g)).toHaveLength(4);
+
+    expect((await start().ended) as number).toBe(1); // The tag is taken.
+    program.child.kill('SIGKILL');
+    await program.ended;
+    await allGone(ready.stores.map((store) => store.pid));
+    expect(existsSync(join(folder, 'data/store-1/LOCK'))).toBe(false);
+  });
+});
