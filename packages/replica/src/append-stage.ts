@@ -58,24 +58,27 @@ export class AppendStage {
   add(group: Group, message: Message): void {
     const behind = this.#installing.get(group);
     if (behind !== undefined) behind.push({ group, message });
-    else if (this.#isCommitOnly(group, message)) this.#commits.set(group, hardStateOf(message)!);
     else if (message.snapshot !== undefined) this.#install(group, message, message.snapshot);
-    else this.#appends.push({ group, message });
+    else if (this.#needsWrite(group, message)) this.#appends.push({ group, message });
+    // Its answers speak of what was appended before: they wait for that, and for no write of their own.
+    else if (message.responses.length > 0)
+      this.#appends.push({ group, message: answersOf(message) });
   }
 
   /**
    * A commit index need not be durable: a leader that lost it learns it again from its followers' logs,
    * a follower from its leader. It is written with the next append and never asks for one of its own.
    */
-  #isCommitOnly(group: Group, message: Message): boolean {
+  #needsWrite(group: Group, message: Message): boolean {
     const hardState = hardStateOf(message);
-    if (hardState === undefined) return false;
+    if (hardState === undefined) return message.entries.length > 0;
     const { term, vote } = this.#newest.get(group) ?? group.storage.hardState;
     this.#newest.set(group, hardState);
     this.#commits.delete(group);
-    const { entries, snapshot, responses } = message;
-    if (entries.length > 0 || snapshot !== undefined || responses.length > 0) return false;
-    return hardState.term === term && hardState.vote === vote;
+    if (message.entries.length > 0 || hardState.term !== term || hardState.vote !== vote)
+      return true;
+    this.#commits.set(group, hardState);
+    return false;
   }
 
   /** Records what needs no answer. */
@@ -99,7 +102,10 @@ export class AppendStage {
     this.#appends = [];
     this.#updates = [];
     // Appends go before the updates of their group: a snapshot's reset replaces what they wrote.
-    const updates = [...this.#merge(appends), ...extra.map((pending) => pending.update)];
+    const isWrite = extra.length + this.#notes.size > 0 || appends.some(isWriting);
+    const updates = isWrite
+      ? [...this.#merge(appends), ...extra.map((pending) => pending.update)]
+      : [];
     this.#running = true;
     const write = updates.length === 0 ? Promise.resolve() : this.#log.append(updates);
     write.then(
@@ -206,6 +212,15 @@ export class AppendStage {
     for (const pending of behind) this.add(pending.group, pending.message);
     this.kick();
   }
+}
+
+function isWriting({ message }: PendingAppend): boolean {
+  return message.entries.length > 0 || hardStateOf(message) !== undefined;
+}
+
+/** A message with nothing to write, only with answers. */
+function answersOf(message: Message): Message {
+  return { ...message, term: 0, vote: 0, commit: 0 };
 }
 
 /** A storage append carries the hard state in its own fields when there is one to persist. */
