@@ -8,6 +8,8 @@ export interface Slot {
   readonly silent: boolean;
 }
 
+/** Bytes that go to the socket in one write, one long reply more or less. */
+const WRITE_BYTES = 262_144;
 /** Slots that have left are dropped when there are so many. */
 const COMPACT_SLOTS = 256;
 
@@ -56,10 +58,14 @@ export class ReplyQueue {
     this.#muteCurrent = false;
   }
 
-  /** Encodes what is ready and whose turn it is; returns how many errors were among it. */
+  /**
+   * Encodes what is ready and whose turn it is, until there is about a socket's fill of it. Returns how
+   * many errors were among it.
+   */
   encodeReady(): number {
     let errors = 0;
     for (; this.#next < this.#slots.length; this.#next++) {
+      if (this.#encoder.length >= WRITE_BYTES) break;
       const { reply, protocol, silent } = this.#slots[this.#next]!;
       if (reply === undefined) break;
       if (reply.type === 'error') errors++;

@@ -177,22 +177,25 @@ export class Session implements SessionState, ConnectionEvents {
   }
 
   #flush(): void {
-    const { stats, env } = this.#context.gateway;
-    stats.errorReplies += this.#replies.encodeReady();
-    if (this.#ended) return;
-    if (this.#replies.encodedBytes > 0) {
-      const bytes = this.#replies.take();
-      stats.bytesSent += bytes.length;
-      if (!this.#connection.write(bytes)) this.#writable = false;
-      if (this.#connection.bufferedBytes > limits.gatewayOutputBytesMax) {
-        env.logger.warn('client reads too slowly, dropped', { address: this.address });
-        this.#connection.destroy();
-        this.onClose();
-        return;
-      }
+    const { stats } = this.#context.gateway;
+    for (;;) {
+      stats.errorReplies += this.#replies.encodeReady();
+      if (this.#replies.encodedBytes === 0 || this.#ended) break;
+      this.#write(this.#replies.take());
     }
     const last = this.#closing || (this.#inputEnded && this.queued === 0);
-    if (last && this.#replies.idle) this.#connection.end();
+    if (last && this.#replies.idle && !this.#ended) this.#connection.end();
+  }
+
+  #write(bytes: Uint8Array): void {
+    const { stats, env } = this.#context.gateway;
+    stats.bytesSent += bytes.length;
+    if (!this.#connection.write(bytes)) this.#writable = false;
+    if (this.#connection.bufferedBytes > limits.gatewayOutputBytesMax) {
+      env.logger.warn('client reads too slowly, dropped', { address: this.address });
+      this.#connection.destroy();
+      this.onClose();
+    }
   }
 
   #adjustReading(): void {

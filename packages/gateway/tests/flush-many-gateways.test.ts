@@ -1,12 +1,12 @@
 import { Prng } from '@tinykv/base';
-import { ManualClock } from '@tinykv/base/testing';
 import { describe, expect, test } from 'vitest';
 import { FaultyKv } from '../src/testing/faulty-kv.js';
 import { type TestGateway, testGateway } from '../src/testing/harness.js';
 import { MemoryKv } from '../src/testing/memory-kv.js';
+import { TestClock } from '../src/testing/test-clock.js';
 
 interface World {
-  readonly clock: ManualClock;
+  readonly clock: TestClock;
   readonly kv: MemoryKv;
   readonly gateways: TestGateway[];
   /** What stands between each gateway and the store. */
@@ -14,7 +14,7 @@ interface World {
 }
 
 async function world(count: number): Promise<World> {
-  const clock = new ManualClock();
+  const clock = new TestClock();
   const kv = new MemoryKv(clock);
   const links: FaultyKv[] = [];
   const gateways: TestGateway[] = [];

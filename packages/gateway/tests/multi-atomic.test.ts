@@ -1,9 +1,9 @@
 import { limits, Prng } from '@tinykv/base';
-import { ManualClock } from '@tinykv/base/testing';
 import { describe, expect, test } from 'vitest';
 import { FaultyKv } from '../src/testing/faulty-kv.js';
 import { type TestClient, testGateway } from '../src/testing/harness.js';
 import { MemoryKv } from '../src/testing/memory-kv.js';
+import { TestClock } from '../src/testing/test-clock.js';
 
 describe('multi_lua_atomic_over_regions: MULTI', () => {
   test('all or none: a commit that fails leaves nothing', async () => {
@@ -42,7 +42,7 @@ describe('multi_lua_atomic_over_regions: MULTI', () => {
   });
 
   test('WATCH: a write through another gateway aborts EXEC', async () => {
-    const clock = new ManualClock();
+    const clock = new TestClock();
     const kv = new MemoryKv(clock);
     const one = await testGateway({ clock, kv, seed: 'one' });
     const two = await testGateway({ clock, kv, seed: 'two' });
@@ -55,7 +55,7 @@ describe('multi_lua_atomic_over_regions: MULTI', () => {
   });
 
   test('WATCH: a write that lands between the check and the commit aborts EXEC', async () => {
-    const clock = new ManualClock();
+    const clock = new TestClock();
     const memory = new MemoryKv(clock);
     const kv = new FaultyKv(memory);
     const one = await testGateway({ clock, kv: memory, seed: 'one', wrap: () => kv });
@@ -84,7 +84,7 @@ describe('multi_lua_atomic_over_regions: MULTI', () => {
   });
 
   test('transfers over several gateways keep the sum, and readers never see half of one', async () => {
-    const clock = new ManualClock();
+    const clock = new TestClock();
     const kv = new MemoryKv(clock);
     const gateways = [
       await testGateway({ clock, kv, seed: 'a' }),
@@ -109,7 +109,7 @@ describe('multi_lua_atomic_over_regions: MULTI', () => {
   });
 
   test('two transactions that each decide on what the other writes: one runs after the other', async () => {
-    const clock = new ManualClock();
+    const clock = new TestClock();
     const memory = new MemoryKv(clock);
     const kv = new FaultyKv(memory);
     const one = await testGateway({ clock, kv: memory, seed: 'one', wrap: () => kv });

@@ -1,7 +1,7 @@
 import { Prng, utf8 } from '@tinykv/base';
-import { ManualClock } from '@tinykv/base/testing';
 import { describe, expect, test } from 'vitest';
 import { MemoryKv } from '../testing/memory-kv.js';
+import { TestClock } from '../testing/test-clock.js';
 import { type Database, RedisTxn } from './redis-txn.js';
 import { decodeCursor, encodeCursor, keyHash, scanKeys } from './scan.js';
 import { writeString } from './strings.js';
@@ -9,7 +9,7 @@ import { writeString } from './strings.js';
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
 class Keyspace {
-  readonly #kv = new MemoryKv(new ManualClock());
+  readonly #kv = new MemoryKv(new TestClock());
 
   async #with<T>(body: (db: Database) => Promise<T>): Promise<T> {
     const txn = new RedisTxn(await this.#kv.begin(), 1, [0]);

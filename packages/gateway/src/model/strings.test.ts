@@ -1,7 +1,7 @@
 import { limits, Prng, physicalMs } from '@tinykv/base';
-import { ManualClock } from '@tinykv/base/testing';
 import { expect, test } from 'vitest';
 import { MemoryKv } from '../testing/memory-kv.js';
+import { TestClock } from '../testing/test-clock.js';
 import { type Database, RedisTxn } from './redis-txn.js';
 import { patchString, readRange, readString, stringLength, writeString } from './strings.js';
 
@@ -28,7 +28,7 @@ function bytesOf(rng: Prng, length: number): Uint8Array {
 }
 
 test('a long string is kept in chunks, a short one in its meta', async () => {
-  const kv = new MemoryKv(new ManualClock());
+  const kv = new MemoryKv(new TestClock());
   const write = (length: number): Promise<void> =>
     inTxn(kv, async (db) => {
       await db.get(key);
@@ -42,7 +42,7 @@ test('a long string is kept in chunks, a short one in its meta', async () => {
 });
 
 test('random writes, appends and patches agree with one plain array', async () => {
-  const kv = new MemoryKv(new ManualClock());
+  const kv = new MemoryKv(new TestClock());
   const rng = new Prng('strings');
   let model: Uint8Array | undefined;
   for (let i = 0; i < 60; i++) {

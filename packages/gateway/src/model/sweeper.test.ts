@@ -1,8 +1,8 @@
 import { limits } from '@tinykv/base';
-import { ManualClock } from '@tinykv/base/testing';
 import { describe, expect, test } from 'vitest';
 import { type TestGateway, testGateway } from '../testing/harness.js';
 import { MemoryKv } from '../testing/memory-kv.js';
+import { TestClock } from '../testing/test-clock.js';
 
 const sweeping = { sweepMs: 100, gcDelayMs: 1_000, databases: 4 };
 
@@ -72,7 +72,7 @@ describe('the sweeper', () => {
   });
 
   test('gateways that sweep the same do not stop each other', async () => {
-    const clock = new ManualClock();
+    const clock = new TestClock();
     const kv = new MemoryKv(clock);
     const gateways = [
       await testGateway({ clock, kv, seed: 'a', config: sweeping }),
