@@ -242,8 +242,32 @@ export class Network {
     this.#passes.push((m) => m.type !== type);
   }
 
+  /** Only messages for which `passes` holds arrive. */
+  filter(passes: (m: Message) => boolean): void {
+    this.#passes.push(passes);
+  }
+
   recover(): void {
     this.#passes = [];
+  }
+
+  /** Node `id` starts anew on what it has on its disk. */
+  restart(id: number, config: ConfigOverrides = {}): void {
+    this.#nodes.set(id, new SyncNode({ id, storage: this.node(id).storage, config }));
+  }
+
+  /** A tick passes everywhere. */
+  tick(times = 1): void {
+    for (let i = 0; i < times; i++) {
+      for (const node of this.nodes) node.tick();
+      this.settle();
+    }
+  }
+
+  /** The node that leads in the highest term. */
+  get leader(): SyncNode | undefined {
+    const leaders = this.nodes.filter((node) => node.raw.state === 'StateLeader');
+    return leaders.sort((a, b) => b.raw.term - a.raw.term)[0];
   }
 
   /** Delivers what waits, and what comes of it, until nothing is left. */
