@@ -1,3 +1,4 @@
+import type { BadInputOptions } from './bad-input.js';
 import type { BankOptions } from './bank.js';
 import type { FailoverOptions } from './failover.js';
 import type { ScaleOptions } from './scale.js';
@@ -31,4 +32,8 @@ export function scaleSizes(full: boolean): Omit<ScaleOptions, 'print'> {
     balanceTimeoutMs: full ? 300_000 : 60_000,
     portBase: 23_000,
   };
+}
+
+export function badInputSizes(full: boolean): Omit<BadInputOptions, 'print'> {
+  return { strings: full ? 10_000 : 2_000, portBase: 26_000 };
 }
