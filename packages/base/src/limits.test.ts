@@ -31,6 +31,16 @@ describe('limits', () => {
     // One stream alone cannot use up the latches of a store.
     ['batchStreamInflightMax', 'latchCommandsMax'],
     ['keyBytesMax', 'entryBatchBytesMax'],
+    // What a gateway takes from a client fits into what it holds, and that into a transaction of the store.
+    ['gatewayKeyBytesMax', 'keyBytesMax'],
+    ['gatewayInlineBytesMax', 'gatewayQueryBytesMax'],
+    ['gatewayBulkBytesMax', 'gatewayQueryBytesMax'],
+    ['gatewayBulkBytesMax', 'gatewayTxnBytesMax'],
+    ['gatewayBulkBytesMax', 'gatewayOutputBytesMax'],
+    ['gatewayTxnBytesMax', 'txnBytesMax'],
+    ['gatewayTxnKeysMax', 'txnKeysMax'],
+    ['gatewayChunkBytes', 'raftEntryBytesMax'],
+    ['gatewayBatchCommandsMax', 'gatewayLatchCommandsMax'],
   ] as const)('%s < %s', (small, large) => {
     expect(limits[small]).toBeLessThan(limits[large]);
   });

@@ -1,4 +1,4 @@
-import { type Env, limits, toHex } from '@tinykv/base';
+import { assert, type Env, limits, toHex } from '@tinykv/base';
 import { defaultParameters } from './commands/server/config.js';
 import { type CommandStats, type GatewayState, newGatewayStats } from './commands/spec.js';
 import { CommandTable } from './commands/table.js';
@@ -8,6 +8,7 @@ import type { Connection, ConnectionEvents } from './connection.js';
 import { Executor } from './executor.js';
 import type { GatewayKv } from './kv-port.js';
 import { Epochs } from './model/epochs.js';
+import { DATABASES_MAX } from './model/keys.js';
 import { Sweeper } from './model/sweeper.js';
 import { Session, type SessionContext } from './session.js';
 import { WatchRegistry } from './watch.js';
@@ -27,6 +28,10 @@ export class GatewayCore {
   #drained: (() => void) | undefined;
 
   constructor(env: Env, kv: GatewayKv, config: GatewayConfig) {
+    assert(
+      config.databases > 0 && config.databases <= DATABASES_MAX,
+      () => `${config.databases} databases, not between 1 and ${DATABASES_MAX}`,
+    );
     this.#kv = kv;
     this.#port = config.port;
     const gatewayId = env.rng.fork('gateway-id').bytes(8);

@@ -109,7 +109,8 @@ class SocketConnection implements Connection {
   }
 
   end(): void {
-    this.#socket.end();
+    // A client that keeps its half open does not keep the connection.
+    this.#socket.end(() => this.#socket.destroy());
   }
 
   destroy(): void {

@@ -36,7 +36,13 @@ export type DataTag = 'c';
 
 /** P of one database in one of its epochs. */
 export function databasePrefix(instance: number, db: number, epoch: number): Uint8Array {
-  return new ByteWriter(PREFIX_BYTES).u8(ROOT).u32(instance).u16(db).u32(epoch).finish();
+  const out = new Uint8Array(PREFIX_BYTES);
+  const view = new DataView(out.buffer);
+  out[0] = ROOT;
+  view.setUint32(1, instance);
+  view.setUint16(5, db);
+  view.setUint32(7, epoch);
+  return out;
 }
 
 export function metaKey(prefix: Uint8Array, key: Uint8Array): Uint8Array {

@@ -19,20 +19,38 @@ const TYPE_MASK = 0x0f;
 const INLINE = 0x80;
 const HAS_TTL = 0x20;
 const FORMAT_VERSION = 1;
+/** Flags and format version: all there is before the body of an inline value without a TTL. */
+const PLAIN_HEADER_BYTES = 2;
+const PLAIN_STRING = 1 | INLINE;
 
 /** Layout: type|flags u8, format version varint, id10 unless inline, expireAt u64 when flagged, body. */
 export function encodeMeta(meta: Meta): Uint8Array {
   let flags = TYPES.indexOf(meta.type) + 1;
   if (meta.id === undefined) flags |= INLINE;
   if (meta.expireAtMs !== undefined) flags |= HAS_TTL;
+  if (meta.id === undefined && meta.expireAtMs === undefined) {
+    return encodePlain(flags, meta.body);
+  }
   const writer = new ByteWriter(24 + meta.body.length).u8(flags).varint(FORMAT_VERSION);
   if (meta.id !== undefined) writer.raw(meta.id);
   if (meta.expireAtMs !== undefined) writer.u64(meta.expireAtMs);
   return writer.raw(meta.body).finish();
 }
 
+/** The common case, without a writer. */
+function encodePlain(flags: number, body: Uint8Array): Uint8Array {
+  const out = new Uint8Array(PLAIN_HEADER_BYTES + body.length);
+  out[0] = flags;
+  out[1] = FORMAT_VERSION;
+  out.set(body, PLAIN_HEADER_BYTES);
+  return out;
+}
+
 /** Throws CodecError for a record of another format. */
 export function decodeMeta(bytes: Uint8Array): Meta {
+  if (bytes[0] === PLAIN_STRING && bytes[1] === FORMAT_VERSION) {
+    return { type: 'string', body: bytes.subarray(PLAIN_HEADER_BYTES) };
+  }
   const reader = new ByteReader(bytes);
   const flags = reader.u8();
   const type = TYPES[(flags & TYPE_MASK) - 1];
