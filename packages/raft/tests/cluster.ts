@@ -53,9 +53,14 @@ export class Cluster {
   readonly #leaders = new Map<number, number>();
   readonly reads: { id: number; index: number; context: Uint8Array }[] = [];
 
-  constructor(count: number, rng: Prng, overrides: ConfigOverrides = {}) {
-    const voters = Array.from({ length: count }, (_, i) => i + 1);
-    this.nodes = voters.map(
+  /** Nodes 1 to `count`; those that are no voters wait to be added. */
+  constructor(
+    count: number,
+    rng: Prng,
+    overrides: ConfigOverrides = {},
+    voters: readonly number[] = idsUpTo(count),
+  ) {
+    this.nodes = idsUpTo(count).map(
       (id) =>
         new ClusterNode(id, voters, ({ storage, appliedIndex }) =>
           testConfig({ id, storage, applied: appliedIndex }, rng.fork(`node ${id}`), overrides),
@@ -200,4 +205,8 @@ export class Cluster {
   heal(): void {
     this.passes = () => true;
   }
+}
+
+export function idsUpTo(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i + 1);
 }
