@@ -4,4 +4,5 @@ export * from './config.js';
 export * from './connection.js';
 export { GatewayCore } from './gateway.js';
 export * from './kv-port.js';
+export { type Peeked, peekKey } from './peek.js';
 export * from './server.js';

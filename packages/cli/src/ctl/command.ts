@@ -20,6 +20,7 @@ Examples:
   tinykv ctl stores
   tinykv ctl --scheduler 127.0.0.1:2379 region user:1
   tinykv ctl get user:1 --json
+  tinykv ctl get hello --redis
   tinykv ctl store offline 4
 
 Exit codes: 0 ok, 1 failure (also: no such key), 2 usage, 3 the cluster cannot be reached.`;
@@ -85,10 +86,12 @@ export function ctlCommand(openEnv: () => Env, finish: (code: number) => void): 
   const get = ctl
     .command('get <key>')
     .description('the value of a key, newest committed')
-    .option('--raw', 'by the raw API');
-  get.action((key: string, { raw }: { raw?: boolean }) =>
+    .option('--raw', 'by the raw API')
+    .option('--redis', 'a string that the gateway wrote, in database 0');
+  get.action((key: string, { raw, redis }: { raw?: boolean; redis?: boolean }) =>
     run(get, async (_client, options, env) => {
-      const value = await readKey(env, options.scheduler, parseKey(key, options), raw === true);
+      const space = redis === true ? 'redis' : raw === true ? 'raw' : 'txn';
+      const value = await readKey(env, options.scheduler, parseKey(key, options), space);
       if (value === undefined) {
         print(options, null, 'there is no such key');
         return EXIT.failure;

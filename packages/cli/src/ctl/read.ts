@@ -1,19 +1,43 @@
-import { describeBytes, type Env } from '@tinykv/base';
+import { describeBytes, type Env, KvError, physicalMs } from '@tinykv/base';
 import { Client } from '@tinykv/client';
+import { peekKey } from '@tinykv/gateway';
 
-/** The newest committed value of a key, by the transactional or the raw API. */
+/** Where a key is looked for: as it is, by the raw API, or as a Redis key of the gateway. */
+export type KeySpace = 'txn' | 'raw' | 'redis';
+
+/** The tenant and database that redis-cli speaks to unless told otherwise. */
+const REDIS_DEFAULT = { instance: 1, db: 0 };
+
+/** The newest committed value of a key, read by the TypeScript client. */
 export async function readKey(
   env: Env,
   scheduler: string,
   key: Uint8Array,
-  isRaw: boolean,
+  space: KeySpace,
 ): Promise<Uint8Array | undefined> {
   const client = await Client.connect(env, { scheduler });
   try {
-    return isRaw ? await client.raw.get(key) : await client.txn.snapshotGet(key);
+    switch (space) {
+      case 'raw':
+        return await client.raw.get(key);
+      case 'txn':
+        return await client.txn.snapshotGet(key);
+      case 'redis':
+        return await readRedis(client, key);
+    }
   } finally {
     await client.close();
   }
+}
+
+async function readRedis(client: Client, key: Uint8Array): Promise<Uint8Array | undefined> {
+  const nowMs = physicalMs(await client.txn.timestamp());
+  const read = (at: Uint8Array): Promise<Uint8Array | undefined> => client.txn.snapshotGet(at);
+  const peeked = await peekKey(read, nowMs, REDIS_DEFAULT, key);
+  if (peeked.type === 'large') {
+    throw new KvError('UNIMPLEMENTED', `a ${peeked.of} that lies in several records`);
+  }
+  return peeked.type === 'string' ? peeked.value : undefined;
 }
 
 /** A value for the terminal: text as it is, other bytes escaped. */

@@ -38,7 +38,7 @@ import type { EpochTable, RedisTxn } from './redis-txn.js';
  * that either the flusher waits for it or it sees `closing`. A flusher that died is outlasted: after two leases anyone
  * may open the database again in its old epoch, which the flusher's transaction would notice.
  */
-interface EpochRecord {
+export interface EpochRecord {
   readonly epoch: number;
   /** The transaction that closed the database; undefined while it is open. */
   readonly closedBy: bigint | undefined;
@@ -337,7 +337,8 @@ function encodeRecord(record: EpochRecord): Uint8Array {
     .finish();
 }
 
-function decodeRecord(bytes: Uint8Array): EpochRecord {
+/** The record under an epoch key. Throws CodecError. */
+export function decodeRecord(bytes: Uint8Array): EpochRecord {
   const reader = new ByteReader(bytes);
   const epoch = reader.u32();
   const closedBy = reader.timestamp();
