@@ -10,6 +10,7 @@ import {
   RawNode,
 } from '../src/index.js';
 import { type ConfigOverrides, confStateOf, testConfig } from './config.js';
+import { Invariants } from './invariants.js';
 
 /** A node with asynchronous storage: what is written survives a crash, what waits to be written does not. */
 export class ClusterNode {
@@ -48,9 +49,7 @@ export class Cluster {
   network: Message[] = [];
   /** Messages for which this is false are lost. */
   passes: (m: Message) => boolean = () => true;
-  /** The entry that some node applied at each index: all others must apply the same. */
-  readonly applied: Map<number, Entry> = new Map();
-  readonly #leaders = new Map<number, number>();
+  readonly #invariants = new Invariants();
   readonly reads: { id: number; index: number; context: Uint8Array }[] = [];
 
   /** Nodes 1 to `count`; those that are no voters wait to be added. */
@@ -66,6 +65,11 @@ export class Cluster {
           testConfig({ id, storage, applied: appliedIndex }, rng.fork(`node ${id}`), overrides),
         ),
     );
+  }
+
+  /** The entry that some node applied at each index: all others must apply the same. */
+  get applied(): ReadonlyMap<number, Entry> {
+    return this.#invariants.applied;
   }
 
   node(id: number): ClusterNode {
@@ -86,11 +90,6 @@ export class Cluster {
   handleReady(node: ClusterNode): void {
     if (!node.raw.hasReady()) return;
     const ready = node.raw.ready();
-    if (node.raw.state === 'StateLeader') {
-      const other = this.#leaders.get(node.raw.term) ?? node.id;
-      assert(other === node.id, `${other} and ${node.id} both lead in term ${node.raw.term}`);
-      this.#leaders.set(node.raw.term, node.id);
-    }
     for (const { index, requestContext } of ready.readStates) {
       this.reads.push({ id: node.id, index, context: requestContext });
     }
@@ -99,6 +98,7 @@ export class Cluster {
       else if (m.type === 'MsgStorageApply') node.applyWork.push(m);
       else this.#send(m);
     }
+    if (node.raw.state === 'StateLeader') this.#invariants.leads(node);
   }
 
   writeOne(node: ClusterNode): void {
@@ -110,7 +110,10 @@ export class Cluster {
       node.storage.applySnapshot(work.snapshot);
       node.appliedIndex = Math.max(node.appliedIndex, work.snapshot.metadata.index);
     }
-    if (work.entries.length > 0) node.storage.append(work.entries);
+    if (work.entries.length > 0) {
+      node.storage.append(work.entries);
+      this.#invariants.wrote(node, work.entries);
+    }
     this.#respond(node, work);
   }
 
@@ -122,19 +125,10 @@ export class Cluster {
   }
 
   #apply(node: ClusterNode, entry: Entry): void {
-    const { index, term } = entry;
+    const { index } = entry;
     // A snapshot may have overtaken entries that were handed out before it came.
     if (index <= node.appliedIndex) return;
-    assert(
-      index === node.appliedIndex + 1,
-      `${node.id} applies ${index} after ${node.appliedIndex}`,
-    );
-    const known = this.applied.get(index) ?? entry;
-    assert(
-      known.term === term && known.data.length === entry.data.length,
-      `${node.id} applies ${term}/${index}, another node ${known.term}/${index}`,
-    );
-    this.applied.set(index, known);
+    this.#invariants.applies(node, entry);
     node.appliedIndex = index;
     let confState: ReturnType<RawNode['applyConfChange']> | undefined;
     if (entry.type !== 'EntryNormal') {
