@@ -116,7 +116,7 @@ export const limits = {
   /** Commands of one gateway that hold or wait for the latch of their keys. */
   gatewayLatchCommandsMax: 65_536,
   /** Commands on one key that share a transaction. */
-  gatewayBatchCommandsMax: 64,
+  gatewayBatchCommandsMax: 256,
   /** Keys that one transaction of the gateway writes. */
   gatewayTxnKeysMax: 65_536,
   /** Bytes of keys and values that one transaction of the gateway writes. */

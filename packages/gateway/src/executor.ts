@@ -65,11 +65,6 @@ export class Executor {
     this.#queue = new KeyQueue((batch) => this.#runBatch(batch), limits.gatewayBatchCommandsMax);
   }
 
-  /** Commands that hold or wait for latches. */
-  get waiting(): number {
-    return this.#queue.size;
-  }
-
   /** Runs the work when its keys are free. Never rejects: failures are error replies. */
   submit(work: Work): Promise<Reply> {
     const names = new Set(work.writes.map(latchName));

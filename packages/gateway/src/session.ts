@@ -81,9 +81,6 @@ export class Session implements SessionState, ConnectionEvents {
   get multiLength(): number | undefined {
     return this.#dispatcher.multi.length;
   }
-  get watchedKeys(): number {
-    return this.#dispatcher.multi.watchedKeys;
-  }
 
   onData(bytes: Uint8Array): void {
     if (this.#closing || this.#ended) return;

@@ -97,7 +97,6 @@ export interface SessionState {
   readonly outputBytes: number;
   /** Commands queued since MULTI; undefined outside of it. */
   readonly multiLength: number | undefined;
-  readonly watchedKeys: number;
   lastCommand: string;
   setReplyMode(mode: 'on' | 'off' | 'skip'): void;
   /** Closes the connection; one's own only after the reply. */
