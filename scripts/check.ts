@@ -16,7 +16,14 @@ interface Check {
 const checks: readonly Check[] = [
   {
     name: 'unit tests',
-    command: ['vitest', 'run', '--reporter=dot', '/src/', 'tests/tidy.test.ts'],
+    command: [
+      'vitest',
+      'run',
+      '--reporter=dot',
+      '/src/',
+      'tests/tidy.test.ts',
+      'tests/docs.test.ts',
+    ],
   },
   { name: 'lint (typed)', command: ['eslint', 'packages'] },
   { name: 'types of tests', command: ['tsc', '-p', 'tsconfig.test.json'] },
