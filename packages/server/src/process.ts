@@ -4,8 +4,11 @@ import { StartError } from './start-error.js';
 
 /** A process that works until it is told to stop. */
 export interface Running {
-  /** Stops accepting, lets running work finish, closes its files. */
-  stop(): Promise<void>;
+  /**
+   * Stops accepting, lets running work finish, closes its files. After SIGINT the whole cluster stops as
+   * a rule (Ctrl-C, a playground that ends): nothing is handed over to others then.
+   */
+  stop(signal: NodeJS.Signals): Promise<void>;
 }
 
 export interface ProcessMain {
@@ -49,11 +52,11 @@ export async function runProcess(main: ProcessMain): Promise<never> {
     stopping = true;
     logger.info('stopping', { signal });
     if (running === undefined) exit(EXIT.ok);
-    else void drain(running, logger).then(exit);
+    else void drain(running, signal, logger).then(exit);
   };
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   // Started by a playground: when its end of the channel closes, nobody is left to stop this process.
-  if (process.channel !== undefined) process.on('disconnect', () => onSignal('SIGTERM'));
+  if (process.channel !== undefined) process.on('disconnect', () => onSignal('SIGINT'));
 
   try {
     running = await main.start(die);
@@ -63,13 +66,13 @@ export async function runProcess(main: ProcessMain): Promise<never> {
   return new Promise<never>(() => undefined);
 }
 
-async function drain(running: Running, logger: Logger): Promise<number> {
+async function drain(running: Running, signal: NodeJS.Signals, logger: Logger): Promise<number> {
   const late = setTimeout(() => {
     logger.error('still not stopped: leaving', { afterMs: DRAIN_MS });
     process.exit(EXIT.failure);
   }, DRAIN_MS);
   try {
-    await running.stop();
+    await running.stop(signal);
     logger.info('stopped');
     return EXIT.ok;
   } catch (error) {

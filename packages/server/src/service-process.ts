@@ -84,9 +84,9 @@ async function startService<T extends CommonSettings>(
     status: statusPage?.address,
   });
   return {
-    stop: async () => {
+    stop: async (signal) => {
       service = undefined;
-      await started.stop();
+      await started.stop(signal);
       await statusPage?.close();
       await env.close();
     },

@@ -86,11 +86,11 @@ export class Member {
     await this.#ended;
   }
 
-  /** SIGTERM, then SIGKILL for one that does not go. */
+  /** SIGINT, since the whole cluster stops; then SIGKILL for one that does not go. */
   async stop(): Promise<void> {
     if (this.#child === undefined) return;
     this.#asked = true;
-    this.#child.kill('SIGTERM');
+    this.#child.kill('SIGINT');
     const late = setTimeout(() => this.#child?.kill('SIGKILL'), STOP_MS);
     await this.#ended;
     clearTimeout(late);
