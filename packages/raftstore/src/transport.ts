@@ -28,9 +28,12 @@ interface Link {
   resolving: boolean;
   /** Do not try again before this time (monotonic ms). */
   retryAt: number;
+  /** A store that stays down is mentioned now and then, not at every attempt (monotonic ms). */
+  quietUntil: number;
 }
 
 const RETRY_MS = 300;
+const QUIET_MS = 30_000;
 
 /** One stream to each other store; all messages of a turn to it share one frame. Lossy by contract. */
 export class RaftTransport {
@@ -78,7 +81,7 @@ export class RaftTransport {
   #link(storeId: StoreId): Link {
     let link = this.#links.get(storeId);
     if (link === undefined) {
-      link = { stream: undefined, resolving: false, retryAt: 0 };
+      link = { stream: undefined, resolving: false, retryAt: 0, quietUntil: 0 };
       this.#links.set(storeId, link);
     }
     return link;
@@ -110,9 +113,13 @@ export class RaftTransport {
       onClose: (error) => {
         if (link.stream !== stream) return;
         link.stream = undefined;
-        link.retryAt = this.#env.clock.mono() + RETRY_MS;
+        const now = this.#env.clock.mono();
+        link.retryAt = now + RETRY_MS;
         if (this.#closed) return;
-        this.#env.logger.info('raft stream closed', { store_id: storeId, error: error?.message });
+        if (now >= link.quietUntil) {
+          link.quietUntil = now + QUIET_MS;
+          this.#env.logger.info('raft stream closed', { store_id: storeId, error: error?.message });
+        }
         this.#host.unreachable(storeId);
       },
     });
