@@ -31,7 +31,11 @@ export class PeerRegistry implements PeerDirectory {
   }
 
   setRegion(peer: Peer, region: Region): void {
-    assert(this.peers.get(region.id) === peer, () => `region ${region.id} has another peer here`);
+    // A peer that is being destroyed ends what it is applying first, and keeps its range until then.
+    assert(
+      this.peers.get(region.id) === peer || this.destroying.has(region.id),
+      () => `region ${region.id} has another peer here`,
+    );
     assert(
       region.epoch.version >= peer.region.epoch.version &&
         region.epoch.confVer >= peer.region.epoch.confVer,

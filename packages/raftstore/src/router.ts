@@ -68,7 +68,8 @@ export class Router {
     if (to.id < meta.id) return;
     if (to.id > meta.id) {
       // This store was given up and taken again: the old peer goes, a later message makes the new one.
-      this.#host.destroy(peer, { ...region, epoch: maxEpoch(region, envelope) });
+      // The tombstone keeps the old peer's own epoch, or it would refuse the new one.
+      this.#host.destroy(peer, region);
       return;
     }
     if (message.type === 'MsgSnap') return; // Snapshots come by their own stream, data first.
@@ -147,8 +148,4 @@ export function isInitial(message: Message): boolean {
     message.type === 'MsgPreVote' ||
     (message.type === 'MsgHeartbeat' && message.commit === 0)
   );
-}
-
-function maxEpoch(region: Region, envelope: Envelope): Region['epoch'] {
-  return isEpochStale(region.epoch, envelope.epoch) ? envelope.epoch : region.epoch;
 }

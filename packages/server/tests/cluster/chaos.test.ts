@@ -99,7 +99,7 @@ async function misbehave(cluster: TestCluster, rng: Prng): Promise<void> {
   const node = cluster.nodes[at]!;
   const regions = cluster.scheduler.regions.values();
   const { region, leader } = regions[rng.int(0, regions.length)]!;
-  switch (rng.int(0, 6)) {
+  switch (rng.int(0, 8)) {
     case 0:
     case 1:
       await cluster.crashStore(at, rng);
@@ -122,6 +122,22 @@ async function misbehave(cluster: TestCluster, rng: Prng): Promise<void> {
       if (findPeerOnStore(region, storeId) || region.peers.length > 3) return;
       const peer = { id: cluster.scheduler.allocId(), storeId, learner: false };
       cluster.scheduler.order(region.id, () => ({ type: 'add-peer', peer }));
+      return;
+    }
+    case 5:
+    case 6: {
+      // A follower's store is given up and taken again at once, under a new peer id.
+      const old = region.peers.find((p) => p.id !== leader?.id);
+      if (old === undefined || region.peers.length < 3) return;
+      const peer = { id: cluster.scheduler.allocId(), storeId: old.storeId, learner: false };
+      for (let i = 0; i < 12; i++) {
+        const now = cluster.scheduler.regions.get(region.id)?.region;
+        const isOldThere = now?.peers.some((p) => p.id === old.id);
+        cluster.scheduler.order(region.id, () =>
+          isOldThere ? { type: 'remove-peer', peer: old } : { type: 'add-peer', peer },
+        );
+        await cluster.clock.run(rng.int(5, 120));
+      }
       return;
     }
     default: {
