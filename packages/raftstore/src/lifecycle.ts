@@ -100,7 +100,7 @@ export class PeerLifecycle {
     this.#env.logger.info('peer destroyed', { region_id: id, peer_id: peer.meta.id });
     this.#registry.peers.delete(id);
     this.#registry.destroying.add(id);
-    this.#registry.reserved.delete(id);
+    const promised = this.#registry.reserved.get(id);
     const quiet = this.#loop.removeGroup(peer.group);
     peer.abandon();
     if (!insideFence) await quiet;
@@ -117,15 +117,18 @@ export class PeerLifecycle {
       }),
     );
     await this.#engine.write(batch, { sync: true });
-    await this.finishDestroy(id, peer.initialized ? peer.region.range : undefined);
+    // A snapshot that was being installed may have written where it was promised to.
+    const ranges = peer.initialized ? [peer.region.range] : [];
+    await this.finishDestroy(id, promised === undefined ? ranges : [...ranges, promised]);
   }
 
   /** What a tombstone still asks for: the data goes, then the log. */
-  async finishDestroy(id: number, range: KeyRange | undefined): Promise<void> {
-    if (range !== undefined) await wipeRange(this.#engine, this.#registry.api, range);
+  async finishDestroy(id: number, ranges: readonly KeyRange[]): Promise<void> {
+    for (const range of ranges) await wipeRange(this.#engine, this.#registry.api, range);
     await this.#engine.barrier();
     await this.#loop.writeLog({ group: id, destroy: true });
     this.#registry.ranges.delete(id);
+    this.#registry.reserved.delete(id);
     this.#registry.destroying.delete(id);
   }
 }

@@ -82,7 +82,8 @@ export class StoreMachine implements StateMachine {
 
   async finishSnapshot(group: Group, snapshot: Snapshot): Promise<void> {
     const peer = this.#peerOf(group);
-    if (peer !== undefined) await this.#host.snapshots.finish(peer, snapshot);
+    if (peer === undefined) this.#host.snapshots.abandon(group.id);
+    else await this.#host.snapshots.finish(peer, snapshot);
   }
 
   makeSnapshot(group: Group): Snapshot | undefined {

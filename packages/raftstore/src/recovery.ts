@@ -14,7 +14,6 @@ import { decodeRegionState, encodeRegionState, type RegionLocalState } from './l
 import type { PeerRegistry } from './registry.js';
 import { installSnapshotData } from './snapshot-install.js';
 import { subtractRanges } from './subtract-ranges.js';
-import { wipeRange } from './wipe.js';
 
 const READ_BYTES = 16_777_216;
 
@@ -167,12 +166,11 @@ async function readTail(
 
 /** The data of a destroyed peer goes, except where another Region has come to stand. */
 async function finishTombstone(host: RecoveryHost, state: RegionLocalState): Promise<void> {
-  const { engine, registry, lifecycle } = host;
+  const { registry, lifecycle } = host;
   const { id, range, peers } = state.region;
   const free: readonly KeyRange[] =
     peers.length === 0 ? [] : subtractRanges(range, liveRanges(registry.ranges));
-  for (const part of free) await wipeRange(engine, registry.api, part);
-  await lifecycle.finishDestroy(id, undefined);
+  await lifecycle.finishDestroy(id, free);
 }
 
 function liveRanges(ranges: RegionMap<Region>): KeyRange[] {

@@ -180,6 +180,8 @@ export class Snapshots {
     delivered.accepted = true;
     this.#installing++;
     await quiet;
+    // Its own removal may have been what was being applied.
+    if (peer.group.destroyed) return;
     const { engine, env, api } = this.#host;
     const region = decodeRegion(snapshot.data);
     await this.#writeState(peer, region, snapshot, 'applying', delivered.file);
@@ -187,6 +189,15 @@ export class Snapshots {
     const wipe: KeyRange[] = peer.initialized ? [peer.region.range] : [];
     await installSnapshotData(engine, env.fs, api, delivered.file, [...wipe, region.range]);
     env.faults.hit('snapshot-after-data');
+  }
+
+  /** The peer was destroyed while its snapshot was installed: its removal takes care of the data. */
+  abandon(regionId: number): void {
+    const delivered = this.#delivered.get(regionId);
+    if (delivered?.accepted !== true) return;
+    this.#installing--;
+    this.#delivered.delete(regionId);
+    this.#removeFile(delivered.file);
   }
 
   /** See StateMachine.finishSnapshot. */
@@ -199,7 +210,6 @@ export class Snapshots {
     this.#delivered.delete(region.id);
     registry.reserved.delete(region.id);
     if (delivered !== undefined) this.#removeFile(delivered.file);
-    if (registry.peers.get(region.id) !== peer) return;
     registry.setRegion(peer, region);
     peer.skipTo(snapshot.metadata.index);
     peer.measured = false;

@@ -48,6 +48,7 @@ export class AppendStage {
   /** Groups whose snapshot is being installed; their later messages wait here, in order. */
   readonly #installing = new Map<Group, PendingAppend[]>();
   #whenIdle: (() => void)[] = [];
+  #whenSettled: { readonly group: Group; readonly resolve: () => void }[] = [];
 
   constructor(log: RaftLog, host: AppendHost) {
     this.#log = log;
@@ -112,6 +113,12 @@ export class AppendStage {
       () => this.#written(appends, extra),
       (error: unknown) => this.#host.fatal(error),
     );
+  }
+
+  /** Resolves when no snapshot of the group is being installed. */
+  settled(group: Group): Promise<void> {
+    if (!this.#installing.has(group)) return Promise.resolve();
+    return new Promise((resolve) => this.#whenSettled.push({ group, resolve }));
   }
 
   /** Resolves when nothing is in flight or waits. */
@@ -182,6 +189,7 @@ export class AppendStage {
     this.#installing.set(group, []);
     const { index, term } = snapshot.metadata;
     const reset = (): Promise<void> => {
+      if (group.destroyed) return Promise.resolve();
       const hardState = hardStateOf(message) ?? group.storage.hardState;
       assert(hardState.commit >= index, () => `commit ${hardState.commit} < snapshot ${index}`);
       this.#notes.delete(group);
@@ -205,6 +213,9 @@ export class AppendStage {
   #installed(group: Group, message: Message, snapshot: Snapshot): void {
     const behind = this.#installing.get(group) ?? [];
     this.#installing.delete(group);
+    const waiting = this.#whenSettled.filter((waiter) => waiter.group === group);
+    this.#whenSettled = this.#whenSettled.filter((waiter) => waiter.group !== group);
+    for (const { resolve } of waiting) resolve();
     if (group.destroyed) return;
     group.onSnapshot(snapshot);
     this.#finish(group, message);

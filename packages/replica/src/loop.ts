@@ -116,14 +116,15 @@ export class ReplicaLoop {
   }
 
   /**
-   * Stops the group at once; its log is not touched. Resolves when nothing of it is being applied any
-   * more (do not wait for that from within the apply of its own fenced entry).
+   * Stops the group at once; its log is not touched. Resolves when nothing of it is being applied or
+   * installed any more (do not wait for that from within the apply of its own fenced entry).
    */
-  removeGroup(group: Group): Promise<void> {
+  async removeGroup(group: Group): Promise<void> {
     group.destroy();
     if (this.#groups.get(group.id) === group) this.#groups.delete(group.id);
     this.#apply.kick();
-    return this.#apply.idle(group);
+    await this.#apply.idle(group);
+    await this.#append.settled(group);
   }
 
   /** Writes to the log what no Raft message carries. Resolves when durable. */
