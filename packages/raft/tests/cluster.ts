@@ -201,6 +201,6 @@ export class Cluster {
   }
 }
 
-export function idsUpTo(count: number): number[] {
+function idsUpTo(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i + 1);
 }

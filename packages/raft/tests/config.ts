@@ -4,7 +4,7 @@ import type { ConfChange, ConfState, RaftConfig, RaftStorage } from '../src/inde
 export type ConfigOverrides = Partial<RaftConfig>;
 
 /** Effectively no limit: for tests that are not about limits. */
-export const NO_LIMIT: number = Number.MAX_SAFE_INTEGER;
+const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
 /** Election timeout 10 ticks, heartbeats on every tick, all options off. */
 export function testConfig(

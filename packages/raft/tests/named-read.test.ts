@@ -58,6 +58,31 @@ describe('reads', () => {
     expect(reads(cluster).sort()).toEqual(['2: at the follower at 4', '3: at the leader at 4']);
   });
 
+  it('read_index_before_first_commit_of_term: a leader that is deposed before never answers', () => {
+    const cluster = newCluster();
+    cluster.elect(1);
+    cluster.passes = (m) => m.type !== 'MsgAppResp' || m.to === m.from;
+    cluster.raw(1).transferLeader(3);
+    cluster.settle();
+    cluster.raw(3).readIndex(utf8('early'));
+    cluster.settle();
+    expect(cluster.raw(3).state).toBe('StateLeader');
+    // Another commits, and then it leads for a second time.
+    cluster.partition([1, 2], [3]);
+    depose(cluster, 2, 3);
+    cluster.heal();
+    for (const id of [2, 3]) {
+      cluster.raw(2).transferLeader(id);
+      cluster.tick(2);
+      cluster.settle();
+    }
+    expect(cluster.leader?.id).toBe(3);
+    cluster.tick(3);
+    cluster.settle();
+    expect(cluster.raw(3).committed).toBe(cluster.raw(3).lastIndex);
+    expect(reads(cluster)).toEqual([]);
+  });
+
   /** Node 1 asks `context` of itself; the acknowledgements of its round are held back. */
   const holdAcks = (cluster: Cluster, context: string): Message[] => {
     cluster.raw(1).readIndex(utf8(context));
@@ -123,6 +148,10 @@ describe('reads', () => {
     cluster.raw(2).transferLeader(1);
     cluster.settle();
     expect(cluster.raw(1).state).toBe('StateLeader');
+    // What waited then went with that leadership.
+    cluster.tick(1);
+    cluster.settle();
+    expect(reads(cluster)).toEqual([]);
     cluster.partition([1], [2, 3]);
     cluster.raw(1).readIndex(utf8('second'));
     for (const m of held) cluster.deliver(m);
