@@ -1,6 +1,6 @@
-import { CodecError, type KvEngine, KvError } from '@tinykv/base';
+import { CodecError, type KvEngine, KvError, NO_PEER } from '@tinykv/base';
 import { findPeer, isEpochStale, type Region, regionStateKey } from '@tinykv/model';
-import type { Message } from '@tinykv/raft';
+import type { Message, MessageType } from '@tinykv/raft';
 import type { Envelope } from './envelope.js';
 import type { PeerLifecycle } from './lifecycle.js';
 import { decodeRegionState, type RegionLocalState } from './local-state.js';
@@ -32,7 +32,7 @@ export class Router {
 
   receive(envelope: Envelope): void {
     const { registry } = this.#host;
-    if (envelope.to.storeId !== registry.storeId) return;
+    if (envelope.to.storeId !== registry.storeId || !isPlausible(envelope)) return;
     const peer = registry.peers.get(envelope.regionId);
     if (peer !== undefined) this.#toPeer(peer, envelope);
     else if (registry.creating.has(envelope.regionId)) this.#keepVote(envelope);
@@ -139,6 +139,28 @@ export class Router {
     this.#pendingVotes.set(envelope.regionId, kept);
     this.#pendingCount++;
   }
+}
+
+/** What peers send each other; all else of Raft's messages stays inside a node. */
+const PEER_MESSAGES: ReadonlySet<MessageType> = new Set<MessageType>([
+  'MsgApp',
+  'MsgAppResp',
+  'MsgVote',
+  'MsgVoteResp',
+  'MsgPreVote',
+  'MsgPreVoteResp',
+  'MsgSnap',
+  'MsgHeartbeat',
+  'MsgHeartbeatResp',
+  'MsgTimeoutNow',
+]);
+
+/** False for what no honest store sends: the core takes a message from itself for a broken invariant. */
+export function isPlausible(envelope: Envelope): boolean {
+  const { message, from, to } = envelope;
+  if (from.id === to.id || from.id === NO_PEER || to.id === NO_PEER) return false;
+  if (message === undefined) return envelope.tombstone;
+  return PEER_MESSAGES.has(message.type) && message.from === from.id && message.to === to.id;
 }
 
 /** Messages that may make a peer: those that a leader or candidate sends to one that it has never heard of. */
