@@ -1,0 +1,179 @@
+import { EMPTY_BYTES, err, KvError, limits, type NetStream, ok, type Result } from '@tinykv/base';
+import { fakeEnv } from '@tinykv/base/testing';
+import type { Region, RegionError } from '@tinykv/model';
+import { applyStateKey, regionStateKey } from '@tinykv/model';
+import { tinykvpeer } from '@tinykv/proto';
+import { makeMessage } from '@tinykv/raft';
+import type { Group } from '@tinykv/replica';
+import { describe, expect, it } from 'vitest';
+import type { Envelope } from './envelope.js';
+import { encodeApplyState, encodeRegionState } from './local-state.js';
+import { Peer, type PendingCommand } from './peer.js';
+import { SnapshotReceiver } from './snapshot-receiver.js';
+import { SnapshotSender } from './snapshot-sender.js';
+import { RaftTransport } from './transport.js';
+
+const region: Region = {
+  id: 3,
+  range: { start: EMPTY_BYTES, end: EMPTY_BYTES },
+  epoch: { confVer: 1, version: 1 },
+  peers: [{ id: 4, storeId: 1, learner: false }],
+};
+
+/** A stream that keeps what is sent and says it holds `buffered` bytes. */
+class FakeStream implements NetStream {
+  readonly sent: Uint8Array[] = [];
+  isEnded = false;
+  bufferedBytes = 0;
+
+  send(message: Uint8Array): boolean {
+    this.sent.push(message);
+    return true;
+  }
+  end(): void {
+    this.isEnded = true;
+  }
+  destroy(): void {
+    this.isEnded = true;
+  }
+}
+
+const neverCalled = (): Promise<never> => Promise.reject(new KvError('INTERNAL', 'not called'));
+
+function envelope(): Envelope {
+  return {
+    regionId: 3,
+    from: { id: 4, storeId: 1, learner: false },
+    to: { id: 5, storeId: 2, learner: false },
+    epoch: region.epoch,
+    range: undefined,
+    tombstone: false,
+    message: makeMessage({ type: 'MsgHeartbeat', from: 4, to: 5, term: 6 }),
+  };
+}
+
+describe('commands in the log of a Region that are not applied', () => {
+  it('are bounded: more are answered busy until some have been applied', () => {
+    let index = 5;
+    const node = { term: 6, lead: 4, propose: () => ok(++index) };
+    const group = { isLeader: true, node, touch: () => undefined } as unknown as Group;
+    const peer = new Peer(region.peers[0]!, region, group);
+    const answers: Result<void, RegionError>[] = [];
+    const command = (): PendingCommand => ({
+      modifies: [],
+      bytes: 0,
+      term: 6,
+      version: 1,
+      waiter: {
+        done: (result) => answers.push(result),
+        unknown: (error: KvError) => answers.push(err({ type: 'other', message: error.message })),
+      },
+    });
+    for (let i = 0; i < limits.regionInflightCommandsMax; i++) {
+      peer.submit(command());
+      if (i % 1000 === 999) peer.proposePending();
+    }
+    peer.proposePending();
+    expect(answers).toEqual([]);
+    peer.submit(command());
+    expect(answers.map((a) => !a.ok && a.error.type)).toEqual(['server-is-busy']);
+    for (let at = 6; at <= index; at++)
+      for (const w of peer.takeWaiters(at, 6)) w.done(ok(undefined));
+    expect(answers).toHaveLength(limits.regionInflightCommandsMax + 1);
+    peer.submit(command());
+    peer.proposePending();
+    expect(answers).toHaveLength(limits.regionInflightCommandsMax + 1);
+  });
+});
+
+describe('the stream to another store', () => {
+  it('takes no more messages while too many bytes wait on it, and says that they are lost', async () => {
+    const env = fakeEnv();
+    const stream = new FakeStream();
+    const lost: number[] = [];
+    const transport = new RaftTransport(
+      { ...env, net: { call: neverCalled, serve: neverCalled, open: () => stream } },
+      {
+        clusterId: 7,
+        storeId: 1,
+        resolve: async () => 'store-2:1',
+        receive: () => undefined,
+        unreachable: (storeId) => lost.push(storeId),
+      },
+    );
+    transport.send(2, [envelope()]);
+    expect(lost).toEqual([2]);
+    await env.clock.settle();
+    transport.send(2, [envelope()]);
+    expect([stream.sent.length, lost.length]).toEqual([1, 1]);
+    stream.bufferedBytes = limits.raftStreamBufferBytesMax + 1;
+    transport.send(2, [envelope()]);
+    expect([stream.sent.length, lost.length]).toEqual([1, 2]);
+    stream.bufferedBytes = 0;
+    transport.send(2, [envelope()]);
+    expect([stream.sent.length, lost.length]).toEqual([2, 2]);
+  });
+});
+
+describe('snapshots', () => {
+  it('are taken from so many stores at once, the next is refused', () => {
+    const receiver = new SnapshotReceiver(fakeEnv(), {
+      clusterId: 7,
+      refuse: () => undefined,
+      received: () => undefined,
+    });
+    const streams = Array.from(
+      { length: limits.snapshotsReceivingMax + 1 },
+      () => new FakeStream(),
+    );
+    for (const stream of streams) receiver.accept(stream);
+    expect(receiver.receiving).toBe(limits.snapshotsReceivingMax);
+    const refused = streams.at(-1)!;
+    expect(refused.isEnded).toBe(true);
+    expect(tinykvpeer.SnapshotAck.decode(refused.sent[0]!).ok).toBe(false);
+    expect(streams[0]!.isEnded).toBe(false);
+  });
+
+  it('are made so many at once; the core asks again later', () => {
+    const records = new Map([
+      [
+        regionStateKey(3).join(),
+        encodeRegionState({
+          state: 'normal',
+          region,
+          peerId: 4,
+          appliedIndex: 5,
+          appliedTerm: 5,
+          snapshotFile: '',
+        }),
+      ],
+      [applyStateKey(3).join(), encodeApplyState({ index: 9, term: 6 })],
+    ]);
+    let open = 0;
+    const view = () => {
+      open++;
+      return {
+        get: (key: Uint8Array) => records.get(key.join()),
+        iterator: () => {
+          throw new KvError('INTERNAL', 'not read here');
+        },
+        close: () => {
+          open--;
+        },
+      };
+    };
+    const sender = new SnapshotSender(fakeEnv(), 'txn', 7);
+    const made = Array.from({ length: limits.snapshotsSendingMax + 1 }, () =>
+      sender.make(view(), 3),
+    );
+    expect(made.filter((snapshot) => snapshot !== undefined)).toHaveLength(
+      limits.snapshotsSendingMax,
+    );
+    expect(made.at(-1)).toBeUndefined();
+    expect(open).toBe(limits.snapshotsSendingMax);
+    sender.drop(made[0]!);
+    expect(sender.make(view(), 3)?.metadata).toMatchObject({ index: 9, term: 6 });
+    sender.close();
+    expect(open).toBe(0);
+  });
+});

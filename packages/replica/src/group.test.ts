@@ -1,0 +1,73 @@
+import { limits } from '@tinykv/base';
+import { fakeEnv } from '@tinykv/base/testing';
+import { makeMessage } from '@tinykv/raft';
+import { describe, expect, it } from 'vitest';
+import { Group } from './group.js';
+import { emptyGroupState } from './group-storage.js';
+
+function group(recovered = false): { group: Group; env: ReturnType<typeof fakeEnv> } {
+  const env = fakeEnv();
+  const owner = {
+    env,
+    config: {
+      tickMs: 100,
+      electionTicks: 10,
+      heartbeatTicks: 2,
+      barrierIntervalMs: 1000,
+      barrierBytes: 1_000_000,
+      logGcIntervalMs: 1000,
+      logGcEntries: 100,
+    },
+    touch: () => undefined,
+    makeSnapshot: () => undefined,
+  };
+  const confState = {
+    voters: [1, 2, 3],
+    votersOutgoing: [],
+    learners: [],
+    learnersNext: [],
+    autoLeave: false,
+  };
+  const state = emptyGroupState({ term: 5, vote: 0, commit: 5 }, { index: 5, term: 5 });
+  return { group: new Group(owner, { id: 9, peerId: 1, state, confState, recovered }), env };
+}
+
+describe('group', () => {
+  it('drops what its inbox has no room for, as a network would', () => {
+    const { group: one } = group();
+    const heartbeat = (term: number) => makeMessage({ type: 'MsgHeartbeat', from: 2, to: 1, term });
+    for (let i = 0; i < limits.peerInboxMessagesMax; i++) one.receive(heartbeat(6));
+    one.receive(heartbeat(7));
+    one.stepInbox();
+    expect(one.node.term).toBe(6);
+    one.receive(heartbeat(7));
+    one.stepInbox();
+    expect(one.node.term).toBe(7);
+  });
+
+  it('read back from disk refuses votes for one election timeout: it may have promised not to vote', () => {
+    const { group: one, env } = group(true);
+    const vote = makeMessage({
+      type: 'MsgVote',
+      from: 2,
+      to: 1,
+      term: 6,
+      logTerm: 5,
+      index: 5,
+    });
+    one.receive(vote);
+    one.stepInbox();
+    expect([one.node.term, one.node.vote]).toEqual([5, 0]);
+    env.clock.advance(1_000);
+    one.receive(vote);
+    one.stepInbox();
+    expect([one.node.term, one.node.vote]).toEqual([6, 2]);
+  });
+
+  it('made while the process runs has promised nothing and votes at once', () => {
+    const { group: one } = group();
+    one.receive(makeMessage({ type: 'MsgVote', from: 2, to: 1, term: 6, logTerm: 5, index: 5 }));
+    one.stepInbox();
+    expect(one.node.vote).toBe(2);
+  });
+});
