@@ -5,7 +5,7 @@ import { RespClient } from '../../src/resp-client.js';
 import { type LiveCluster, type LiveClusterOptions, withCluster } from './live-cluster.js';
 
 export interface BadInputOptions {
-  /** Random byte strings thrown at the ports, all together. */
+  /** Random byte strings, all together: half thrown at the ports in turn, half framed as gRPC messages. */
   readonly strings: number;
   readonly portBase: number;
   readonly print: (line: string) => void;
@@ -46,7 +46,7 @@ async function runOn(live: LiveCluster, options: BadInputOptions): Promise<BadIn
   const work = async (i: number): Promise<void> => {
     // Every second one is framed as a gRPC message, so that it reaches a decoder.
     const grpc = i % 2 === 1 ? methodFor(live, i) : undefined;
-    if (grpc === undefined) await throwBytes(ports[i % ports.length]!, randomInput(i));
+    if (grpc === undefined) await throwBytes(ports[(i >> 1) % ports.length]!, randomInput(i >> 1));
     else await callWithBytes(live.env.net, grpc.address, grpc.method, randomInput(i), counts);
     counts.sent++;
   };
