@@ -26,9 +26,7 @@ export interface BankResult {
 }
 
 const START_BALANCE = 1_000;
-/** Accounts are padded, so that they are spread over several Regions. */
-const PADDING = ' '.repeat(4_096);
-const REGIONS_MIN = 3;
+const REGIONS_MIN = 4;
 
 interface Counts {
   transfers: number;
@@ -40,7 +38,7 @@ interface Counts {
 }
 
 const account = (number: number): Uint8Array => utf8(`bank/${String(number).padStart(6, '0')}`);
-const encode = (balance: number): Uint8Array => utf8(`${balance}${PADDING}`);
+const encode = (balance: number): Uint8Array => utf8(String(balance));
 const decode = (value: Uint8Array | undefined): number =>
   value === undefined ? Number.NaN : Number.parseInt(fromUtf8(value), 10);
 
@@ -54,11 +52,6 @@ export function runBank(options: BankOptions): Promise<BankResult> {
     stores: 3,
     gateway: false,
     portBase: options.portBase,
-    storeArgs: [
-      '--region-max-size=128KB',
-      '--region-split-size=64KB',
-      '--split-check-interval=500ms',
-    ],
     print: options.print,
   };
   return withCluster(cluster, (live) => runOn(live, options));
@@ -70,9 +63,7 @@ async function runOn(live: LiveCluster, options: BankOptions): Promise<BankResul
   const [first] = clients;
   if (first === undefined) throw new Error('a bank needs clients');
   await openAccounts(first, options.accounts);
-  await live.until('splitting the bank', 30_000, async () =>
-    (await live.regions()).length >= REGIONS_MIN ? true : undefined,
-  );
+  await splitBank(live);
   const counts: Counts = {
     transfers: 0,
     conflicts: 0,
@@ -92,6 +83,19 @@ async function runOn(live: LiveCluster, options: BankOptions): Promise<BankResul
   const regions = (await live.regions()).length;
   for (const client of clients) await client.close();
   return { ...counts, kills, regions };
+}
+
+/** Halves every Region until the accounts lie in several. */
+async function splitBank(live: LiveCluster): Promise<void> {
+  const admin = await live.admin();
+  await live.until('splitting the bank', 30_000, async () => {
+    const regions = await live.regions();
+    if (regions.length >= REGIONS_MIN) return true;
+    for (const { region } of regions) {
+      await admin.addOperator({ kind: 'split', regionId: region.id });
+    }
+    return undefined;
+  });
 }
 
 async function openAccounts(client: Client, accounts: number): Promise<void> {
