@@ -28,6 +28,7 @@ const nodeAllowed = [
   '^packages/(env-real|engine|cli)/',
   '^packages/server/src/(?!store/)',
   '^packages/gateway/src/server\\.ts$',
+  '^packages/simulator/src/bin/',
   '^packages/[^/]+/(tests|scripts|src/testing)/',
   '^scripts/',
   '^vitest\\.config\\.ts$',
