@@ -1,0 +1,37 @@
+import type { Env } from '@tinykv/base';
+import { Client } from '@tinykv/client';
+import type { Machine } from '../world/machine.js';
+import type { SimProcess } from '../world/process.js';
+import { Node, type NodeWorld } from './node.js';
+
+/** A program that uses `@tinykv/client`. */
+export class ClientNode extends Node {
+  readonly #scheduler: string;
+  #client: Client | undefined;
+  #env: Env | undefined;
+
+  constructor(name: string, machine: Machine, surroundings: NodeWorld, scheduler: string) {
+    super(name, machine, surroundings);
+    this.#scheduler = scheduler;
+  }
+
+  get client(): Client | undefined {
+    return this.#client;
+  }
+
+  get env(): Env | undefined {
+    return this.#env;
+  }
+
+  protected override async run(env: Env, process: SimProcess): Promise<void> {
+    const client = await Client.connect(env, { scheduler: this.#scheduler, retries: 1_000 });
+    if (process.dead) return;
+    this.#env = env;
+    this.#client = client;
+  }
+
+  protected override down(): void {
+    this.#client = undefined;
+    this.#env = undefined;
+  }
+}

@@ -1,0 +1,87 @@
+import type { RegionStatus } from '@tinykv/raftstore';
+import { Machine } from '../world/machine.js';
+import { Network, type NetworkTraits } from '../world/network.js';
+import type { World } from '../world/world.js';
+import { ClientNode } from './client-node.js';
+import { GatewayNode } from './gateway-node.js';
+import type { Node, NodeWorld } from './node.js';
+import { SchedulerNode } from './scheduler-node.js';
+import type { ClusterShape } from './sim-config.js';
+import { StoreNode } from './store-node.js';
+
+export interface ClusterOptions {
+  readonly world: World;
+  readonly shape: ClusterShape;
+  readonly network: NetworkTraits;
+  readonly planted: (name: string) => boolean;
+  readonly onCrash: NodeWorld['onCrash'];
+}
+
+export interface StoreRegion {
+  readonly node: StoreNode;
+  readonly status: RegionStatus;
+}
+
+/** A scheduler, stores, gateways and clients, each on a machine of its own. */
+export class Cluster {
+  readonly world: World;
+  readonly network: Network;
+  readonly shape: ClusterShape;
+  readonly scheduler: SchedulerNode;
+  readonly stores: StoreNode[] = [];
+  readonly gateways: GatewayNode[] = [];
+  readonly clients: ClientNode[] = [];
+  readonly #surroundings: NodeWorld;
+
+  constructor(options: ClusterOptions) {
+    const { world, shape, planted, onCrash } = options;
+    this.world = world;
+    this.shape = shape;
+    this.network = new Network(world, options.network);
+    this.#surroundings = { world, network: this.network, planted, onCrash };
+    this.scheduler = new SchedulerNode('scheduler', this.#machine('scheduler'), this.#surroundings);
+    const { address } = this.scheduler;
+    for (let i = 1; i <= shape.stores; i++) this.addStore();
+    for (let i = 1; i <= shape.gateways; i++) {
+      const name = `gateway-${i}`;
+      this.gateways.push(new GatewayNode(name, this.#machine(name), this.#surroundings, address));
+    }
+    for (let i = 1; i <= shape.clients; i++) {
+      const name = `client-${i}`;
+      this.clients.push(new ClientNode(name, this.#machine(name), this.#surroundings, address));
+    }
+  }
+
+  get nodes(): readonly Node[] {
+    return [this.scheduler, ...this.stores, ...this.gateways, ...this.clients];
+  }
+
+  addStore(): StoreNode {
+    const name = `store-${this.stores.length + 1}`;
+    const store = new StoreNode(
+      name,
+      this.#machine(name),
+      this.#surroundings,
+      this.scheduler.address,
+      this.shape,
+    );
+    this.stores.push(store);
+    return store;
+  }
+
+  async startAll(): Promise<void> {
+    for (const node of this.nodes) await node.start();
+  }
+
+  /** Every peer of every running store. */
+  peers(): StoreRegion[] {
+    return this.stores.flatMap((node) =>
+      (node.store?.regions() ?? []).map((status) => ({ node, status })),
+    );
+  }
+
+  #machine(host: string): Machine {
+    const { world, shape } = { world: this.world, shape: this.shape };
+    return new Machine(host, world.rng.fork(`machine ${host}`), shape.diskDelayMs);
+  }
+}

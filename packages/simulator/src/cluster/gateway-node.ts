@@ -1,0 +1,32 @@
+import type { Env } from '@tinykv/base';
+import { Client } from '@tinykv/client';
+import { clientKv, defaultGatewayConfig, GatewayCore } from '@tinykv/gateway';
+import type { Machine } from '../world/machine.js';
+import type { SimProcess } from '../world/process.js';
+import { Node, type NodeWorld } from './node.js';
+
+export class GatewayNode extends Node {
+  readonly #scheduler: string;
+  #core: GatewayCore | undefined;
+
+  constructor(name: string, machine: Machine, surroundings: NodeWorld, scheduler: string) {
+    super(name, machine, surroundings);
+    this.#scheduler = scheduler;
+  }
+
+  get core(): GatewayCore | undefined {
+    return this.#core;
+  }
+
+  protected override async run(env: Env, process: SimProcess): Promise<void> {
+    const client = await Client.connect(env, { scheduler: this.#scheduler, retries: 1_000 });
+    if (process.dead) return;
+    const core = new GatewayCore(env, clientKv(client), defaultGatewayConfig);
+    core.start();
+    this.#core = core;
+  }
+
+  protected override down(): void {
+    this.#core = undefined;
+  }
+}

@@ -1,0 +1,122 @@
+import { type Env, errorMessage, KvError, type Rng } from '@tinykv/base';
+import type { Machine } from '../world/machine.js';
+import type { Network } from '../world/network.js';
+import { SimProcess } from '../world/process.js';
+import type { EngineLoss } from '../world/sim-engine.js';
+import { simEnv } from '../world/sim-env.js';
+import type { World } from '../world/world.js';
+
+/** What every node of a cluster is made with. */
+export interface NodeWorld {
+  readonly world: World;
+  readonly network: Network;
+  readonly planted: (name: string) => boolean;
+  readonly onCrash: (node: Node, loss: EngineLoss) => void;
+}
+
+/** A program on a machine, which may be killed and started again. */
+export abstract class Node {
+  readonly name: string;
+  readonly machine: Machine;
+  protected readonly surroundings: NodeWorld;
+  readonly #rng: Rng;
+  #process: SimProcess | undefined;
+  #lives = 0;
+  #crashing: Promise<void> = Promise.resolve();
+  /** The process has begun its work. */
+  up = false;
+  /** Fail points at which the process is to die, with the probability of each. */
+  fatalPoints = 0;
+  /** It refused to start on a damaged disk, and is not started again. */
+  broken = false;
+
+  constructor(name: string, machine: Machine, surroundings: NodeWorld) {
+    this.name = name;
+    this.machine = machine;
+    this.surroundings = surroundings;
+    this.#rng = surroundings.world.rng.fork(name);
+  }
+
+  get host(): string {
+    return this.machine.host;
+  }
+
+  get process(): SimProcess | undefined {
+    return this.#process;
+  }
+
+  get running(): boolean {
+    return this.#process !== undefined && !this.#process.dead;
+  }
+
+  /** Starts the program; what it does from then on happens by itself. */
+  async start(): Promise<void> {
+    await this.#crashing;
+    if (this.running || this.broken) return;
+    const { world, network, planted } = this.surroundings;
+    const process = new SimProcess(world, this.name);
+    this.#process = process;
+    this.machine.attach(process);
+    const rng = this.#rng.fork(`life-${++this.#lives}`);
+    const points = rng.fork('points');
+    const env = simEnv({
+      process,
+      host: this.host,
+      clock: this.machine.clock,
+      network,
+      rng,
+      fs: this.machine.fs,
+      planted,
+      hit: (name) => {
+        if (process.dead || (this.fatalPoints > 0 && points.float() < this.fatalPoints)) {
+          world.log(this.name, `dies at ${name}`);
+          this.crash();
+          throw new KvError('CANCELLED', `killed at ${name}`);
+        }
+      },
+    });
+    world.log(this.name, 'starts', { life: this.#lives });
+    this.run(env, process).then(
+      () => {
+        if (!process.dead) this.up = true;
+      },
+      (error: unknown) => this.#stopped(process, error),
+    );
+  }
+
+  /** `kill -9`. */
+  crash(): void {
+    const process = this.#process;
+    if (process === undefined || process.dead) return;
+    this.surroundings.world.log(this.name, 'is killed');
+    process.kill();
+    this.up = false;
+    this.down();
+    this.#crashing = this.machine.crash().then((loss) => this.surroundings.onCrash(this, loss));
+  }
+
+  /** Composes the program in its environment; resolves when it serves. */
+  protected abstract run(env: Env, process: SimProcess): Promise<void>;
+  /** The process is no more: forget what belonged to it. */
+  protected abstract down(): void;
+
+  /** The program says that it must stop, as after a failed disk. */
+  protected fatal(process: SimProcess, error: unknown): void {
+    this.#stopped(process, error);
+  }
+
+  #stopped(process: SimProcess, error: unknown): void {
+    const { world } = this.surroundings;
+    if (process.dead) return;
+    world.log(this.name, 'stops', { error: errorMessage(error) });
+    if (!this.mayFail(error)) world.fail(error);
+    this.crash();
+  }
+
+  /** Whether the faults of this machine explain that its process gave up. */
+  protected mayFail(error: unknown): boolean {
+    if (!(error instanceof KvError)) return false;
+    const { full, syncFails } = this.machine.disk.traits;
+    return full || syncFails || error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED';
+  }
+}

@@ -1,0 +1,36 @@
+import type { Env } from '@tinykv/base';
+import { createScheduler, type Scheduler } from '@tinykv/scheduler';
+import type { Machine } from '../world/machine.js';
+import type { SimProcess } from '../world/process.js';
+import { Node, type NodeWorld } from './node.js';
+import { schedulerConfig } from './sim-config.js';
+
+export class SchedulerNode extends Node {
+  readonly address: string;
+  #scheduler: Scheduler | undefined;
+
+  constructor(name: string, machine: Machine, surroundings: NodeWorld) {
+    super(name, machine, surroundings);
+    this.address = `${machine.host}:2379`;
+  }
+
+  get scheduler(): Scheduler | undefined {
+    return this.#scheduler;
+  }
+
+  protected override async run(env: Env, process: SimProcess): Promise<void> {
+    const scheduler = await createScheduler(
+      env,
+      { log: this.machine.log, fatal: (error) => this.fatal(process, error) },
+      schedulerConfig(this.address),
+    );
+    if (process.dead) return;
+    this.#scheduler = scheduler;
+    await env.net.serve(this.address, scheduler.services());
+    await scheduler.start();
+  }
+
+  protected override down(): void {
+    this.#scheduler = undefined;
+  }
+}

@@ -1,0 +1,52 @@
+import { defaultRaftStoreConfig } from '@tinykv/raftstore';
+import type { SchedulerConfig } from '@tinykv/scheduler';
+import type { StoreConfig } from '@tinykv/server/store';
+
+/** What a seed draws of the cluster itself. */
+export interface ClusterShape {
+  readonly stores: number;
+  readonly gateways: number;
+  readonly clients: number;
+  /** Small, so that Regions split in minutes. */
+  readonly regionMaxBytes: number;
+  readonly tickMs: number;
+  /** Entries kept for followers that lag: small, so that they need snapshots. */
+  readonly logGcEntries: number;
+  readonly barrierIntervalMs: number;
+  readonly diskDelayMs: number;
+}
+
+export function storeConfig(address: string, shape: ClusterShape): StoreConfig {
+  return {
+    ...defaultRaftStoreConfig,
+    address,
+    replica: {
+      ...defaultRaftStoreConfig.replica,
+      tickMs: shape.tickMs,
+      barrierIntervalMs: shape.barrierIntervalMs,
+      logGcIntervalMs: 1_000,
+      logGcEntries: shape.logGcEntries,
+    },
+    regionMaxBytes: shape.regionMaxBytes,
+    regionSplitBytes: Math.floor(shape.regionMaxBytes / 2),
+    splitCheckIntervalMs: 500,
+    heartbeatCheckMs: 200,
+    regionHeartbeatMs: 2_000,
+    storeHeartbeatMs: 1_000,
+    staleLeaderMs: 5_000,
+    requestTimeoutMs: 5_000,
+  };
+}
+
+export function schedulerConfig(address: string): Partial<SchedulerConfig> {
+  return {
+    clientUrls: [`http://${address}`],
+    maxStoreDownTimeMs: 600_000,
+    storeDisconnectedMs: 4_000,
+    tsoSaveIntervalMs: 1_000,
+    patrolIntervalMs: 200,
+    storeCheckIntervalMs: 1_000,
+    scheduleIntervalMinMs: 100,
+    scheduleIntervalMaxMs: 1_000,
+  };
+}

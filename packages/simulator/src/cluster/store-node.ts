@@ -1,0 +1,50 @@
+import type { Env } from '@tinykv/base';
+import { SchedulerClient } from '@tinykv/client';
+import { createStore, type StoreNode as Store } from '@tinykv/server/store';
+import type { Machine } from '../world/machine.js';
+import type { SimProcess } from '../world/process.js';
+import { Node, type NodeWorld } from './node.js';
+import { type ClusterShape, storeConfig } from './sim-config.js';
+
+export class StoreNode extends Node {
+  readonly address: string;
+  readonly #scheduler: string;
+  readonly #shape: ClusterShape;
+  #store: Store | undefined;
+
+  constructor(
+    name: string,
+    machine: Machine,
+    surroundings: NodeWorld,
+    scheduler: string,
+    shape: ClusterShape,
+  ) {
+    super(name, machine, surroundings);
+    this.address = `${machine.host}:20160`;
+    this.#scheduler = scheduler;
+    this.#shape = shape;
+  }
+
+  /** The running store, once it has recovered. */
+  get store(): Store | undefined {
+    return this.#store;
+  }
+
+  protected override async run(env: Env, process: SimProcess): Promise<void> {
+    const scheduler = await SchedulerClient.connect(env, [this.#scheduler], { retries: 1_000 });
+    const { engine, log } = this.machine;
+    const store = await createStore(
+      env,
+      { kv: engine, log, scheduler, fatal: (error) => this.fatal(process, error) },
+      storeConfig(this.address, this.#shape),
+    );
+    if (process.dead) return;
+    this.#store = store;
+    await env.net.serve(this.address, store.services());
+    await store.start();
+  }
+
+  protected override down(): void {
+    this.#store = undefined;
+  }
+}

@@ -1,0 +1,57 @@
+import { KvError, type Rng } from '@tinykv/base';
+import type { SimProcess } from './process.js';
+
+/** How a machine's disk behaves; changed by faults while it runs. */
+export interface DiskTraits {
+  /** Delay of one operation, exponential with this mean (ms). */
+  delayMeanMs: number;
+  /** Nothing finishes before this moment (simulated ms). */
+  stalledUntil: number;
+  /** Writes fail with ENOSPC. */
+  full: boolean;
+  /** The next sync fails with EIO. */
+  syncFails: boolean;
+}
+
+/** The disk of a machine as its present process works on it: every operation takes time, and may fail. */
+export class Disk {
+  readonly traits: DiskTraits;
+  readonly rng: Rng;
+  process: SimProcess | undefined;
+  /** Operations of one process end in the order in which they began, as on a queue. */
+  #busyUntil = 0;
+
+  constructor(rng: Rng, delayMeanMs: number) {
+    this.rng = rng;
+    this.traits = { delayMeanMs, stalledUntil: 0, full: false, syncFails: false };
+  }
+
+  /** Resolves when the disk has done an operation; never for a process that died meanwhile. */
+  operation(label: string): Promise<void> {
+    const process = this.process;
+    if (process === undefined || process.dead) return new Promise(() => undefined);
+    const { now } = process.world;
+    const { delayMeanMs, stalledUntil } = this.traits;
+    const done = Math.max(now, stalledUntil) - delayMeanMs * Math.log(1 - this.rng.float());
+    this.#busyUntil = Math.max(this.#busyUntil, done);
+    return new Promise((resolve) => {
+      process.after(this.#busyUntil - now, label, resolve);
+    });
+  }
+
+  async write(label: string): Promise<void> {
+    await this.operation(label);
+    if (this.traits.full) throw new KvError('RESOURCE_EXHAUSTED', `${label}: no space left`);
+  }
+
+  async sync(label: string): Promise<void> {
+    await this.operation(label);
+    if (this.traits.syncFails) throw new KvError('INTERNAL', `${label}: input/output error`);
+  }
+
+  /** A new process works on the disk: what was queued is gone with the old one. */
+  attach(process: SimProcess): void {
+    this.process = process;
+    this.#busyUntil = 0;
+  }
+}

@@ -1,0 +1,44 @@
+import type { Rng } from '@tinykv/base';
+import { MemoryRaftLog } from '@tinykv/engine';
+import { Disk } from './disk.js';
+import type { SimProcess } from './process.js';
+import { MachineClock } from './sim-clock.js';
+import { type EngineLoss, SimEngine } from './sim-engine.js';
+import { SimFs } from './sim-fs.js';
+
+/** A machine with its clock and its disk: what is left when a process dies. */
+export class Machine {
+  readonly host: string;
+  readonly clock: MachineClock;
+  readonly disk: Disk;
+  readonly engine: SimEngine;
+  readonly fs: SimFs;
+  log: MemoryRaftLog;
+  readonly #rng: Rng;
+
+  constructor(host: string, rng: Rng, diskDelayMs: number) {
+    this.host = host;
+    this.#rng = rng;
+    this.clock = new MachineClock(rng.int(1_000, 1_000_000));
+    this.disk = new Disk(rng.fork('disk'), diskDelayMs);
+    this.engine = new SimEngine(this.disk);
+    this.fs = new SimFs(this.disk);
+    this.log = this.#newLog();
+  }
+
+  /** A new process runs on the machine. */
+  attach(process: SimProcess): void {
+    this.disk.attach(process);
+  }
+
+  /** The process is gone: what was not synced is lost in part. */
+  crash(): Promise<EngineLoss> {
+    this.log.crash();
+    this.fs.crash(this.#rng);
+    return this.engine.crash(this.#rng);
+  }
+
+  #newLog(): MemoryRaftLog {
+    return new MemoryRaftLog(() => this.disk.sync('log append'));
+  }
+}

@@ -1,0 +1,160 @@
+import type {
+  IteratorRange,
+  KvEngine,
+  KvEntry,
+  KvIterator,
+  KvSnapshot,
+  Rng,
+  WriteBatch,
+} from '@tinykv/base';
+import { MemoryEngine } from '@tinykv/engine';
+import type { Disk } from './disk.js';
+
+type Op = readonly [key: Uint8Array, value: Uint8Array | undefined];
+
+class LoggedBatch implements WriteBatch {
+  readonly ops: Op[] = [];
+  bytes = 0;
+
+  get count(): number {
+    return this.ops.length;
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.ops.push([key.slice(), value.slice()]);
+    this.bytes += key.length + value.length;
+  }
+
+  delete(key: Uint8Array): void {
+    this.ops.push([key.slice(), undefined]);
+    this.bytes += key.length;
+  }
+}
+
+/** What a crash of an engine took away. */
+export interface EngineLoss {
+  readonly kept: number;
+  readonly lost: number;
+}
+
+/**
+ * An engine that promises no more than its port does: batches are atomic, and at a crash any subset of
+ * those that no barrier covers is lost. A barrier covers what was written when it began.
+ */
+export class SimEngine implements KvEngine {
+  readonly #disk: Disk;
+  #live = new MemoryEngine();
+  #durable = new MemoryEngine();
+  #unsynced: (readonly Op[])[] = [];
+  #writes: Promise<void> = Promise.resolve();
+
+  constructor(disk: Disk) {
+    this.#disk = disk;
+  }
+
+  /** Cuts the engine as a crash does; another process may open it then. */
+  async crash(rng: Rng): Promise<EngineLoss> {
+    const unsynced = this.#unsynced;
+    this.#unsynced = [];
+    this.#writes = Promise.resolve();
+    let kept = 0;
+    for (const ops of unsynced) {
+      if (rng.int(0, 2) === 0) continue;
+      await apply(this.#durable, ops);
+      kept++;
+    }
+    this.#live = await copyOf(this.#durable);
+    return { kept, lost: unsynced.length - kept };
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#live.get(key);
+  }
+
+  iterator(range: IteratorRange): KvIterator {
+    return new SlowIterator(this.#disk, this.#live.iterator(range));
+  }
+
+  batch(): LoggedBatch {
+    return new LoggedBatch();
+  }
+
+  write(batch: WriteBatch, options: { readonly sync: boolean }): Promise<void> {
+    const { ops } = batch as LoggedBatch;
+    const written = this.#writes.then(() => this.#write(ops));
+    // The queue goes on after a failure; whoever wrote hears of it.
+    this.#writes = written.catch(() => undefined);
+    return options.sync ? written.then(() => this.barrier()) : written;
+  }
+
+  async #write(ops: readonly Op[]): Promise<void> {
+    await this.#disk.write('engine write');
+    this.#unsynced.push(ops);
+    await apply(this.#live, ops);
+  }
+
+  snapshot(): KvSnapshot {
+    const snapshot = this.#live.snapshot();
+    return {
+      get: (key) => snapshot.get(key),
+      iterator: (range) => new SlowIterator(this.#disk, snapshot.iterator(range)),
+      close: () => snapshot.close(),
+    };
+  }
+
+  async barrier(): Promise<void> {
+    const covered = [...this.#unsynced];
+    await this.#disk.sync('barrier');
+    for (const ops of covered) await apply(this.#durable, ops);
+    const done = new Set(covered);
+    this.#unsynced = this.#unsynced.filter((ops) => !done.has(ops));
+  }
+
+  approximateSize(start: Uint8Array, end: Uint8Array): Promise<number> {
+    return this.#live.approximateSize(start, end);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Reads of pages take the disk's time now and then, so that other things happen in between. */
+class SlowIterator implements KvIterator {
+  readonly #disk: Disk;
+  readonly #iterator: KvIterator;
+
+  constructor(disk: Disk, iterator: KvIterator) {
+    this.#disk = disk;
+    this.#iterator = iterator;
+  }
+
+  async next(limit: number): Promise<readonly KvEntry[]> {
+    const page = await this.#iterator.next(limit);
+    if (this.#disk.rng.int(0, 4) === 0) await this.#disk.operation('read');
+    return page;
+  }
+
+  close(): Promise<void> {
+    return this.#iterator.close();
+  }
+}
+
+async function apply(engine: MemoryEngine, ops: readonly Op[]): Promise<void> {
+  const batch = engine.batch();
+  for (const [key, value] of ops) {
+    if (value === undefined) batch.delete(key);
+    else batch.put(key, value);
+  }
+  await engine.write(batch, { sync: false });
+}
+
+async function copyOf(engine: MemoryEngine): Promise<MemoryEngine> {
+  const copy = new MemoryEngine();
+  const iterator = engine.iterator({ start: new Uint8Array(0), end: new Uint8Array(0) });
+  for (;;) {
+    const page = await iterator.next(1_000);
+    if (page.length === 0) return copy;
+    await apply(copy, page);
+  }
+}

@@ -1,0 +1,151 @@
+import {
+  type CallOptions,
+  copyBytes,
+  errorMessage,
+  InvariantError,
+  KvError,
+  type Net,
+  type NetServer,
+  type NetStream,
+  type ServiceTable,
+  type StreamEvents,
+} from '@tinykv/base';
+import { mixBytes } from './mix.js';
+import { hostOf, type Listener, type Network } from './network.js';
+import type { SimProcess } from './process.js';
+import { Connection } from './sim-stream.js';
+
+/** Streams whose messages may be lost, doubled and reordered by contract. */
+export type IsLossy = (method: string) => boolean;
+
+/** One process's network. */
+export class SimNet implements Net {
+  readonly #network: Network;
+  readonly #process: SimProcess;
+  readonly #host: string;
+  readonly #isLossy: IsLossy;
+
+  constructor(network: Network, process: SimProcess, host: string, isLossy: IsLossy) {
+    this.#network = network;
+    this.#process = process;
+    this.#host = host;
+    this.#isLossy = isLossy;
+  }
+
+  serve(address: string, services: ServiceTable): Promise<NetServer> {
+    const listener: Listener = { process: this.#process, services };
+    const bound = this.#network.listen(address, listener);
+    return Promise.resolve({
+      address: bound,
+      close: (): Promise<void> => {
+        this.#network.close(bound, listener);
+        return Promise.resolve();
+      },
+    });
+  }
+
+  call(
+    address: string,
+    method: string,
+    request: Uint8Array,
+    options: CallOptions,
+  ): Promise<Uint8Array> {
+    const bytes = copyBytes(request);
+    const to = hostOf(address);
+    const process = this.#process;
+    return new Promise((resolve, reject) => {
+      if (process.dead) return;
+      let done = false;
+      const settle = (fn: () => void): void => {
+        if (done) return;
+        done = true;
+        late.cancel();
+        fn();
+      };
+      const late = process.after(options.timeoutMs, 'deadline', () =>
+        settle(() =>
+          reject(new KvError('DEADLINE_EXCEEDED', `${method} took over ${options.timeoutMs} ms`)),
+        ),
+      );
+      const answer = (fn: () => void): void => {
+        if (this.#loses()) return;
+        this.#network.carry(to, this.#host, 0, 'response', () => process.run(() => settle(fn)));
+      };
+      if (this.#loses()) return;
+      this.#network.carry(this.#host, to, 0, 'request', () => {
+        const listener = this.#network.listener(address);
+        if (listener === undefined) {
+          answer(() => reject(new KvError('UNAVAILABLE', `cannot reach ${address}`)));
+          return;
+        }
+        listener.process.run(() => {
+          handle(listener, method, bytes, this.#host).then(
+            (response) => {
+              const copy = copyBytes(response);
+              answer(() => {
+                process.world.note(mixBytes(copy));
+                resolve(copy);
+              });
+            },
+            (error: unknown) => {
+              if (error instanceof InvariantError) process.world.fail(error);
+              answer(() => reject(asKvError(error)));
+            },
+          );
+        });
+      });
+    });
+  }
+
+  open(address: string, method: string, events: StreamEvents): NetStream {
+    const to = hostOf(address);
+    const listener = this.#network.listener(address);
+    const hosts = { client: this.#host, server: to };
+    const server = listener?.process ?? this.#process;
+    const connection = new Connection(
+      this.#network,
+      this.#process,
+      server,
+      hosts,
+      this.#isLossy(method),
+    );
+    connection.client.receive(events);
+    const handler = listener?.services.stream.get(method);
+    if (handler === undefined || this.#network.isCut(this.#host, to)) {
+      const error = {
+        code: listener !== undefined && handler === undefined ? 'UNIMPLEMENTED' : 'UNAVAILABLE',
+        message: `cannot open ${method} at ${address}`,
+      } as const;
+      this.#process.after(this.#network.delay(), 'refused', () => connection.client.fail(error));
+      return connection.client;
+    }
+    this.#network.carry(this.#host, to, 0, 'connect', () =>
+      server.run(() =>
+        connection.server.receive(handler(connection.server, { address: `${this.#host}:0` })),
+      ),
+    );
+    return connection.client;
+  }
+
+  #loses(): boolean {
+    if (!this.#network.draw(this.#network.traits.lossRate)) return false;
+    this.#network.counts.lost++;
+    return true;
+  }
+}
+
+async function handle(
+  listener: Listener,
+  method: string,
+  request: Uint8Array,
+  host: string,
+): Promise<Uint8Array> {
+  const handler = listener.services.unary.get(method);
+  if (handler === undefined) throw new KvError('UNIMPLEMENTED', method);
+  return handler(request, { address: `${host}:0` });
+}
+
+function asKvError(error: unknown): KvError {
+  if (error instanceof KvError) return error;
+  return new KvError('INTERNAL', errorMessage(error), { cause: error });
+}
