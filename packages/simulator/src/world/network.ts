@@ -18,6 +18,9 @@ export interface Listener {
   readonly services: ServiceTable;
 }
 
+/** The least time between two arrivals that are in order. */
+const STEP_MS = 1e-6;
+
 /** What happened in the network that a run wants to count. */
 export interface NetworkCounts {
   lost: number;
@@ -39,6 +42,8 @@ export class Network {
   readonly #cut = new Set<string>();
   readonly #cloggedUntil = new Map<string, number>();
   readonly #waiting = new Map<string, (() => void)[]>();
+  /** Nothing arrives over a link before this. */
+  readonly #floors = new Map<string, number>();
   readonly #connections = new Set<Breakable>();
   #nextPort = 40_000;
 
@@ -76,17 +81,24 @@ export class Network {
   healAll(): void {
     this.#cut.clear();
     this.#cloggedUntil.clear();
-    for (const waiting of [...this.#waiting.values()]) {
-      for (const go of waiting) this.world.after(this.delay(), 'healed', go);
-    }
-    this.#waiting.clear();
+    for (const name of [...this.#waiting.keys()]) this.#release(name);
   }
 
   heal(from: string, to: string): void {
     this.#cut.delete(link(from, to));
-    const waiting = this.#waiting.get(link(from, to)) ?? [];
-    this.#waiting.delete(link(from, to));
-    for (const go of waiting) this.world.after(this.delay(), 'healed', go);
+    this.#release(link(from, to));
+  }
+
+  /** What waited goes on in its order, and nothing that is sent from now on overtakes it. */
+  #release(name: string): void {
+    const waiting = this.#waiting.get(name) ?? [];
+    this.#waiting.delete(name);
+    let delay = this.delay();
+    for (const go of waiting) {
+      this.world.after(delay, 'healed', go);
+      delay += STEP_MS;
+    }
+    this.#floors.set(name, this.world.now + delay);
   }
 
   isCut(from: string, to: string): boolean {
@@ -120,11 +132,12 @@ export class Network {
     return delayMinMs - delayMeanMs * Math.log(1 - this.rng.float());
   }
 
-  /** Carries something over a link not before `notBefore`; returns when it is due if nothing holds it. */
-  carry(from: string, to: string, notBefore: number, label: string, arrive: () => void): number {
-    const now = this.world.now;
-    const clogged = this.#cloggedUntil.get(link(from, to)) ?? 0;
-    const at = Math.max(notBefore, Math.max(now, clogged) + (from === to ? 0.01 : this.delay()));
+  /** Carries something over a link, after what was due at `after`; returns when it is due if nothing holds it. */
+  carry(from: string, to: string, after: number, label: string, arrive: () => void): number {
+    const name = link(from, to);
+    const { now } = this.world;
+    const start = Math.max(now, this.#cloggedUntil.get(name) ?? 0, this.#floors.get(name) ?? 0);
+    const at = Math.max(after + STEP_MS, start + (from === to ? 0.01 : this.delay()));
     const attempt = (): void => {
       if (this.isCut(from, to)) {
         const waiting = this.#waiting.get(link(from, to)) ?? [];

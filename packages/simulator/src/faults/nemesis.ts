@@ -1,0 +1,253 @@
+import { assertNever } from '@tinykv/base';
+import type { Cluster } from '../cluster/cluster.js';
+import type { Node } from '../cluster/node.js';
+import type { StoreNode } from '../cluster/store-node.js';
+import type { Tally } from '../run/tally.js';
+import type { Fault } from './fault.js';
+
+/** Longer than any lease: a leader frozen for this long has been replaced. */
+const LONGER_THAN_LEASE_MS = 1_500;
+/** Pause before a process that ended by itself is started again. */
+const RESTART_MS = 500;
+/** More stores than this are not added to a cluster. */
+const STORES_MAX = 5;
+
+/** Carries out the faults of a plan, and undoes them. */
+export class Nemesis {
+  readonly #cluster: Cluster;
+  readonly #tally: Tally;
+  /** Nodes that a fault starts again when it ends. */
+  readonly #held = new Set<Node>();
+  #healed = false;
+
+  constructor(cluster: Cluster, tally: Tally) {
+    this.#cluster = cluster;
+    this.#tally = tally;
+  }
+
+  schedule(faults: readonly Fault[]): void {
+    for (const fault of faults) {
+      this.#cluster.world.after(fault.at, fault.kind, () => this.#carryOut(fault));
+    }
+  }
+
+  /** Ends every fault: the network is whole, disks work, everything runs. */
+  async heal(): Promise<void> {
+    this.#healed = true;
+    const { network, nodes, world } = this.#cluster;
+    network.healAll();
+    network.traits = { ...network.traits, lossRate: 0, duplicateRate: 0, reorderRate: 0 };
+    network.traits = { ...network.traits, delayMeanMs: 1 };
+    for (const node of nodes) {
+      this.#healDisk(node);
+      node.fatalPoints = 0;
+      node.machine.clock.drift(world.now, 1);
+      node.process?.thaw();
+      if (!node.running) await node.start();
+    }
+  }
+
+  /** A process has ended: unless a fault holds it down, it is started again, as by systemd. */
+  stopped(node: Node): void {
+    if (!this.#held.has(node)) this.#restartLater(node, RESTART_MS);
+  }
+
+  #restartLater(node: Node, ms: number): void {
+    this.#cluster.world.after(ms, 'restart', () => {
+      this.#held.delete(node);
+      if (!node.running) void node.start();
+    });
+  }
+
+  #carryOut(fault: Fault): void {
+    if (this.#healed) return;
+    this.#cluster.world.log('nemesis', fault.kind, { ...fault });
+    if (this.#begin(fault)) this.#tally.fault(fault.kind);
+  }
+
+  /** False when there was nothing to do it to. */
+  #begin(fault: Fault): boolean {
+    const { stores, scheduler, gateways, clients, network } = this.#cluster;
+    const { target, lastsMs } = fault;
+    const store = pick(stores, target);
+    switch (fault.kind) {
+      case 'crash-store':
+        return this.#crash(store, lastsMs);
+      case 'crash-all':
+        return [...stores, scheduler].map((node) => this.#crash(node, lastsMs)).some(Boolean);
+      case 'crash-scheduler':
+        return this.#crash(scheduler, lastsMs);
+      case 'crash-gateway':
+        return gateways.length > 0 && this.#crash(pick(gateways, target), lastsMs);
+      case 'freeze-store':
+        return this.#freeze(this.#leaderOr(store, fault), lastsMs);
+      case 'freeze-scheduler':
+        return this.#freeze(scheduler, lastsMs);
+      case 'freeze-client':
+        return this.#freeze(pick([...clients, ...gateways], target), lastsMs);
+      case 'isolate-store':
+        return this.#isolate(this.#leaderOr(store, fault), lastsMs, 'both');
+      case 'isolate-one-way':
+        return this.#isolate(
+          this.#leaderOr(store, fault),
+          lastsMs,
+          fault.amount * 10 < 5 ? 'in' : 'out',
+        );
+      case 'isolate-scheduler':
+        return this.#isolate(scheduler, lastsMs, 'both');
+      case 'partition-halves':
+        return this.#halves(fault);
+      case 'clog-link':
+        network.clog(store.host, pick(stores, Math.floor(fault.amount * 1_000)).host, lastsMs);
+        return true;
+      case 'reset-connections':
+        for (const other of this.#cluster.nodes) network.reset(store.host, other.host);
+        return true;
+      case 'disk-stall':
+        store.machine.disk.traits.stalledUntil = this.#cluster.world.now + lastsMs;
+        return true;
+      case 'disk-slow':
+        store.machine.disk.traits.delayMeanMs = 10 + 40 * fault.amount;
+        return this.#after(lastsMs, () => this.#healDisk(store));
+      case 'disk-sync-error':
+        store.machine.disk.traits.syncFails = true;
+        return this.#after(lastsMs, () => this.#healDisk(store));
+      case 'disk-full':
+        store.machine.disk.traits.full = true;
+        return this.#after(lastsMs, () => this.#healDisk(store));
+      case 'clock-drift':
+        store.machine.clock.drift(this.#cluster.world.now, 0.98 + 0.04 * fault.amount);
+        return true;
+      case 'wall-jump':
+        pick([scheduler, ...gateways], target).machine.clock.jumpWall(
+          (fault.amount - 0.5) * 120_000,
+        );
+        return true;
+      case 'fatal-points':
+        store.fatalPoints = 0.2 + 0.5 * fault.amount;
+        return this.#after(lastsMs, () => {
+          store.fatalPoints = 0;
+        });
+      case 'damage-snapshot':
+        this.#crash(store, lastsMs);
+        return store.machine.fs.damage('.snap', this.#cluster.world.rng);
+      case 'transfer-leader':
+      case 'move-peer':
+      case 'split-region':
+        return this.#order(fault);
+      case 'add-store':
+        return this.#addStore();
+      default:
+        return assertNever(fault.kind);
+    }
+  }
+
+  #after(ms: number, undo: () => void): boolean {
+    this.#cluster.world.after(ms, 'fault ends', undo);
+    return true;
+  }
+
+  /** Half of the time the store that leads most: faults on leaders tell more. */
+  #leaderOr(store: StoreNode, fault: Fault): StoreNode {
+    if (fault.amount < 0.5) return store;
+    const leads = this.#cluster
+      .peers()
+      .filter(({ status }) => status.role === 'StateLeader')
+      .map(({ node }) => node);
+    return leads.length === 0 ? store : pick(leads, fault.target);
+  }
+
+  #crash(node: Node, ms: number): boolean {
+    if (!node.running) return false;
+    this.#held.add(node);
+    node.crash();
+    this.#restartLater(node, ms);
+    return true;
+  }
+
+  #freeze(node: Node, ms: number): boolean {
+    const { process } = node;
+    if (process === undefined || process.dead || process.frozen) return false;
+    process.freeze();
+    if (ms > LONGER_THAN_LEASE_MS) this.#tally.event('freeze longer than the lease');
+    return this.#after(ms, () => process.thaw());
+  }
+
+  #isolate(node: Node, ms: number, ways: 'both' | 'in' | 'out'): boolean {
+    const { network, nodes } = this.#cluster;
+    const others = nodes.filter((other) => other !== node);
+    const links = others.flatMap((other): [string, string][] => [
+      ...(ways === 'in' ? [] : [[node.host, other.host] as [string, string]]),
+      ...(ways === 'out' ? [] : [[other.host, node.host] as [string, string]]),
+    ]);
+    for (const [from, to] of links) network.cut(from, to);
+    this.#tally.event('partition');
+    return this.#after(ms, () => {
+      for (const [from, to] of links) network.heal(from, to);
+    });
+  }
+
+  /** Two groups of stores that do not hear each other; everybody else hears both. */
+  #halves({ target, lastsMs }: Fault): boolean {
+    const { network, stores } = this.#cluster;
+    const left = stores.filter((_, i) => ((target >> i) & 1) === 0);
+    const right = stores.filter((_, i) => ((target >> i) & 1) === 1);
+    if (left.length === 0 || right.length === 0) return false;
+    const links = left.flatMap((a) => right.map((b) => [a.host, b.host] as const));
+    for (const [a, b] of links) {
+      network.cut(a, b);
+      network.cut(b, a);
+    }
+    this.#tally.event('partition');
+    return this.#after(lastsMs, () => {
+      for (const [a, b] of links) {
+        network.heal(a, b);
+        network.heal(b, a);
+      }
+    });
+  }
+
+  #healDisk(node: Node): void {
+    const { traits } = node.machine.disk;
+    traits.full = false;
+    traits.syncFails = false;
+    traits.stalledUntil = 0;
+    traits.delayMeanMs = this.#cluster.shape.diskDelayMs;
+  }
+
+  /** Asks the scheduler for an operator, as a person would with `tinykv ctl`. */
+  #order({ kind, target, amount }: Fault): boolean {
+    const client = this.#cluster.clients.find(({ up }) => up)?.client;
+    const leaders = this.#cluster.peers().filter(({ status }) => status.role === 'StateLeader');
+    if (client === undefined || leaders.length === 0) return false;
+    const { region } = pick(leaders, target).status;
+    const storeId = pick(this.#cluster.stores, Math.floor(amount * 1_000)).store?.storeId;
+    if (storeId === undefined) return false;
+    const hosts = region.peers.some((peer) => peer.storeId === storeId);
+    const move = hosts ? 'remove-peer' : 'add-peer';
+    const operator =
+      kind === 'split-region'
+        ? ({ kind: 'split', regionId: region.id } as const)
+        : ({
+            kind: kind === 'move-peer' ? move : 'transfer-leader',
+            regionId: region.id,
+            storeId,
+          } as const);
+    client.scheduler.admin.addOperator(operator).then(
+      () => this.#tally.event('operator'),
+      // The scheduler may be away, or know better.
+      () => this.#tally.event('operator refused'),
+    );
+    return true;
+  }
+
+  #addStore(): boolean {
+    if (this.#cluster.stores.length >= STORES_MAX) return false;
+    void this.#cluster.addStore().start();
+    return true;
+  }
+}
+
+function pick<T>(items: readonly T[], number: number): T {
+  return items[number % items.length]!;
+}

@@ -1,0 +1,78 @@
+import { toHex } from '@tinykv/base';
+import { findPeerOnStore, type Region, regionRanges } from '@tinykv/model';
+import type { Cluster, StoreRegion } from '../cluster/cluster.js';
+
+/** What keeps the replicas of the cluster from being level, or undefined when nothing does. */
+export function unsettled(cluster: Cluster): string | undefined {
+  for (const node of cluster.nodes) {
+    if (!node.up && !node.broken) return `${node.name} is not up`;
+  }
+  const peers = cluster.peers();
+  const byRegion = new Map<number, StoreRegion[]>();
+  for (const peer of peers) {
+    const same = byRegion.get(peer.status.region.id) ?? [];
+    byRegion.set(peer.status.region.id, same);
+    same.push(peer);
+  }
+  for (const [id, all] of byRegion) {
+    const leaders = all.filter(({ status }) => status.role === 'StateLeader');
+    const leader = leaders.reduce<StoreRegion | undefined>(
+      (best, one) => (best === undefined || one.status.term > best.status.term ? one : best),
+      undefined,
+    );
+    if (leader === undefined) return `region ${id} has no leader`;
+    const { region, lastIndex } = leader.status;
+    if (region.peers.length < Math.min(3, cluster.stores.filter((s) => !s.broken).length)) {
+      return `region ${id} has ${region.peers.length} peers`;
+    }
+    if (region.peers.some(({ learner }) => learner)) return `region ${id} has a learner`;
+    for (const { storeId } of region.peers) {
+      const peer = all.find(({ node }) => node.store?.storeId === storeId);
+      if (peer === undefined) return `region ${id} has no peer on store ${storeId}`;
+      if (peer.status.applied !== lastIndex) {
+        return `region ${id} on store ${storeId} is at ${peer.status.applied} of ${lastIndex}`;
+      }
+    }
+    for (const { node, status } of all) {
+      if (findPeerOnStore(region, node.store?.storeId ?? 0) === undefined) {
+        return `${node.name} still has peer ${status.peerId} of region ${id}`;
+      }
+    }
+  }
+  return undefined;
+}
+
+/** Compares the data of all replicas of each Region; undefined when all are equal. */
+export async function divergence(cluster: Cluster): Promise<string | undefined> {
+  const seen = new Map<number, { readonly text: string; readonly where: string }>();
+  for (const { node, status } of cluster.peers()) {
+    const text = await dump(node.machine.engine, status.region);
+    const first = seen.get(status.region.id);
+    if (first === undefined) seen.set(status.region.id, { text, where: node.name });
+    else if (first.text !== text) {
+      return `region ${status.region.id} differs between ${first.where} and ${node.name}: ${firstDifference(first.text, text)}`;
+    }
+  }
+  return undefined;
+}
+
+function firstDifference(a: string, b: string): string {
+  const left = new Set(a.split('\n'));
+  const right = new Set(b.split('\n'));
+  const onlyLeft = [...left].filter((line) => !right.has(line)).slice(0, 3);
+  const onlyRight = [...right].filter((line) => !left.has(line)).slice(0, 3);
+  return `only in the first: ${onlyLeft.join(' ')}; only in the second: ${onlyRight.join(' ')}`;
+}
+
+async function dump(
+  engine: Cluster['stores'][number]['machine']['engine'],
+  region: Region,
+): Promise<string> {
+  const lines: string[] = [];
+  for (const range of regionRanges('txn', region.range)) {
+    for (const [key, value] of await engine.peek(range)) {
+      lines.push(`${toHex(key)}=${toHex(value)}`);
+    }
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,80 @@
+import { Prng } from '@tinykv/base';
+import type { ClusterShape } from '../cluster/sim-config.js';
+import { drawFaults, drawNetwork, type Fault, type Profile } from '../faults/fault.js';
+import type { NetworkTraits } from '../world/network.js';
+
+export const workloadNames = ['raw', 'txn', 'redis', 'churn', 'all'] as const;
+export type WorkloadName = (typeof workloadNames)[number];
+
+/** Everything that a run is made of, drawn before it begins: what shrinking works on. */
+export interface Plan {
+  readonly seed: number;
+  readonly profile: Profile;
+  readonly workload: WorkloadName;
+  readonly planted: readonly string[];
+  /** Of simulated time with faults; healing comes after. */
+  readonly durationMs: number;
+  readonly shape: ClusterShape;
+  readonly network: NetworkTraits;
+  readonly faults: readonly Fault[];
+  readonly thinkMs: number;
+  readonly keys: number;
+}
+
+export interface PlanOptions {
+  readonly seed: number;
+  readonly profile: Profile;
+  readonly workload: WorkloadName;
+  readonly planted?: readonly string[];
+}
+
+/** Time for the cluster to come up before faults begin. */
+const WARM_UP_MS = 3_000;
+
+const shapes: Readonly<
+  Record<Profile, { readonly thinkMs: number; readonly clients: number; readonly tickMs: number }>
+> = {
+  light: { thinkMs: 400, clients: 4, tickMs: 100 },
+  swarm: { thinkMs: 120, clients: 4, tickMs: 100 },
+  dense: { thinkMs: 40, clients: 8, tickMs: 50 },
+};
+
+export function drawPlan({ seed, profile, workload, planted = [] }: PlanOptions): Plan {
+  const rng = new Prng(`plan ${seed} ${profile} ${workload}`);
+  const { thinkMs, clients, tickMs } = shapes[profile];
+  const durationMs = profile === 'light' ? 60_000 : rng.int(20_000, 45_000);
+  const faults = drawFaults(rng.fork('faults'), profile, WARM_UP_MS, durationMs);
+  return {
+    seed,
+    profile,
+    workload,
+    planted,
+    durationMs,
+    shape: {
+      stores: profile === 'dense' ? 5 : rng.int(3, 5),
+      gateways: workload === 'redis' || workload === 'all' ? 2 : 0,
+      clients,
+      regionMaxBytes: profile === 'light' ? 65_536 : rng.int(4_000, 40_000),
+      tickMs,
+      logGcEntries: rng.int(5, 200),
+      barrierIntervalMs: rng.int(100, 2_000),
+      diskDelayMs: 0.1 + rng.float() * 2,
+    },
+    network: drawNetwork(rng.fork('network'), profile),
+    faults: workload === 'churn' ? [...faults, ...churn(rng, durationMs)] : faults,
+    thinkMs,
+    keys: rng.int(3, 12),
+  };
+}
+
+/** Membership changes, splits and leader moves on top of what else is drawn. */
+function churn(rng: Prng, durationMs: number): Fault[] {
+  const kinds = ['move-peer', 'transfer-leader', 'split-region', 'move-peer'] as const;
+  return Array.from({ length: Math.floor(durationMs / 1_500) }, () => ({
+    kind: kinds[rng.int(0, kinds.length)]!,
+    at: WARM_UP_MS + rng.float() * (durationMs - WARM_UP_MS),
+    lastsMs: 0,
+    target: rng.int(0, 1_000_000),
+    amount: rng.float(),
+  }));
+}

@@ -1,0 +1,12 @@
+import { KvError } from '@tinykv/base';
+import { UndeterminedError } from '@tinykv/client';
+
+/** What a client knows of an operation: `fail` certainly had no effect. */
+export type Outcome = 'ok' | 'fail' | 'unknown';
+
+/** The outcome that an error of `@tinykv/client` stands for; anything but a KvError is a bug of the product. */
+export function outcomeOf(error: unknown): 'fail' | 'unknown' {
+  if (error instanceof UndeterminedError) return 'unknown';
+  if (error instanceof KvError) return 'fail';
+  throw error;
+}

@@ -1,0 +1,105 @@
+import { fromUtf8, type Rng, utf8 } from '@tinykv/base';
+import type { Client } from '@tinykv/client';
+import type { RegisterOp } from '../checkers/linearizability.js';
+import { outcomeOf } from './outcome.js';
+import { loop, OPERATION_TIMEOUT_MS, type WorkloadContext } from './workload.js';
+
+/** Writes of unknown outcome after which a key is left alone: each doubles what a checker must try. */
+const UNKNOWN_MAX = 6;
+const OPS_PER_KEY_MAX = 400;
+
+interface Slot {
+  generation: number;
+  unknown: number;
+  ops: number;
+}
+
+/** Clients that put, get and delete a few keys by the raw API; every value is written once. */
+export class RawWorkload {
+  /** By key. */
+  readonly histories: Map<string, RegisterOp[]> = new Map();
+  readonly #context: WorkloadContext;
+  readonly #slots: Slot[];
+  #values = 0;
+
+  constructor(context: WorkloadContext, keys: number) {
+    this.#context = context;
+    this.#slots = Array.from({ length: keys }, () => ({ generation: 0, unknown: 0, ops: 0 }));
+  }
+
+  run(): Promise<void[]> {
+    const { cluster, rng } = this.#context;
+    return Promise.all(
+      cluster.clients.map((node, i) => {
+        const own = rng.fork(`raw-${i}`);
+        return loop(this.#context, node, own, (client) => this.#step(client, own, i));
+      }),
+    );
+  }
+
+  async #step(client: Client, rng: Rng, id: number): Promise<void> {
+    const at = rng.int(0, this.#slots.length);
+    const slot = this.#slots[at]!;
+    if (slot.unknown >= UNKNOWN_MAX || slot.ops >= OPS_PER_KEY_MAX) {
+      slot.generation++;
+      slot.unknown = 0;
+      slot.ops = 0;
+    }
+    slot.ops++;
+    // The number first: neighbours lie in different Regions once there are some.
+    const name = `${String.fromCharCode(97 + (at % 26))}/raw/${at}/${slot.generation}`;
+    const draw = rng.float();
+    const options = { timeoutMs: OPERATION_TIMEOUT_MS };
+    const key = utf8(name);
+    const call = this.#context.tick();
+    const record = (op: Omit<RegisterOp, 'client' | 'call' | 'ret'>, outcome: string): void => {
+      if (outcome === 'fail' || (op.kind === 'get' && outcome !== 'ok')) return;
+      const ret = outcome === 'ok' ? this.#context.tick() : Number.POSITIVE_INFINITY;
+      const history = this.histories.get(name) ?? [];
+      this.histories.set(name, history);
+      history.push({ ...op, client: id, call, ret } as RegisterOp);
+    };
+    const op = this.#draw(draw, rng);
+    try {
+      if (op.kind === 'get') {
+        const value = await client.raw.get(key, options);
+        record({ kind: 'get', value: value === undefined ? undefined : short(value) }, 'ok');
+        return;
+      }
+      if (op.kind === 'put') await client.raw.put(key, op.bytes, options);
+      else await client.raw.delete(key, options);
+      record({ kind: op.kind, value: op.value }, 'ok');
+    } catch (error) {
+      const outcome = outcomeOf(error);
+      if (outcome === 'unknown' && op.kind !== 'get') {
+        slot.unknown++;
+        this.#context.tally.event('result unknown');
+      }
+      record({ kind: op.kind, value: op.kind === 'put' ? op.value : undefined }, outcome);
+    }
+  }
+
+  #draw(
+    draw: number,
+    rng: Rng,
+  ):
+    | { readonly kind: 'get' }
+    | { readonly kind: 'put'; readonly value: string; readonly bytes: Uint8Array }
+    | { readonly kind: 'delete'; readonly value: undefined } {
+    if (draw < 0.45) return { kind: 'get' };
+    if (draw < 0.92) {
+      const value = `v${++this.#values}`;
+      // Padding makes Regions grow; the value is what stands before it.
+      const padding = '.'.repeat(rng.int(0, 200));
+      return { kind: 'put', value, bytes: utf8(`${value}${padding}`) };
+    }
+    return { kind: 'delete', value: undefined };
+  }
+}
+
+/** The value without its padding. */
+function short(bytes: Uint8Array): string {
+  const text = fromUtf8(bytes);
+  const dot = text.indexOf('.');
+  return dot < 0 ? text : text.slice(0, dot);
+}

@@ -1,0 +1,88 @@
+import { type Rng, utf8 } from '@tinykv/base';
+import type { ClientNode } from '../cluster/client-node.js';
+import { RespError, RespReader, RespSocket, type RespValue } from './resp-socket.js';
+import type { WorkloadContext } from './workload.js';
+
+/** A command's reply; `lost` when the connection ended first, so that nobody knows. */
+export type RedisResult = RespValue | 'lost-connection';
+
+const REPLY_TIMEOUT_MS = 12_000;
+
+/** One connection of a Redis client; it connects again when it was closed, and resends nothing. */
+export class RedisSession {
+  readonly #context: WorkloadContext;
+  readonly #node: ClientNode;
+  readonly #rng: Rng;
+  #socket: RespSocket | undefined;
+  #waiting: ((reply: RedisResult) => void)[] = [];
+
+  constructor(context: WorkloadContext, node: ClientNode, rng: Rng) {
+    this.#context = context;
+    this.#node = node;
+    this.#rng = rng;
+  }
+
+  /** Undefined: no gateway could be reached, nothing was sent. */
+  async send(...requests: readonly (readonly string[])[]): Promise<RedisResult[] | undefined> {
+    const socket = this.#connect();
+    if (socket === undefined) return undefined;
+    const replies = requests.map(
+      () => new Promise<RedisResult>((resolve) => this.#waiting.push(resolve)),
+    );
+    const { env } = this.#node;
+    const late = env?.clock.after(REPLY_TIMEOUT_MS, () => socket.break());
+    socket.send(utf8(requests.map(encode).join('')));
+    const all = await Promise.all(replies);
+    late?.cancel();
+    return all;
+  }
+
+  #connect(): RespSocket | undefined {
+    if (this.#socket !== undefined && !this.#socket.closed) return this.#socket;
+    const { cluster } = this.#context;
+    const up = cluster.gateways.filter((gateway) => gateway.core !== undefined && gateway.running);
+    const gateway = up[this.#rng.int(0, Math.max(1, up.length))];
+    const { process } = this.#node;
+    if (gateway?.process === undefined || process === undefined) return undefined;
+    const reader = new RespReader();
+    this.#fail();
+    const socket: RespSocket = new RespSocket(
+      cluster.network,
+      this.#rng,
+      { node: this.#node, process },
+      { node: gateway, process: gateway.process },
+      {
+        onData: (bytes) => {
+          if (socket !== this.#socket) return;
+          reader.add(bytes);
+          for (;;) {
+            const reply = reader.next();
+            if (reply === undefined) return;
+            this.#waiting.shift()?.(reply);
+          }
+        },
+        onClose: () => {
+          if (socket === this.#socket) this.#fail();
+        },
+      },
+    );
+    this.#socket = socket;
+    return socket;
+  }
+
+  #fail(): void {
+    this.#socket = undefined;
+    for (const resolve of this.#waiting.splice(0)) resolve('lost-connection');
+  }
+}
+
+function encode(argv: readonly string[]): string {
+  return `*${argv.length}\r\n${argv.map((arg) => `$${arg.length}\r\n${arg}\r\n`).join('')}`;
+}
+
+/** What a reply says of a write's effect. */
+export function effectOf(reply: RedisResult): 'done' | 'none' | 'unknown' {
+  if (reply === 'lost-connection') return 'unknown';
+  if (!(reply instanceof RespError)) return 'done';
+  return reply.text.startsWith('ERR commit result unknown') ? 'unknown' : 'none';
+}

@@ -1,0 +1,173 @@
+import type { Rng } from '@tinykv/base';
+import type { CounterHistory } from '../checkers/counter.js';
+import type { StringOp } from '../checkers/linearizability.js';
+import { effectOf, type RedisResult, RedisSession } from './redis-session.js';
+import { RespError } from './resp-socket.js';
+import { loop, type WorkloadContext } from './workload.js';
+
+const UNKNOWN_MAX = 6;
+const OPS_PER_KEY_MAX = 300;
+
+interface Slot {
+  generation: number;
+  unknown: number;
+  ops: number;
+}
+
+/** A read of two keys that every writer changes together. */
+export interface PairRead {
+  readonly call: number;
+  readonly values: readonly [string | null, string | null];
+}
+
+/** Redis commands as bytes through the gateways: strings, counters, and keys that change together. */
+export class RedisWorkload {
+  /** Single-key commands, by key. */
+  readonly histories: Map<string, StringOp[]> = new Map();
+  readonly counters: Map<string, CounterHistory> = new Map();
+  readonly pairReads: PairRead[] = [];
+  readonly #context: WorkloadContext;
+  readonly #slots: Slot[];
+  #values = 0;
+
+  constructor(context: WorkloadContext, keys: number) {
+    this.#context = context;
+    this.#slots = Array.from({ length: keys }, () => ({ generation: 0, unknown: 0, ops: 0 }));
+  }
+
+  run(): Promise<void[]> {
+    const { cluster, rng } = this.#context;
+    return Promise.all(
+      cluster.clients.map((node, i) => {
+        const own = rng.fork(`redis-${i}`);
+        const session = new RedisSession(this.#context, node, own.fork('session'));
+        return loop(this.#context, node, own, async () => {
+          const draw = own.float();
+          if (draw < 0.6) await this.#string(session, own, i);
+          else if (draw < 0.8) await this.#count(session, own, i);
+          else await this.#pair(session, own);
+        });
+      }),
+    );
+  }
+
+  /** What the counters hold at the end, by any gateway; called when all is healed. */
+  async finalValues(session: RedisSession): Promise<Map<string, number>> {
+    const values = new Map<string, number>();
+    for (const key of this.counters.keys()) {
+      for (;;) {
+        const reply = (await session.send(['GET', key]))?.[0];
+        if (reply !== undefined && effectOf(reply) === 'done') {
+          values.set(key, Number(reply ?? 0));
+          break;
+        }
+        await this.#context.cluster.world.sleep(200, 'final read');
+      }
+    }
+    return values;
+  }
+
+  async #string(session: RedisSession, rng: Rng, id: number): Promise<void> {
+    const at = rng.int(0, this.#slots.length);
+    const slot = this.#slots[at]!;
+    if (slot.unknown >= UNKNOWN_MAX || slot.ops >= OPS_PER_KEY_MAX) {
+      slot.generation++;
+      slot.unknown = 0;
+      slot.ops = 0;
+    }
+    slot.ops++;
+    const key = `${String.fromCharCode(97 + ((at * 3) % 26))}:${at}:${slot.generation}`;
+    const value = `w${++this.#values}`;
+    const [kind, argv] = draw(rng, key, value);
+    const call = this.#context.tick();
+    const reply = (await session.send(argv))?.[0];
+    if (reply === undefined) return;
+    const effect = effectOf(reply);
+    const isRead = kind === 'get' || kind === 'strlen';
+    if (effect === 'none' || (isRead && effect !== 'done')) return;
+    if (effect === 'unknown') {
+      slot.unknown++;
+      this.#context.tally.event('result unknown');
+    }
+    const history = this.histories.get(key) ?? [];
+    this.histories.set(key, history);
+    history.push({
+      client: id,
+      call,
+      ret: effect === 'done' ? this.#context.tick() : Number.POSITIVE_INFINITY,
+      kind,
+      ...(isRead || kind === 'del' || kind === 'getdel' ? {} : { value }),
+      ...(effect === 'done' ? { output: outputOf(reply) } : {}),
+    });
+  }
+
+  async #count(session: RedisSession, rng: Rng, id: number): Promise<void> {
+    const key = `counter:${rng.int(0, 3)}`;
+    const history = this.counters.get(key) ?? { increments: [], reads: [] };
+    this.counters.set(key, history);
+    const call = this.#context.tick();
+    const isRead = rng.float() < 0.2;
+    const reply = (await session.send(isRead ? ['GET', key] : ['INCR', key]))?.[0];
+    if (reply === undefined) return;
+    const effect = effectOf(reply);
+    const ret = effect === 'done' ? this.#context.tick() : Number.POSITIVE_INFINITY;
+    if (isRead) {
+      if (effect === 'done') history.reads.push({ client: id, call, ret, value: Number(reply) });
+      return;
+    }
+    if (effect === 'unknown') this.#context.tally.event('result unknown');
+    if (effect === 'none') return;
+    history.increments.push({
+      client: id,
+      call,
+      ret,
+      ...(effect === 'done' ? { value: Number(reply) } : {}),
+    });
+  }
+
+  /** Two keys, far apart, that only change together. */
+  async #pair(session: RedisSession, rng: Rng): Promise<void> {
+    const pair = rng.int(0, 2);
+    const [a, b] = [`a:pair:${pair}`, `z:pair:${pair}`] as const;
+    const value = `p${++this.#values}`;
+    const choice = rng.float();
+    if (choice < 0.3) {
+      const replies = await session.send(['MSET', a, value, b, value]);
+      this.#noteUnknown(replies);
+    } else if (choice < 0.5) {
+      const replies = await session.send(['MULTI'], ['SET', a, value], ['SET', b, value], ['EXEC']);
+      this.#noteUnknown(replies?.slice(3));
+    } else {
+      const call = this.#context.tick();
+      const reply = (await session.send(['MGET', a, b]))?.[0];
+      if (!Array.isArray(reply)) return;
+      const [left, right] = reply as readonly (string | null)[];
+      this.pairReads.push({ call, values: [left ?? null, right ?? null] });
+    }
+  }
+
+  #noteUnknown(replies: readonly RedisResult[] | undefined): void {
+    if (replies?.some((reply) => effectOf(reply) === 'unknown')) {
+      this.#context.tally.event('result unknown');
+    }
+  }
+}
+
+type Drawn = readonly [kind: StringOp['kind'], argv: readonly string[]];
+
+function draw(rng: Rng, key: string, value: string): Drawn {
+  const choice = rng.int(0, 20);
+  if (choice < 7) return ['get', ['GET', key]];
+  if (choice < 11) return ['set', ['SET', key, value]];
+  if (choice < 12) return ['setnx', ['SETNX', key, value]];
+  if (choice < 14) return ['append', ['APPEND', key, value]];
+  if (choice < 16) return ['getset', ['GETSET', key, value]];
+  if (choice < 17) return ['getdel', ['GETDEL', key]];
+  if (choice < 18) return ['strlen', ['STRLEN', key]];
+  return ['del', ['DEL', key]];
+}
+
+function outputOf(reply: RedisResult): string | number | null {
+  if (reply instanceof RespError || typeof reply === 'object') return null;
+  return reply;
+}

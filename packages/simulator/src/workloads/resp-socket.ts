@@ -1,0 +1,192 @@
+import { concatBytes, copyBytes, type NetError, type Rng } from '@tinykv/base';
+import type { Connection, ConnectionEvents } from '@tinykv/gateway';
+import type { ClientNode } from '../cluster/client-node.js';
+import type { GatewayNode } from '../cluster/gateway-node.js';
+import type { Breakable, Network } from '../world/network.js';
+import type { SimProcess } from '../world/process.js';
+
+export interface SocketEvents {
+  onData(bytes: Uint8Array): void;
+  onClose(): void;
+}
+
+/** A TCP connection from a client to a gateway: bytes arrive in order, cut anywhere. */
+export class RespSocket implements Breakable {
+  readonly #network: Network;
+  readonly #rng: Rng;
+  readonly #client: Side;
+  readonly #gateway: Side;
+  readonly #events: SocketEvents;
+  #server: ConnectionEvents | undefined;
+  #closed = false;
+
+  constructor(
+    network: Network,
+    rng: Rng,
+    client: { readonly node: ClientNode; readonly process: SimProcess },
+    gateway: { readonly node: GatewayNode; readonly process: SimProcess },
+    events: SocketEvents,
+  ) {
+    this.#network = network;
+    this.#rng = rng;
+    this.#events = events;
+    this.#client = { host: client.node.host, process: client.process, lastArrival: 0 };
+    this.#gateway = { host: gateway.node.host, process: gateway.process, lastArrival: 0 };
+    network.track(this);
+    gateway.process.onKill(() => this.break());
+    this.#carry(this.#client, this.#gateway, () => {
+      this.#server = gateway.node.core?.accept(this.#connection());
+      if (this.#server === undefined) this.break();
+    });
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  send(bytes: Uint8Array): void {
+    for (const piece of this.#cut(copyBytes(bytes))) {
+      this.#carry(this.#client, this.#gateway, () => this.#server?.onData(piece));
+    }
+  }
+
+  joins(a: string, b: string): boolean {
+    const hosts = [this.#client.host, this.#gateway.host];
+    return hosts.includes(a) && hosts.includes(b);
+  }
+
+  break(_error?: NetError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#network.forget(this);
+    this.#client.process.after(this.#network.delay(), 'socket closed', () =>
+      this.#events.onClose(),
+    );
+    this.#gateway.process.after(this.#network.delay(), 'socket closed', () =>
+      this.#server?.onClose(),
+    );
+  }
+
+  #connection(): Connection {
+    const address = `${this.#client.host}:1`;
+    return {
+      address,
+      localAddress: `${this.#gateway.host}:6379`,
+      bufferedBytes: 0,
+      write: (bytes) => {
+        for (const piece of this.#cut(copyBytes(bytes))) {
+          this.#carry(this.#gateway, this.#client, () => this.#events.onData(piece));
+        }
+        return true;
+      },
+      end: () => this.break(),
+      destroy: () => this.break(),
+      pause: () => undefined,
+      resume: () => undefined,
+    };
+  }
+
+  #carry(from: Side, to: Side, arrive: () => void): void {
+    if (this.#closed || from.process.dead) return;
+    from.lastArrival = this.#network.carry(from.host, to.host, from.lastArrival, 'socket', () =>
+      to.process.run(() => {
+        if (!this.#closed) arrive();
+      }),
+    );
+  }
+
+  #cut(bytes: Uint8Array): Uint8Array[] {
+    if (bytes.length < 2 || this.#rng.int(0, 4) > 0) return [bytes];
+    const at = this.#rng.int(1, bytes.length);
+    return [bytes.subarray(0, at), bytes.subarray(at)];
+  }
+}
+
+interface Side {
+  readonly host: string;
+  readonly process: SimProcess;
+  lastArrival: number;
+}
+
+export type RespValue = string | number | null | RespError | readonly RespValue[];
+
+export class RespError {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** Reads RESP2 replies from bytes as they come. */
+export class RespReader {
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  add(bytes: Uint8Array): void {
+    this.#bytes = concatBytes(this.#bytes, bytes);
+  }
+
+  /** The next whole reply; undefined when it has not all come. */
+  next(): RespValue | undefined {
+    const parsed = this.#parse(0);
+    if (parsed === undefined) return undefined;
+    this.#bytes = this.#bytes.subarray(parsed.end);
+    return parsed.value;
+  }
+
+  #line(at: number): { readonly text: string; readonly end: number } | undefined {
+    for (let i = at; i + 1 < this.#bytes.length; i++) {
+      if (this.#bytes[i] === 13 && this.#bytes[i + 1] === 10) {
+        return { text: latin1(this.#bytes.subarray(at, i)), end: i + 2 };
+      }
+    }
+    return undefined;
+  }
+
+  #parse(at: number): { readonly value: RespValue; readonly end: number } | undefined {
+    const line = this.#line(at);
+    if (line === undefined) return undefined;
+    const rest = line.text.slice(1);
+    const { end } = line;
+    switch (line.text[0]) {
+      case '+':
+        return { value: rest, end };
+      case '-':
+        return { value: new RespError(rest), end };
+      case ':':
+        return { value: Number(rest), end };
+      case '$': {
+        const length = Number(rest);
+        if (length < 0) return { value: null, end };
+        if (this.#bytes.length < end + length + 2) return undefined;
+        return { value: latin1(this.#bytes.subarray(end, end + length)), end: end + length + 2 };
+      }
+      case '*':
+        return this.#items(Number(rest), end);
+      default:
+        throw new Error(`the gateway sent ${JSON.stringify(line.text)}`);
+    }
+  }
+
+  #items(
+    count: number,
+    from: number,
+  ): { readonly value: RespValue; readonly end: number } | undefined {
+    if (count < 0) return { value: null, end: from };
+    const items: RespValue[] = [];
+    let end = from;
+    for (let i = 0; i < count; i++) {
+      const item = this.#parse(end);
+      if (item === undefined) return undefined;
+      items.push(item.value);
+      end = item.end;
+    }
+    return { value: items, end };
+  }
+}
+
+function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}

@@ -1,0 +1,86 @@
+import { fromUtf8, type Rng, utf8 } from '@tinykv/base';
+import type { Client, Txn } from '@tinykv/client';
+import type { TxnOp, TxnRecord } from '../checkers/list-append.js';
+import { type Outcome, outcomeOf } from './outcome.js';
+import { loop, OPERATION_TIMEOUT_MS, type WorkloadContext } from './workload.js';
+
+const APPENDS_PER_KEY_MAX = 60;
+const OPS_MAX = 5;
+
+/** Transactions that read lists and append to them: whatever order they took shows in what they read. */
+export class ListAppendWorkload {
+  readonly history: TxnRecord[] = [];
+  readonly #context: WorkloadContext;
+  readonly #appends: number[];
+  #values = 0;
+
+  constructor(context: WorkloadContext, keys: number) {
+    this.#context = context;
+    this.#appends = new Array<number>(keys).fill(0);
+  }
+
+  run(): Promise<void[]> {
+    const { cluster, rng } = this.#context;
+    return Promise.all(
+      cluster.clients.map((node, i) => {
+        const own = rng.fork(`list-${i}`);
+        return loop(this.#context, node, own, (client) => this.#step(client, own, i));
+      }),
+    );
+  }
+
+  async #step(client: Client, rng: Rng, id: number): Promise<void> {
+    const plan = Array.from({ length: rng.int(1, OPS_MAX + 1) }, () => ({
+      key: this.#key(rng),
+      append: rng.float() < 0.5,
+    }));
+    const call = this.#context.tick();
+    const ops: TxnOp[] = [];
+    let txn: Txn | undefined;
+    let outcome: Outcome = 'ok';
+    let commitTs: bigint | undefined;
+    try {
+      txn = await client.txn.begin({ timeoutMs: OPERATION_TIMEOUT_MS });
+      for (const { key, append } of plan) {
+        const list = parse(await txn.get(utf8(key)));
+        if (append) {
+          const value = ++this.#values;
+          ops.push({ kind: 'append', key, value });
+          txn.put(utf8(key), utf8([...list, value].join(' ')));
+        } else {
+          ops.push({ kind: 'read', key, values: list });
+        }
+      }
+      const at = await txn.commit();
+      if (plan.some(({ append }) => append)) commitTs = at;
+    } catch (error) {
+      outcome = outcomeOf(error);
+      // What reads alone has no effect that could be unknown.
+      if (!ops.some(({ kind }) => kind === 'append')) outcome = 'fail';
+      if (outcome === 'unknown') this.#context.tally.event('result unknown');
+    }
+    if (txn === undefined) return;
+    this.history.push({
+      client: id,
+      call,
+      ret: outcome === 'ok' ? this.#context.tick() : Number.POSITIVE_INFINITY,
+      outcome,
+      ops,
+      startTs: txn.startTs,
+      ...(commitTs === undefined ? {} : { commitTs }),
+    });
+  }
+
+  /** Few keys, so that transactions meet; a list that has grown long is left for a new one. */
+  #key(rng: Rng): string {
+    const at = Math.floor(rng.float() * rng.float() * this.#appends.length);
+    const appended = this.#appends[at]!++;
+    const generation = Math.floor(appended / (2 * APPENDS_PER_KEY_MAX));
+    return `${String.fromCharCode(97 + ((at * 7) % 26))}/list/${at}/${generation}`;
+  }
+}
+
+function parse(bytes: Uint8Array | undefined): number[] {
+  if (bytes === undefined) return [];
+  return fromUtf8(bytes).split(' ').map(Number);
+}

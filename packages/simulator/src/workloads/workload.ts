@@ -1,0 +1,44 @@
+import type { Rng } from '@tinykv/base';
+import type { ClientNode } from '../cluster/client-node.js';
+import type { Cluster } from '../cluster/cluster.js';
+import type { Tally } from '../run/tally.js';
+
+/** What a workload is given to work with. */
+export interface WorkloadContext {
+  readonly cluster: Cluster;
+  readonly rng: Rng;
+  readonly tally: Tally;
+  /** Mean pause of a client between two operations, in milliseconds. */
+  readonly thinkMs: number;
+  /** Ordinals of calls and returns: strictly increasing, so that real-time order is exact. */
+  readonly tick: () => number;
+  /** Clients finish what they are at and begin nothing new. */
+  readonly stopping: () => boolean;
+}
+
+/** How long a client waits for one operation. */
+export const OPERATION_TIMEOUT_MS = 4_000;
+
+/** Pause of a program that finds its client not connected yet. */
+const NOT_UP_MS = 50;
+
+/** Runs `step` again and again in a client's process until the run stops; resolves when it has. */
+export async function loop(
+  context: WorkloadContext,
+  node: ClientNode,
+  rng: Rng,
+  step: (client: NonNullable<ClientNode['client']>) => Promise<void>,
+): Promise<void> {
+  const { world } = context.cluster;
+  while (!context.stopping()) {
+    const { client, env } = node;
+    if (client === undefined || env === undefined) {
+      await world.sleep(NOT_UP_MS, 'client not up');
+      continue;
+    }
+    await new Promise<void>((resolve) => {
+      env.clock.after(-context.thinkMs * Math.log(1 - rng.float()), resolve);
+    });
+    if (!context.stopping()) await step(client);
+  }
+}
