@@ -101,17 +101,9 @@ export async function bootstrapCluster(
   if (prepared === undefined && (await scheduler.isBootstrapped())) return;
   const region = prepared ? decodeRegion(prepared) : await prepare(engine, scheduler, ident);
   const store = { id: ident.storeId, address, state: 'up' as const };
-  let mine = await scheduler.bootstrap(store, region, ident.api);
-  if (!mine) {
-    const first = await scheduler.getRegion(EMPTY_BYTES);
-    if (first === undefined) {
-      throw new KvError(
-        'UNAVAILABLE',
-        'the cluster is bootstrapped, but its first region is not known yet',
-      );
-    }
-    mine = first.region.id === region.id;
-  }
+  const mine =
+    (await scheduler.bootstrap(store, region, ident.api)) ||
+    (await isKnown(scheduler, ident.storeId));
   const batch = engine.batch();
   batch.delete(prepareBootstrapKey);
   if (!mine) {
@@ -122,6 +114,14 @@ export async function bootstrapCluster(
     putInitialState(batch, region, ident.storeId);
   }
   await engine.write(batch, { sync: true });
+}
+
+/**
+ * Whether an earlier offer of this store was taken and its answer lost: while what it prepared is still
+ * here, the store has not announced itself, so nothing but its bootstrap can have made it known.
+ */
+async function isKnown(scheduler: SchedulerApi, storeId: number): Promise<boolean> {
+  return (await scheduler.allStores()).some(({ id }) => id === storeId);
 }
 
 async function prepare(

@@ -18,7 +18,7 @@ export interface RaftStoreConfig {
   /** How often they report without news. */
   readonly regionHeartbeatMs: number;
   readonly storeHeartbeatMs: number;
-  /** A peer without a leader for this long asks the scheduler whether it still exists. */
+  /** A peer to which no leader has spoken for this long asks the scheduler whether it still exists. */
   readonly staleLeaderMs: number;
 }
 

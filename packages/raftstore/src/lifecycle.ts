@@ -38,7 +38,7 @@ export class PeerLifecycle {
       confState: confStateOf(region),
       recovered,
     });
-    const peer = new Peer(meta, region, group);
+    const peer = new Peer(meta, region, group, this.#env.clock.mono());
     this.#registry.add(peer);
     return peer;
   }

@@ -57,7 +57,7 @@ describe('commands in the log of a Region that are not applied', () => {
     let index = 5;
     const node = { term: 6, lead: 4, propose: () => ok(++index) };
     const group = { isLeader: true, node, touch: () => undefined } as unknown as Group;
-    const peer = new Peer(region.peers[0]!, region, group);
+    const peer = new Peer(region.peers[0]!, region, group, 0);
     const answers: Result<void, RegionError>[] = [];
     const command = (): PendingCommand => ({
       modifies: [],

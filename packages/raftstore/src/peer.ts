@@ -61,11 +61,13 @@ export class Peer {
   /** What the scheduler was last told, and when. */
   lastReport = '';
   lastReportAt: number = Number.NEGATIVE_INFINITY;
-  /** Since when no leader is known; undefined while there is one. */
-  leaderlessSince: number | undefined;
+  /** When a leader's message last came, and the newest membership that it told of. */
+  heardAt: number;
+  heardConfVer = 0;
 
-  constructor(meta: PeerMeta, region: Region, group: Group) {
+  constructor(meta: PeerMeta, region: Region, group: Group, now: number) {
     this.meta = meta;
+    this.heardAt = now;
     this.region = region;
     this.group = group;
     this.setRegion(region);

@@ -1,5 +1,11 @@
 import { CodecError, type KvEngine, KvError, NO_PEER } from '@tinykv/base';
-import { findPeer, isEpochStale, type Region, regionStateKey } from '@tinykv/model';
+import {
+  findPeer,
+  isEpochStale,
+  type Region,
+  type RegionEpoch,
+  regionStateKey,
+} from '@tinykv/model';
 import type { Message, MessageType } from '@tinykv/raft';
 import type { Envelope } from './envelope.js';
 import type { PeerLifecycle } from './lifecycle.js';
@@ -16,6 +22,8 @@ export interface RouterHost {
   readonly lifecycle: PeerLifecycle;
   readonly engine: KvEngine;
   reply(envelope: Envelope): void;
+  /** A leader, or a candidate that made the peer, spoke to it under this epoch. */
+  heardLeader(peer: Peer, epoch: RegionEpoch): void;
   /** Starts removing the peer; failures are fatal. */
   destroy(peer: Peer, region: Region): void;
 }
@@ -74,6 +82,7 @@ export class Router {
     }
     if (message.type === 'MsgSnap') return; // Snapshots come by their own stream, data first.
     peer.known.set(from.id, from);
+    if (isFromLeader(message)) this.#host.heardLeader(peer, envelope.epoch);
     peer.group.receive(message);
   }
 
@@ -98,6 +107,7 @@ export class Router {
     }
     const peer = lifecycle.addUninitialized(envelope.regionId, to);
     peer.known.set(envelope.from.id, envelope.from);
+    this.#host.heardLeader(peer, envelope.epoch);
     peer.group.receive(message);
   }
 
@@ -161,6 +171,10 @@ export function isPlausible(envelope: Envelope): boolean {
   if (from.id === to.id || from.id === NO_PEER || to.id === NO_PEER) return false;
   if (message === undefined) return envelope.tombstone;
   return PEER_MESSAGES.has(message.type) && message.from === from.id && message.to === to.id;
+}
+
+function isFromLeader(message: Message): boolean {
+  return message.type === 'MsgApp' || message.type === 'MsgHeartbeat';
 }
 
 /** Messages that may make a peer: those that a leader or candidate sends to one that it has never heard of. */

@@ -1,6 +1,7 @@
 import {
   assert,
   crc32,
+  describeBytes,
   type Env,
   errorMessage,
   type KvEntry,
@@ -10,7 +11,13 @@ import {
   type NetError,
   type NetStream,
 } from '@tinykv/base';
-import { type ApiMode, applyStateKey, regionRanges, regionStateKey } from '@tinykv/model';
+import {
+  type ApiMode,
+  applyStateKey,
+  checkRecord,
+  regionRanges,
+  regionStateKey,
+} from '@tinykv/model';
 import { tinykvpeer } from '@tinykv/proto';
 import type { Snapshot } from '@tinykv/raft';
 import { confStateOf } from './conf-state.js';
@@ -103,6 +110,16 @@ export class SnapshotSender {
   }
 }
 
+function checkPair(key: Uint8Array, value: Uint8Array): void {
+  try {
+    checkRecord(key, value);
+  } catch (error) {
+    throw new KvError('DATA_LOSS', `record ${describeBytes(key)}: ${errorMessage(error)}`, {
+      cause: error,
+    });
+  }
+}
+
 /** Parts that may be on their way without an acknowledgement: the receiver's disk sets the pace. */
 const WINDOW_PARTS = 16;
 
@@ -173,7 +190,9 @@ class SnapshotStream {
     }
   }
 
+  /** Damaged records stay where they are: in a snapshot they would pass for whole ones of this replica. */
   #sendPairs(pairs: readonly KvEntry[]): Promise<void> {
+    for (const [key, value] of pairs) checkPair(key, value);
     this.#pairs += pairs.length;
     return this.#part(encodePairs(pairs));
   }

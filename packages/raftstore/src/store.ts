@@ -139,6 +139,10 @@ export class RaftStore {
       lifecycle,
       engine,
       reply: (envelope) => this.#transport.send(envelope.to.storeId, [envelope]),
+      heardLeader: (peer, { confVer }) => {
+        peer.heardAt = env.clock.mono();
+        peer.heardConfVer = Math.max(peer.heardConfVer, confVer);
+      },
       destroy: (peer, region) => this.#destroy(peer, region),
     });
     this.#transport = new RaftTransport(env, {
@@ -226,10 +230,11 @@ export class RaftStore {
   #heartbeat(): void {
     const now = this.#env.clock.mono();
     for (const peer of this.#registry.peers.values()) {
-      if (peer.isLeader) this.#reporter.report(peer);
-      const since = peer.leaderlessSince;
-      if (since !== undefined && now - since >= this.#config.staleLeaderMs) {
-        peer.leaderlessSince = now;
+      if (peer.isLeader) {
+        peer.heardAt = now;
+        this.#reporter.report(peer);
+      } else if (now - peer.heardAt >= this.#config.staleLeaderMs) {
+        peer.heardAt = now;
         this.#checkStale(peer);
       }
     }
@@ -258,8 +263,6 @@ export class RaftStore {
   #roleChanged(peer: Peer): void {
     const { group, region } = peer;
     const lead = group.node.lead;
-    if (lead === 0) peer.leaderlessSince ??= this.#env.clock.mono();
-    else peer.leaderlessSince = undefined;
     this.#env.logger.debug('role', {
       region_id: region.id,
       role: group.node.state,
@@ -269,14 +272,17 @@ export class RaftStore {
     if (peer.isLeader) this.#reporter.report(peer);
   }
 
-  /** A peer that has had no leader for long may have been removed without hearing of it. */
+  /**
+   * A peer to which no leader has spoken for long may have been removed without hearing of it. What the
+   * scheduler knows must be newer than what the peer has been told: it may have been added since.
+   */
   #checkStale(peer: Peer): void {
     const { id } = peer.region;
     this.#parts.scheduler.getRegionById(id).then(
       (found) => {
         if (found === undefined || peer.group.destroyed) return;
         const removed =
-          found.region.epoch.confVer > peer.region.epoch.confVer &&
+          found.region.epoch.confVer > Math.max(peer.region.epoch.confVer, peer.heardConfVer) &&
           !findPeer(found.region, peer.meta.id);
         if (removed) this.#destroy(peer, { ...peer.region, epoch: found.region.epoch });
       },

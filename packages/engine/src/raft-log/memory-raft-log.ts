@@ -25,6 +25,8 @@ export class MemoryRaftLog implements RaftLog {
   readonly #durable: () => Promise<void>;
   #open = false;
   #appending = false;
+  /** What the append that has not resolved is to write. */
+  #inFlight: readonly GroupUpdate[] = [];
   /** Tells the appends of one life from those that a crash has cut off. */
   #life = 0;
   #syncs = 0;
@@ -42,7 +44,7 @@ export class MemoryRaftLog implements RaftLog {
     assert(!this.#open, 'the raft log is open');
     this.#open = true;
     this.#syncs = 0;
-    return [...this.#groups.values()].map(({ log }) => log);
+    return this.groups();
   }
 
   async append(updates: readonly GroupUpdate[]): Promise<void> {
@@ -52,9 +54,13 @@ export class MemoryRaftLog implements RaftLog {
     const life = this.#life;
     try {
       this.#check(updates);
+      this.#inFlight = updates;
       await this.#durable();
     } finally {
-      if (life === this.#life) this.#appending = false;
+      if (life === this.#life) {
+        this.#appending = false;
+        this.#inFlight = [];
+      }
     }
     if (life !== this.#life) {
       throw new KvError('CANCELLED', 'crashed before the append was durable');
@@ -83,11 +89,23 @@ export class MemoryRaftLog implements RaftLog {
     this.#open = false;
   }
 
-  /** Loses the append that has not resolved; it rejects with CANCELLED. */
-  crash(): void {
+  /** What the log holds of each group. */
+  groups(): readonly RecoveredGroup[] {
+    return [...this.#groups.values()].map(({ log }) => log);
+  }
+
+  /**
+   * Ends the append that has not resolved, which rejects with CANCELLED: its bytes are on the disk or not.
+   * Returns the updates that are.
+   */
+  crash(inFlight: 'lost' | 'kept' = 'lost'): readonly GroupUpdate[] {
+    const kept = inFlight === 'kept' ? this.#inFlight : [];
+    for (const update of kept) this.#apply(update);
+    this.#inFlight = [];
     this.#life++;
     this.#open = false;
     this.#appending = false;
+    return kept;
   }
 
   /** Fails as the append would, and fixes the bytes of its entries as they are now. */

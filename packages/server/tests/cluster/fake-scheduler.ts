@@ -1,4 +1,4 @@
-import { composeTimestamp, type Timestamp } from '@tinykv/base';
+import { composeTimestamp, KvError, type Timestamp } from '@tinykv/base';
 import {
   type ApiMode,
   isEpochStale,
@@ -23,6 +23,8 @@ export class FakeScheduler {
   readonly regions = new RegionMap<Known>();
   readonly stores = new Map<number, StoreMeta>();
   readonly handlers = new Map<number, (operator: RegionOperator) => void>();
+  /** The next bootstrap is carried out, and its answer gets lost. */
+  loseBootstrapAnswer = false;
   #nextId = 1;
   #bootstrapped = false;
   #api: ApiMode = 'txn';
@@ -48,6 +50,10 @@ export class FakeScheduler {
           id: region.id,
           range: region.range,
         });
+        if (this.loseBootstrapAnswer) {
+          this.loseBootstrapAnswer = false;
+          throw new KvError('DEADLINE_EXCEEDED', 'no answer');
+        }
         return true;
       },
       clusterApi: async () => this.#api,

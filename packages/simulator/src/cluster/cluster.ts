@@ -15,6 +15,7 @@ export interface ClusterOptions {
   readonly network: NetworkTraits;
   readonly planted: (name: string) => boolean;
   readonly onCrash: NodeWorld['onCrash'];
+  readonly onPoint: NodeWorld['onPoint'];
 }
 
 export interface StoreRegion {
@@ -34,11 +35,11 @@ export class Cluster {
   readonly #surroundings: NodeWorld;
 
   constructor(options: ClusterOptions) {
-    const { world, shape, planted, onCrash } = options;
+    const { world, shape, planted, onCrash, onPoint } = options;
     this.world = world;
     this.shape = shape;
     this.network = new Network(world, options.network);
-    this.#surroundings = { world, network: this.network, planted, onCrash };
+    this.#surroundings = { world, network: this.network, planted, onCrash, onPoint };
     this.scheduler = new SchedulerNode('scheduler', this.#machine('scheduler'), this.#surroundings);
     const { address } = this.scheduler;
     for (let i = 1; i <= shape.stores; i++) this.addStore();
@@ -50,6 +51,11 @@ export class Cluster {
       const name = `client-${i}`;
       this.clients.push(new ClientNode(name, this.#machine(name), this.#surroundings, address));
     }
+  }
+
+  /** Stores that are to hold data when all is healed. */
+  get soundStores(): readonly StoreNode[] {
+    return this.stores.filter((node) => !node.retired && !node.drained);
   }
 
   get nodes(): readonly Node[] {
@@ -81,7 +87,6 @@ export class Cluster {
   }
 
   #machine(host: string): Machine {
-    const { world, shape } = { world: this.world, shape: this.shape };
-    return new Machine(host, world.rng.fork(`machine ${host}`), shape.diskDelayMs);
+    return new Machine(host, this.world.rng.fork(`machine ${host}`), this.shape.diskDelayMs);
   }
 }

@@ -12,6 +12,8 @@ export interface NodeWorld {
   readonly network: Network;
   readonly planted: (name: string) => boolean;
   readonly onCrash: (node: Node, loss: EngineLoss) => void;
+  /** A fail point has been passed. */
+  readonly onPoint: (name: string) => void;
 }
 
 /** A program on a machine, which may be killed and started again. */
@@ -27,8 +29,10 @@ export abstract class Node {
   up = false;
   /** Fail points at which the process is to die, with the probability of each. */
   fatalPoints = 0;
-  /** It refused to start on a damaged disk, and is not started again. */
-  broken = false;
+  /** Its disk has rotted or is gone: it may refuse to go on, and is not part of what must heal. */
+  damaged = false;
+  /** It is never started again. */
+  retired = false;
 
   constructor(name: string, machine: Machine, surroundings: NodeWorld) {
     this.name = name;
@@ -52,7 +56,7 @@ export abstract class Node {
   /** Starts the program; what it does from then on happens by itself. */
   async start(): Promise<void> {
     await this.#crashing;
-    if (this.running || this.broken) return;
+    if (this.running || this.retired) return;
     const { world, network, planted } = this.surroundings;
     const process = new SimProcess(world, this.name);
     this.#process = process;
@@ -68,6 +72,7 @@ export abstract class Node {
       fs: this.machine.fs,
       planted,
       hit: (name) => {
+        this.surroundings.onPoint(name);
         if (process.dead || (this.fatalPoints > 0 && points.float() < this.fatalPoints)) {
           world.log(this.name, `dies at ${name}`);
           this.crash();
@@ -95,6 +100,12 @@ export abstract class Node {
     this.#crashing = this.machine.crash().then((loss) => this.surroundings.onCrash(this, loss));
   }
 
+  /** The machine is taken out of service for good. */
+  retire(): void {
+    this.retired = true;
+    this.crash();
+  }
+
   /** Composes the program in its environment; resolves when it serves. */
   protected abstract run(env: Env, process: SimProcess): Promise<void>;
   /** The process is no more: forget what belonged to it. */
@@ -116,7 +127,8 @@ export abstract class Node {
   /** Whether the faults of this machine explain that its process gave up. */
   protected mayFail(error: unknown): boolean {
     if (!(error instanceof KvError)) return false;
-    const { full, syncFails } = this.machine.disk.traits;
-    return full || syncFails || error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED';
+    const { full, syncFails, readFails } = this.machine.disk.traits;
+    if (full || syncFails || readFails || this.damaged) return true;
+    return error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED';
   }
 }

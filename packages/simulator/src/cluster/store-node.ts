@@ -11,6 +11,10 @@ export class StoreNode extends Node {
   readonly #scheduler: string;
   readonly #shape: ClusterShape;
   #store: Store | undefined;
+  /** Known once it has started for the first time. */
+  storeId: number | undefined;
+  /** The scheduler has been told to take everything away from it. */
+  drained = false;
 
   constructor(
     name: string,
@@ -40,6 +44,7 @@ export class StoreNode extends Node {
     );
     if (process.dead) return;
     this.#store = store;
+    this.storeId = store.storeId;
     await env.net.serve(this.address, store.services());
     await store.start();
   }

@@ -20,6 +20,9 @@ export const faultKinds = [
   'disk-slow',
   'disk-sync-error',
   'disk-full',
+  'disk-read-error',
+  'bit-rot',
+  'wipe-store',
   'clock-drift',
   'wall-jump',
   'fatal-points',
@@ -28,6 +31,7 @@ export const faultKinds = [
   'move-peer',
   'split-region',
   'add-store',
+  'drain-store',
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
@@ -67,6 +71,9 @@ const bounds: Readonly<Record<FaultKind, Bounds>> = {
   'disk-slow': { weight: 1, lastsMs: [500, 5_000] },
   'disk-sync-error': { weight: 1, lastsMs: [100, 1_000] },
   'disk-full': { weight: 1, lastsMs: [200, 3_000] },
+  'disk-read-error': { weight: 1, lastsMs: [10, 500] },
+  'bit-rot': { weight: 1, lastsMs: [0, 1] },
+  'wipe-store': { weight: 1, lastsMs: [100, 3_000] },
   'clock-drift': { weight: 1, lastsMs: [2_000, 10_000] },
   'wall-jump': { weight: 1, lastsMs: [0, 1] },
   'fatal-points': { weight: 2, lastsMs: [500, 4_000] },
@@ -75,6 +82,7 @@ const bounds: Readonly<Record<FaultKind, Bounds>> = {
   'move-peer': { weight: 3, lastsMs: [0, 1] },
   'split-region': { weight: 2, lastsMs: [0, 1] },
   'add-store': { weight: 1, lastsMs: [0, 1] },
+  'drain-store': { weight: 1, lastsMs: [0, 1] },
 };
 
 export type Profile = 'light' | 'dense' | 'swarm';

@@ -1,4 +1,5 @@
 import { assertNever } from '@tinykv/base';
+import { isEpochStale, type Region } from '@tinykv/model';
 import type { Cluster } from '../cluster/cluster.js';
 import type { Node } from '../cluster/node.js';
 import type { StoreNode } from '../cluster/store-node.js';
@@ -11,6 +12,10 @@ const LONGER_THAN_LEASE_MS = 1_500;
 const RESTART_MS = 500;
 /** More stores than this are not added to a cluster. */
 const STORES_MAX = 5;
+/** How long a person waits before asking again for what the scheduler did not do. */
+const ASK_AGAIN_MS = 1_000;
+/** Voters of a Region that may lose one for good. */
+const VOTERS_MIN = 3;
 
 /** Carries out the faults of a plan, and undoes them. */
 export class Nemesis {
@@ -18,6 +23,8 @@ export class Nemesis {
   readonly #tally: Tally;
   /** Nodes that a fault starts again when it ends. */
   readonly #held = new Set<Node>();
+  /** One store of this run will be lost for good: every Region must be able to spare one. */
+  #losesStore = false;
   #healed = false;
 
   constructor(cluster: Cluster, tally: Tally) {
@@ -26,6 +33,7 @@ export class Nemesis {
   }
 
   schedule(faults: readonly Fault[]): void {
+    this.#losesStore = faults.some(({ kind }) => kind === 'bit-rot' || kind === 'wipe-store');
     for (const fault of faults) {
       this.#cluster.world.after(fault.at, fault.kind, () => this.#carryOut(fault));
     }
@@ -34,11 +42,14 @@ export class Nemesis {
   /** Ends every fault: the network is whole, disks work, everything runs. */
   async heal(): Promise<void> {
     this.#healed = true;
-    const { network, nodes, world } = this.#cluster;
+    const { network, world } = this.#cluster;
     network.healAll();
     network.traits = { ...network.traits, lossRate: 0, duplicateRate: 0, reorderRate: 0 };
     network.traits = { ...network.traits, delayMeanMs: 1 };
-    for (const node of nodes) {
+    for (const store of this.#cluster.stores) {
+      if (store.damaged) await this.#replace(store);
+    }
+    for (const node of this.#cluster.nodes) {
       this.#healDisk(node);
       node.fatalPoints = 0;
       node.machine.clock.drift(world.now, 1);
@@ -115,6 +126,13 @@ export class Nemesis {
       case 'disk-full':
         store.machine.disk.traits.full = true;
         return this.#after(lastsMs, () => this.#healDisk(store));
+      case 'disk-read-error':
+        store.machine.disk.traits.readFails = true;
+        return this.#after(lastsMs, () => this.#healDisk(store));
+      case 'bit-rot':
+        return this.#rot(store, fault);
+      case 'wipe-store':
+        return this.#wipe(store, lastsMs);
       case 'clock-drift':
         store.machine.clock.drift(this.#cluster.world.now, 0.98 + 0.04 * fault.amount);
         return true;
@@ -137,6 +155,8 @@ export class Nemesis {
         return this.#order(fault);
       case 'add-store':
         return this.#addStore();
+      case 'drain-store':
+        return this.#drain(store);
       default:
         return assertNever(fault.kind);
     }
@@ -211,6 +231,7 @@ export class Nemesis {
     const { traits } = node.machine.disk;
     traits.full = false;
     traits.syncFails = false;
+    traits.readFails = false;
     traits.stalledUntil = 0;
     traits.delayMeanMs = this.#cluster.shape.diskDelayMs;
   }
@@ -224,6 +245,9 @@ export class Nemesis {
     const storeId = pick(this.#cluster.stores, Math.floor(amount * 1_000)).store?.storeId;
     if (storeId === undefined) return false;
     const hosts = region.peers.some((peer) => peer.storeId === storeId);
+    if (hosts && kind === 'move-peer' && this.#losesStore && voters(region) <= VOTERS_MIN) {
+      return false;
+    }
     const move = hosts ? 'remove-peer' : 'add-peer';
     const operator =
       kind === 'split-region'
@@ -246,6 +270,83 @@ export class Nemesis {
     void this.#cluster.addStore().start();
     return true;
   }
+
+  /** Damage is kept to one store of a run, and to Regions that are left with a quorum. */
+  #mayDamage(store: StoreNode): boolean {
+    const { stores, soundStores } = this.#cluster;
+    if (!soundStores.includes(store)) return false;
+    if (stores.some((other) => other.damaged || other.retired)) return false;
+    const regions = newestRegions(this.#cluster);
+    return regions.length > 0 && regions.every((region) => voters(region) >= VOTERS_MIN);
+  }
+
+  #rot(store: StoreNode, { amount }: Fault): boolean {
+    if (!this.#mayDamage(store)) return false;
+    const { log, engine } = store.machine;
+    const { rng } = this.#cluster.world;
+    store.damaged = true;
+    if (amount < 0.5) return log.rot(rng);
+    void engine.rot(rng);
+    return true;
+  }
+
+  /** The machine burns down; a new one takes its place some time later. */
+  #wipe(store: StoreNode, ms: number): boolean {
+    if (!this.#mayDamage(store)) return false;
+    store.damaged = true;
+    store.retire();
+    return this.#after(ms, () => {
+      if (!this.#healed) void this.#replace(store);
+    });
+  }
+
+  /** What a person does about a lost machine: start a new one, and take the old one out of the cluster. */
+  async #replace(store: StoreNode): Promise<void> {
+    store.damaged = false;
+    store.retire();
+    await this.#cluster.addStore().start();
+    this.#tellOffline(store);
+  }
+
+  #drain(store: StoreNode): boolean {
+    const { soundStores } = this.#cluster;
+    if (soundStores.length < 4 || !soundStores.includes(store) || !store.up) return false;
+    store.drained = true;
+    this.#tellOffline(store);
+    return true;
+  }
+
+  /** Asks until the scheduler has it on record. */
+  #tellOffline(store: StoreNode): void {
+    const { storeId } = store;
+    if (storeId === undefined) return;
+    const client = this.#cluster.clients.find(({ up }) => up)?.client;
+    const again = (): void => {
+      this.#after(ASK_AGAIN_MS, () => this.#tellOffline(store));
+    };
+    if (client === undefined) again();
+    else client.scheduler.admin.setStoreState(storeId, 'offline').catch(again);
+  }
+}
+
+/** Each Region as the peer says that has seen most of it. */
+function newestRegions(cluster: Cluster): Region[] {
+  const newest = new Map<number, Region>();
+  for (const { status } of cluster.peers()) {
+    const { region } = status;
+    const known = newest.get(region.id);
+    if (
+      region.peers.length > 0 &&
+      (known === undefined || isEpochStale(known.epoch, region.epoch))
+    ) {
+      newest.set(region.id, region);
+    }
+  }
+  return [...newest.values()];
+}
+
+function voters(region: Region): number {
+  return region.peers.filter(({ learner }) => !learner).length;
 }
 
 function pick<T>(items: readonly T[], number: number): T {

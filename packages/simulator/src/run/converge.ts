@@ -5,7 +5,7 @@ import type { Cluster, StoreRegion } from '../cluster/cluster.js';
 /** What keeps the replicas of the cluster from being level, or undefined when nothing does. */
 export function unsettled(cluster: Cluster): string | undefined {
   for (const node of cluster.nodes) {
-    if (!node.up && !node.broken) return `${node.name} is not up`;
+    if (!node.up && !node.retired) return `${node.name} is not up`;
   }
   const peers = cluster.peers();
   const byRegion = new Map<number, StoreRegion[]>();
@@ -22,11 +22,14 @@ export function unsettled(cluster: Cluster): string | undefined {
     );
     if (leader === undefined) return `region ${id} has no leader`;
     const { region, lastIndex } = leader.status;
-    if (region.peers.length < Math.min(3, cluster.stores.filter((s) => !s.broken).length)) {
+    if (region.peers.length < Math.min(3, cluster.soundStores.length)) {
       return `region ${id} has ${region.peers.length} peers`;
     }
     if (region.peers.some(({ learner }) => learner)) return `region ${id} has a learner`;
     for (const { storeId } of region.peers) {
+      if (cluster.stores.some((node) => node.drained && node.storeId === storeId)) {
+        return `region ${id} has a peer on store ${storeId}, which is to be empty`;
+      }
       const peer = all.find(({ node }) => node.store?.storeId === storeId);
       if (peer === undefined) return `region ${id} has no peer on store ${storeId}`;
       if (peer.status.applied !== lastIndex) {

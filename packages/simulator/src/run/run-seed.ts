@@ -77,6 +77,9 @@ class Run {
         if (node === this.#cluster.scheduler) tally.event('scheduler restart');
         this.#nemesis.stopped(node);
       },
+      onPoint: (name) => {
+        if (name === 'snapshot-after-data') tally.event('snapshot applied');
+      },
     });
     this.#nemesis = new Nemesis(this.#cluster, tally);
     this.#workloads = new Workloads(plan, {

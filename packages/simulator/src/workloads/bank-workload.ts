@@ -24,7 +24,7 @@ export class BankWorkload {
     );
   }
 
-  run(): Promise<void[]> {
+  run(): Promise<unknown> {
     const { cluster, rng } = this.#context;
     return Promise.all(
       cluster.clients.map((node, i) => {

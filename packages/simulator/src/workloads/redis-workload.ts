@@ -35,7 +35,7 @@ export class RedisWorkload {
     this.#slots = Array.from({ length: keys }, () => ({ generation: 0, unknown: 0, ops: 0 }));
   }
 
-  run(): Promise<void[]> {
+  run(): Promise<unknown> {
     const { cluster, rng } = this.#context;
     return Promise.all(
       cluster.clients.map((node, i) => {

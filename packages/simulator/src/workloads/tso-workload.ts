@@ -11,7 +11,7 @@ export class TsoWorkload {
     this.#context = context;
   }
 
-  run(): Promise<void[]> {
+  run(): Promise<unknown> {
     const { cluster, rng } = this.#context;
     return Promise.all(
       cluster.clients.map((node, i) => {

@@ -19,7 +19,7 @@ export class ListAppendWorkload {
     this.#appends = new Array<number>(keys).fill(0);
   }
 
-  run(): Promise<void[]> {
+  run(): Promise<unknown> {
     const { cluster, rng } = this.#context;
     return Promise.all(
       cluster.clients.map((node, i) => {

@@ -11,6 +11,8 @@ export interface DiskTraits {
   full: boolean;
   /** The next sync fails with EIO. */
   syncFails: boolean;
+  /** Reads fail with EIO. */
+  readFails: boolean;
 }
 
 /** The disk of a machine as its present process works on it: every operation takes time, and may fail. */
@@ -23,7 +25,7 @@ export class Disk {
 
   constructor(rng: Rng, delayMeanMs: number) {
     this.rng = rng;
-    this.traits = { delayMeanMs, stalledUntil: 0, full: false, syncFails: false };
+    this.traits = { delayMeanMs, stalledUntil: 0, full: false, syncFails: false, readFails: false };
   }
 
   /** Resolves when the disk has done an operation; never for a process that died meanwhile. */
@@ -42,6 +44,16 @@ export class Disk {
   async write(label: string): Promise<void> {
     await this.operation(label);
     if (this.traits.full) throw new KvError('RESOURCE_EXHAUSTED', `${label}: no space left`);
+  }
+
+  async read(label: string): Promise<void> {
+    await this.operation(label);
+    this.checkReadable(label);
+  }
+
+  /** Of reads that take no time. */
+  checkReadable(label: string): void {
+    if (this.traits.readFails) throw new KvError('INTERNAL', `${label}: input/output error`);
   }
 
   async sync(label: string): Promise<void> {

@@ -1,10 +1,10 @@
 import type { Rng } from '@tinykv/base';
-import { MemoryRaftLog } from '@tinykv/engine';
 import { Disk } from './disk.js';
 import type { SimProcess } from './process.js';
 import { MachineClock } from './sim-clock.js';
 import { type EngineLoss, SimEngine } from './sim-engine.js';
 import { SimFs } from './sim-fs.js';
+import { SimRaftLog } from './sim-raft-log.js';
 
 /** A machine with its clock and its disk: what is left when a process dies. */
 export class Machine {
@@ -13,7 +13,7 @@ export class Machine {
   readonly disk: Disk;
   readonly engine: SimEngine;
   readonly fs: SimFs;
-  log: MemoryRaftLog;
+  readonly log: SimRaftLog;
   readonly #rng: Rng;
 
   constructor(host: string, rng: Rng, diskDelayMs: number) {
@@ -23,7 +23,7 @@ export class Machine {
     this.disk = new Disk(rng.fork('disk'), diskDelayMs);
     this.engine = new SimEngine(this.disk);
     this.fs = new SimFs(this.disk);
-    this.log = this.#newLog();
+    this.log = new SimRaftLog(this.disk);
   }
 
   /** A new process runs on the machine. */
@@ -33,12 +33,8 @@ export class Machine {
 
   /** The process is gone: what was not synced is lost in part. */
   crash(): Promise<EngineLoss> {
-    this.log.crash();
+    this.log.crash(this.#rng);
     this.fs.crash(this.#rng);
     return this.engine.crash(this.#rng);
-  }
-
-  #newLog(): MemoryRaftLog {
-    return new MemoryRaftLog(() => this.disk.sync('log append'));
   }
 }

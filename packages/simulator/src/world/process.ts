@@ -44,7 +44,7 @@ export class SimProcess {
 
   /** Runs `fn` at the end of this moment, in the order of such calls. */
   defer(fn: () => void): void {
-    this.world.atEndOfMoment('defer', () => this.run(fn));
+    this.world.atEndOfMoment(() => this.run(fn));
   }
 
   /** Runs `fn` now, at the thaw, or never. */

@@ -68,11 +68,24 @@ export class SimEngine implements KvEngine {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
+    this.#disk.checkReadable('engine get');
     return this.#live.get(key);
   }
 
   iterator(range: IteratorRange): KvIterator {
     return new SlowIterator(this.#disk, this.#live.iterator(range));
+  }
+
+  /** Flips one bit of one record that is on the disk; false when there is none. */
+  async rot(rng: Rng): Promise<boolean> {
+    const all = await this.peek({ start: new Uint8Array(0), end: new Uint8Array(0) });
+    const [key, value] = all[rng.int(0, Math.max(1, all.length))] ?? [];
+    if (key === undefined || value === undefined || value.length === 0) return false;
+    const flipped = value.slice();
+    flipped[rng.int(0, value.length)]! ^= 1 << rng.int(0, 8);
+    await apply(this.#live, [[key, flipped]]);
+    if (this.#durable.get(key) !== undefined) await apply(this.#durable, [[key, flipped]]);
+    return true;
   }
 
   /** All of a range at once, for a checker: takes no time. */
@@ -107,7 +120,10 @@ export class SimEngine implements KvEngine {
   snapshot(): KvSnapshot {
     const snapshot = this.#live.snapshot();
     return {
-      get: (key) => snapshot.get(key),
+      get: (key) => {
+        this.#disk.checkReadable('snapshot get');
+        return snapshot.get(key);
+      },
       iterator: (range) => new SlowIterator(this.#disk, snapshot.iterator(range)),
       close: () => snapshot.close(),
     };
@@ -143,6 +159,7 @@ class SlowIterator implements KvIterator {
   async next(limit: number): Promise<readonly KvEntry[]> {
     const page = await this.#iterator.next(limit);
     if (this.#disk.rng.int(0, 4) === 0) await this.#disk.operation('read');
+    this.#disk.checkReadable('read');
     return page;
   }
 

@@ -53,7 +53,7 @@ export class SimFs implements Fs {
   }
 
   async readFile(path: string): Promise<Uint8Array | undefined> {
-    await this.#disk.operation('read file');
+    await this.#disk.read('read file');
     const bytes = this.#files.get(path);
     return bytes === undefined ? undefined : copyBytes(bytes);
   }
@@ -88,13 +88,13 @@ export class SimFs implements Fs {
   }
 
   async openRead(path: string): Promise<FileReader> {
-    await this.#disk.operation('open file');
+    await this.#disk.read('open file');
     const bytes = this.#files.get(path);
     if (bytes === undefined) throw new KvError('NOT_FOUND', `no file ${path}`);
     return {
       size: bytes.length,
       read: async (offset, length): Promise<Uint8Array> => {
-        await this.#disk.operation('read file');
+        await this.#disk.read('read file');
         return copyBytes(bytes.subarray(offset, offset + length));
       },
       close: (): Promise<void> => Promise.resolve(),
@@ -102,7 +102,7 @@ export class SimFs implements Fs {
   }
 
   async list(folder: string): Promise<string[]> {
-    await this.#disk.operation('list files');
+    await this.#disk.read('list files');
     const prefix = folder === '' || folder === '.' ? '' : `${folder.replace(/\/$/, '')}/`;
     return [...this.#files.keys()]
       .filter((path) => path.startsWith(prefix) && !path.slice(prefix.length).includes('/'))

@@ -160,7 +160,10 @@ export class StreamEnd implements NetStream {
     const earliest = overtakes ? 0 : this.#lastArrival;
     const at = this.#network.carry(this.host, this.#otherHost, earliest, 'deliver', () => {
       sent();
-      other.process.run(() => other.#take(delivery));
+      other.process.run(() => {
+        other.#inbox.push(delivery);
+        other.#deliver();
+      });
     });
     this.#lastArrival = Math.max(this.#lastArrival, at);
   }

@@ -14,6 +14,9 @@ export class World {
   readonly rng: Rng;
   readonly #ties: Rng;
   readonly #heap = new EventHeap();
+  /** What runs when all else of this moment has: first in, first out. */
+  #deferred: (() => void)[] = [];
+  #deferredAt = 0;
   #now = 0;
   #seq = 0;
   #events = 0;
@@ -50,18 +53,9 @@ export class World {
 
   /** Runs `fn` after `ms`, as an event of its own. */
   after(ms: number, label: string, fn: () => void): Timer {
-    return this.#push(ms, this.#ties.u32(), label, fn);
-  }
-
-  /** Runs `fn` after all else of this moment, in order with what else is said so. */
-  atEndOfMoment(label: string, fn: () => void): Timer {
-    return this.#push(0, 0xffff_ffff, label, fn);
-  }
-
-  #push(ms: number, tie: number, label: string, fn: () => void): Timer {
     const event: SimEvent = {
       at: this.#now + Math.max(0, ms),
-      tie,
+      tie: this.#ties.u32(),
       seq: this.#seq++,
       label,
       fn,
@@ -72,6 +66,11 @@ export class World {
         event.fn = undefined;
       },
     };
+  }
+
+  /** Runs `fn` as an event after all else of this moment, in order with what else is said so. */
+  atEndOfMoment(fn: () => void): void {
+    this.#deferred.push(fn);
   }
 
   sleep(ms: number, label = 'sleep'): Promise<void> {
@@ -118,21 +117,38 @@ export class World {
 
   /** False when there is nothing left to run. */
   #runOne(): boolean {
+    const fn = this.#nextDeferred() ?? this.#nextEvent();
+    if (fn === undefined) return false;
+    this.#events++;
+    try {
+      fn();
+    } catch (error) {
+      this.fail(error);
+    }
+    return true;
+  }
+
+  #nextDeferred(): (() => void) | undefined {
+    if (this.#deferredAt === this.#deferred.length) return undefined;
+    if (this.#heap.peek()?.at === this.#now) return undefined;
+    const fn = this.#deferred[this.#deferredAt++];
+    if (this.#deferredAt === this.#deferred.length) {
+      this.#deferred = [];
+      this.#deferredAt = 0;
+    }
+    return fn;
+  }
+
+  #nextEvent(): (() => void) | undefined {
     for (;;) {
       const event = this.#heap.pop();
-      if (event === undefined) return false;
+      if (event === undefined) return undefined;
       const { fn } = event;
       if (fn === undefined) continue;
       this.#now = event.at;
-      this.#events++;
       this.note(event.seq);
       this.note(event.at * 1_000);
-      try {
-        fn();
-      } catch (error) {
-        this.fail(error);
-      }
-      return true;
+      return fn;
     }
   }
 }

@@ -1,0 +1,48 @@
+import { KvError, Prng } from '@tinykv/base';
+import { afterEach, describe, expect, it } from 'vitest';
+import { TestCluster } from './harness.js';
+
+let cluster: TestCluster;
+
+afterEach(async () => {
+  expect(cluster.fatals).toEqual([]);
+  await cluster.stop();
+});
+
+/** What the simulator found, each as the shortest course of events that shows it. */
+describe('found by simulation', () => {
+  it('a store whose bootstrap was taken, and the answer lost, still brings up the first region', async () => {
+    cluster = await TestCluster.start({ stores: 0 });
+    const { scheduler } = cluster;
+    scheduler.loseBootstrapAnswer = true;
+    await expect(cluster.addStore()).rejects.toThrow('no answer');
+    // The scheduler has been restarted since: no heartbeat has told it of the Region.
+    scheduler.regions.clear();
+    await cluster.crashStore(0, new Prng(1));
+    await cluster.startStore(0);
+    await cluster.addStore();
+    await cluster.until('the first region has a leader', () => scheduler.regions.size === 1);
+    await cluster.put('a', '1');
+  });
+
+  it('a peer that was removed before its first snapshot does not stay', async () => {
+    cluster = await TestCluster.start({ stores: 2, config: { staleLeaderMs: 2_000 } });
+    const { id } = cluster.regionOf('');
+    const { storeId } = cluster.nodes[1]!.store!;
+    const peer = { id: cluster.scheduler.allocId(), storeId, learner: true };
+    await cluster.put('a', '1');
+    // No snapshot can be received.
+    cluster.nodes[1]!.fs.openWrite = async () => {
+      throw new KvError('RESOURCE_EXHAUSTED', 'no space');
+    };
+    cluster.scheduler.order(id, () => ({ type: 'add-peer', peer }));
+    await cluster.until(
+      'a peer made by a message',
+      () => cluster.nodes[1]!.store!.regions().length > 0,
+    );
+    cluster.net.cut(cluster.nodes[1]!.address);
+    await cluster.removePeer(id, 1);
+    cluster.net.heal(cluster.nodes[1]!.address);
+    await cluster.until('it is gone', () => cluster.nodes[1]!.store!.regions().length === 0);
+  });
+});
