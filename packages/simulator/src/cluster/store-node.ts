@@ -1,4 +1,4 @@
-import type { Env } from '@tinykv/base';
+import { type Env, KvError } from '@tinykv/base';
 import { SchedulerClient } from '@tinykv/client';
 import { createStore, type StoreNode as Store } from '@tinykv/server/store';
 import type { Machine } from '../world/machine.js';
@@ -47,6 +47,14 @@ export class StoreNode extends Node {
     this.storeId = store.storeId;
     await env.net.serve(this.address, store.services());
     await store.start();
+  }
+
+  /** A store that has been drained is refused for good. */
+  protected override mayFail(error: unknown): boolean {
+    const tombstone =
+      this.drained && error instanceof KvError && /is tombstone/.test(error.message);
+    if (tombstone) this.retired = true;
+    return tombstone || super.mayFail(error);
   }
 
   protected override down(): void {

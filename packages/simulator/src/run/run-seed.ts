@@ -1,4 +1,4 @@
-import { errorMessage } from '@tinykv/base';
+import { errorMessage, KvError } from '@tinykv/base';
 import type { Violation } from '../checkers/history.js';
 import { Cluster } from '../cluster/cluster.js';
 import { Nemesis } from '../faults/nemesis.js';
@@ -12,6 +12,8 @@ import { Workloads } from './workloads.js';
 
 /** How long a healed cluster may take until everything is level again, in simulated milliseconds. */
 const HEALING_MS = 90_000;
+/** How often it is looked at, in simulated milliseconds. */
+const LOOK_MS = 100;
 /** Events without end are a bug of their own. */
 const EVENTS_MAX = 3_000_000;
 
@@ -109,48 +111,57 @@ class Run {
     new Watch(this.#cluster, this.#tally, () => this.#oracles.sample(this.#cluster)).start();
     void this.#cluster.startAll();
     this.#nemesis.schedule(this.#plan.faults);
-    let done = false;
-    const clients = this.#workloads.run().then(() => {
-      done = true;
-    });
+    const finished = new Set<Promise<void>>();
+    const clients = this.#workloads.run();
+    void clients.then(() => finished.add(clients));
     await world.run(() => world.now >= this.#plan.durationMs, eventsMax);
     world.log('run', 'heals');
     this.#stopping = true;
     await this.#nemesis.heal();
-    const deadline = world.now + HEALING_MS;
-    let reason: string | undefined = 'clients have not finished';
-    let nextLook = 0;
-    const settled = (): boolean => {
-      if (world.now < nextLook) return false;
-      nextLook = world.now + 100;
-      reason = done ? unsettled(this.#cluster) : 'clients have not finished';
-      return reason === undefined;
-    };
-    await world.run(() => settled() || world.now >= deadline, eventsMax);
-    if (world.events >= eventsMax) return undefined;
-    if (reason !== undefined) {
-      return {
-        oracle: 'liveness',
-        message: `${HEALING_MS} ms after healing: ${reason}`,
-        history: [],
-      };
-    }
+    const unfinished = (): string | undefined =>
+      finished.has(clients) ? unsettled(this.#cluster) : 'clients have not finished';
+    const stuck = await this.#within(unfinished, eventsMax);
+    if (stuck !== undefined) return stuck;
     await clients;
     await this.#finalReads(eventsMax);
+    // Reads resolve locks: the replicas have to be level once more.
+    const uneven = await this.#within(() => unsettled(this.#cluster), eventsMax);
+    if (uneven !== undefined) return uneven;
     const different = await divergence(this.#cluster);
     if (different === undefined) return undefined;
     return { oracle: 'replicas', message: different, history: [] };
   }
 
+  /** Lets time pass until nothing is left to wait for; a violation when that takes too long. */
+  async #within(
+    reason: () => string | undefined,
+    eventsMax: number,
+  ): Promise<Violation | undefined> {
+    const world = this.#world;
+    const deadline = world.now + HEALING_MS;
+    let left = reason();
+    let nextLook = world.now + LOOK_MS;
+    const isOver = (): boolean => {
+      if (world.now < nextLook) return left === undefined;
+      nextLook = world.now + LOOK_MS;
+      left = reason();
+      return left === undefined;
+    };
+    await world.run(() => isOver() || world.now >= deadline, eventsMax);
+    if (left === undefined || world.events >= eventsMax) return undefined;
+    return { oracle: 'liveness', message: `${HEALING_MS} ms after healing: ${left}`, history: [] };
+  }
+
   async #finalReads(eventsMax: number): Promise<void> {
-    let done = false;
-    const reads = this.#workloads.finalReads().then(() => {
-      done = true;
-    });
+    const outcomes: (Error | undefined)[] = [];
+    void this.#workloads.finalReads().then(
+      () => outcomes.push(undefined),
+      (error: unknown) => outcomes.push(error instanceof Error ? error : new Error(String(error))),
+    );
     const deadline = this.#world.now + HEALING_MS;
-    await this.#world.run(() => done || this.#world.now >= deadline, eventsMax);
-    if (done) await reads;
-    else throw new Error('the final reads do not end');
+    await this.#world.run(() => outcomes.length > 0 || this.#world.now >= deadline, eventsMax);
+    if (outcomes.length === 0) throw new KvError('DEADLINE_EXCEEDED', 'the final reads do not end');
+    if (outcomes[0] !== undefined) throw outcomes[0];
   }
 }
 
