@@ -21,6 +21,7 @@ import { RaftRegionAccess } from './access.js';
 import { AdminApplier } from './admin.js';
 import { bootstrapCluster, loadIdent } from './bootstrap.js';
 import type { RaftStoreConfig } from './config.js';
+import type { Envelope } from './envelope.js';
 import { PeerLifecycle } from './lifecycle.js';
 import type { StoreIdent } from './local-state.js';
 import { StoreMachine } from './machine.js';
@@ -149,10 +150,7 @@ export class RaftStore {
       clusterId: ident.clusterId,
       storeId: ident.storeId,
       resolve,
-      receive: (envelopes) => {
-        if (this.#stopped) return;
-        for (const envelope of envelopes) this.#router.receive(envelope);
-      },
+      receive: (envelopes) => this.#receive(envelopes),
       unreachable: (storeId) => this.#unreachable(storeId),
     });
     this.#reporter = new Reporter(env, scheduler, config);
@@ -296,6 +294,16 @@ export class RaftStore {
     this.#lifecycle.destroy(peer, region, false).catch((error: unknown) => {
       this.#parts.fatal(error);
     });
+  }
+
+  /** A Region's state that can't be read says nothing of what this store has promised: it must stop. */
+  #receive(envelopes: readonly Envelope[]): void {
+    if (this.#stopped) return;
+    try {
+      for (const envelope of envelopes) this.#router.receive(envelope);
+    } catch (error) {
+      this.#parts.fatal(error);
+    }
   }
 
   #unreachable(storeId: number): void {

@@ -45,4 +45,19 @@ describe('found by simulation', () => {
     cluster.net.heal(cluster.nodes[1]!.address);
     await cluster.until('it is gone', () => cluster.nodes[1]!.store!.regions().length === 0);
   });
+
+  it('a read error while a message looks for its peer stops the store, not the process', async () => {
+    cluster = await TestCluster.start({ stores: 2 });
+    const { id } = cluster.regionOf('');
+    await cluster.put('a', '1');
+    const { engine, store } = cluster.nodes[1]!;
+    const { storeId } = store!;
+    engine.get = () => {
+      throw new KvError('INTERNAL', 'input/output error');
+    };
+    const peer = { id: cluster.scheduler.allocId(), storeId, learner: true };
+    cluster.scheduler.order(id, () => ({ type: 'add-peer', peer }));
+    await cluster.clock.run(2_000);
+    expect(cluster.fatals.splice(0)[0]).toMatchObject({ message: 'input/output error' });
+  });
 });
