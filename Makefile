@@ -9,7 +9,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build up check fix test test-long ci stages bench bench-vs clean-data clean help
+.PHONY: build up check fix test test-long sim ci stages bench bench-vs clean-data clean help
 
 $(INSTALLED): pnpm-lock.yaml package.json pnpm-workspace.yaml $(wildcard packages/*/package.json)
 	$(PNPM) install --frozen-lockfile
@@ -45,6 +45,10 @@ test-long: build
 
 test-long-%: build
 	@$(BIN)/tsx scripts/test-long.ts $*
+
+## sim: simulated clusters with faults, each from a seed (ARGS="--seeds 100 --workload txn")
+sim: build
+	@node --enable-source-maps packages/simulator/dist/bin/sim.js $(ARGS)
 
 ## stages: the staged suites; also project1, project2a, project2aa … project4c one by one
 stages: $(GENERATED)

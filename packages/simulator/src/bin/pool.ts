@@ -1,32 +1,55 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Job, Report } from './worker.js';
+import { compareRuns, type Job, lostReport, type Report } from './job.js';
 
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const workerFile = fileURLToPath(new URL(`./worker.${extension}`, import.meta.url));
 
+/** A worker is replaced after as many runs: what they left in memory must not slow the others. */
+const RUNS_PER_WORKER = 50;
+/** Of real time. A run that takes longer hangs between two events, where its own limits do not reach. */
+const RUN_MS_MAX = 600_000;
+
 /** One worker process; it does one job at a time. */
-export class Worker {
+class Worker {
   readonly #child: ChildProcess;
-  #waiting: ((report: Report) => void) | undefined;
-  #fail: ((error: Error) => void) | undefined;
+  runs = 0;
+  /** It cannot be used any more. */
+  broken = false;
 
   constructor() {
     this.#child = fork(workerFile, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    this.#child.on('message', (report) => this.#waiting?.(report as Report));
-    this.#child.on('exit', (code) => this.#fail?.(new Error(`a worker ended with ${code}`)));
   }
 
+  /** A worker that dies is a failure of the run that it was at. */
   run(job: Job): Promise<Report> {
-    return new Promise((resolve, reject) => {
-      this.#waiting = resolve;
-      this.#fail = reject;
-      this.#child.send(job);
+    this.runs++;
+    return new Promise((resolve) => {
+      const child = this.#child;
+      const finish = (report: Report): void => {
+        clearTimeout(timer);
+        child.off('message', onMessage).off('exit', onExit).off('error', onError);
+        resolve(report);
+      };
+      const lose = (oracle: string, message: string): void => {
+        this.broken = true;
+        finish(lostReport(job, oracle, message));
+      };
+      const onMessage = (report: unknown): void => finish(report as Report);
+      const onExit = (code: number | null, signal: string | null): void =>
+        lose('worker', `the process of the run ended with ${signal ?? code}`);
+      const onError = (error: Error): void => lose('worker', error.message);
+      const timer = setTimeout(() => {
+        child.kill('SIGKILL');
+        lose('hang', `the run has not ended after ${RUN_MS_MAX / 1_000} s of real time`);
+      }, RUN_MS_MAX);
+      child.on('message', onMessage).on('exit', onExit).on('error', onError);
+      child.send(job);
     });
   }
 
   stop(): void {
-    this.#fail = undefined;
+    this.broken = true;
     this.#child.kill();
   }
 }
@@ -41,32 +64,57 @@ export async function runFresh(job: Job): Promise<Report> {
   }
 }
 
-/**
- * Runs `next()`'s jobs on `count` workers until there is none or `onReport` says stop. Workers are
- * replaced now and then, so that what one run left in memory does not slow the others.
- */
-export async function runAll(
-  count: number,
-  next: () => Job | undefined,
-  onReport: (report: Report, job: Job) => boolean | Promise<boolean>,
-): Promise<void> {
-  let stopped = false;
-  const lane = async (): Promise<void> => {
-    let worker = new Worker();
-    try {
-      for (let runs = 1; !stopped; runs++) {
+/** A worker, replaced when it is worn. */
+class Lane {
+  #worker = new Worker();
+
+  async run(job: Job): Promise<Report> {
+    if (job.twice === true) return compareRuns(await runFresh(job), await runFresh(job));
+    if (this.#worker.broken || this.#worker.runs >= RUNS_PER_WORKER) {
+      this.#worker.stop();
+      this.#worker = new Worker();
+    }
+    const isFresh = this.#worker.runs === 0;
+    const report = await this.#worker.run(job);
+    // What is printed to be replayed must not hang on runs before it in the same process.
+    if (isFresh || this.#worker.broken || report.violations.length === 0) return report;
+    return compareRuns(report, await runFresh(job));
+  }
+
+  stop(): void {
+    this.#worker.stop();
+  }
+}
+
+/** Worker processes, each doing one job at a time. */
+export class Pool {
+  readonly #lanes: readonly Lane[];
+
+  constructor(count: number) {
+    this.#lanes = Array.from({ length: count }, () => new Lane());
+  }
+
+  get size(): number {
+    return this.#lanes.length;
+  }
+
+  /** Runs `next()`'s jobs until there is none or `onReport` returns false; those at work are finished. */
+  async run(
+    next: () => Job | undefined,
+    onReport: (report: Report) => boolean | Promise<boolean>,
+  ): Promise<void> {
+    let stopped = false;
+    const work = async (lane: Lane): Promise<void> => {
+      while (!stopped) {
         const job = next();
         if (job === undefined) return;
-        const report = await worker.run(job);
-        if (!(await onReport(report, job))) stopped = true;
-        if (runs % 50 === 0) {
-          worker.stop();
-          worker = new Worker();
-        }
+        if (!(await onReport(await lane.run(job)))) stopped = true;
       }
-    } finally {
-      worker.stop();
-    }
-  };
-  await Promise.all(Array.from({ length: count }, lane));
+    };
+    await Promise.all(this.#lanes.map(work));
+  }
+
+  stop(): void {
+    for (const lane of this.#lanes) lane.stop();
+  }
 }

@@ -1,39 +1,24 @@
-import { drawPlan, type Plan, type PlanOptions } from '../run/plan.js';
-import { type RunResult, runSeed } from '../run/run-seed.js';
+import { runSeed } from '../run/run-seed.js';
 import { closeDoors } from '../world/doors.js';
-
-/** What a worker is asked to do. */
-export interface Job {
-  readonly plan: PlanOptions | Plan;
-  readonly log?: boolean;
-  readonly untilEvent?: number;
-}
-
-/** A result without what cannot be sent: maps as pairs. */
-export interface Report extends Omit<RunResult, 'tally'> {
-  readonly faults: readonly (readonly [string, number])[];
-  readonly happened: readonly (readonly [string, number])[];
-  readonly checked: number;
-  readonly cpuMs: number;
-}
+import { type Job, type Report, wholePlan } from './job.js';
 
 async function run({ plan, log, untilEvent }: Job): Promise<Report> {
-  const whole = 'faults' in plan ? plan : drawPlan(plan);
   const before = process.cpuUsage();
   const reopen = closeDoors();
   try {
-    const { tally, ...result } = await runSeed(whole, {
+    const { tally, ...result } = await runSeed(wholePlan(plan), {
       log: log ?? false,
       ...(untilEvent === undefined ? {} : { untilEvent }),
     });
-    reopen();
     const { user, system } = process.cpuUsage(before);
     return {
       ...result,
       faults: [...tally.faults],
       happened: [...tally.events],
       checked: tally.checked,
+      busyMs: tally.busyMs,
       cpuMs: (user + system) / 1_000,
+      ranTwice: false,
     };
   } finally {
     reopen();
@@ -41,6 +26,8 @@ async function run({ plan, log, untilEvent }: Job): Promise<Report> {
 }
 
 process.on('message', (job: Job) => {
+  // Node's channel answers each new listener of the process with a tick of its own, whose door is closed.
+  process.removeAllListeners('newListener');
   run(job).then(
     (report) => process.send?.(report),
     (error: unknown) => {

@@ -4,6 +4,7 @@ export class Tally {
   readonly events: Map<string, number> = new Map();
   /** Operations that a checker has judged. */
   checked = 0;
+  readonly #busySeconds = new Set<number>();
 
   fault(kind: string): void {
     this.faults.set(kind, (this.faults.get(kind) ?? 0) + 1);
@@ -11,5 +12,18 @@ export class Tally {
 
   event(name: string, count: number = 1): void {
     this.events.set(name, (this.events.get(name) ?? 0) + count);
+  }
+
+  /** An operation of a client was in flight between these times. */
+  inFlight(fromMs: number, toMs: number): void {
+    const last = Math.floor(toMs / 1_000);
+    for (let second = Math.floor(fromMs / 1_000); second <= last; second++) {
+      this.#busySeconds.add(second);
+    }
+  }
+
+  /** Simulated time that tells something: the seconds in which an operation was in flight. */
+  get busyMs(): number {
+    return this.#busySeconds.size * 1_000;
   }
 }

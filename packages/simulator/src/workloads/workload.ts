@@ -39,6 +39,9 @@ export async function loop(
     await new Promise<void>((resolve) => {
       env.clock.after(-context.thinkMs * Math.log(1 - rng.float()), resolve);
     });
-    if (!context.stopping()) await step(client);
+    if (context.stopping()) return;
+    const calledAt = world.now;
+    await step(client);
+    context.tally.inFlight(calledAt, world.now);
   }
 }

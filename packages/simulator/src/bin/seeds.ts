@@ -1,0 +1,25 @@
+import type { Profile } from '../faults/fault.js';
+import { type PlanOptions, type WorkloadName, workloadNames } from '../run/plan.js';
+
+/** Every so many seeds one is run twice, in fresh processes. */
+const TWICE_EVERY = 20;
+
+export interface SeedChoice {
+  readonly profile: Profile;
+  /** Missing: each seed takes the next. */
+  readonly workload?: WorkloadName;
+  readonly planted: readonly string[];
+}
+
+export function planOf(seed: number, { profile, workload, planted }: SeedChoice): PlanOptions {
+  return { seed, profile, workload: workload ?? workloadOf(seed), planted };
+}
+
+/** Seeds take turns between the workloads. */
+export function workloadOf(seed: number): WorkloadName {
+  return workloadNames[seed % workloadNames.length]!;
+}
+
+export function isRunTwice(seed: number): boolean {
+  return seed % TWICE_EVERY === 0;
+}

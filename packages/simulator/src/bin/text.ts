@@ -1,0 +1,86 @@
+import type { Plan } from '../run/plan.js';
+import type { Report } from './job.js';
+import { hours, type Totals } from './totals.js';
+
+/** Lines of a history that are printed; a longer one is cut in the middle. */
+const HISTORY_LINES_MAX = 80;
+
+/** The command that runs a plan again. */
+export function replayCommand({ seed, profile, workload, planted }: Plan): string {
+  const bugs = planted.length === 0 ? '' : ` --planted ${planted.join(',')}`;
+  return `pnpm sim --seed ${seed} --profile ${profile} --workload ${workload}${bugs}`;
+}
+
+export function describePlan(plan: Plan): string {
+  const { shape, faults, durationMs, keys } = plan;
+  return [
+    `seed ${plan.seed}, profile ${plan.profile}, workload ${plan.workload}:`,
+    `${shape.stores} stores, ${shape.gateways} gateways, ${shape.clients} clients, ${keys} keys,`,
+    `${faults.length} faults in ${(durationMs / 1_000).toFixed(1)} s`,
+  ].join(' ');
+}
+
+/** What a person needs of a failure; `how` runs it again. */
+export function failureText(report: Report, commit: string, how: string): string {
+  const { plan, hash, events, violations } = report;
+  const head = [
+    `FAILED seed ${plan.seed}`,
+    `commit ${commit}`,
+    `profile ${plan.profile}`,
+    `workload ${plan.workload}`,
+    `hash ${hash} after ${events} events`,
+  ].join(', ');
+  const what = violations.flatMap(({ oracle, message, history }) => [
+    `  ${oracle}: ${message}`,
+    ...cut(history).map((line) => `    ${line}`),
+  ]);
+  return [head, ...what, `  replay: ${how}`].join('\n');
+}
+
+function cut(lines: readonly string[]): readonly string[] {
+  if (lines.length <= HISTORY_LINES_MAX) return lines;
+  const half = HISTORY_LINES_MAX / 2;
+  const left = lines.length - HISTORY_LINES_MAX;
+  return [...lines.slice(0, half), `… ${left} more lines …`, ...lines.slice(-half)];
+}
+
+/** The end of a command that ran many seeds. */
+export function totalsText(totals: Totals, seconds: number): string {
+  const { seeds, failed, simulatedMs, busyMs, checked, ranTwice } = totals;
+  const rows: readonly (readonly [string, string])[] = [
+    ['seeds', `${seeds} run, ${failed} failed, ${ranTwice} run twice`],
+    [
+      'simulated',
+      `${hours(simulatedMs).toFixed(2)} h, ${hours(busyMs).toFixed(2)} h of them with operations in flight`,
+    ],
+    [
+      'speed',
+      `${totals.speed.toFixed(2)} simulated hours per CPU minute, ${seconds.toFixed(0)} s of real time`,
+    ],
+    ['operations', `${checked} checked`],
+    ['faults', `${pairs(totals.faults)}; ${totals.faultKindsPerSeed.toFixed(1)} kinds a seed`],
+    ['happened', pairs(totals.happened)],
+  ];
+  return rows.map(([name, text]) => `${name.padEnd(11)}${text}`).join('\n');
+}
+
+function pairs(counts: ReadonlyMap<string, number>): string {
+  if (counts.size === 0) return 'none';
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
+}
+
+export function progressText(totals: Totals, wanted: number, seconds: number): string {
+  const { seeds, failed, busyMs, checked } = totals;
+  const minutes = `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
+  const parts = [
+    `${seeds}/${wanted} seeds`,
+    `${failed} failed`,
+    `${hours(busyMs).toFixed(2)} h simulated`,
+    `${checked} operations`,
+    minutes,
+  ];
+  return parts.join(', ');
+}
