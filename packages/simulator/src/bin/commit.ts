@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const root: string = fileURLToPath(new URL('../../../..', import.meta.url));
+const root = fileURLToPath(new URL('../../../..', import.meta.url));
+/** Where commands leave what they find; git does not look there. */
+export const resultsFolder: string = join(root, 'test-long-results');
 
 /** The commit that runs; `-dirty` when files differ from it. */
 export function currentCommit(): string {

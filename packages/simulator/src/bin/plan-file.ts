@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { errorMessage } from '@tinykv/base';
 import { type Plan, workloadNames } from '../run/plan.js';
 import { UsageError } from './arguments.js';
@@ -25,5 +26,6 @@ export function parsePlan(text: string): Plan {
 }
 
 export function writePlan(path: string, plan: Plan): void {
+  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `${JSON.stringify(plan, undefined, 2)}\n`);
 }

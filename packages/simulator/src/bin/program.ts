@@ -17,6 +17,7 @@ import { runSeeds } from './run-seeds.js';
 const HELP = `
 Examples:
   pnpm sim --seeds 100
+  pnpm sim --seeds 1000 --profile dense --workload all --shrink
   pnpm sim --seed 17 --workload txn --until 20000 --log
 
 Exit codes: 0 ok, 1 a violation, 2 usage.`;
@@ -55,6 +56,9 @@ function simCommand(run: (options: SimOptions) => Promise<void>): Command {
     .option('--planted <name,…>', 'with these mistakes in the product', parsePlanted, [])
     .option('--until <event>', 'stop at this event', parseCount)
     .option('--log', 'print the last lines of the log')
+    .option('--shrink', 'make the plan of the first failure small and write it to a file')
+    .option('--shrink-runs <n>', 'runs that this may take', parseCount, 400)
+    .option('--out <file>', 'the file (default: in test-long-results)')
     .option('--json', 'a line of JSON for each seed and one for all')
     .addHelpText('after', HELP)
     .exitOverride()

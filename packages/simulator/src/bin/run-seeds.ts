@@ -5,6 +5,7 @@ import type { Job, Report } from './job.js';
 import { Pool } from './pool.js';
 import { Progress } from './progress.js';
 import { isRunTwice, planOf } from './seeds.js';
+import { shrinkFailure } from './shrink-failure.js';
 import { describePlan, failureText, progressText, replayCommand, totalsText } from './text.js';
 import { Totals } from './totals.js';
 
@@ -16,11 +17,13 @@ export async function runSeeds(options: SimOptions, plan: Plan | undefined): Pro
   const totals = new Totals();
   const progress = new Progress();
   const pool = new Pool(Math.min(options.jobs, wanted));
+  let firstFailure: Report | undefined;
   try {
     await pool.run(
       () => jobs.next().value,
       (report) => {
         totals.add(report);
+        if (report.violations.length > 0) firstFailure ??= report;
         if (options.json === true) progress.print(JSON.stringify(reportFigures(report)));
         else printReport(progress, report, options, commit);
         progress.show(() => progressText(totals, wanted, progress.seconds));
@@ -33,6 +36,9 @@ export async function runSeeds(options: SimOptions, plan: Plan | undefined): Pro
   progress.clear();
   if (options.json === true) progress.print(JSON.stringify(totalsFigures(totals, commit)));
   else progress.print(totalsText(totals, progress.seconds));
+  if (options.shrink === true && firstFailure !== undefined) {
+    await shrinkFailure(firstFailure, options, progress, commit);
+  }
   return totals.failed === 0 ? EXIT.ok : EXIT.violation;
 }
 

@@ -20,6 +20,14 @@ export function describePlan(plan: Plan): string {
   ].join(' ');
 }
 
+/** The faults of a plan, a line each. */
+export function faultLines({ faults }: Plan): string[] {
+  return faults.map(({ kind, at, lastsMs, target, amount }) => {
+    const times = `${at.toFixed(3).padStart(12)} ms ${kind.padEnd(17)} for ${lastsMs.toFixed(3)} ms`;
+    return `${times}, target ${target}, amount ${amount.toFixed(3)}`;
+  });
+}
+
 /** What a person needs of a failure; `how` runs it again. */
 export function failureText(report: Report, commit: string, how: string): string {
   const { plan, hash, events, violations } = report;
