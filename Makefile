@@ -44,9 +44,9 @@ test-long: build
 	@$(BIN)/tsx scripts/test-long.ts
 
 test-long-%: build
-	@$(BIN)/tsx scripts/test-long.ts $*
+	@$(BIN)/tsx scripts/test-long.ts $* $(ARGS)
 
-## sim: simulated clusters with faults, each from a seed (ARGS="--seeds 100 --workload txn")
+## sim: simulated clusters with faults, each from a seed (ARGS="--seeds 100", ARGS="planted", ARGS=--help)
 sim: build
 	@node --enable-source-maps packages/simulator/dist/bin/sim.js $(ARGS)
 

@@ -1,11 +1,13 @@
 /**
  * `make test-long`: the full sizes, area by area. Each finished item is appended to
- * `test-long-results/results.jsonl`, so a rerun on the same commit goes on where the last one ended.
+ * `test-long-results/results.jsonl`, so a rerun on the same commit goes on where the last one ended. The
+ * simulator keeps a file of its own, since it goes on over commits too.
  */
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runSimulator } from './sim-run.js';
 import { ensureTestPackages } from './test-packages.js';
 import { type Counts, printSummary, runVitest } from './vitest-run.js';
 
@@ -18,6 +20,9 @@ interface Area {
   readonly files: readonly string[];
   readonly rounds: number;
 }
+
+/** Commands of the simulator, which goes on by files of its own. */
+const simulatorAreas: Readonly<Record<string, string>> = { sim: 'long', planted: 'planted' };
 
 /** `TINYKV_LONG=1` tells tests to take their full sizes. */
 const areas: readonly Area[] = [
@@ -68,19 +73,22 @@ async function runArea(area: Area, commit: string): Promise<Counts[]> {
 }
 
 async function main(): Promise<number> {
-  const wanted = process.argv[2];
+  const [wanted, ...args] = process.argv.slice(2);
   const chosen = areas.filter((area) => wanted === undefined || area.name === wanted);
-  if (chosen.length === 0) {
-    console.error(
-      `no such area: ${wanted}; there are ${areas.map((area) => area.name).join(', ')}`,
-    );
+  const simulated = Object.keys(simulatorAreas).filter((name) => (wanted ?? name) === name);
+  if (chosen.length + simulated.length === 0) {
+    const names = [...areas.map((area) => area.name), ...Object.keys(simulatorAreas)];
+    console.error(`no such area: ${wanted}; there are ${names.join(', ')}`);
     return 2;
   }
-  ensureTestPackages();
+  if (chosen.length > 0) ensureTestPackages();
   mkdirSync(join(root, 'test-long-results'), { recursive: true });
   const commit = currentCommit();
   const counts: Counts[] = [];
   for (const area of chosen) counts.push(...(await runArea(area, commit)));
+  for (const name of simulated) {
+    counts.push(await runSimulator([simulatorAreas[name]!, ...args]));
+  }
   return printSummary(counts);
 }
 

@@ -1,8 +1,9 @@
 /**
- * `make test`: the whole suite. Unit and in-process tests run first, then those on real processes, one
- * file at a time. `--stage NAME` runs the staged suites whose name begins with NAME instead.
+ * `make test`: the whole suite. Unit and in-process tests run first, then the simulator, then tests on real
+ * processes, one file at a time. `--stage NAME` runs the staged suites whose name begins with NAME instead.
  * The last line is `N passed, M failed`.
  */
+import { runSimulator } from './sim-run.js';
 import { ensureTestPackages } from './test-packages.js';
 import { type Counts, printSummary, runVitest } from './vitest-run.js';
 
@@ -15,6 +16,7 @@ async function runAll(filters: readonly string[]): Promise<Counts[]> {
   if (filters.length > 0) return [await runVitest(filters, { serial: true })];
   return [
     await runVitest(['--exclude', '**/tests/e2e/**'], { serial: false }),
+    await runSimulator(['suite']),
     await runVitest(['tests/e2e/'], { serial: true }),
   ];
 }

@@ -2,6 +2,9 @@ import type { Violation } from '../checkers/history.js';
 import { drawPlan, type Plan, type PlanOptions } from '../run/plan.js';
 import type { RunResult } from '../run/run-seed.js';
 
+/** The oracle of runs that should have been equal. */
+export const DETERMINISM = 'determinism';
+
 /** What a worker is asked to do. */
 export interface Job {
   readonly plan: PlanOptions | Plan;
@@ -50,7 +53,7 @@ export function compareRuns(first: Report, second: Report): Report {
   const report = { ...first, ranTwice: true, cpuMs: first.cpuMs + second.cpuMs };
   if (first.hash === second.hash && first.events === second.events) return report;
   const violation: Violation = {
-    oracle: 'determinism',
+    oracle: DETERMINISM,
     message: `two runs of one plan differ: hash ${first.hash} after ${first.events} events, hash ${second.hash} after ${second.events} events`,
     history: [],
   };

@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { compareRuns, type Job, lostReport, type Report } from './job.js';
 
-const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-const workerFile = fileURLToPath(new URL(`./worker.${extension}`, import.meta.url));
+// Compiled: a simulation from sources would begin with seconds of compiling in each process.
+const workerFile = fileURLToPath(new URL('./worker.js', import.meta.url));
 
 /** A worker is replaced after as many runs: what they left in memory must not slow the others. */
 const RUNS_PER_WORKER = 50;

@@ -8,6 +8,12 @@ export class Progress {
   readonly #startedAt = performance.now();
   #nextAt = this.#startedAt + (this.#isTty ? 0 : LINE_MS);
   #shown = false;
+  readonly #notes: NodeJS.WriteStream;
+
+  /** Where stdout is for a machine, what is for a person goes to stderr too. */
+  constructor({ stdoutIsJson = false }: { readonly stdoutIsJson?: boolean } = {}) {
+    this.#notes = stdoutIsJson ? process.stderr : process.stdout;
+  }
 
   get seconds(): number {
     return (performance.now() - this.#startedAt) / 1_000;
@@ -30,5 +36,11 @@ export class Progress {
   print(text: string): void {
     this.clear();
     process.stdout.write(`${text}\n`);
+  }
+
+  /** For a person. */
+  note(text: string): void {
+    this.clear();
+    this.#notes.write(`${text}\n`);
   }
 }

@@ -15,7 +15,7 @@ export async function runSeeds(options: SimOptions, plan: Plan | undefined): Pro
   const wanted = plan === undefined ? (options.seeds ?? 1) : 1;
   const commit = currentCommit();
   const totals = new Totals();
-  const progress = new Progress();
+  const progress = new Progress({ stdoutIsJson: options.json === true });
   const pool = new Pool(Math.min(options.jobs, wanted));
   let firstFailure: Report | undefined;
   try {

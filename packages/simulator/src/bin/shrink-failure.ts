@@ -4,7 +4,7 @@ import type { FindFailing } from '../shrink/ddmin.js';
 import { shrinkPlan } from '../shrink/shrink-plan.js';
 import type { SimOptions } from './arguments.js';
 import { resultsFolder } from './commit.js';
-import type { Job, Report } from './job.js';
+import { DETERMINISM, type Job, type Report } from './job.js';
 import { writePlan } from './plan-file.js';
 import { Pool, runFresh } from './pool.js';
 import type { Progress } from './progress.js';
@@ -18,13 +18,13 @@ export async function shrinkFailure(
   commit: string,
 ): Promise<void> {
   const { oracle } = violations[0]!;
-  progress.print(`shrinking until nothing can go without losing '${oracle}'`);
+  progress.note(`shrinking until nothing can go without losing '${oracle}'`);
   const pool = new Pool(options.jobs, { confirms: false });
   const search = new Search(pool, oracle, options.shrinkRuns, progress);
   let small: Plan;
   try {
     small = await shrinkPlan(plan, search.findFailing, (step) => {
-      progress.print(`run ${search.runs}: ${describePlan(step)}`);
+      progress.note(`run ${search.runs}: ${describePlan(step)}`);
     });
   } finally {
     pool.stop();
@@ -33,11 +33,11 @@ export async function shrinkFailure(
   const file = options.out ?? join(resultsFolder, `seed-${seed}-${profile}-${workload}.json`);
   writePlan(file, small);
   const report = await runFresh({ plan: small, log: options.log ?? false });
-  for (const line of [...report.lines, ...faultLines(small)]) progress.print(line);
-  progress.print(
+  for (const line of [...report.lines, ...faultLines(small)]) progress.note(line);
+  progress.note(
     failureText(report, commit, `pnpm sim --plan ${relative(process.cwd(), file) || file}`),
   );
-  if (search.runs >= options.shrinkRuns) progress.print('it stopped at --shrink-runs');
+  if (search.runs >= options.shrinkRuns) progress.note('it stopped at --shrink-runs');
 }
 
 /** Tries plans, several at a time, until its runs are used up. */
@@ -65,7 +65,7 @@ class Search {
         const plan = candidates[next];
         if (plan === undefined || this.runs >= this.#runsMax) return undefined;
         this.runs++;
-        const job = { plan, twice: this.#oracle === 'determinism' };
+        const job = { plan, twice: this.#oracle === DETERMINISM };
         places.set(job, next++);
         return job;
       },

@@ -57,6 +57,7 @@ export function totalsText(totals: Totals, seconds: number): string {
   const { seeds, failed, simulatedMs, busyMs, checked, ranTwice } = totals;
   const rows: readonly (readonly [string, string])[] = [
     ['seeds', `${seeds} run, ${failed} failed, ${ranTwice} run twice`],
+    ...(failed === 0 ? [] : [['violations', pairs(totals.oracles)] as const]),
     [
       'simulated',
       `${hours(simulatedMs).toFixed(2)} h, ${hours(busyMs).toFixed(2)} h of them with operations in flight`,

@@ -1,4 +1,4 @@
-import type { Report } from './job.js';
+import { DETERMINISM, type Report } from './job.js';
 
 /** The sum of many runs. */
 export class Totals {
@@ -12,12 +12,21 @@ export class Totals {
   ranTwice = 0;
   /** Of each run the number of kinds of faults that were carried out in it. */
   faultKinds = 0;
+  /** Seeds by the oracle that convicted them first. */
+  readonly oracles: Map<string, number> = new Map();
+  /** Runs that were not the same when they were run again. */
+  disagreed = 0;
   readonly faults: Map<string, number> = new Map();
   readonly happened: Map<string, number> = new Map();
 
   add(report: Omit<Report, 'plan' | 'hash' | 'lines'>): void {
     this.seeds++;
-    if (report.violations.length > 0) this.failed++;
+    const [first] = report.violations;
+    if (first !== undefined) {
+      this.failed++;
+      increase(this.oracles, first.oracle, 1);
+    }
+    if (report.violations.some(({ oracle }) => oracle === DETERMINISM)) this.disagreed++;
     this.simulatedMs += report.simulatedMs;
     this.busyMs += report.busyMs;
     this.cpuMs += report.cpuMs;

@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { EXIT } from './arguments.js';
+import { currentCommit, isDirty, resultsFolder } from './commit.js';
+import { writeCounts } from './counts.js';
+import type { Job } from './job.js';
+import { ledgerOf, ledgerText, recordOf, type SeedRecord } from './long-record.js';
+import { Pool } from './pool.js';
+import { Progress } from './progress.js';
+import { ResultsFile } from './results-file.js';
+import { isRunTwice, planOf } from './seeds.js';
+import { failureText, progressText, replayCommand, totalsText } from './text.js';
+import { Totals } from './totals.js';
+
+/** What a series of runs must reach. */
+export const SEEDS_IN_ALL = 5_000;
+/** How many a run goes on when that has been reached. */
+const SEEDS_MORE = 500;
+/** A run that fails so often has nothing more to say. */
+const FAILURES_MAX = 20;
+
+export interface LongOptions {
+  readonly seeds?: number;
+  readonly jobs: number;
+  readonly counts?: string;
+}
+
+/** `pnpm sim long`: first the seeds that failed on other commits, then seeds that nobody has run. */
+export async function runLong({ seeds, jobs, counts }: LongOptions): Promise<number> {
+  const file = new ResultsFile<SeedRecord>(join(resultsFolder, 'sim.jsonl'));
+  const commit = currentCommit();
+  const records = file.read();
+  const before = ledgerOf(records);
+  const again = before.open.filter((record) => record.commit !== commit || isDirty(commit));
+  const missing = SEEDS_IN_ALL - before.seeds;
+  const wanted = seeds ?? (missing > 0 ? missing : SEEDS_MORE);
+  const queue = [
+    ...again.map(({ seed }) => seed),
+    ...Array.from({ length: wanted }, (_, i) => before.nextSeed + i),
+  ];
+  const progress = new Progress();
+  progress.print(
+    `${before.seeds} seeds before; ${again.length} that failed again, then ${wanted} from ${before.nextSeed}`,
+  );
+  const totals = new Totals();
+  const pool = new Pool(jobs);
+  try {
+    await pool.run(
+      () => jobOf(queue.shift()),
+      (report) => {
+        const record = recordOf(report, commit);
+        file.append(record);
+        records.push(record);
+        totals.add(report);
+        if (report.violations.length > 0) {
+          progress.print(failureText(report, commit, replayCommand(report.plan)));
+        }
+        progress.show(() => progressText(totals, wanted + again.length, progress.seconds));
+        return totals.failed < FAILURES_MAX;
+      },
+    );
+  } finally {
+    pool.stop();
+  }
+  const after = ledgerOf(records);
+  progress.print(totalsText(totals, progress.seconds));
+  progress.print(ledgerText(after));
+  writeCounts(counts, { passed: after.seeds - after.open.length, failed: after.open.length });
+  return after.open.length === 0 ? EXIT.ok : EXIT.violation;
+}
+
+function jobOf(seed: number | undefined): Job | undefined {
+  if (seed === undefined) return undefined;
+  return { plan: planOf(seed, { profile: 'swarm', planted: [] }), twice: isRunTwice(seed) };
+}

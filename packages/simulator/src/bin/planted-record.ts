@@ -1,0 +1,55 @@
+import type { PlantedBug } from '../planted-bugs.js';
+
+/** How far the search for one planted bug has come. */
+export interface PlantedRecord {
+  readonly commit: string;
+  readonly bug: string;
+  /** Seeds from 1 on that have been tried. */
+  readonly tried: number;
+  /** The seed and the oracle that convicted it. */
+  readonly seed?: number;
+  readonly oracle?: string;
+}
+
+export const convictedShareMin = 0.95;
+export const medianSeedsMax = 50;
+
+/** The last word on each bug on this commit. */
+export function progressOf(
+  records: readonly PlantedRecord[],
+  commit: string,
+): Map<string, PlantedRecord> {
+  const known = records.filter((record) => record.commit === commit);
+  return new Map(known.map((record) => [record.bug, record]));
+}
+
+export interface PlantedVerdict {
+  readonly convicted: number;
+  /** Of seeds needed; infinite when fewer than half are convicted. */
+  readonly median: number;
+  readonly good: boolean;
+}
+
+export function verdictOf(records: readonly PlantedRecord[]): PlantedVerdict {
+  const needed = records
+    .map(({ seed }) => seed ?? Number.POSITIVE_INFINITY)
+    .sort((a, b) => (a < b ? -1 : 1));
+  const convicted = needed.filter(Number.isFinite).length;
+  // Of an even number the upper one of the two in the middle: no mean with infinity.
+  const median = needed[Math.floor(needed.length / 2)] ?? Number.POSITIVE_INFINITY;
+  const good = convicted >= convictedShareMin * records.length && median <= medianSeedsMax;
+  return { convicted, median, good };
+}
+
+export function plantedTable(
+  bugs: readonly PlantedBug[],
+  records: ReadonlyMap<string, PlantedRecord>,
+): string {
+  const rows = bugs.map((bug) => {
+    const { seed, oracle = '-', tried } = records.get(bug.name) ?? { tried: 0 };
+    return [bug.name, bug.package, seed === undefined ? `none of ${tried}` : `${seed}`, oracle];
+  });
+  const table = [['bug', 'package', 'seeds', 'oracle'], ...rows];
+  const widths = [0, 1, 2].map((i) => Math.max(...table.map((row) => row[i]!.length)) + 2);
+  return table.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('')).join('\n');
+}
