@@ -52,7 +52,10 @@ export class LevelRaftLog implements RaftLog {
 
   async open(): Promise<readonly RecoveredGroup[]> {
     assert(this.#engine === undefined, 'the raft log is open');
-    const engine = await LevelEngine.open(this.#path, this.#options);
+    const engine = await LevelEngine.open(this.#path, {
+      ...this.#options,
+      everyBatchSynced: true,
+    });
     try {
       const recovery = await recover(engine);
       this.#groups = recovery.groups;
