@@ -40,7 +40,8 @@ export function decodeStateFile(bytes: Uint8Array): StoredState {
     return { index: reader.u64(), term: reader.u64(), state: SchedulerState.decode(reader.rest()) };
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
-    throw new KvError('DATA_LOSS', `${STATE_FILE}: ${error.message}`, { cause: error });
+    const message = `${STATE_FILE} is damaged: ${error.message} (see docs/errors.md)`;
+    throw new KvError('DATA_LOSS', message, { cause: error });
   }
 }
 
