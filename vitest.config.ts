@@ -3,12 +3,15 @@ import { defineConfig } from 'vitest/config';
 // Tests run on sources: the `@tinykv/source` condition of each package's `exports` points at src/.
 const conditions = ['@tinykv/source', 'node', 'import', 'module', 'default'];
 
+// At full size a property runs for minutes.
+const testTimeout = process.env['TINYKV_LONG'] === '1' ? 3_600_000 : 30_000;
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: ['node', 'import', 'default'] } },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'packages/*/tests/**/*.test.ts'],
-    testTimeout: 30_000,
+    testTimeout,
     hookTimeout: 30_000,
     maxWorkers: 2,
   },

@@ -17,6 +17,7 @@ import {
   toHex,
   utf8,
 } from './bytes.js';
+import { runs } from './testing/fuzz.js';
 
 const bytes = fc.uint8Array({ maxLength: 12 });
 const tricky = fc
@@ -30,7 +31,7 @@ describe('bytes', () => {
         expect(Math.sign(compareBytes(a, b))).toBe(Buffer.compare(a, b));
         expect(equalBytes(a, b)).toBe(Buffer.compare(a, b) === 0);
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 
@@ -40,7 +41,7 @@ describe('bytes', () => {
         expect(compareBytes(a, nextKey(a))).toBeLessThan(0);
         if (compareBytes(b, a) > 0) expect(compareBytes(b, nextKey(a))).toBeGreaterThanOrEqual(0);
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 
@@ -52,7 +53,7 @@ describe('bytes', () => {
           compareBytes(key, prefix) >= 0 && (end.length === 0 || compareBytes(key, end) < 0);
         expect(startsWith(key, prefix)).toBe(inside);
       }),
-      { numRuns: 500 },
+      runs(500),
     );
     expect(prefixEnd(Uint8Array.of(0xff, 0xff))).toBe(EMPTY_BYTES);
   });
@@ -64,7 +65,7 @@ describe('bytes', () => {
         expect(fromHex(toHex(b))).toEqual(b);
         expect(fromUtf8(utf8(text))).toBe(text);
       }),
-      { numRuns: 50 },
+      runs(50),
     );
     expect(fromHex('abc')).toBeUndefined();
     expect(fromHex('zz')).toBeUndefined();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteReader, ByteWriter, CodecError } from './codec.js';
+import { runs } from './testing/fuzz.js';
 
 type Field =
   | readonly ['u8' | 'u16' | 'u32' | 'u64' | 'varint', number]
@@ -36,7 +37,7 @@ describe('ByteWriter and ByteReader', () => {
         for (const [kind, value] of fields) expect(r[kind]()).toEqual(value);
         r.end();
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 

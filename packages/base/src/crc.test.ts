@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it, test } from 'vitest';
 import { utf8 } from './bytes.js';
 import { crc32, crc32c, crc32cFlippedBit } from './crc.js';
+import { runs } from './testing/fuzz.js';
 
 test.each([
   ['', 0],
@@ -43,7 +44,7 @@ it.each([
       expect(crc(bytes)).toBe(wanted);
       expect(crc(bytes.subarray(cut), crc(bytes.subarray(0, cut)))).toBe(wanted);
     }),
-    { numRuns: 500 },
+    runs(500),
   );
 });
 

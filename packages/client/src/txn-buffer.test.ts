@@ -1,4 +1,5 @@
 import { compareBytes, fromUtf8, keyString, utf8 } from '@tinykv/base';
+import { runs } from '@tinykv/base/testing/fuzz';
 import { type KeyRange, rangeContains } from '@tinykv/model';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -52,7 +53,7 @@ describe('TxnBuffer', () => {
           );
         },
       ),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 

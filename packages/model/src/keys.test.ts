@@ -1,4 +1,5 @@
 import { CodecError, compareBytes, TS_MAX, TS_ZERO, toHex } from '@tinykv/base';
+import { badBytes, outcomeOf, runs } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type KeyRange, rangeContains } from './key-range.js';
@@ -63,8 +64,14 @@ describe('data keys', () => {
           expect(Math.sign(compareBytes(make(a), make(b)))).toBe(keys);
         }
         expect(compareBytes(historyKey(a, t, 'r'), historyKey(a, t, 'w'))).toBeLessThan(0);
+        for (const cf of cfs) {
+          for (const mode of ['txn', 'raw'] as const) {
+            const [left, right] = [rawKey(mode, cf, a), rawKey(mode, cf, b)];
+            expect(Math.sign(compareBytes(left, right))).toBe(keys);
+          }
+        }
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 
@@ -99,6 +106,34 @@ describe('data keys', () => {
     expect(() => parseRecordKey(history)).toThrow(CodecError);
   });
 
+  it('are refused with a CodecError when damaged, or are whole keys again', () => {
+    const any = fc
+      .tuple(userKey, ts, api, fc.nat(7))
+      .map(([key, at, mode, i]) => dataKeys(mode, key, at)[i]!);
+    fc.assert(
+      fc.property(badBytes(any), api, (bad, mode) => {
+        const history = outcomeOf(() => parseHistoryKey(bad), CodecError);
+        if (history.type === 'value') {
+          const { userKey: key, ts: at, tag } = history.value;
+          expect(toHex(historyKey(key, at, tag))).toBe(toHex(bad));
+        }
+        const record = outcomeOf(() => parseRecordKey(bad), CodecError);
+        if (record.type === 'value') {
+          expect(toHex(lockKey(record.value).subarray(1))).toBe(toHex(bad.subarray(1)));
+        }
+        const raw = outcomeOf(() => parseRawKey(mode, bad), CodecError);
+        if (raw.type === 'value' && mode === 'raw') {
+          expect(toHex(rawKey(mode, 'default', raw.value).subarray(2))).toBe(
+            toHex(bad.subarray(2)),
+          );
+        }
+        outcomeOf(() => locationOfDataKey(mode, bad), CodecError);
+        outcomeOf(() => userKeyOfBound(mode, bad), CodecError);
+      }),
+      runs(500),
+    );
+  });
+
   it('lie in the ranges of the Region that has their location, and of no other', () => {
     fc.assert(
       fc.property(userKey, userKey, userKey, ts, api, (key, a, b, at, mode) => {
@@ -111,7 +146,7 @@ describe('data keys', () => {
           expect(toHex(locationOfDataKey(mode, at_))).toBe(toHex(locationKey(mode, key)));
         }
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 

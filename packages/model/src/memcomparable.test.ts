@@ -1,4 +1,5 @@
 import { CodecError, compareBytes, fromHex, startsWith, toHex } from '@tinykv/base';
+import { runs } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { valueKey } from './keys.js';
@@ -42,7 +43,7 @@ describe('EncodeBytes', () => {
         const order = Math.sign(compareBytes(encodeBytes(a), encodeBytes(b)));
         expect(order).toBe(Math.sign(compareBytes(a, b)));
       }),
-      { numRuns: 1000 },
+      runs(1000),
     );
   });
 

@@ -1,4 +1,5 @@
 import { compareBytes } from '@tinykv/base';
+import { runs } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -94,7 +95,7 @@ describe('RegionMap', () => {
         const cut = limit === 0 ? expected : expected.slice(0, limit);
         expect(ids(map.scan(asked.start, asked.end, limit))).toEqual(ids(cut));
       }),
-      { numRuns: 500 },
+      runs(200),
     );
   });
 
@@ -119,7 +120,7 @@ describe('key ranges', () => {
           members(a).every((m) => inB.has(m)) && (endless || a.end.length > 0),
         );
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 

@@ -1,3 +1,4 @@
+import { runs } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { describe, expect, test } from 'vitest';
@@ -6,7 +7,7 @@ import { ProtoError } from '../src/index.js';
 import { type AnyCodec, type AnyMessage, allCodecs, reflectionOf } from './codecs.js';
 import { arbitraryMessage, fullMessage, long, plansOf, toReflection } from './messages.js';
 
-const RUNS = { numRuns: 25 };
+const RUNS = runs(25);
 
 function eachField(kinds: readonly FieldPlan['kind'][]): [string, AnyCodec, FieldPlan][] {
   return allCodecs.flatMap((codec) =>

@@ -1,4 +1,5 @@
 import { ByteReader, ByteWriter, CodecError, crc32, type KvEntry } from '@tinykv/base';
+import { runs } from '@tinykv/base/testing/fuzz';
 import type { Peer, Region } from '@tinykv/model';
 import { makeMessage } from '@tinykv/raft';
 import fc from 'fast-check';
@@ -148,7 +149,7 @@ describe('frames between stores', () => {
           expect(error).toBeInstanceOf(CodecError);
         }
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 

@@ -1,4 +1,5 @@
 import { LOGICAL_COUNT, logicalOf, physicalMs, type Timestamp } from '@tinykv/base';
+import { runs } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TsoOracle } from './tso.js';
@@ -128,7 +129,7 @@ describe('TsoOracle', () => {
           }
         }
       }),
-      { numRuns: 500 },
+      runs(500),
     );
   });
 });

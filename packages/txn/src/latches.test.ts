@@ -1,3 +1,4 @@
+import { runs } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Latches } from './latches.js';
@@ -72,7 +73,7 @@ describe('Latches', () => {
           expect(latches.commands).toBe(0);
         },
       ),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 });

@@ -1,4 +1,5 @@
 import { fromUtf8, maxTimestamp, TS_MAX, utf8 } from '@tinykv/base';
+import { runs } from '@tinykv/base/testing/fuzz';
 import {
   decodeHistoryWrite,
   decodeLock,
@@ -291,7 +292,7 @@ it('random commands are answered, and stored, as a list of versions would have i
       checkRecords(store, naive);
       expect(store.engine.openSnapshots).toBe(0);
     }),
-    { numRuns: 600 },
+    runs(600),
   );
   // The mix is worth something only if it reaches every kind of answer.
   for (const label of [

@@ -7,6 +7,7 @@ import {
   type KvSnapshot,
   keyString,
 } from '@tinykv/base';
+import { runs } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { KvEngineUnderTest } from './targets.js';
@@ -44,7 +45,7 @@ export function kvEngineModelTests(name: string, open: () => Promise<KvEngineUnd
             await target.cleanup();
           }
         }),
-        { numRuns: 40 },
+        runs(40),
       );
     });
   });

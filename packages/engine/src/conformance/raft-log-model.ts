@@ -1,3 +1,4 @@
+import { runs } from '@tinykv/base/testing/fuzz';
 import type { Entry, GroupUpdate, HardState, LogPosition, RaftLog } from '@tinykv/raft';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -57,7 +58,7 @@ export function raftLogModelTests(name: string, make: () => Promise<RaftLogUnder
             await target.cleanup();
           }
         }),
-        { numRuns: 40 },
+        runs(40),
       );
     });
   });
