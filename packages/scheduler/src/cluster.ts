@@ -1,4 +1,4 @@
-import { type Clock, err, ok, type Result, type StoreId } from '@tinykv/base';
+import { type Clock, equalBytes, err, ok, type Result, type StoreId } from '@tinykv/base';
 import {
   compareEnds,
   describeRegion,
@@ -75,7 +75,8 @@ export class Cluster {
 
   /** What the first store says of its Region at bootstrap, so that clients find it before it reports. */
   addBootstrapped(region: Region): void {
-    if (this.regions.size === 0) this.regions.put(unreportedRegion(region));
+    if (this.regions.size > 0 || storeWithTwoPeers(region) !== undefined) return;
+    this.regions.put(unreportedRegion(region));
   }
 
   /**
@@ -84,6 +85,10 @@ export class Cluster {
    */
   onRegionHeartbeat(report: RegionReport): Result<RegionInfo, string> {
     const region = regionInfo(report);
+    const crowded = storeWithTwoPeers(region.region);
+    if (crowded !== undefined) {
+      return err(`region ${region.id} has two peers on store ${crowded}`);
+    }
     const known = this.regions.get(region.id);
     const rivals = known === undefined ? this.regions.overlapping(region) : [known];
     for (const rival of rivals) {
@@ -95,10 +100,10 @@ export class Cluster {
     if (known !== undefined && isOldLeader(region, known)) {
       return err(`leader is stale: term ${region.term} of region ${region.id} < ${known.term}`);
     }
-    if (known !== undefined && isUnchanged(region, known)) return ok(known);
-    this.regions.put(region);
+    const present = known !== undefined && isUnchanged(region, known) ? known : region;
+    if (present !== known) this.regions.put(region);
     if (region.region.peers.length === 0) return err(`region ${region.id} has no peers`);
-    return ok(region);
+    return ok(present);
   }
 
   /**
@@ -150,6 +155,12 @@ export class Cluster {
   }
 }
 
+/** The index counts Regions by store; with two peers on one of them its sums would never come out again. */
+function storeWithTwoPeers(region: Region): StoreId | undefined {
+  const stores = region.peers.map((peer) => peer.storeId);
+  return stores.find((storeId, i) => stores.indexOf(storeId) < i);
+}
+
 /** Of two leaders of one epoch the one of the higher term is right. Foreign stores do not say their term. */
 function isOldLeader(region: RegionInfo, known: RegionInfo): boolean {
   return region.term > 0 && region.term < known.term;
@@ -165,6 +176,7 @@ function isUnchanged(a: RegionInfo, b: RegionInfo): boolean {
     equalLists(a.region.peers, b.region.peers) &&
     equalLists(a.pendingPeers, b.pendingPeers) &&
     equalLists(a.downPeers, b.downPeers) &&
+    equalBytes(a.range.start, b.range.start) &&
     compareEnds(a.range.end, b.range.end) === 0
   );
 }

@@ -236,7 +236,25 @@ describe('reports that are wrong or late', () => {
     const { cluster } = world(STORES);
     accept(cluster, region(1, 0, 0, [1]));
     expect(cluster.onRegionHeartbeat(report(region(1, 0, 0, [], 2))).ok).toBe(false);
+    // The same again is no news, and as wrong as before.
+    expect(cluster.onRegionHeartbeat(report(region(1, 0, 0, [], 2))).ok).toBe(false);
     checkCounts(cluster);
+  });
+
+  test('a Region with two peers on one store is refused, and the next report of it is taken', () => {
+    const { cluster } = world(STORES);
+    accept(cluster, region(1, 0, 0, [1, 2, 3]));
+    refuse(cluster, region(1, 0, 0, [1, 2, 2], 2));
+    checkCounts(cluster);
+    accept(cluster, region(1, 0, 0, [1, 2, 4], 2));
+    checkCounts(cluster);
+  });
+
+  test('a new start of the same Region is news, whatever its epoch says', () => {
+    const { cluster } = world(STORES);
+    accept(cluster, region(1, 10, 20, [1, 2, 3]));
+    accept(cluster, region(1, 5, 20, [1, 2, 3]));
+    expect(cluster.regions.find(Uint8Array.of(0, 7))?.id).toBe(1);
   });
 
   test('a former leader of the same epoch is told apart by its term', () => {
