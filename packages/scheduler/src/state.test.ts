@@ -1,8 +1,10 @@
-import { CodecError } from '@tinykv/base';
+import { CodecError, KvError } from '@tinykv/base';
+import { badBytes, bitFlips, outcomeOf, runs } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Command, decodeCommand, encodeCommand } from './command.js';
 import { SchedulerState } from './state.js';
+import { decodeStateFile, encodeStateFile } from './state-file.js';
 
 const u53 = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
 const storeState = fc.constantFrom('up' as const, 'offline' as const, 'tombstone' as const);
@@ -41,6 +43,22 @@ describe('commands', () => {
       fc.property(command, (given) => {
         expect(decodeCommand(encodeCommand(given))).toEqual(given);
       }),
+      runs(200),
+    );
+  });
+
+  it('of bad bytes are refused, the same way on every member, or are commands', () => {
+    fc.assert(
+      fc.property(badBytes(command.map(encodeCommand)), (bad) => {
+        const outcome = outcomeOf(() => decodeCommand(bad), CodecError);
+        if (outcome.type === 'refused') return;
+        expect(decodeCommand(encodeCommand(outcome.value))).toEqual(outcome.value);
+        // No command can do harm: one state takes it like another.
+        const [one, other] = [new SchedulerState(), new SchedulerState()];
+        expect(one.apply(outcome.value)).toBe(other.apply(outcome.value));
+        expect(one.encode()).toEqual(other.encode());
+      }),
+      runs(500),
     );
   });
 
@@ -134,5 +152,42 @@ describe('SchedulerState', () => {
     expect(state.apply({ type: 'reserve-ids', from: 0, to: 1000 })).toBe('done');
     expect(state.apply({ type: 'reserve-ids', from: 0, to: 1000 })).toBe('bound-moved');
     expect(state.idBound).toBe(1000);
+  });
+});
+
+describe('the state file', () => {
+  const state = fc.array(command, { maxLength: 8 }).map((commands) => {
+    const made = new SchedulerState();
+    for (const each of commands) made.apply(each);
+    return made;
+  });
+
+  it('comes back as it was, and is refused with any one bit flipped', () => {
+    fc.assert(
+      fc.property(state, u53, u53, (made, index, term) => {
+        const file = encodeStateFile(index, term, made);
+        const found = decodeStateFile(file);
+        expect([found.index, found.term]).toEqual([index, term]);
+        expect(found.state.encode()).toEqual(made.encode());
+        for (const bad of bitFlips(file)) {
+          expect(outcomeOf(() => decodeStateFile(bad), KvError).type).toBe('refused');
+        }
+      }),
+      runs(3),
+    );
+  });
+
+  it('of bad bytes is refused, and so is the state in it', () => {
+    const good = state.map((made) => encodeStateFile(1, 2, made));
+    fc.assert(
+      fc.property(badBytes(good), badBytes(state.map((made) => made.encode())), (file, bytes) => {
+        outcomeOf(() => decodeStateFile(file), KvError);
+        const outcome = outcomeOf(() => SchedulerState.decode(bytes), CodecError);
+        if (outcome.type === 'refused') return;
+        const again = outcome.value.encode();
+        expect(SchedulerState.decode(again).encode()).toEqual(again);
+      }),
+      runs(300),
+    );
   });
 });
