@@ -3,17 +3,43 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { utf8 } from '@tinykv/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { crashImage, type LogLengths, logLengths } from './conformance/crash-image.js';
 import { kvEngineConformance } from './conformance/kv-engine.js';
 import { LevelEngine } from './level-engine.js';
 
 kvEngineConformance('LevelEngine', async () => {
-  const path = await mkdtemp(join(tmpdir(), 'tinykv-level-'));
-  let engine = await LevelEngine.open(path);
+  let path = await mkdtemp(join(tmpdir(), 'tinykv-level-'));
+  /** What of the log a crash can't take. */
+  let synced: LogLengths = new Map();
+  const open = async (): Promise<LevelEngine> => {
+    const opened = await LevelEngine.open(path);
+    synced = await logLengths(path);
+    const write = opened.write.bind(opened);
+    const barrier = opened.barrier.bind(opened);
+    opened.write = async (batch, options) => {
+      await write(batch, options);
+      if (options.sync) synced = await logLengths(path);
+    };
+    opened.barrier = async () => {
+      await barrier();
+      synced = await logLengths(path);
+    };
+    return opened;
+  };
+  let engine = await open();
   return {
     engine,
     reopen: async () => {
       await engine.close();
-      engine = await LevelEngine.open(path);
+      engine = await open();
+      return engine;
+    },
+    crash: async (share) => {
+      const image = await crashImage(path, synced, share);
+      await engine.close();
+      await rm(path, { recursive: true });
+      path = image;
+      engine = await open();
       return engine;
     },
     cleanup: async () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { runs } from '@tinykv/base/testing/fuzz';
 import type { Entry, GroupUpdate, HardState, LogPosition, RaftLog } from '@tinykv/raft';
 import fc from 'fast-check';
@@ -32,6 +33,13 @@ const draw: fc.Arbitrary<Draw> = fc.record({
 const step = fc.oneof(
   { weight: 8, arbitrary: fc.array(draw, { minLength: 1, maxLength: 4 }) },
   { weight: 1, arbitrary: fc.constant('reopen' as const) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      doomed: fc.array(draw, { minLength: 1, maxLength: 4 }),
+      percent: fc.nat(100),
+    }),
+  },
 );
 
 /** Random histories against the model. */
@@ -39,18 +47,27 @@ export function raftLogModelTests(name: string, make: () => Promise<RaftLogUnder
   describe(`${name} against a model`, () => {
     it('agrees on any history', async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+        fc.asyncProperty(fc.array(step, { maxLength: 25, size: 'max' }), async (steps) => {
           const target = await make();
-          const model: Model = new Map();
+          let model: Model = new Map();
           let { log } = target;
           await log.open();
           try {
             for (const draws of [...steps, 'reopen' as const]) {
               if (draws === 'reopen') {
                 log = await target.reopen();
-                checkRecovered(await log.open(), model);
-              } else {
+                expect(modelOf(await log.open())).toEqual(model);
+              } else if (!('doomed' in draws)) {
                 await log.append(draws.map((d) => change(model, d)));
+              } else if (target.crashIn !== undefined) {
+                const after = new Map(model);
+                const updates = draws.doomed.map((d) => change(after, d));
+                const dying = log;
+                log = await target.crashIn(() => dying.append(updates), draws.percent / 100);
+                const found = modelOf(await log.open());
+                // All of the append or nothing of it.
+                expect(found).toEqual(isDeepStrictEqual(found, model) ? model : after);
+                model = found;
               }
               await checkReads(log, model);
             }
@@ -58,7 +75,7 @@ export function raftLogModelTests(name: string, make: () => Promise<RaftLogUnder
             await target.cleanup();
           }
         }),
-        runs(40),
+        runs(20),
       );
     });
   });
@@ -142,7 +159,8 @@ function keep(model: Model, group: number, before: ModelGroup): { durableApplied
   return { durableApplied: before.durableApplied };
 }
 
-function checkRecovered(recovered: Awaited<ReturnType<RaftLog['open']>>, model: Model): void {
+/** What was recovered, in the model's terms. */
+function modelOf(recovered: Awaited<ReturnType<RaftLog['open']>>): Model {
   const found = recovered.map(({ group, termRuns, lastIndex: last, ...rest }) => {
     const { truncated } = rest;
     const terms: number[] = [];
@@ -154,7 +172,7 @@ function checkRecovered(recovered: Awaited<ReturnType<RaftLog['open']>>, model: 
     expect(new Set(termRuns.map(({ term }) => term)).size).toBe(termRuns.length);
     return [group, { ...rest, terms }] as const;
   });
-  expect(new Map(found)).toEqual(model);
+  return new Map(found);
 }
 
 async function checkReads(log: RaftLog, model: Model): Promise<void> {

@@ -6,6 +6,11 @@ export interface KvEngineUnderTest {
   readonly engine: KvEngine;
   /** Closes the engine and opens its state again; absent when it keeps none. */
   reopen?(): Promise<KvEngine>;
+  /**
+   * Cuts the engine off as a crash does and opens what is left; absent when it keeps nothing. `share`
+   * in [0, 1] says how much of what was not synced survives.
+   */
+  crash?(share: number): Promise<KvEngine>;
   cleanup(): Promise<void>;
 }
 
@@ -14,5 +19,10 @@ export interface RaftLogUnderTest {
   readonly log: RaftLog;
   /** Closes the log; returns one over the same state that has not been opened. */
   reopen(): Promise<RaftLog>;
+  /**
+   * Runs the append and crashes in its midst; returns a log over what is left that has not been opened.
+   * `share` in [0, 1] says how much of the append's bytes survives. Absent when the log can't.
+   */
+  crashIn?(append: () => Promise<void>, share: number): Promise<RaftLog>;
   cleanup(): Promise<void>;
 }

@@ -4,17 +4,28 @@ import { join } from 'node:path';
 import { EMPTY_BYTES, type KvEntry } from '@tinykv/base';
 import type { Entry } from '@tinykv/raft';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { crashImage, logLengths } from '../conformance/crash-image.js';
 import { raftLogConformance } from '../conformance/raft-log.js';
 import { LevelEngine } from '../level-engine.js';
 import { LevelRaftLog } from './level-raft-log.js';
 
 raftLogConformance('LevelRaftLog', async () => {
-  const path = await mkdtemp(join(tmpdir(), 'tinykv-raft-log-'));
+  let path = await mkdtemp(join(tmpdir(), 'tinykv-raft-log-'));
   let log = new LevelRaftLog(path);
   return {
     log,
     reopen: async () => {
       await log.close();
+      log = new LevelRaftLog(path);
+      return log;
+    },
+    crashIn: async (append, share) => {
+      const before = await logLengths(path);
+      await append();
+      const image = await crashImage(path, before, share);
+      await log.close();
+      await rm(path, { recursive: true });
+      path = image;
       log = new LevelRaftLog(path);
       return log;
     },

@@ -3,11 +3,21 @@ import { raftLogConformance } from '../conformance/raft-log.js';
 import { MemoryRaftLog } from './memory-raft-log.js';
 
 raftLogConformance('MemoryRaftLog', async () => {
-  const log = new MemoryRaftLog();
+  let isDying = false;
+  const log = new MemoryRaftLog(async () => {
+    if (isDying) log.crash();
+  });
   return {
     log,
     reopen: async () => {
       await log.close();
+      return log;
+    },
+    crashIn: async (append, share) => {
+      isDying = share < 1;
+      if (isDying) await expect(append()).rejects.toMatchObject({ code: 'CANCELLED' });
+      else await append().then(() => log.crash());
+      isDying = false;
       return log;
     },
     cleanup: async () => {},
