@@ -1,5 +1,8 @@
-import { toHex, utf8 } from '@tinykv/base';
+import { CodecError, toHex, utf8 } from '@tinykv/base';
+import { badBytes, outcomeOf, runs } from '@tinykv/base/testing/fuzz';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { decodeGcItem, encodeGcItem, type GcItem } from './gc-codec.js';
 import {
   databasePrefix,
   dataKey,
@@ -76,5 +79,61 @@ describe('layout, byte by byte', () => {
     expect(() => decodeMeta(Uint8Array.of(0x81, 0x02))).toThrow('format 2');
     expect(() => decodeMeta(Uint8Array.of(0x8f, 0x01))).toThrow('type byte');
     expect(() => decodeMeta(new Uint8Array(0))).toThrow();
+  });
+});
+
+describe('records and keys of any content', () => {
+  const bytes = fc.uint8Array({ maxLength: 20 });
+  const expireAtMs = fc.maxSafeNat();
+  const id = fc.uint8Array({ minLength: 10, maxLength: 10 });
+  const optional = <T>(some: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+    fc.option(some, { nil: undefined });
+  const meta = fc
+    .tuple(fc.constantFrom('string', 'hash', 'stream'), bytes, optional(expireAtMs), optional(id))
+    .map(([type, body, at, of]) => makeMeta(type, body, at, of));
+  const gcItem: fc.Arbitrary<GcItem> = fc.record({
+    kind: fc.constantFrom('object', 'epoch'),
+    db: fc.nat(0xffff),
+    epoch: fc.nat(0xffff_ffff),
+    cursor: bytes,
+  });
+
+  test('come back as they were', () => {
+    fc.assert(
+      fc.property(meta, gcItem, bytes, expireAtMs, (m, item, key, at) => {
+        expect(decodeMeta(encodeMeta(m))).toEqual(m);
+        expect(decodeGcItem(encodeGcItem(item))).toEqual(item);
+        const prefix = databasePrefix(1, item.db, item.epoch);
+        expect(userKeyOfMeta(metaKey(prefix, key))).toEqual(key);
+        expect(slotOfMeta(metaKey(prefix, key))).toBe(slotOf(key));
+        expect(parseTtlKey(ttlKey(prefix, at, key))).toEqual({ expireAtMs: at, userKey: key });
+      }),
+      runs(200),
+    );
+  });
+
+  test('ttl keys sort by time, whatever their keys', () => {
+    fc.assert(
+      fc.property(bytes, bytes, expireAtMs, expireAtMs, (a, b, t, u) => {
+        const prefix = databasePrefix(1, 0, 0);
+        if (t === u) return;
+        expect(Buffer.compare(ttlKey(prefix, t, a), ttlKey(prefix, u, b))).toBe(Math.sign(t - u));
+      }),
+    );
+  });
+
+  test('when damaged are refused or are records again', () => {
+    const good = fc.oneof(meta.map(encodeMeta), gcItem.map(encodeGcItem));
+    fc.assert(
+      fc.property(badBytes(good), (bad) => {
+        const decoded = outcomeOf(() => decodeMeta(bad), CodecError);
+        if (decoded.type === 'value') {
+          expect(decodeMeta(encodeMeta(decoded.value))).toEqual(decoded.value);
+        }
+        const item = outcomeOf(() => decodeGcItem(bad), CodecError);
+        if (item.type === 'value') expect(encodeGcItem(item.value)).toEqual(bad);
+      }),
+      runs(300),
+    );
   });
 });
