@@ -28,7 +28,15 @@ export interface NaiveMutation {
 class NaiveKey {
   lock: Lock | undefined;
   versions: Version[] = [];
-  readonly rollbacks = new Set<bigint>();
+  rollbacks = new Set<bigint>();
+
+  copy(): NaiveKey {
+    const copy = new NaiveKey();
+    copy.lock = this.lock;
+    copy.versions = [...this.versions];
+    copy.rollbacks = new Set(this.rollbacks);
+    return copy;
+  }
 
   latestTs(): bigint {
     const all = [...this.versions.map((version) => version.commitTs), ...this.rollbacks];
@@ -48,7 +56,15 @@ class NaiveKey {
 }
 
 export class NaiveMvcc {
-  readonly keys = new Map<string, NaiveKey>();
+  readonly keys: Map<string, NaiveKey>;
+
+  constructor(keys: ReadonlyMap<string, NaiveKey> = new Map()) {
+    this.keys = new Map([...keys].map(([key, at]) => [key, at.copy()]));
+  }
+
+  copy(): NaiveMvcc {
+    return new NaiveMvcc(this.keys);
+  }
 
   at(key: string): NaiveKey {
     let found = this.keys.get(key);

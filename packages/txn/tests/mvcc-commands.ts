@@ -1,0 +1,249 @@
+import { fromUtf8, maxTimestamp, TS_MAX, utf8 } from '@tinykv/base';
+import {
+  decodeHistoryWrite,
+  decodeLock,
+  decodeNewest,
+  family,
+  type KeyError,
+  parseHistoryKey,
+  parseRecordKey,
+  valueKey,
+} from '@tinykv/model';
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import type { Mutation } from '../src/index.js';
+import { type FakeStore, key, OLD, STRICT, served } from './fake-store.js';
+import type { NaiveMutation, NaiveMvcc } from './naive-mvcc.js';
+
+// Few keys and few timestamps, so that transactions meet, replay each other and share timestamps.
+const name = fc.constantFrom('a', 'b', 'c', 'd');
+const names = fc.array(name, { maxLength: 4 });
+// Eight milliseconds with few logical values each: time to live counts in milliseconds.
+const ts = fc
+  .tuple(fc.nat(7), fc.integer({ min: 1, max: 3 }))
+  .map(([ms, n]) => (BigInt(ms) << 18n) + BigInt(n));
+const startTs = fc.nat(7).map((ms) => (BigInt(ms) << 18n) + 1n);
+const readTs = fc.oneof(
+  { weight: 5, arbitrary: ts },
+  { weight: 1, arbitrary: fc.constant(TS_MAX) },
+);
+const LONG = 'long'.repeat(300);
+const mutation: fc.Arbitrary<NaiveMutation> = fc.record({
+  kind: fc.constantFrom('put', 'put', 'delete', 'lock'),
+  key: name,
+  value: fc.constantFrom('', 'x', 'y', LONG),
+});
+
+export type Command =
+  | {
+      type: 'prewrite';
+      mutations: NaiveMutation[];
+      primary: string;
+      startTs: bigint;
+      ttlMs: number;
+    }
+  | { type: 'commit'; keys: string[]; startTs: bigint; commitTs: bigint; strict: boolean }
+  | { type: 'rollback'; keys: string[]; startTs: bigint }
+  | { type: 'check'; primary: string; startTs: bigint; currentTs: bigint }
+  | { type: 'resolve'; startTs: bigint; commitTs: bigint }
+  | { type: 'get'; key: string; ts: bigint; strict: boolean }
+  | {
+      type: 'scan';
+      from: string;
+      to: string;
+      ts: bigint;
+      limit: number;
+      reverse: boolean;
+      strict: boolean;
+    };
+
+const type = <T extends string>(t: T): fc.Arbitrary<T> => fc.constant(t);
+const strict = fc.boolean();
+export const command: fc.Arbitrary<Command> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: type('prewrite'),
+      mutations: fc.array(mutation, { maxLength: 4 }),
+      primary: name,
+      startTs,
+      ttlMs: fc.nat(3),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({ type: type('commit'), keys: names, startTs, commitTs: ts, strict }),
+  },
+  { weight: 2, arbitrary: fc.record({ type: type('rollback'), keys: names, startTs }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: type('check'), primary: name, startTs, currentTs: ts }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: type('resolve'),
+      startTs,
+      commitTs: fc.oneof(ts, fc.constant(0n)),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ type: type('get'), key: name, ts: readTs, strict }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: type('scan'),
+      from: fc.constantFrom('', 'b', 'c'),
+      to: fc.constantFrom('c', 'e'),
+      ts: readTs,
+      limit: fc.nat(4),
+      reverse: fc.boolean(),
+      strict,
+    }),
+  },
+);
+
+/** Most random commands find nothing to work on; these two belong to one transaction. */
+export const pair = fc
+  .record({
+    start: fc.nat(6),
+    key: name,
+    mutation,
+    ms: fc.nat(3),
+    second: fc.constantFrom('commit', 'commit', 'check'),
+  })
+  .map(({ start, key: k, mutation: m, ms, second }): Command[] => {
+    const began = (BigInt(start) << 18n) + 1n;
+    const later = began + (BigInt(ms) << 18n) + 1n;
+    return [
+      { type: 'prewrite', mutations: [{ ...m, key: k }], primary: k, startTs: began, ttlMs: 2 },
+      second === 'commit'
+        ? { type: 'commit', keys: [k], startTs: began, commitTs: later, strict: true }
+        : { type: 'check', primary: k, startTs: began, currentTs: later },
+    ];
+  });
+const mutationOf = ({ kind, key: k, value }: NaiveMutation): Mutation =>
+  kind === 'put' ? { kind, key: key(k), value: utf8(value) } : { kind, key: key(k) };
+const typeOf = (error: KeyError | undefined): string => error?.type ?? 'ok';
+
+function describeError(error: KeyError): string {
+  if (error.type === 'locked') return `locked ${fromUtf8(error.lock.key)} ${error.lock.startTs}`;
+  if (error.type === 'conflict') return `conflict ${fromUtf8(error.key)} ${error.conflictTs}`;
+  return error.type;
+}
+
+export async function real(store: FakeStore, c: Command): Promise<unknown> {
+  const { txn } = store;
+  switch (c.type) {
+    case 'prewrite': {
+      const request = { ...c, mutations: c.mutations.map(mutationOf), primary: key(c.primary) };
+      return (await served(txn.prewrite(OLD, request))).map(describeError);
+    }
+    case 'commit':
+      return typeOf(
+        await served(txn.commit(c.strict ? STRICT : OLD, { ...c, keys: c.keys.map(key) })),
+      );
+    case 'rollback':
+      return typeOf(await served(txn.batchRollback(OLD, { ...c, keys: c.keys.map(key) })));
+    case 'check': {
+      const status = await served(txn.checkTxnStatus(OLD, { ...c, primary: key(c.primary) }));
+      if (status.lockTtlMs > 0) return `alive ${status.lockTtlMs}`;
+      if (status.commitTs > 0n) return `committed ${status.commitTs}`;
+      return status.action === 'none' ? 'rolled back' : status.action;
+    }
+    case 'resolve':
+      return typeOf(await served(txn.resolveLock(OLD, c)));
+    case 'get': {
+      const answer = await served(txn.get(c.strict ? STRICT : OLD, key(c.key), c.ts));
+      if (answer.type === 'key-error') return answer.error.type;
+      return answer.type === 'value' ? `=${fromUtf8(answer.value)}` : 'none';
+    }
+    case 'scan': {
+      const request = { ...c, startKey: key(c.from), endKey: key(c.to), keyOnly: false };
+      const pairs = await served(txn.scan(c.strict ? STRICT : OLD, request));
+      return pairs.map((p) =>
+        p.type === 'value' ? `${fromUtf8(p.key)}=${fromUtf8(p.value)}` : `${fromUtf8(p.key)}locked`,
+      );
+    }
+  }
+}
+
+export function expected(naive: NaiveMvcc, c: Command): unknown {
+  switch (c.type) {
+    case 'prewrite':
+      return naive.prewrite(c.mutations, c.primary, c.startTs, c.ttlMs);
+    case 'commit':
+      return naive.commit(c.keys, c.startTs, c.commitTs, c.strict);
+    case 'rollback':
+      return naive.rollback(c.keys, c.startTs);
+    case 'check':
+      return naive.check(c.primary, c.startTs, c.currentTs);
+    case 'resolve':
+      return naive.resolve(c.startTs, c.commitTs);
+    case 'get':
+      return naive.get(c.key, c.ts, c.strict);
+    case 'scan':
+      return naive.scan([c.from, c.to], c.ts, c.limit, c.reverse, c.strict);
+  }
+}
+
+/** The records on disk say what the naive lists say, nothing more, and lie where the layout wants them. */
+export function checkRecords(store: FakeStore, naive: NaiveMvcc): void {
+  const found = new Map<string, string[]>();
+  const note = (k: Uint8Array, text: string): void => {
+    const name = fromUtf8(k);
+    found.set(name, [...(found.get(name) ?? []), text]);
+  };
+  const { engine } = store;
+  let longValues = 0;
+  let expectedLong = 0;
+  const expectLong = (k: Uint8Array, startTs: bigint, kind: string, short: unknown): void => {
+    if (kind !== 'put' || short !== undefined) return;
+    expectedLong += 1;
+    expect(engine.get(valueKey(k, startTs))).toBeDefined();
+  };
+  for (const [name, bytes] of engine.data) {
+    const at = Uint8Array.from(name, (c) => c.charCodeAt(0));
+    if (at[0] === family.lock) {
+      const k = parseRecordKey(at);
+      const lock = decodeLock(at, bytes);
+      note(k, `lock ${lock.kind} ${lock.startTs}`);
+      expectLong(k, lock.startTs, lock.kind, lock.shortValue);
+    } else if (at[0] === family.newest) {
+      const k = parseRecordKey(at);
+      const { write, otherTs } = decodeNewest(at, bytes);
+      const versions = naive.at(fromUtf8(k)).versions;
+      const others = [
+        ...naive.at(fromUtf8(k)).rollbacks,
+        ...versions.filter((v) => v.kind === 'lock').map((v) => v.commitTs),
+      ];
+      expect(otherTs).toBe(others.reduce(maxTimestamp, 0n));
+      if (write === undefined) continue;
+      const highest = versions.filter((v) => v.kind !== 'lock').map((v) => v.commitTs);
+      expect(write.commitTs).toBe(highest.reduce(maxTimestamp));
+      note(k, `${write.kind} ${write.startTs} ${write.commitTs}`);
+      expectLong(k, write.startTs, write.kind, write.shortValue);
+    } else if (at[0] === family.history) {
+      const { userKey, ts: when, tag } = parseHistoryKey(at);
+      if (tag === 'r') {
+        note(userKey, `rollback ${when}`);
+        continue;
+      }
+      const write = decodeHistoryWrite(at, bytes);
+      expect(write.commitTs).toBe(when);
+      note(userKey, `${write.kind} ${write.startTs} ${write.commitTs}`);
+      expectLong(userKey, write.startTs, write.kind, write.shortValue);
+    } else {
+      expect(at[0]).toBe(family.value);
+      longValues += 1;
+    }
+  }
+  expect(longValues).toBe(expectedLong);
+  for (const [k, at] of naive.keys) {
+    const lines = [
+      ...(at.lock ? [`lock ${at.lock.kind} ${at.lock.startTs}`] : []),
+      ...at.versions.map((v) => `${v.kind} ${v.startTs} ${v.commitTs}`),
+      ...[...at.rollbacks].map((when) => `rollback ${when}`),
+    ];
+    expect((found.get(k) ?? []).sort()).toEqual(lines.sort());
+  }
+}
