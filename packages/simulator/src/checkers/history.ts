@@ -6,3 +6,22 @@ export interface Violation {
   /** The shortest history that shows it, a line an operation. */
   readonly history: readonly string[];
 }
+
+/** What a checker makes of a history. */
+export interface Verdict {
+  readonly violations: readonly Violation[];
+  /** Operations that were judged. */
+  readonly checked: number;
+  /** Parts that were too hard to judge: they count neither as right nor as wrong. */
+  readonly gaveUp: readonly string[];
+}
+
+/** `client 3 [120, 125]`: who, and from when to when. */
+export function describeInterval(interval: {
+  readonly client: number;
+  readonly call: number;
+  readonly ret: number;
+}): string {
+  const { client, call, ret } = interval;
+  return `client ${client} [${call}, ${Number.isFinite(ret) ? `${ret}]` : '∞)'}`;
+}

@@ -1,0 +1,124 @@
+import { describeInterval } from './history.js';
+import type { Interval, Model, RegisterOp, StringOp } from './linearizability.js';
+
+/** A register that is read, written and deleted. */
+export const registerModel: Model<string | null, RegisterOp> = {
+  initial: null,
+  step(state, { kind, value }) {
+    switch (kind) {
+      case 'get':
+        return (value ?? null) === state ? state : undefined;
+      case 'put':
+        return value ?? null;
+      case 'delete':
+        return null;
+    }
+  },
+  isPure: ({ kind }) => kind === 'get',
+  isBlind: ({ kind }) => kind !== 'get',
+  demands: ({ kind, value = null }) => (kind === 'get' ? value : undefined),
+  yields({ kind, value = null }, states) {
+    return kind !== 'get' && states.has(value) ? [value] : [];
+  },
+  forget: (op) => (op.kind === 'get' ? undefined : unreturned(op)),
+  // Reads can always go. A write that nobody has read can go, since no reply depends on it; one that was
+  // read must stay, or its reader would seem to have made the value up.
+  spare(ops) {
+    const read = new Set(ops.filter(isKnownRead).map(({ value }) => value));
+    return (op) => op.kind === 'get' || !read.has(op.value);
+  },
+  isGrounded(ops) {
+    const written = new Set(ops.filter(({ kind }) => kind === 'put').map(({ value }) => value));
+    return ops.every(
+      ({ kind, value }) => kind !== 'get' || value === undefined || written.has(value),
+    );
+  },
+  describe: (op) => `${describeInterval(op)} ${op.kind}${describeRegister(op)}`,
+};
+
+function isKnownRead({ kind, ret }: RegisterOp): boolean {
+  return kind === 'get' && Number.isFinite(ret);
+}
+
+function describeRegister({ kind, value }: RegisterOp): string {
+  if (kind === 'delete') return '';
+  return kind === 'put' ? ` ${value}` : ` → ${value ?? 'nothing'}`;
+}
+
+/** A string key of Redis. */
+export const stringModel: Model<string | null, StringOp> = {
+  initial: null,
+  step(state, op) {
+    const [reply, next] = run(state, op);
+    return op.output === undefined || op.output === reply ? next : undefined;
+  },
+  isPure({ kind, output }) {
+    if (kind === 'get' || kind === 'strlen') return true;
+    if (kind === 'setnx' || kind === 'del') return output === 0;
+    return kind === 'getdel' && output === null;
+  },
+  isBlind: ({ kind, output }) => kind === 'set' && output === 'OK',
+  demands({ kind, output }) {
+    if (kind === 'get' || kind === 'getset' || kind === 'getdel') {
+      return typeof output === 'number' ? undefined : output;
+    }
+    const isMissing = (kind === 'setnx' && output === 1) || (kind === 'del' && output === 0);
+    return isMissing ? null : undefined;
+  },
+  yields({ kind, value = '' }, states) {
+    if (kind === 'get' || kind === 'strlen') return [];
+    if (kind === 'append') return [...states].filter((state) => state?.endsWith(value));
+    const next = kind === 'del' || kind === 'getdel' ? null : value;
+    return states.has(next) ? [next] : [];
+  },
+  forget(op) {
+    if (op.kind === 'get' || op.kind === 'strlen') return undefined;
+    const { output: _, ...rest } = op;
+    return unreturned(rest);
+  },
+  // Every other command has a reply or an effect that a later reply may depend on.
+  spare: () => (op) => stringModel.isPure(op),
+  isGrounded(ops) {
+    // Longest first: one value may begin like another.
+    const written = ops.flatMap(({ value }) => (value === undefined ? [] : [value]));
+    written.sort((a, b) => b.length - a.length);
+    return ops.every(({ kind, output }) => {
+      if (kind === 'set' || typeof output !== 'string') return true;
+      return written.reduce((rest, value) => rest.replaceAll(value, ' '), output).trim() === '';
+    });
+  },
+  describe({ kind, value, output, ...interval }) {
+    const reply = output === undefined ? '' : ` → ${output ?? 'nil'}`;
+    return `${describeInterval(interval)} ${kind}${value === undefined ? '' : ` ${value}`}${reply}`;
+  },
+};
+
+type Reply = string | number | null;
+
+/** The reply to a command and the state after it. */
+function run(state: string | null, { kind, value = '' }: StringOp): [Reply, string | null] {
+  switch (kind) {
+    case 'get':
+      return [state, state];
+    case 'set':
+      return ['OK', value];
+    case 'setnx':
+      return state === null ? [1, value] : [0, state];
+    case 'append': {
+      const next = `${state ?? ''}${value}`;
+      return [next.length, next];
+    }
+    case 'getset':
+      return [state, value];
+    case 'getdel':
+      return [state, null];
+    case 'strlen':
+      return [state?.length ?? 0, state];
+    case 'del':
+      return [state === null ? 0 : 1, null];
+  }
+}
+
+function unreturned<Op extends Interval>(op: Op): Op {
+  return { ...op, ret: Number.POSITIVE_INFINITY };
+}
