@@ -1,6 +1,7 @@
 import type { Rng } from '@tinykv/base';
 import type { CounterHistory } from '../checkers/counter.js';
 import type { StringOp } from '../checkers/linearizability.js';
+import type { PairRead } from '../checkers/pairs.js';
 import { effectOf, type RedisResult, RedisSession } from './redis-session.js';
 import { RespError } from './resp-socket.js';
 import { loop, type WorkloadContext } from './workload.js';
@@ -12,12 +13,6 @@ interface Slot {
   generation: number;
   unknown: number;
   ops: number;
-}
-
-/** A read of two keys that every writer changes together. */
-export interface PairRead {
-  readonly call: number;
-  readonly values: readonly [string | null, string | null];
 }
 
 /** Redis commands as bytes through the gateways: strings, counters, and keys that change together. */
