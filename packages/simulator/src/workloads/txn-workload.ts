@@ -43,13 +43,11 @@ export class ListAppendWorkload {
       txn = await client.txn.begin({ timeoutMs: OPERATION_TIMEOUT_MS });
       for (const { key, append } of plan) {
         const list = parse(await txn.get(utf8(key)));
-        if (append) {
-          const value = ++this.#values;
-          ops.push({ kind: 'append', key, value });
-          txn.put(utf8(key), utf8([...list, value].join(' ')));
-        } else {
-          ops.push({ kind: 'read', key, values: list });
-        }
+        ops.push({ kind: 'read', key, values: list });
+        if (!append) continue;
+        const value = ++this.#values;
+        ops.push({ kind: 'append', key, value });
+        txn.put(utf8(key), utf8([...list, value].join(' ')));
       }
       const at = await txn.commit();
       if (plan.some(({ append }) => append)) commitTs = at;
