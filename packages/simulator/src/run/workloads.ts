@@ -1,4 +1,10 @@
-import type { Violation } from '../checkers/history.js';
+import { checkBank } from '../checkers/bank.js';
+import type { Verdict, Violation } from '../checkers/history.js';
+import { checkListAppend } from '../checkers/list-append.js';
+import { registerModel, stringModel } from '../checkers/models.js';
+import { checkPairs } from '../checkers/pairs.js';
+import { checkTso, type TsoGrant } from '../checkers/tso.js';
+import { judgeCounters, judgeKeys, mergeVerdicts } from '../checkers/verdict.js';
 import { BankWorkload } from '../workloads/bank-workload.js';
 import { RawWorkload } from '../workloads/raw-workload.js';
 import { RedisSession } from '../workloads/redis-session.js';
@@ -41,8 +47,40 @@ export class Workloads {
     ]);
   }
 
+  /** Judges all histories, and counts what was judged and what was too hard to judge. */
   judge(): Violation[] {
-    return [];
+    const { tally } = this.#context;
+    const { violations, checked, gaveUp } = mergeVerdicts(this.#verdicts());
+    tally.checked += checked;
+    if (gaveUp.length > 0) tally.event('history too hard to judge', gaveUp.length);
+    return [...violations];
+  }
+
+  #verdicts(): Verdict[] {
+    const { raw, lists, bank, redis } = this;
+    const verdicts = [checkTso(this.#grants())];
+    if (raw !== undefined) verdicts.push(judgeKeys(registerModel, raw.histories));
+    if (lists !== undefined) verdicts.push(checkListAppend(lists.history));
+    if (bank !== undefined) verdicts.push(checkBank(bank.total, bank.reads));
+    if (redis !== undefined) {
+      verdicts.push(judgeKeys(stringModel, redis.histories));
+      verdicts.push(judgeCounters(redis.counters, this.finalCounters));
+      verdicts.push(checkPairs(redis.pairReads));
+    }
+    return verdicts;
+  }
+
+  /** Timestamps that were asked for, and those that transactions came to know. */
+  #grants(): TsoGrant[] {
+    const grants = [...this.tso.grants];
+    for (const { client, call, ret, startTs, commitTs } of this.lists?.history ?? []) {
+      grants.push({ client, call, ret, last: startTs, count: 1 });
+      if (commitTs !== undefined) grants.push({ client, call, ret, last: commitTs, count: 1 });
+    }
+    for (const { client, call, ret, ts } of this.bank?.reads ?? []) {
+      grants.push({ client, call, ret, last: ts, count: 1 });
+    }
+    return grants;
   }
 
   /** What must be read once all is healed. */
