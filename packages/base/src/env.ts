@@ -17,6 +17,12 @@ export interface Env {
   planted(name: string): boolean;
 }
 
+/** {@link Env.planted} as pure code is given it. */
+export type Planted = (name: string) => boolean;
+
+/** Plants nothing, as production does. */
+export const nothingPlanted: Planted = () => false;
+
 export interface Timer {
   cancel(): void;
 }

@@ -84,7 +84,9 @@ export function handleVoteRequest(r: Raft, m: Message): void {
     (m.type === 'MsgPreVote' && m.term > r.term) ||
     r.config.planted('raft-vote-twice');
   const type = voteResponseType(m.type);
-  if (!canVote || !r.log.isUpToDate(m.index, m.logTerm)) {
+  const isBetter =
+    r.log.isUpToDate(m.index, m.logTerm) || r.config.planted('raft-vote-for-shorter-log');
+  if (!canVote || !isBetter) {
     r.send({ type, to: m.from, term: r.term, reject: true });
     return;
   }

@@ -1,4 +1,4 @@
-import { assert, type LogIndex, type Term } from '@tinykv/base';
+import { assert, type LogIndex, nothingPlanted, type Planted, type Term } from '@tinykv/base';
 import { encodedEntryBytes, limitSize } from './message.js';
 import type { EntriesUnavailable, RaftStorage } from './storage.js';
 import type { Entry, Snapshot } from './types.js';
@@ -40,9 +40,20 @@ export class Log {
   #applyingEntsPaused = false;
   /** The next committed entries are being fetched: until they are there, there is nothing to hand out. */
   #loading = false;
+  /** Planted bugs. */
+  readonly #takesAnyPrevious: boolean;
+  readonly #keepsConflicts: boolean;
+  readonly #replacesMatches: boolean;
 
-  constructor(storage: RaftStorage, maxApplyingEntsBytes: number) {
+  constructor(
+    storage: RaftStorage,
+    maxApplyingEntsBytes: number,
+    planted: Planted = nothingPlanted,
+  ) {
     this.storage = storage;
+    this.#takesAnyPrevious = planted('raft-previous-term-unchecked');
+    this.#keepsConflicts = planted('raft-conflict-kept');
+    this.#replacesMatches = planted('raft-matching-entries-replaced');
     this.#maxApplyingEntsBytes = maxApplyingEntsBytes;
     this.unstable = new Unstable(storage.lastIndex() + 1);
     this.committed = storage.firstIndex() - 1;
@@ -104,7 +115,8 @@ export class Log {
   /** Takes a leader's entries over and returns their last index; undefined when they do not fit on. */
   maybeAppend(append: LogAppend): LogIndex | undefined {
     const { index, logTerm, entries, commit } = append;
-    if (!this.matchTerm(index, logTerm)) return undefined;
+    const fitsOn = this.#takesAnyPrevious && index <= this.lastIndex();
+    if (!fitsOn && !this.matchTerm(index, logTerm)) return undefined;
     const lastNewIndex = index + entries.length;
     const conflict = this.findConflict(entries);
     if (conflict !== 0) {
@@ -133,8 +145,10 @@ export class Log {
 
   /** The first index at which the entries differ from the log or go beyond it; 0 if there is none. */
   findConflict(entries: readonly Entry[]): LogIndex {
-    for (const entry of entries) {
-      if (!this.matchTerm(entry.index, entry.term)) return entry.index;
+    for (const { index, term } of entries) {
+      if (this.#keepsConflicts && index <= this.lastIndex()) continue;
+      if (this.#replacesMatches && index > this.committed) return index;
+      if (!this.matchTerm(index, term)) return index;
     }
     return 0;
   }

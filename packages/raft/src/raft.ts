@@ -62,7 +62,7 @@ export class Raft {
   constructor(config: RaftConfig) {
     this.id = config.id;
     this.config = config;
-    this.log = new Log(config.storage, config.maxCommittedBytesPerReady);
+    this.log = new Log(config.storage, config.maxCommittedBytesPerReady, config.planted);
     this.tracker = new ProgressTracker(config.maxInflightMessages, config.maxInflightBytes);
   }
 

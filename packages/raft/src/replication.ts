@@ -66,10 +66,11 @@ export function broadcastAppend(r: Raft): void {
 /** A heartbeat's ack says that the sender followed this leader after the heartbeat was made. */
 export function broadcastHeartbeat(r: Raft): void {
   const context = r.readOnly.heartbeatContext();
+  const isUncapped = r.config.planted('raft-heartbeat-commit-uncapped');
   r.tracker.visit((id, progress) => {
     if (id === r.id) return;
     // What lies past its match may be another entry in the follower's log: it must not commit it.
-    const commit = Math.min(progress.match, r.log.committed);
+    const commit = isUncapped ? r.log.committed : Math.min(progress.match, r.log.committed);
     r.send({ type: 'MsgHeartbeat', to: id, commit, context });
     progress.sentCommitIndex(commit);
   });

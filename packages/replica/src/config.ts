@@ -10,4 +10,6 @@ export interface ReplicaConfig {
   readonly logGcIntervalMs: number;
   /** Applied entries kept in the log for followers that lag. */
   readonly logGcEntries: number;
+  /** Entries of one MsgApp; default `limits.raftMessageBytesMax`. Small, so that a tail travels in parts. */
+  readonly messageBytesMax?: number;
 }

@@ -1,4 +1,4 @@
-import type { Clock, LogIndex, Timer } from '@tinykv/base';
+import type { Clock, Env, LogIndex, Timer } from '@tinykv/base';
 import type { GroupUpdate } from '@tinykv/raft';
 import type { ReplicaConfig } from './config.js';
 import type { Group } from './group.js';
@@ -27,11 +27,16 @@ export class DurabilityStage {
   #barrierTimer: Timer | undefined;
   #gcTimer: Timer | undefined;
   #stopped = false;
+  /** Planted bugs. */
+  readonly #coversLaterEntries: boolean;
+  readonly #forgetsUncovered: boolean;
 
-  constructor(clock: Clock, config: ReplicaConfig, host: DurabilityHost) {
-    this.#clock = clock;
+  constructor(env: Env, config: ReplicaConfig, host: DurabilityHost) {
+    this.#clock = env.clock;
     this.#config = config;
     this.#host = host;
+    this.#coversLaterEntries = env.planted('raft-durable-index-too-high');
+    this.#forgetsUncovered = env.planted('raft-log-forgotten-early');
   }
 
   start(): void {
@@ -68,7 +73,9 @@ export class DurabilityStage {
     this.#running = this.#host.barrier().then(
       () => {
         this.#running = undefined;
-        for (const { group, index } of covered) this.covered(group, index);
+        for (const { group, index } of covered) {
+          this.covered(group, this.#coversLaterEntries ? group.applied : index);
+        }
       },
       (error: unknown) => this.#host.fatal(error),
     );
@@ -96,7 +103,7 @@ export class DurabilityStage {
    */
   #truncate(group: Group): void {
     const { logGcEntries } = this.#config;
-    const { durableApplied } = group;
+    const durableApplied = this.#forgetsUncovered ? group.applied : group.durableApplied;
     const first = group.storage.firstIndex();
     if (durableApplied - first < logGcEntries) return;
     let index = durableApplied - logGcEntries;

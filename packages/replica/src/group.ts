@@ -44,6 +44,9 @@ export class Group {
   readonly #owner: GroupOwner;
   readonly #inbox: Message[] = [];
   readonly #refuseVotesUntil: number;
+  /** Planted: the lease is counted in ticks, which stop when the process does. */
+  readonly #leaseInTicks: boolean;
+  #ticks = 0;
   #confState: ConfState;
   /** Applied and readable. Invariant: durableApplied ≤ applied ≤ node.committed. */
   #applied: LogIndex;
@@ -67,6 +70,7 @@ export class Group {
     this.storage = new GroupStorage(init.state, init.confState, () => owner.makeSnapshot(this));
     const rng = env.rng.fork(`raft-${init.id}-${init.peerId}`);
     this.reads = new ReadGate(rng.bytes(8));
+    this.#leaseInTicks = env.planted('raft-lease-in-ticks');
     const electionMs = config.electionTicks * config.tickMs;
     this.#lease = new Lease((config.electionTicks - 1) * config.tickMs * 0.95);
     this.#refuseVotesUntil =
@@ -78,7 +82,7 @@ export class Group {
       storage: this.storage,
       applied: init.state.durableApplied,
       asyncStorageWrites: true,
-      maxBytesPerMessage: limits.raftMessageBytesMax,
+      maxBytesPerMessage: config.messageBytesMax ?? limits.raftMessageBytesMax,
       maxCommittedBytesPerReady: limits.applyBatchBytesMax,
       maxUncommittedBytes: limits.raftUncommittedBytesMax,
       maxInflightMessages: limits.raftInflightMessagesMax,
@@ -119,6 +123,7 @@ export class Group {
   }
 
   tick(): void {
+    this.#ticks++;
     this.node.tick();
     this.#owner.touch(this);
   }
@@ -146,7 +151,8 @@ export class Group {
     if (stamp === undefined) return;
     if (this.isLeader) {
       const { sentAt } = stamp;
-      this.#lease.onAck(message.from, message.term, sentAt, this.peerId, this.#confState, now);
+      const { from, term } = message;
+      this.#lease.onAck(from, term, sentAt, this.peerId, this.#confState, this.#leaseNow());
     }
     this.node.step({ ...message, context: stamp.context });
   }
@@ -155,14 +161,18 @@ export class Group {
   outgoing(message: Message): Message {
     if (message.type === 'MsgTimeoutNow') this.#lease.suspend();
     if (message.type !== 'MsgHeartbeat') return message;
-    const sentAt = this.#owner.env.clock.mono();
-    return { ...message, context: stampContext(message.context, sentAt) };
+    return { ...message, context: stampContext(message.context, this.#leaseNow()) };
+  }
+
+  #leaseNow(): number {
+    const { env, config } = this.#owner;
+    return this.#leaseInTicks ? this.#ticks * config.tickMs : env.clock.mono();
   }
 
   /** True while reads of the applied state are linearizable without asking a quorum. */
   leaseValid(): boolean {
     if (!this.appliedOwnTerm) return false;
-    return this.#lease.valid(this.#owner.env.clock.mono(), this.peerId, this.#confState);
+    return this.#lease.valid(this.#leaseNow(), this.peerId, this.#confState);
   }
 
   /** Sends one read index request for all reads that wait. */

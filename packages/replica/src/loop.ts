@@ -67,7 +67,7 @@ export class ReplicaLoop {
       fenced: (group, index) => this.#durability.covered(group, index),
       applied: (group, bytes) => this.#durability.onApplied(group, bytes),
     });
-    this.#durability = new DurabilityStage(env.clock, config, {
+    this.#durability = new DurabilityStage(env, config, {
       barrier: () => machine.barrier(),
       note: (group, note) => {
         this.#append.note(group, note);
