@@ -27,9 +27,14 @@ export interface AdminHost {
  */
 export class AdminApplier {
   readonly #host: AdminHost;
+  /** Planted bugs. */
+  readonly #isUnfenced: boolean;
+  readonly #splitsInTwoSteps: boolean;
 
   constructor(host: AdminHost) {
     this.#host = host;
+    this.#isUnfenced = host.env.planted('raftstore-barrier-skipped');
+    this.#splitsInTwoSteps = host.env.planted('raftstore-split-not-atomic');
   }
 
   async apply(peer: Peer, entry: Entry): Promise<void> {
@@ -42,9 +47,14 @@ export class AdminApplier {
   /** Writes what the entry changes, fenced; `others` are Regions that it makes. */
   async #write(peer: Peer, entry: Entry, region: Region, others: readonly Region[]): Promise<void> {
     const { engine, registry, env } = this.#host;
-    await engine.barrier();
+    let batch = engine.batch();
+    for (const other of others) putInitialState(batch, other, registry.storeId);
+    if (this.#splitsInTwoSteps) {
+      await engine.write(batch, { sync: false });
+      batch = engine.batch();
+    }
+    if (!this.#isUnfenced) await engine.barrier();
     env.faults.hit('admin-before-write');
-    const batch = engine.batch();
     batch.put(
       regionStateKey(region.id),
       encodeRegionState({
@@ -57,8 +67,7 @@ export class AdminApplier {
       }),
     );
     batch.put(applyStateKey(region.id), encodeApplyState({ index: entry.index, term: entry.term }));
-    for (const other of others) putInitialState(batch, other, registry.storeId);
-    await engine.write(batch, { sync: true });
+    await engine.write(batch, { sync: !this.#isUnfenced });
     env.faults.hit('admin-after-write');
   }
 

@@ -1,10 +1,19 @@
-import { assert, type KvEngine, type Result } from '@tinykv/base';
+import { assert, type Env, type KvEngine, type Result } from '@tinykv/base';
 import { type ApiMode, applyModify, applyStateKey, type RegionError } from '@tinykv/model';
 import type { Entry } from '@tinykv/raft';
 import type { ApplyWork } from '@tinykv/replica';
 import { decodePayload, nextCommand } from './command.js';
 import { encodeApplyState } from './local-state.js';
 import { appliedOk, type Peer, type Waiter } from './peer.js';
+import type { PeerRegistry } from './registry.js';
+
+/** What applying data entries needs of the store. */
+export interface ApplyHost {
+  readonly env: Env;
+  readonly engine: KvEngine;
+  readonly api: ApiMode;
+  readonly registry: PeerRegistry;
+}
 
 interface Answer {
   readonly waiter: Waiter;
@@ -15,41 +24,44 @@ interface Answer {
  * Applies data entries of several Regions as one engine batch, each Region's applied index in the
  * same batch as its data. Waiting clients are answered when the batch is readable.
  */
-export async function applyData(
-  engine: KvEngine,
-  api: ApiMode,
-  work: readonly ApplyWork[],
-  peerOf: (regionId: number) => Peer | undefined,
-): Promise<void> {
+export async function applyData(host: ApplyHost, work: readonly ApplyWork[]): Promise<void> {
+  const { env, engine, registry } = host;
   const batch = engine.batch();
+  // Planted: the index is written ahead of the data.
+  const indexBatch = env.planted('raftstore-index-not-atomic') ? engine.batch() : batch;
   const answers: Answer[] = [];
   for (const { group, entries } of work) {
-    const peer = peerOf(group.id);
+    const peer = registry.peers.get(group.id);
     if (peer === undefined || peer.group !== group) continue;
     const before = batch.bytes;
-    for (const entry of entries) applyEntry(api, peer, entry, batch, answers);
+    for (const entry of entries) applyEntry(host, peer, entry, batch, answers);
     const last = entries.at(-1)!;
-    batch.put(applyStateKey(group.id), encodeApplyState({ index: last.index, term: last.term }));
+    const { index, term } = last;
+    indexBatch.put(applyStateKey(group.id), encodeApplyState({ index, term }));
     peer.writtenBytes += batch.bytes - before;
   }
-  await engine.write(batch, { sync: false });
+  if (indexBatch !== batch) await engine.write(indexBatch, { sync: false });
+  const written = engine.write(batch, { sync: false });
+  const answersEarly = env.planted('raftstore-answer-before-apply');
+  if (!answersEarly) await written;
   for (const { waiter, result } of answers) waiter.done(result);
+  if (answersEarly) await written;
 }
 
 function applyEntry(
-  api: ApiMode,
+  host: ApplyHost,
   peer: Peer,
   entry: Entry,
   batch: ReturnType<KvEngine['batch']>,
   answers: Answer[],
 ): void {
   const waiters = peer.takeWaiters(entry.index, entry.term);
-  const result = applyPayload(api, peer, entry, batch);
+  const result = applyPayload(host, peer, entry, batch);
   for (const waiter of waiters) answers.push({ waiter, result });
 }
 
 function applyPayload(
-  api: ApiMode,
+  { env, api }: ApplyHost,
   peer: Peer,
   entry: Entry,
   batch: ReturnType<KvEngine['batch']>,
@@ -63,7 +75,8 @@ function applyPayload(
   // Decided from facts read in one term, so good in that term's entries only.
   if (payload.term !== entry.term) return { ok: false, error: { type: 'stale-command' } };
   // A split between proposal and apply: the keys may live elsewhere now.
-  if (payload.version !== peer.region.epoch.version) {
+  const isUnchecked = env.planted('raftstore-epoch-unchecked-at-apply');
+  if (payload.version !== peer.region.epoch.version && !isUnchecked) {
     return { ok: false, error: { type: 'epoch-not-match', currentRegions: [peer.region] } };
   }
   for (;;) {

@@ -38,7 +38,9 @@ export class PeerLifecycle {
       confState: confStateOf(region),
       recovered,
     });
-    const peer = new Peer(meta, region, group, this.#env.clock.mono());
+    const { clock } = this.#env;
+    const planted = (name: string): boolean => this.#env.planted(name);
+    const peer = new Peer(meta, region, group, clock.mono(), planted);
     this.#registry.add(peer);
     return peer;
   }

@@ -65,8 +65,7 @@ export class StoreMachine implements StateMachine {
   }
 
   apply(work: readonly ApplyWork[]): Promise<void> {
-    const { engine, api, registry } = this.#host;
-    return applyData(engine, api, work, (regionId) => registry.peers.get(regionId));
+    return applyData(this.#host, work);
   }
 
   async applyFenced(group: Group, entry: Entry): Promise<void> {

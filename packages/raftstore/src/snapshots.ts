@@ -186,8 +186,10 @@ export class Snapshots {
     const region = decodeRegion(snapshot.data);
     await this.#writeState(peer, region, snapshot, 'applying', delivered.file);
     env.faults.hit('snapshot-before-data');
-    const wipe: KeyRange[] = peer.initialized ? [peer.region.range] : [];
-    await installSnapshotData(engine, env.fs, api, delivered.file, [...wipe, region.range]);
+    const former: KeyRange[] = peer.initialized ? [peer.region.range] : [];
+    const keepsOld = env.planted('raftstore-snapshot-without-wipe');
+    const wipe = keepsOld ? [] : [...former, region.range];
+    await installSnapshotData(engine, env.fs, api, delivered.file, wipe);
     env.faults.hit('snapshot-after-data');
   }
 

@@ -115,9 +115,9 @@ export class RaftStore {
     this.storeId = ident.storeId;
     this.#startedAt = Math.floor(env.clock.wall() / 1000);
     const { engine, scheduler } = parts;
-    const registry = new PeerRegistry(ident.storeId, ident.api);
+    const registry = new PeerRegistry(env, ident.storeId, ident.api);
     this.#registry = registry;
-    this.access = new RaftRegionAccess(registry, engine);
+    this.access = new RaftRegionAccess(env, registry, engine);
     const resolve = async (storeId: number): Promise<string> =>
       (await scheduler.getStore(storeId)).address;
     const changed = (peer: Peer): void => this.#reporter.report(peer);

@@ -1,13 +1,196 @@
 import type { WorkloadName } from './run/plan.js';
 
-/** A mistake that `env.planted(name)` switches on in production code; every one must be found. */
+/** A mistake that stands in production code behind `planted(name)`, and that the checkers must find. */
 export interface PlantedBug {
   readonly name: string;
-  readonly package: string;
-  /** The promise that it breaks. */
+  /** Where it stands: `raft` with replica, `txn` with the client. */
+  readonly package: 'raft' | 'raftstore' | 'txn' | 'scheduler' | 'gateway';
+  /** The rule that it breaks, and who ought to see it. */
   readonly breaks: string;
-  /** The workload that meets it soonest. */
+  /** What to hunt it with. */
   readonly workload: WorkloadName;
 }
 
-export const plantedBugs: readonly PlantedBug[] = [];
+const raft: readonly PlantedBug[] = [
+  {
+    name: 'raft-read-without-quorum',
+    package: 'raft',
+    breaks:
+      'A leader answers a read index without hearing from a quorum: a deposed one serves stale reads, which linearizability of single keys shows.',
+    workload: 'raw',
+  },
+  {
+    name: 'raft-vote-twice',
+    package: 'raft',
+    breaks:
+      'A node votes for every candidate that asks: two leaders in one term, which the invariants of election and log matching show.',
+    workload: 'churn',
+  },
+  {
+    name: 'raft-commit-old-term',
+    package: 'raft',
+    breaks:
+      'A leader counts replicas of entries of earlier terms (Raft paper, figure 8): a committed entry is replaced, which an assertion and leader completeness show; needs a small `messageBytesMax`, so that a tail travels in parts.',
+    workload: 'raw',
+  },
+  {
+    name: 'raft-answer-before-durable',
+    package: 'raft',
+    breaks:
+      'Votes and acknowledgements leave before the disk has what they promise: a crash forgets them, and acknowledged writes are lost or a term has two leaders.',
+    workload: 'raw',
+  },
+  {
+    name: 'raft-heartbeat-commit-uncapped',
+    package: 'raft',
+    breaks:
+      'A heartbeat carries the commit index beyond what the follower is known to hold: it commits a conflicting tail, or none at all, which an assertion shows.',
+    workload: 'raw',
+  },
+  {
+    name: 'raft-conflict-kept',
+    package: 'raft',
+    breaks:
+      'A follower keeps entries that differ from the leader’s: logs and then replicas diverge, which log matching and the comparison of replicas show.',
+    workload: 'raw',
+  },
+  {
+    name: 'raft-matching-entries-replaced',
+    package: 'raft',
+    breaks:
+      'A follower cuts its log after the entries of every append: one that was delayed takes away acknowledged entries, which leader completeness or a replica that never catches up shows.',
+    workload: 'raw',
+  },
+  {
+    name: 'raft-previous-term-unchecked',
+    package: 'raft',
+    breaks:
+      'A follower appends after an entry of another term than the leader’s: log matching is broken, and replicas diverge.',
+    workload: 'raw',
+  },
+  {
+    name: 'raft-stale-append-accepted',
+    package: 'raft',
+    breaks:
+      'A follower takes entries of a leader whose term is over: entries of the present one are replaced and terms go back, which assertions and lost writes show.',
+    workload: 'raw',
+  },
+  {
+    name: 'raft-vote-for-shorter-log',
+    package: 'raft',
+    breaks:
+      'A vote goes to a candidate whose log lacks entries of the voter: leader completeness, seen as a committed entry that conflicts or a write that is lost.',
+    workload: 'raw',
+  },
+  {
+    name: 'raft-read-index-before-own-entry',
+    package: 'raft',
+    breaks:
+      'A new leader gives a read index before an entry of its term is committed: it may miss the last commits of its predecessor, so reads are stale and transactions decide on old facts.',
+    workload: 'all',
+  },
+  {
+    name: 'raft-lease-in-ticks',
+    package: 'raft',
+    breaks:
+      'The lease counts ticks instead of time: after a pause of the process a deposed leader still serves reads, which linearizability shows when its successor cannot reach it.',
+    workload: 'raw',
+  },
+  {
+    name: 'raft-durable-index-too-high',
+    package: 'raft',
+    breaks:
+      'A barrier is taken to cover entries applied while it was under way: a crash before the next one loses them on this replica, which the comparison of replicas shows.',
+    workload: 'raw',
+  },
+  {
+    name: 'raft-log-forgotten-early',
+    package: 'raft',
+    breaks:
+      'The log forgets what is applied and not yet covered by a barrier: a crash leaves a hole that recovery, or the comparison of replicas, shows.',
+    workload: 'raw',
+  },
+];
+
+const raftstore: readonly PlantedBug[] = [
+  {
+    name: 'raftstore-epoch-unchecked-at-apply',
+    package: 'raftstore',
+    breaks:
+      'An entry that was decided before a split is applied after it: a write of the parent lands in the range of the child, past its log, so replicas diverge or the write is lost.',
+    workload: 'churn',
+  },
+  {
+    name: 'raftstore-index-not-atomic',
+    package: 'raftstore',
+    breaks:
+      'The applied index is written ahead of the data: a snapshot taken in between lacks what its index stands for, which the comparison of replicas shows.',
+    workload: 'churn',
+  },
+  {
+    name: 'raftstore-recovery-trusts-engine',
+    package: 'raftstore',
+    breaks:
+      'Recovery replays from the index in the engine, which promises no surviving prefix: what a crash took away stays lost, which the comparison of replicas shows.',
+    workload: 'raw',
+  },
+  {
+    name: 'raftstore-barrier-skipped',
+    package: 'raftstore',
+    breaks:
+      'Splits and changes of peers are written without barriers: after a crash their record speaks of data that is lost, or is lost itself, so replicas diverge or a child is gone.',
+    workload: 'churn',
+  },
+  {
+    name: 'raftstore-split-not-atomic',
+    package: 'raftstore',
+    breaks:
+      'The children of a split become durable before the parent shrinks: a crash in between leaves Regions that overlap, which assertions of recovery show.',
+    workload: 'churn',
+  },
+  {
+    name: 'raftstore-snapshot-without-wipe',
+    package: 'raftstore',
+    breaks:
+      'A snapshot is written over the old data: what was deleted since comes back on this replica, which the comparison of replicas shows.',
+    workload: 'churn',
+  },
+  {
+    name: 'raftstore-request-range-unchecked',
+    package: 'raftstore',
+    breaks:
+      'Requests are served whatever epoch and keys they name: clients go on at the parent with keys of the child, so reads are stale and replicas diverge.',
+    workload: 'churn',
+  },
+  {
+    name: 'raftstore-follower-reads-at-once',
+    package: 'raftstore',
+    breaks:
+      'A follower serves reads from what it has applied: clients that have not noticed a change of leader read stale values, which linearizability shows.',
+    workload: 'raw',
+  },
+  {
+    name: 'raftstore-occupied-range-taken',
+    package: 'raftstore',
+    breaks:
+      'A store that has not applied a split yet takes in a peer of the child: two Regions overlap on it, which assertions or the comparison of replicas show.',
+    workload: 'churn',
+  },
+  {
+    name: 'raftstore-answer-before-apply',
+    package: 'raftstore',
+    breaks:
+      'Writes are answered and their latches released before the batch is readable: the next read misses them and the next transaction decides without them.',
+    workload: 'all',
+  },
+  {
+    name: 'raftstore-replaced-proposal-succeeds',
+    package: 'raftstore',
+    breaks:
+      'Whoever waits for an index is told of success though an entry of another leader stands there: an acknowledged write never happened.',
+    workload: 'raw',
+  },
+];
+
+/** Each must be convicted within a few dozen seeds. */
+export const plantedBugs: readonly PlantedBug[] = [...raft, ...raftstore];
