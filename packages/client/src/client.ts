@@ -36,7 +36,7 @@ export class Client {
     const stores = new StoreStreams(env, scheduler);
     const router = new Router(env, api, new RegionCache(scheduler), stores);
     const timestamp = (): Promise<Timestamp> => scheduler.tso(1);
-    const resolver = new LockResolver(router, timestamp);
+    const resolver = new LockResolver(env, router, timestamp);
     this.raw = new RawClient(router);
     this.txn = new TxnClient({ env, router, resolver, timestamp });
     this.scheduler = scheduler;

@@ -1,4 +1,12 @@
-import { KvError, keyString, limits, physicalMs, type Timestamp, TS_ZERO } from '@tinykv/base';
+import {
+  type Env,
+  KvError,
+  keyString,
+  limits,
+  physicalMs,
+  type Timestamp,
+  TS_ZERO,
+} from '@tinykv/base';
 import type { LockInfo } from '@tinykv/model';
 import { keyErrorFromWire, tinykvpb } from '@tinykv/proto';
 import { describeKeyError } from './key-errors.js';
@@ -29,8 +37,11 @@ export class LockResolver {
   /** Final outcomes, oldest first. */
   readonly #known = new Map<string, TxnStatus>();
   readonly #running = new Map<string, Promise<TxnStatus>>();
+  /** Planted: a primary without a lock is taken for committed. */
+  readonly #looksAtLocksOnly: boolean;
 
-  constructor(router: Router, timestamp: () => Promise<Timestamp>) {
+  constructor(env: Env, router: Router, timestamp: () => Promise<Timestamp>) {
+    this.#looksAtLocksOnly = env.planted('txn-secondary-rolled-forward');
     this.#router = router;
     this.#timestamp = timestamp;
   }
@@ -63,7 +74,11 @@ export class LockResolver {
       const expiresAt = physicalMs(startTs) + response.lockTtl;
       return { type: 'alive', ttlMs: Math.max(1, expiresAt - physicalMs(currentTs)) };
     }
-    if (response.commitVersion === TS_ZERO) return { type: 'rolled-back' };
+    if (response.commitVersion === TS_ZERO) {
+      return this.#looksAtLocksOnly
+        ? { type: 'committed', commitTs: currentTs }
+        : { type: 'rolled-back' };
+    }
     return { type: 'committed', commitTs: response.commitVersion };
   }
 

@@ -79,14 +79,18 @@ export class TwoPhaseCommit {
    * certainly not committed, {@link UndeterminedError} when that is not known.
    */
   async run(): Promise<Timestamp> {
-    const { router, timestamp } = this.#context;
+    const { env, router, timestamp } = this.#context;
     const { startTs } = this.#input;
     let rest: readonly Uint8Array[];
     let commitTs: Timestamp;
     try {
+      // Planted: fetched before all keys are locked.
+      const early = env.planted('txn-early-commit-ts') ? await timestamp() : undefined;
       await this.#prewrite(router.begin('repeatable', PREWRITE_TIMEOUT_MS));
-      commitTs = await timestamp();
+      commitTs = early ?? (await timestamp());
       assert(commitTs > startTs, () => `commit_ts ${commitTs} is not after start_ts ${startTs}`);
+      if (env.planted('txn-primary-committed-last'))
+        await this.#commitRest(this.#others(), commitTs);
       rest = await this.#commitPrimary(commitTs, router.begin('decisive', COMMIT_TIMEOUT_MS));
     } catch (error) {
       // Whoever does not know the outcome must not clean up after it.
@@ -179,6 +183,10 @@ export class TwoPhaseCommit {
     const waiting = patience ?? operation.backoff.forkFor(mostMs);
     if (!(await waiting.pause('key-locked', waitMs))) throw new KeyLockedError(locks[0]!);
     return waiting;
+  }
+
+  #others(): readonly Uint8Array[] {
+    return this.#input.mutations.slice(1).map(({ key }) => key);
   }
 
   /** Commits the primary and its neighbours in one request; returns the keys that are left. */

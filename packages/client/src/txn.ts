@@ -1,4 +1,4 @@
-import { EMPTY_BYTES, KvError, type Timestamp } from '@tinykv/base';
+import { EMPTY_BYTES, KvError, type Timestamp, TS_MAX } from '@tinykv/base';
 import { checkKey } from './check-key.js';
 import type { KvPair, ScanOptions } from './range-scan.js';
 import type { Operation } from './router.js';
@@ -73,11 +73,18 @@ export class Txn {
     const own = keys.map((key) => this.#buffer.get(key));
     const isStored = (i: number): boolean => own[i] === undefined || own[i].kind === 'lock';
     const missing = keys.filter((_, i) => isStored(i));
-    const stored = (await this.#snapshot.batchGet(missing, this.#operation())).values();
+    const stored = (await this.#batchSource().batchGet(missing, this.#operation())).values();
     return own.map((mutation, i) => {
       if (isStored(i)) return stored.next().value;
       return mutation?.kind === 'put' ? mutation.value : undefined;
     });
+  }
+
+  /** Planted: each key by its newest value instead of all at one timestamp. */
+  #batchSource(): Snapshot {
+    const { env, router, resolver } = this.#context;
+    const readsNewest = env.planted('txn-batch-get-reads-newest');
+    return readsNewest ? new Snapshot(router, resolver, TS_MAX) : this.#snapshot;
   }
 
   /** Pairs from `start` on, in order, own writes included. */

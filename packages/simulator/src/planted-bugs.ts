@@ -192,5 +192,99 @@ const raftstore: readonly PlantedBug[] = [
   },
 ];
 
+const txn: readonly PlantedBug[] = [
+  {
+    name: 'txn-without-latches',
+    package: 'txn',
+    breaks:
+      'Two commands decide on the same key at once, each without the other’s lock: one of two transactions loses a part of its writes, which lists and bank totals show.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-late-prewrite-accepted',
+    package: 'txn',
+    breaks:
+      'A prewrite does not look for the rollback of its own transaction: one that was declared dead commits a part of its keys, which lists and bank totals show.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-newest-commit-ignored',
+    package: 'txn',
+    breaks:
+      'A prewrite does not see that the key was committed after its start: lost updates, cycles with one anti-dependency in the lists.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-foreign-lock-replaced',
+    package: 'txn',
+    breaks:
+      'A prewrite takes the place of another transaction’s lock: that one commits without this key, which lists and bank totals show.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-read-ignores-locks',
+    package: 'txn',
+    breaks:
+      'A read passes by a lock that may become a commit below its timestamp: it sees a part of a transaction, which bank totals and lists show.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-foreign-lock-committed',
+    package: 'txn',
+    breaks:
+      'A commit that comes late takes whatever lock it finds for its own: values are visible of transactions that have not committed, which bank totals and lists show.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-old-version-dropped',
+    package: 'txn',
+    breaks:
+      'A commit drops the version that it displaces: older snapshots miss the key, which bank totals and lists show.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-commit-without-lock',
+    package: 'txn',
+    breaks:
+      'A commit whose lock is gone is answered with success: transactions that others rolled back after their time to live count as committed, which lists show.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-check-without-rollback',
+    package: 'txn',
+    breaks:
+      'Whoever finds no trace of a transaction at its primary leaves no rollback there: its prewrite arrives later, and it commits without the keys that were rolled back meanwhile.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-early-commit-ts',
+    package: 'txn',
+    breaks:
+      'The commit timestamp is fetched before all keys are locked: readers between the two miss a commit below their snapshot, which bank totals and lists show.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-primary-committed-last',
+    package: 'txn',
+    breaks:
+      'Other keys are committed before the primary, which may still be rolled back when its Region is away for longer than its time to live: half a transaction, which bank totals show.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-secondary-rolled-forward',
+    package: 'txn',
+    breaks:
+      'A primary without a lock is taken for committed: secondaries of transactions that were rolled back come to life, which lists, bank totals and an assertion of the client show.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-batch-get-reads-newest',
+    package: 'txn',
+    breaks:
+      'The keys of one batch are read at different moments: bank totals do not add up, and pairs of Redis keys differ.',
+    workload: 'txn',
+  },
+];
+
 /** Each must be convicted within a few dozen seeds. */
-export const plantedBugs: readonly PlantedBug[] = [...raft, ...raftstore];
+export const plantedBugs: readonly PlantedBug[] = [...raft, ...raftstore, ...txn];

@@ -5,6 +5,7 @@ import {
   keyString,
   limits,
   ok,
+  type Planted,
   type Result,
   type Timestamp,
 } from '@tinykv/base';
@@ -62,10 +63,12 @@ export class TxnExecutor {
   readonly #latches = new Latches(limits.latchCommandsMax);
   readonly #latchWait: Histogram;
   readonly #withoutLatches: boolean;
+  readonly #planted: Planted;
 
   constructor(env: Env, access: RegionAccess) {
     this.#env = env;
     this.#withoutLatches = env.planted('txn-without-latches');
+    this.#planted = (name) => env.planted(name);
     this.#access = access;
     this.#latchWait = env.metrics.histogram(
       'tinykv_txn_latch_wait_seconds',
@@ -78,7 +81,8 @@ export class TxnExecutor {
     const view = await this.#access.acquireRead(context, [key]);
     if (!view.ok) return view;
     const recent = readConfirmed(view.value, (reader) => {
-      const visible = visibleAt(readKey(reader, key), { ts, strict: context.strict });
+      const point = { ts, strict: context.strict, planted: this.#planted };
+      const visible = visibleAt(readKey(reader, key), point);
       if (visible.type !== 'version' || visible.write.kind !== 'put') return visible;
       return { type: 'value', value: readValue(reader, key, visible.write) } as const;
     });
@@ -117,7 +121,7 @@ export class TxnExecutor {
       scan(
         snapshot,
         this.#access.api,
-        { ts, strict: context.strict },
+        { ts, strict: context.strict, planted: this.#planted },
         { range, limit, reverse, keyOnly },
       ),
     );
@@ -132,7 +136,7 @@ export class TxnExecutor {
     return this.#latched(context, keys, async (view) => {
       const decision = readConfirmed(view, (reader) => {
         const facts = keys.map((key) => readKey(reader, key));
-        return prewrite(facts, mutations, request);
+        return prewrite(facts, mutations, { ...request, planted: this.#planted });
       });
       return decision.ok ? this.#settle(context, view, keys, decision.value) : decision;
     });
@@ -143,7 +147,7 @@ export class TxnExecutor {
     const tooLong = keys.find(isKeyTooLong);
     if (tooLong !== undefined) return Promise.resolve(ok(keyTooLong(tooLong)));
     return this.#onTxnKeys(context, keys, request.startTs, (facts) =>
-      commit(facts, { ...request, strict: context.strict }),
+      commit(facts, { ...request, strict: context.strict, planted: this.#planted }),
     );
   }
 
@@ -163,7 +167,7 @@ export class TxnExecutor {
       return Promise.resolve(err({ type: 'other', message: keyTooLongMessage(primary) }));
     }
     return this.#onTxnKeys(context, [primary], startTs, (facts) =>
-      checkTxnStatus(facts[0]!, startTs, currentTs),
+      checkTxnStatus(facts[0]!, startTs, currentTs, this.#planted),
     );
   }
 

@@ -1,4 +1,4 @@
-import { physicalMs, type Timestamp, TS_ZERO } from '@tinykv/base';
+import { nothingPlanted, type Planted, physicalMs, type Timestamp, TS_ZERO } from '@tinykv/base';
 import type { Decision } from './decision.js';
 import type { TxnKeyFacts } from './key-view.js';
 import { rollbackModify } from './rollback.js';
@@ -21,6 +21,7 @@ export function checkTxnStatus(
   facts: TxnKeyFacts,
   startTs: Timestamp,
   currentTs: Timestamp,
+  planted: Planted = nothingPlanted,
 ): Decision<TxnStatus> {
   const { lock, outcome } = facts;
   if (lock?.startTs === startTs) {
@@ -41,7 +42,7 @@ export function checkTxnStatus(
       return { modifies: [], answer: ROLLED_BACK };
     case 'none':
       return {
-        modifies: [rollbackModify(facts, startTs)],
+        modifies: planted('txn-check-without-rollback') ? [] : [rollbackModify(facts, startTs)],
         answer: { ...ROLLED_BACK, action: 'lock-not-exist-rollback' },
       };
   }

@@ -1,4 +1,13 @@
-import { describeBytes, err, maxTimestamp, ok, type Timestamp, TS_ZERO } from '@tinykv/base';
+import {
+  describeBytes,
+  err,
+  maxTimestamp,
+  nothingPlanted,
+  ok,
+  type Planted,
+  type Timestamp,
+  TS_ZERO,
+} from '@tinykv/base';
 import {
   encodeHistoryWrite,
   encodeNewest,
@@ -18,6 +27,7 @@ export interface CommitTxn {
   readonly commitTs: Timestamp;
   /** Answer an error where TinyKV answers success: no lock and no trace of the transaction. */
   readonly strict: boolean;
+  readonly planted?: Planted;
 }
 
 /** Percolator §2.2: turns the locks of a transaction into committed versions, all keys or none. */
@@ -34,13 +44,16 @@ export function commit(
 
 export function commitKey(facts: TxnKeyFacts, txn: CommitTxn): KeyDecision {
   const { key, lock, newest, outcome } = facts;
-  if (lock?.startTs === txn.startTs) {
-    if (lock.kind !== 'lock' && newest?.write?.commitTs === txn.commitTs) {
+  const { planted = nothingPlanted } = txn;
+  const isOwn = lock?.startTs === txn.startTs;
+  if (lock !== undefined && (isOwn || planted('txn-foreign-lock-committed'))) {
+    if (isOwn && lock.kind !== 'lock' && newest?.write?.commitTs === txn.commitTs) {
       return err(abortError(`commit_ts ${txn.commitTs} is another transaction's`, key));
     }
-    return ok(commitLock(key, lock, newest, txn.commitTs));
+    const modify = commitLock(key, lock, newest, txn.commitTs);
+    return ok(planted('txn-old-version-dropped') ? { ...modify, history: undefined } : modify);
   }
-  if (outcome.type === 'commit') return NOTHING;
+  if (outcome.type === 'commit' || planted('txn-commit-without-lock')) return NOTHING;
   if (outcome.type === 'rollback') {
     return err(abortError(`transaction ${txn.startTs} is rolled back`, key));
   }
@@ -58,7 +71,7 @@ function commitLock(
   lock: LockRecord,
   newest: NewestRecord | undefined,
   commitTs: Timestamp,
-): Modify {
+): Extract<Modify, { type: 'commit' }> {
   const write: WriteRecord = {
     kind: lock.kind === 'pessimistic' ? 'lock' : lock.kind,
     startTs: lock.startTs,

@@ -1,10 +1,19 @@
-import { err, keyString, ok, type Timestamp, TS_ZERO } from '@tinykv/base';
+import {
+  err,
+  keyString,
+  nothingPlanted,
+  ok,
+  type Planted,
+  type Timestamp,
+  TS_ZERO,
+} from '@tinykv/base';
 import {
   encodeLock,
   type KeyError,
   type LockRecord,
   lockKey,
   type Modify,
+  type NewestRecord,
   shortValueBytesMax,
 } from '@tinykv/model';
 import { type Decision, type KeyDecision, lockedError, NOTHING } from './decision.js';
@@ -20,6 +29,7 @@ export interface PrewriteTxn {
   readonly primary: Uint8Array;
   readonly startTs: Timestamp;
   readonly ttlMs: number;
+  readonly planted?: Planted;
 }
 
 /** One mutation for each key: a key that is named twice keeps the place of its first and the content of its last. */
@@ -51,9 +61,10 @@ function prewriteKey(facts: KeyFacts, mutation: Mutation, txn: PrewriteTxn): Key
   const { key, lock, newest } = facts;
   // A replay: nothing was committed here since the lock was taken, whatever later rollbacks say.
   if (lock?.startTs === txn.startTs) return NOTHING;
+  const { planted = nothingPlanted } = txn;
   // A rollback of this very transaction counts too, at its own startTs: a late prewrite must not come
   // back to life after another client has declared the transaction dead.
-  const conflictTs = newestTs(newest);
+  const conflictTs = conflictTsOf(newest, planted);
   if (newest !== undefined && conflictTs >= txn.startTs) {
     return err({
       type: 'conflict',
@@ -63,8 +74,16 @@ function prewriteKey(facts: KeyFacts, mutation: Mutation, txn: PrewriteTxn): Key
       primary: txn.primary,
     });
   }
-  if (lock !== undefined) return err(lockedError(key, lock));
+  const isLocked = lock !== undefined && !planted('txn-foreign-lock-replaced');
+  if (isLocked) return err(lockedError(key, lock));
   return ok(lockModify(mutation, txn));
+}
+
+/** Planted bugs look at a part of the record alone. */
+function conflictTsOf(newest: NewestRecord | undefined, planted: Planted): Timestamp {
+  if (planted('txn-late-prewrite-accepted')) return newest?.write?.commitTs ?? TS_ZERO;
+  if (planted('txn-newest-commit-ignored')) return newest?.otherTs ?? TS_ZERO;
+  return newestTs(newest);
 }
 
 function lockModify(mutation: Mutation, txn: PrewriteTxn): Modify {

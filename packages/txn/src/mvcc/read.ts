@@ -1,4 +1,4 @@
-import { equalBytes, type Timestamp, TS_MAX } from '@tinykv/base';
+import { equalBytes, nothingPlanted, type Planted, type Timestamp, TS_MAX } from '@tinykv/base';
 import type { KeyError, LockRecord, WriteRecord } from '@tinykv/model';
 import { lockedError } from './decision.js';
 import type { KeyFacts } from './key-view.js';
@@ -7,6 +7,7 @@ export interface ReadPoint {
   readonly ts: Timestamp;
   /** Which locks a read at the greatest timestamp heeds; see {@link isBlockedBy}. */
   readonly strict: boolean;
+  readonly planted?: Planted;
 }
 
 /** Which version a read sees; `in-history`: one that a newer has displaced, or none. */
@@ -32,8 +33,9 @@ export function visibleAt({ key, lock, newest }: KeyFacts, point: ReadPoint): Vi
  * it is not committed yet, while a secondary's may be a commit that was answered already. TinyKV has
  * this the wrong way round (it skips secondaries), and its clients get what they expect.
  */
-function isBlockedBy(key: Uint8Array, lock: LockRecord, { ts, strict }: ReadPoint): boolean {
-  if (lock.startTs > ts) return false;
+function isBlockedBy(key: Uint8Array, lock: LockRecord, point: ReadPoint): boolean {
+  const { ts, strict, planted = nothingPlanted } = point;
+  if (lock.startTs > ts || planted('txn-read-ignores-locks')) return false;
   if (lock.kind === 'lock' || lock.kind === 'pessimistic') return false;
   if (ts !== TS_MAX) return true;
   const isPrimary = equalBytes(key, lock.primary);
