@@ -1,4 +1,14 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EMPTY_BYTES, KvError, utf8 } from '@tinykv/base';
@@ -82,6 +92,22 @@ function flip(bytes: Uint8Array, bit: number): Uint8Array {
   return out;
 }
 
+/** Flips each bit of a file in place, in turn. */
+async function withEachBit(
+  file: string,
+  look: (bit: number) => void | Promise<void>,
+): Promise<void> {
+  const bytes = readFileSync(file);
+  const fd = openSync(file, 'r+');
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const at = bit >> 3;
+    writeSync(fd, Uint8Array.of(bytes[at]! ^ (1 << (bit & 7))), 0, 1, at);
+    await look(bit);
+    writeSync(fd, bytes, at, 1, at);
+  }
+  closeSync(fd);
+}
+
 /** Zeros where nothing was written; random bytes where something else was. */
 function overwrite(bytes: Uint8Array, from: number, to: number, byte = 0): Uint8Array {
   return Uint8Array.from(bytes).fill(byte, from, to);
@@ -103,13 +129,11 @@ describe('a log of LevelDB', () => {
 
   it('with any one bit flipped is damaged', async () => {
     const log = logOf(await crashed(small));
-    const bytes = readFileSync(log);
-    for (let bit = 0; bit < bytes.length * 8; bit++) {
-      writeFileSync(log, flip(bytes, bit));
+    await withEachBit(log, (bit) => {
       for (const synced of [true, false]) {
         expect(outcomeOf(log, synced), `bit ${bit}`).toBe('damaged');
       }
-    }
+    });
   });
 
   it('says which bit', async () => {
@@ -272,14 +296,14 @@ describe('a log with a hole', () => {
 });
 
 describe('a folder of LevelDB', () => {
-  const sizes = Array.from({ length: 40 }, (_, i) => 5 + (i % 9));
+  const sizes = Array.from({ length: 12 }, (_, i) => 5 + (i % 9));
 
   /** With the batches in a table, and some more in a log. */
   async function folderWithTable(): Promise<string> {
-    const first = await crashed(sizes.slice(0, 30));
+    const first = await crashed(sizes.slice(0, 8));
     const engine = await LevelEngine.open(first);
     for (const [i, bytes] of sizes.entries()) {
-      if (i < 30) continue;
+      if (i < 8) continue;
       const batch = engine.batch();
       batch.put(key(i), value(i, bytes));
       await engine.write(batch, { sync: true });
@@ -301,8 +325,7 @@ describe('a folder of LevelDB', () => {
     const file = fileOf(path, pattern);
     const bytes = readFileSync(file);
     let harmless = 0;
-    for (let bit = 0; bit < bytes.length * 8; bit++) {
-      writeFileSync(file, flip(bytes, bit));
+    await withEachBit(file, async (bit) => {
       const error = await checkFolder(path, { everyBatchSynced: false }).then(
         () => undefined,
         (thrown: unknown) => thrown,
@@ -310,13 +333,13 @@ describe('a folder of LevelDB', () => {
       if (error !== undefined) {
         expect(error).toMatchObject({ code: 'DATA_LOSS' });
         expect((error as Error).message).toContain(file);
-        continue;
+        return;
       }
       // Only the zeros in the footer of a table say nothing.
       expect(Math.floor(bit / 8)).toBeGreaterThan(bytes.length - 48);
       expect(Math.floor(bit / 8)).toBeLessThan(bytes.length - 8);
       if (harmless++ % 16 === 0) expect(await countValues(path, sizes)).toBe(sizes.length);
-    }
+    });
     expect(harmless > 0).toBe(pattern.source.includes('ldb'));
   });
 
