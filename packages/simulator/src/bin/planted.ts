@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { type PlantedBug, plantedBugs } from '../planted-bugs.js';
+import { plantedBugs } from '../planted-bugs.js';
 import { EXIT } from './arguments.js';
 import { currentCommit, isDirty, resultsFolder } from './commit.js';
+import { trySeeds } from './convict.js';
 import { writeCounts } from './counts.js';
-import type { Report } from './job.js';
 import { type PlantedRecord, plantedTable, progressOf, verdictOf } from './planted-record.js';
 import { Pool, runFresh } from './pool.js';
 import { Progress } from './progress.js';
@@ -34,7 +34,12 @@ export async function runPlanted(options: PlantedOptions): Promise<number> {
     try {
       while (record.seed === undefined && record.tried < seeds) {
         const last = Math.min(seeds, record.tried + BLOCK_SEEDS);
-        record = await tryBlock(bug, record, last, pool, progress);
+        record = await trySeeds(bug, record, last, {
+          run: (next, onReport) => pool.run(next, onReport),
+          runFresh,
+          onSeed: (seed) => progress.show(() => `${bug.name}: seed ${seed}`),
+          onGuiltless: (seed) => progress.note(`${bug.name}: seed ${seed} fails without it too`),
+        });
         file.append(record);
       }
     } finally {
@@ -46,61 +51,12 @@ export async function runPlanted(options: PlantedOptions): Promise<number> {
   const results = bugs.map(({ name }) => records.get(name)!);
   const { convicted, median, good } = verdictOf(results);
   progress.print(plantedTable(bugs, records));
-  progress.print(
-    `${convicted} of ${bugs.length} convicted, median ${median} seeds, commit ${commit}`,
-  );
+  const half = Number.isFinite(median) ? `half of all by seed ${median}` : 'not even half of all';
+  progress.print(`${convicted} of ${bugs.length} convicted, ${half}, commit ${commit}`);
   // What the share allows to be missed is no failure.
   const failed = good ? 0 : Math.max(1, bugs.length - convicted);
   writeCounts(counts, { passed: convicted, failed });
   return good ? EXIT.ok : EXIT.violation;
-}
-
-/** Tries seeds up to `last`; what fails without the bug too convicts nobody. */
-async function tryBlock(
-  bug: PlantedBug,
-  from: PlantedRecord,
-  last: number,
-  pool: Pool,
-  progress: Progress,
-): Promise<PlantedRecord> {
-  let { tried } = from;
-  while (tried < last) {
-    const failure = await firstFailure(bug, tried + 1, last, pool, progress);
-    if (failure === undefined) return { ...from, tried: last };
-    const { seed } = failure.plan;
-    tried = seed;
-    const clean = await runFresh({ plan: { ...failure.plan, planted: [] } });
-    if (clean.violations.length === 0) {
-      return { ...from, tried, seed, oracle: failure.violations[0]!.oracle };
-    }
-    progress.note(`${bug.name}: seed ${seed} fails without it too`);
-  }
-  return { ...from, tried };
-}
-
-async function firstFailure(
-  bug: PlantedBug,
-  first: number,
-  last: number,
-  pool: Pool,
-  progress: Progress,
-): Promise<Report | undefined> {
-  let next = first;
-  let found: Report | undefined;
-  await pool.run(
-    () => {
-      if (next > last) return undefined;
-      const plan = { profile: 'swarm', workload: bug.workload, planted: [bug.name] } as const;
-      return { plan: { ...plan, seed: next++ } };
-    },
-    (report) => {
-      progress.show(() => `${bug.name}: seed ${next - 1}`);
-      if (report.violations.length === 0) return true;
-      if (found === undefined || report.plan.seed < found.plan.seed) found = report;
-      return false;
-    },
-  );
-  return found;
 }
 
 function describe({ bug, tried, seed, oracle }: PlantedRecord): string {

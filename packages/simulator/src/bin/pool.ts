@@ -64,10 +64,10 @@ export async function runFresh(job: Job): Promise<Report> {
   }
 }
 
-/** A worker, replaced when it is worn. */
+/** A worker, begun when there is something to do and replaced when it is worn. */
 class Lane {
   readonly #confirms: boolean;
-  #worker = new Worker();
+  #worker: Worker | undefined;
 
   constructor(confirms: boolean) {
     this.#confirms = confirms;
@@ -75,18 +75,18 @@ class Lane {
 
   async run(job: Job): Promise<Report> {
     if (job.twice === true) return compareRuns(await runFresh(job), await runFresh(job));
-    if (this.#worker.broken || this.#worker.runs >= RUNS_PER_WORKER) {
-      this.#worker.stop();
-      this.#worker = new Worker();
-    }
-    const isSure = !this.#confirms || this.#worker.runs === 0;
-    const report = await this.#worker.run(job);
-    if (isSure || this.#worker.broken || report.violations.length === 0) return report;
+    if (this.#worker?.broken === true || this.#worker?.runs === RUNS_PER_WORKER) this.stop();
+    this.#worker ??= new Worker();
+    const worker = this.#worker;
+    const isSure = !this.#confirms || worker.runs === 0;
+    const report = await worker.run(job);
+    if (isSure || worker.broken || report.violations.length === 0) return report;
     return compareRuns(report, await runFresh(job));
   }
 
   stop(): void {
-    this.#worker.stop();
+    this.#worker?.stop();
+    this.#worker = undefined;
   }
 }
 
