@@ -1,3 +1,4 @@
+import { Findings } from './findings.js';
 import { describeInterval, type Violation } from './history.js';
 import type { TxnRecord } from './list-append.js';
 
@@ -7,29 +8,16 @@ export interface NamedTxn {
   readonly node: number;
 }
 
-interface Found {
-  readonly message: string;
-  readonly history: readonly string[];
-  count: number;
-}
-
-/** What is wrong with a history of transactions: of each kind the first case in full, the rest counted. */
+/** What is wrong with a history of transactions, by kind of anomaly. */
 export class Anomalies {
-  readonly #byKind = new Map<string, Found>();
+  readonly #findings = new Findings('list-append');
 
   add(kind: string, message: string, txns: readonly NamedTxn[]): void {
-    const known = this.#byKind.get(kind);
-    if (known !== undefined) known.count++;
-    else
-      this.#byKind.set(kind, { message, history: [...new Set(txns)].map(describeTxn), count: 1 });
+    this.#findings.add(kind, message, [...new Set(txns)].map(describeTxn));
   }
 
   violations(): Violation[] {
-    return [...this.#byKind].map(([kind, { message, history, count }]) => ({
-      oracle: 'list-append',
-      message: `${kind}: ${message}${count > 1 ? ` (and ${count - 1} more)` : ''}`,
-      history,
-    }));
+    return this.#findings.violations();
   }
 }
 

@@ -33,6 +33,7 @@ export class Cluster {
   readonly gateways: GatewayNode[] = [];
   readonly clients: ClientNode[] = [];
   readonly #surroundings: NodeWorld;
+  #onStore: (node: StoreNode) => void = () => undefined;
 
   constructor(options: ClusterOptions) {
     const { world, shape, planted, onCrash, onPoint } = options;
@@ -72,7 +73,14 @@ export class Cluster {
       this.shape,
     );
     this.stores.push(store);
+    this.#onStore(store);
     return store;
+  }
+
+  /** Calls `fn` with every store that is here, and with every one that is added. */
+  eachStore(fn: (node: StoreNode) => void): void {
+    for (const node of this.stores) fn(node);
+    this.#onStore = fn;
   }
 
   async startAll(): Promise<void> {

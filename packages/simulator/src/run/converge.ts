@@ -1,5 +1,6 @@
 import { toHex } from '@tinykv/base';
 import { findPeerOnStore, type Region, regionRanges } from '@tinykv/model';
+import { describeGap } from '../checkers/region-map.js';
 import type { Cluster, StoreRegion } from '../cluster/cluster.js';
 
 /** What keeps the replicas of the cluster from being level, or undefined when nothing does. */
@@ -14,6 +15,7 @@ export function unsettled(cluster: Cluster): string | undefined {
     byRegion.set(peer.status.region.id, same);
     same.push(peer);
   }
+  const led: Region[] = [];
   for (const [id, all] of byRegion) {
     const leaders = all.filter(({ status }) => status.role === 'StateLeader');
     const leader = leaders.reduce<StoreRegion | undefined>(
@@ -22,6 +24,7 @@ export function unsettled(cluster: Cluster): string | undefined {
     );
     if (leader === undefined) return `region ${id} has no leader`;
     const { region, lastIndex } = leader.status;
+    led.push(region);
     if (region.peers.length < Math.min(3, cluster.soundStores.length)) {
       return `region ${id} has ${region.peers.length} peers`;
     }
@@ -42,7 +45,7 @@ export function unsettled(cluster: Cluster): string | undefined {
       }
     }
   }
-  return undefined;
+  return describeGap(led);
 }
 
 /** Compares the data of all replicas of each Region; undefined when all are equal. */

@@ -1,9 +1,73 @@
+import { crc32 } from '@tinykv/base';
+import type { GroupUpdate } from '@tinykv/raft';
 import type { Violation } from '../checkers/history.js';
-import type { Cluster } from '../cluster/cluster.js';
+import { type PeerStatus, RaftInvariants } from '../checkers/raft-invariants.js';
+import { RegionHistory } from '../checkers/region-map.js';
+import type { LogChange } from '../checkers/replica-log.js';
+import type { Cluster, StoreRegion } from '../cluster/cluster.js';
+import type { StoreNode } from '../cluster/store-node.js';
+import type { SimProcess } from '../world/process.js';
 
 /** What is judged while a run goes on. */
 export class Oracles {
-  readonly violations: Violation[] = [];
+  readonly #raft = new RaftInvariants();
+  readonly #regions = new RegionHistory();
+  /** Stores by number: the order in which they were first seen. */
+  readonly #stores = new Map<StoreNode, number>();
+  readonly #lives = new Map<SimProcess, number>();
 
-  sample(_cluster: Cluster): void {}
+  get violations(): Violation[] {
+    return [...this.#raft.violations(), ...this.#regions.violations()];
+  }
+
+  /** Looks at the logs of all stores, and of those to come, from their first write on. */
+  watch(cluster: Cluster): void {
+    cluster.eachStore((node) => this.#watch(node));
+  }
+
+  sample(cluster: Cluster): void {
+    for (const { node, status } of cluster.peers()) {
+      this.#raft.onStatus(this.#statusOf({ node, status }));
+      this.#regions.observe(status.region, node.name);
+    }
+  }
+
+  #watch(node: StoreNode): void {
+    const store = this.#stores.size + 1;
+    this.#stores.set(node, store);
+    node.machine.log.observer = (updates) => {
+      for (const update of updates) this.#raft.onDurable(store, changeOf(update));
+    };
+  }
+
+  #statusOf({ node, status }: StoreRegion): PeerStatus {
+    const { region, peerId, role, term, committed, applied } = status;
+    return {
+      region: region.id,
+      store: this.#stores.get(node) ?? 0,
+      peer: peerId,
+      life: this.#lifeOf(node.process),
+      isLeader: role === 'StateLeader',
+      term,
+      committed,
+      applied,
+    };
+  }
+
+  #lifeOf(process: SimProcess | undefined): number {
+    if (process === undefined) return 0;
+    const life = this.#lives.get(process) ?? this.#lives.size + 1;
+    this.#lives.set(process, life);
+    return life;
+  }
+}
+
+/** The change with its entries by digest: to compare them is all that is done with them. */
+function changeOf({ group, entries, ...rest }: GroupUpdate): LogChange {
+  const digests = entries?.map(({ index, term, type, data }) => ({
+    index,
+    term,
+    digest: `${type} ${crc32(data).toString(16)}`,
+  }));
+  return { region: group, ...rest, ...(digests === undefined ? {} : { entries: digests }) };
 }

@@ -83,6 +83,7 @@ class Run {
         if (name === 'snapshot-after-data') tally.event('snapshot applied');
       },
     });
+    this.#oracles.watch(this.#cluster);
     this.#nemesis = new Nemesis(this.#cluster, tally);
     this.#workloads = new Workloads(plan, {
       cluster: this.#cluster,
@@ -94,15 +95,22 @@ class Run {
     });
   }
 
+  /** What the replicas show comes first: it is nearer to the cause. */
   async execute(eventsMax: number): Promise<Violation[]> {
-    try {
-      const outcome = await this.#live(eventsMax);
-      if (outcome !== undefined) return [outcome];
-    } catch (error) {
-      return [{ oracle: 'crash', message: errorMessage(error), history: stackOf(error) }];
-    }
+    const ended = await this.#endOf(eventsMax);
     if (this.#world.events >= eventsMax) return [];
-    return [...this.#oracles.violations, ...this.#workloads.judge()];
+    return [
+      ...this.#oracles.violations,
+      ...(ended === undefined ? this.#workloads.judge() : [ended]),
+    ];
+  }
+
+  async #endOf(eventsMax: number): Promise<Violation | undefined> {
+    try {
+      return await this.#live(eventsMax);
+    } catch (error) {
+      return { oracle: 'crash', message: errorMessage(error), history: stackOf(error) };
+    }
   }
 
   /** Both phases; a violation of liveness when the second does not end. */
