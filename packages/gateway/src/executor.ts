@@ -2,13 +2,14 @@ import {
   CodecError,
   type Env,
   errorMessage,
+  keyString,
   limits,
   physicalMs,
   type Timestamp,
 } from '@tinykv/base';
 import type { DataCommand, GatewayState, SessionState } from './commands/spec.js';
 import { KeyQueue, type QueueJob } from './key-queue.js';
-import { type GatewayKv, GatewayKvError } from './kv-port.js';
+import { type GatewayKv, GatewayKvError, type KvFailure } from './kv-port.js';
 import { databasePrefix, metaKey } from './model/keys.js';
 import { decodeMeta, isExpired } from './model/meta-codec.js';
 import { snapshotOfOne } from './model/one-key-txn.js';
@@ -35,6 +36,9 @@ interface Job extends QueueJob {
 
 const FIRST_BACKOFF_MS = 2;
 const LAST_BACKOFF_MS = 200;
+/** Of planted bugs: how long a commit may take, and a value be remembered. */
+const IMPATIENT_MS = 200;
+const REMEMBERED_MS = 500;
 /** All flushes of one gateway, one after the other. */
 const FLUSH_LATCH = 'flush';
 
@@ -50,6 +54,11 @@ export class Executor {
   readonly #gateway: GatewayState;
   readonly #queue: KeyQueue<Job>;
   readonly #onTouched: (keys: readonly TouchedKey[]) => void;
+  /** Planted: what a slow commit is taken for. */
+  readonly #slowCommit: KvFailure | undefined;
+  readonly #batchesAtOnce: boolean;
+  readonly #answersEarly: boolean;
+  readonly #remembered: Map<string, Promise<Uint8Array | undefined>> | undefined;
 
   /** `onTouched` hears of keys that a transaction has written, or may have. */
   constructor(
@@ -62,6 +71,12 @@ export class Executor {
     this.#kv = kv;
     this.#gateway = gateway;
     this.#onTouched = onTouched;
+    const isRetried = env.planted('gateway-slow-commit-retried');
+    const isRefused = env.planted('gateway-slow-commit-refused');
+    this.#slowCommit = isRetried ? 'conflict' : isRefused ? 'unavailable' : undefined;
+    this.#batchesAtOnce = env.planted('gateway-batch-at-once');
+    this.#answersEarly = env.planted('gateway-answer-before-commit');
+    this.#remembered = env.planted('gateway-value-remembered') ? new Map() : undefined;
     this.#queue = new KeyQueue((batch) => this.#runBatch(batch), limits.gatewayBatchCommandsMax);
   }
 
@@ -104,7 +119,7 @@ export class Executor {
   /** A transaction that knows this one key, or undefined when it takes a snapshot to tell what it holds. */
   async #readLatest(table: EpochTable, db: number, key: Uint8Array): Promise<RedisTxn | undefined> {
     const { instance } = this.#gateway.config;
-    const value = await this.#kv.readLatest(metaKey(databasePrefix(instance, db, table[db]!), key));
+    const value = await this.#latest(metaKey(databasePrefix(instance, db, table[db]!), key));
     const meta = value === undefined ? undefined : decodeMeta(value);
     if (meta?.id !== undefined) return undefined;
     let ts: Timestamp = 0n;
@@ -119,6 +134,16 @@ export class Executor {
     return txn;
   }
 
+  #latest(key: Uint8Array): Promise<Uint8Array | undefined> {
+    const remembered = this.#remembered;
+    if (remembered === undefined) return this.#kv.readLatest(key);
+    const name = keyString(key);
+    const value = remembered.get(name) ?? this.#kv.readLatest(key);
+    remembered.set(name, value);
+    this.#env.clock.after(REMEMBERED_MS, () => remembered.delete(name));
+    return value;
+  }
+
   async #runBatch(batch: readonly Job[]): Promise<void> {
     if (batch.length === 1) {
       batch[0]!.settle(await this.#runAlone(batch[0]!.work));
@@ -126,6 +151,7 @@ export class Executor {
     }
     const result = await this.#transact([], async (txn) => {
       const replies: Reply[] = [];
+      if (this.#batchesAtOnce) return Promise.all(batch.map((job) => job.work.run(txn)));
       for (const job of batch) replies.push(await job.work.run(txn));
       return replies;
     });
@@ -205,7 +231,8 @@ export class Executor {
       await txn.kv.rollback();
       throw failure;
     }
-    if (txn.hasWrites) await this.#commit(txn);
+    if (txn.hasWrites && this.#answersEarly) this.#commit(txn).catch(() => undefined);
+    else if (txn.hasWrites) await this.#commit(txn);
     else await txn.kv.rollback();
     return replies;
   }
@@ -213,7 +240,8 @@ export class Executor {
   async #commit(txn: RedisTxn): Promise<void> {
     this.#env.faults.hit('gateway-before-commit');
     try {
-      await txn.commit();
+      const commit = txn.commit();
+      await (this.#slowCommit ? Promise.race([commit, this.#giveUp(this.#slowCommit)]) : commit);
     } catch (failure) {
       // Keys that were not written are not touched; of an unknown outcome the worst is taken.
       if (failure instanceof GatewayKvError && failure.failure !== 'undetermined') throw failure;
@@ -221,6 +249,13 @@ export class Executor {
       throw failure;
     }
     this.#onTouched(txn.touched());
+  }
+
+  #giveUp(failure: KvFailure): Promise<never> {
+    return new Promise((_, reject) => {
+      const error = new GatewayKvError(failure, `no answer within ${IMPATIENT_MS} ms`);
+      this.#env.clock.after(IMPATIENT_MS, () => reject(error));
+    });
   }
 
   /** What a failure of the store means to a client. Anything else is a bug and goes up. */

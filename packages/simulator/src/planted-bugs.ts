@@ -286,5 +286,71 @@ const txn: readonly PlantedBug[] = [
   },
 ];
 
+const gateway: readonly PlantedBug[] = [
+  {
+    name: 'gateway-slow-commit-retried',
+    package: 'gateway',
+    breaks:
+      'A commit without an answer in time is taken for a conflict, and its commands run again: INCR and APPEND take effect twice, which counters and linearizability show.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-slow-commit-refused',
+    package: 'gateway',
+    breaks:
+      'A commit without an answer in time is answered as certainly not applied: values appear that nobody has written, which linearizability and counters show.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-batch-at-once',
+    package: 'gateway',
+    breaks:
+      'Commands that share a transaction on a hot key are all computed from what it was before: increments are lost, two INCR answer the same.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-answer-before-commit',
+    package: 'gateway',
+    breaks:
+      'Replies leave before the transaction has committed: conflicts lose acknowledged writes and reads miss them, which linearizability and counters show.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-value-remembered',
+    package: 'gateway',
+    breaks:
+      'GET is answered for a while from what was read before, whatever was written since: stale reads, which linearizability shows.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-exec-by-command',
+    package: 'gateway',
+    breaks:
+      'The commands of MULTI run in a transaction each: keys that change together only are seen to differ.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-mset-by-key',
+    package: 'gateway',
+    breaks:
+      'MSET writes each key in a transaction of its own: keys that change together only are seen to differ.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-del-keeps-key',
+    package: 'gateway',
+    breaks:
+      'DEL counts the keys and leaves them: reads find what was deleted, which linearizability shows.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-exec-ignores-watch',
+    package: 'gateway',
+    breaks:
+      'EXEC runs although a watched key has changed: increments by WATCH, GET, MULTI, SET, EXEC are lost, which counters show.',
+    workload: 'redis',
+  },
+];
+
 /** Each must be convicted within a few dozen seeds. */
-export const plantedBugs: readonly PlantedBug[] = [...raft, ...raftstore, ...txn];
+export const plantedBugs: readonly PlantedBug[] = [...raft, ...raftstore, ...txn, ...gateway];
