@@ -58,7 +58,7 @@ export class Coordinator {
 
   constructor(ports: CoordinatorPorts) {
     this.#ports = ports;
-    this.#policy = policyConfig(ports.config);
+    this.#policy = { ...policyConfig(ports.config), planted: (name) => ports.env.planted(name) };
     this.#rng = ports.env.rng.fork('coordinator');
   }
 
@@ -87,8 +87,10 @@ export class Coordinator {
 
   /** Makes an operator of a plan and starts it. */
   execute(plan: Plan, purpose: Purpose): PlanRefusal | undefined {
-    const { driver, ids, config } = this.#ports;
-    const peerId = needsPeerId(plan) ? ids.tryAllocate() : 0;
+    const { driver, env, ids, config } = this.#ports;
+    // Planted: a peer is named after its store, also when it comes back to it.
+    const fixedId = env.planted('scheduler-peer-id-reused') && 'to' in plan ? plan.to : undefined;
+    const peerId = needsPeerId(plan) ? (fixedId ?? ids.tryAllocate()) : 0;
     if (peerId === undefined) return 'no-id';
     return driver.add(buildOperator(plan, purpose, peerId, config.learnersFirst));
   }

@@ -1,4 +1,11 @@
-import { assert, type Env, errorMessage, type ServiceTable, type Timer } from '@tinykv/base';
+import {
+  assert,
+  type Env,
+  errorMessage,
+  type Planted,
+  type ServiceTable,
+  type Timer,
+} from '@tinykv/base';
 import type { SchedulerConfig } from './config.js';
 import { HeartbeatStreams } from './heartbeat-streams.js';
 import { IdAllocator } from './id-alloc.js';
@@ -39,8 +46,9 @@ export class SchedulerMember {
     this.#env = env;
     this.#config = config;
     this.#group = group;
-    this.#ids = new IdAllocator(group);
-    this.#tso = new TsoServer(group, env.clock, env.logger, config.tsoSaveIntervalMs);
+    const planted: Planted = (name) => env.planted(name);
+    this.#ids = new IdAllocator(group, planted);
+    this.#tso = new TsoServer(group, env.clock, env.logger, config.tsoSaveIntervalMs, planted);
     this.#streams = new HeartbeatStreams(env.clock);
     group.onLeadership(() => this.#follow());
   }

@@ -5,7 +5,9 @@ import {
   KvError,
   type Logger,
   limits,
+  nothingPlanted,
   ok,
+  type Planted,
   type Result,
   type Term,
   type Timer,
@@ -42,8 +44,16 @@ export class TsoServer {
   #waiting: Waiting[] = [];
   #flushing = false;
   #ticker: Timer | undefined;
+  readonly #planted: Planted;
 
-  constructor(group: StateGroup, clock: Clock, logger: Logger, saveIntervalMs: number) {
+  constructor(
+    group: StateGroup,
+    clock: Clock,
+    logger: Logger,
+    saveIntervalMs: number,
+    planted: Planted = nothingPlanted,
+  ) {
+    this.#planted = planted;
     this.#group = group;
     this.#clock = clock;
     this.#logger = logger;
@@ -95,7 +105,8 @@ export class TsoServer {
     } else if (this.#oracle === undefined || this.#term !== term) {
       const { tsoBoundMs } = this.#group.state;
       this.#term = term;
-      this.#oracle = new TsoOracle(tsoBoundMs, this.#clock.wall(), this.#saveIntervalMs);
+      const wallMs = this.#clock.wall();
+      this.#oracle = new TsoOracle(tsoBoundMs, wallMs, this.#saveIntervalMs, this.#planted);
       this.#saving = false;
       this.#save();
     }
@@ -146,6 +157,10 @@ export class TsoServer {
     const oracle = this.#oracle;
     const boundMs = oracle?.wantedBound(this.#clock.wall());
     if (oracle === undefined || boundMs === undefined || this.#saving) return;
+    if (this.#planted('scheduler-tso-window-not-saved')) {
+      oracle.onSaved(boundMs);
+      return;
+    }
     this.#saving = true;
     const finish = (): boolean => {
       // A save of an earlier leadership says nothing of this one.

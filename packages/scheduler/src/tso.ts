@@ -1,4 +1,12 @@
-import { assert, composeTimestamp, LOGICAL_COUNT, limits, type Timestamp } from '@tinykv/base';
+import {
+  assert,
+  composeTimestamp,
+  LOGICAL_COUNT,
+  limits,
+  nothingPlanted,
+  type Planted,
+  type Timestamp,
+} from '@tinykv/base';
 
 /** Physical time moves on its own once this many logical values of a millisecond are used. */
 const LOGICAL_HIGH = LOGICAL_COUNT / 2;
@@ -17,9 +25,21 @@ export class TsoOracle {
   /** The next free logical value of `physicalMs`. */
   #logical = 0;
   #boundMs: number;
+  /** Planted bugs. */
+  readonly #followsBack: boolean;
+  readonly #restartsLogical: boolean;
+  readonly #takesOne: boolean;
 
   /** `savedBoundMs` is what the state holds when the leadership begins: nothing is served under it. */
-  constructor(savedBoundMs: number, wallMs: number, saveIntervalMs: number) {
+  constructor(
+    savedBoundMs: number,
+    wallMs: number,
+    saveIntervalMs: number,
+    planted: Planted = nothingPlanted,
+  ) {
+    this.#followsBack = planted('scheduler-tso-follows-wall-back');
+    this.#restartsLogical = planted('scheduler-tso-logical-restarts');
+    this.#takesOne = planted('scheduler-tso-ranges-overlap');
     this.#physicalMs = Math.max(wallMs, savedBoundMs + 1);
     this.#boundMs = savedBoundMs;
     this.#saveIntervalMs = saveIntervalMs;
@@ -47,8 +67,10 @@ export class TsoOracle {
    */
   tick(wallMs: number): void {
     let next = this.#physicalMs;
-    if (wallMs - this.#physicalMs > 1) next = wallMs;
+    const isBehind = this.#followsBack && wallMs < this.#physicalMs;
+    if (wallMs - this.#physicalMs > 1 || isBehind) next = wallMs;
     else if (this.#logical > LOGICAL_HIGH) next = this.#physicalMs + 1;
+    if (this.#restartsLogical) this.#logical = 0;
     // A wall clock that leapt past the bound must wait for the save that it causes.
     if (next === this.#physicalMs || next >= this.#boundMs) return;
     this.#physicalMs = next;
@@ -64,7 +86,7 @@ export class TsoOracle {
       this.#logical = LOGICAL_COUNT;
       return 'exhausted';
     }
-    this.#logical += count;
+    this.#logical += this.#takesOne ? 1 : count;
     return composeTimestamp(this.#physicalMs, this.#logical - 1);
   }
 }

@@ -26,6 +26,15 @@ describe('planted bugs', () => {
     expect(namesInCode()).toEqual(plantedBugs.map(({ name }) => name).sort());
   });
 
+  it('are at least 46, and 7 or more of each package', () => {
+    const counts = new Map<string, number>();
+    for (const { package: of } of plantedBugs) counts.set(of, (counts.get(of) ?? 0) + 1);
+    expect([...counts.keys()].sort()).toEqual(['gateway', 'raft', 'raftstore', 'scheduler', 'txn']);
+    expect(Math.min(...counts.values())).toBeGreaterThanOrEqual(7);
+    expect(plantedBugs.length).toBeGreaterThanOrEqual(46);
+    expect(new Set(plantedBugs.map(({ name }) => name)).size).toBe(plantedBugs.length);
+  });
+
   it('are named after their package', () => {
     for (const bug of plantedBugs)
       expect(bug.name).toMatch(new RegExp(`^${bug.package}(-[a-z]+)+$`));

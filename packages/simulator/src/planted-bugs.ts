@@ -352,5 +352,77 @@ const gateway: readonly PlantedBug[] = [
   },
 ];
 
+const scheduler: readonly PlantedBug[] = [
+  {
+    name: 'scheduler-tso-window-not-saved',
+    package: 'scheduler',
+    breaks:
+      'Timestamps are served without a bound in the replicated state: after a restart with a clock that is behind they repeat and go back, which their uniqueness and order show.',
+    workload: 'txn',
+  },
+  {
+    name: 'scheduler-tso-follows-wall-back',
+    package: 'scheduler',
+    breaks:
+      'Physical time follows a wall clock that jumps back: timestamps go back and repeat, which their uniqueness and order, and an assertion of the client, show.',
+    workload: 'txn',
+  },
+  {
+    name: 'scheduler-tso-logical-restarts',
+    package: 'scheduler',
+    breaks:
+      'The logical part starts again at every tick, also when the physical one stands still, as it does after a restart: timestamps repeat.',
+    workload: 'txn',
+  },
+  {
+    name: 'scheduler-tso-ranges-overlap',
+    package: 'scheduler',
+    breaks:
+      'A request for many timestamps moves the counter by one: ranges that different clients got overlap.',
+    workload: 'txn',
+  },
+  {
+    name: 'scheduler-ids-not-saved',
+    package: 'scheduler',
+    breaks:
+      'Windows of ids are not reserved in the replicated state: after a restart ids of stores, Regions and peers repeat, which the region map, assertions of stores or liveness show.',
+    workload: 'churn',
+  },
+  {
+    name: 'scheduler-split-ids-reused',
+    package: 'scheduler',
+    breaks:
+      'A Region that asks again gets the ids of its last split: two Regions of one id, which assertions of stores and the region map show.',
+    workload: 'churn',
+  },
+  {
+    name: 'scheduler-bootstrap-repeated',
+    package: 'scheduler',
+    breaks:
+      'Every store that asks may bootstrap: several first Regions hold all keys, which the region map, lost writes and liveness show.',
+    workload: 'all',
+  },
+  {
+    name: 'scheduler-learners-forgotten',
+    package: 'scheduler',
+    breaks:
+      'Nobody looks after a learner whose operator is gone: its Region never gets all its voters, which liveness after healing shows.',
+    workload: 'churn',
+  },
+  {
+    name: 'scheduler-peer-id-reused',
+    package: 'scheduler',
+    breaks:
+      'A peer that comes back to a store comes with its old id: the tombstone there refuses it for good, which liveness after healing shows.',
+    workload: 'churn',
+  },
+];
+
 /** Each must be convicted within a few dozen seeds. */
-export const plantedBugs: readonly PlantedBug[] = [...raft, ...raftstore, ...txn, ...gateway];
+export const plantedBugs: readonly PlantedBug[] = [
+  ...raft,
+  ...raftstore,
+  ...txn,
+  ...scheduler,
+  ...gateway,
+];

@@ -1,3 +1,4 @@
+import { nothingPlanted } from '@tinykv/base';
 import type { Peer } from '@tinykv/model';
 import { canSpare, chooseTarget, compareLoad, isDown, isHealthyVoter } from './filters.js';
 import type { ClusterView, Plan, PolicyConfig, RegionInfo, StoreView } from './view.js';
@@ -13,8 +14,10 @@ export function checkReplicas(
   config: PolicyConfig,
 ): Plan | undefined {
   if (view.hasOperator(region.id) || region.leader === undefined) return undefined;
+  const { planted = nothingPlanted } = config;
+  const forgetsLearners = planted('scheduler-learners-forgotten');
   return (
-    finishLearner(view, region, config) ??
+    (forgetsLearners ? undefined : finishLearner(view, region, config)) ??
     replaceLost(view, region, config) ??
     addMissing(view, region, config) ??
     removeExtra(view, region)

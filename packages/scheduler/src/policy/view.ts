@@ -1,4 +1,4 @@
-import type { Rng, StoreId } from '@tinykv/base';
+import type { Planted, Rng, StoreId } from '@tinykv/base';
 import type { KeyRange, Peer, Region, StoreState } from '@tinykv/model';
 
 /** A Region as its leader last reported it. */
@@ -77,4 +77,5 @@ export interface PolicyConfig {
   readonly pendingPeersMax: number;
   /** Least difference of leaders between two stores that is worth a transfer. */
   readonly leaderTolerance: number;
+  readonly planted?: Planted;
 }

@@ -64,7 +64,8 @@ async function bootstrap(
   request: schedulerpb.BootstrapRequest,
 ): Promise<Answer<object>> {
   const { store } = request;
-  if (host.group.state.cluster !== undefined) return alreadyBootstrapped();
+  const isRepeated = host.env.planted('scheduler-bootstrap-repeated');
+  if (host.group.state.cluster !== undefined && !isRepeated) return alreadyBootstrapped();
   if (store === undefined) throw unknownError('missing store meta for bootstrap');
   if (store.id === 0) throw unknownError('invalid zero store id');
   const outcome = await host.group.propose({
@@ -74,7 +75,7 @@ async function bootstrap(
     store: storeFromWire(store),
     atMs: host.env.clock.wall(),
   });
-  if (outcome === 'already-bootstrapped') return alreadyBootstrapped();
+  if (outcome === 'already-bootstrapped' && !isRepeated) return alreadyBootstrapped();
   const { cluster } = requireLeadership(host);
   cluster.onStorePut(store.id);
   if (request.region !== undefined) cluster.addBootstrapped(regionFromWire(request.region));

@@ -10,6 +10,9 @@ const { Scheduler, ErrorType } = schedulerpb;
 
 /** Calls about Regions and what is done to them. */
 export function regionCalls(host: ServiceHost): ReadonlyMap<string, UnaryHandler> {
+  const givenIds: GivenIds | undefined = host.env.planted('scheduler-split-ids-reused')
+    ? new Map()
+    : undefined;
   return new Map<string, UnaryHandler>([
     [
       Scheduler.getRegion.path,
@@ -33,7 +36,7 @@ export function regionCalls(host: ServiceHost): ReadonlyMap<string, UnaryHandler
     [
       Scheduler.askSplit.path,
       gatedCluster(host, Scheduler.askSplit, (request, leadership) =>
-        askSplit(host, request, leadership),
+        askSplit(host, request, leadership, givenIds),
       ),
     ],
     [
@@ -70,11 +73,15 @@ function scanRegions(
   });
 }
 
+/** Planted: what a Region was given for its last split. */
+type GivenIds = Map<number, readonly number[]>;
+
 /** Ids for a split's new Region and its peers. */
 async function askSplit(
   host: ServiceHost,
   request: schedulerpb.AskSplitRequest,
   { cluster }: Leadership,
+  given: GivenIds | undefined,
 ): Promise<Answer<Omit<schedulerpb.AskSplitResponse, 'header'>>> {
   if (request.region === undefined) throw unknownError('missing region for split');
   const region = regionFromWire(request.region);
@@ -85,7 +92,9 @@ async function askSplit(
     throw unknownError(text);
   }
   if (region.peers.length >= limits.idsPerRequestMax) throw unknownError('too many peers');
-  const [newRegionId, ...newPeerIds] = await host.ids.allocateMany(1 + region.peers.length);
+  const ids = given?.get(region.id) ?? (await host.ids.allocateMany(1 + region.peers.length));
+  given?.set(region.id, ids);
+  const [newRegionId, ...newPeerIds] = ids;
   return ok({ newRegionId, newPeerIds });
 }
 
