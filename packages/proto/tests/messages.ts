@@ -1,3 +1,4 @@
+import { anyText } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import type protobuf from 'protobufjs';
 import { type FieldPlan, planField } from '../scripts/fields.js';
@@ -18,7 +19,7 @@ function scalar(plan: FieldPlan): fc.Arbitrary<unknown> {
     case 'bytes':
       return fc.uint8Array({ maxLength: 200 });
     case 'string':
-      return fc.string({ unit: 'binary', maxLength: 150 });
+      return anyText(150);
     case 'bool':
       return fc.boolean();
     case 'u32':
@@ -26,11 +27,14 @@ function scalar(plan: FieldPlan): fc.Arbitrary<unknown> {
     case 'i32':
       return fc.integer();
     case 'u53':
-      return fc.oneof(fc.nat(200), fc.maxSafeNat());
+      return fc.oneof(fc.nat(200), fc.maxSafeNat(), fc.constantFrom(2 ** 32, 2 ** 53 - 1));
     case 'i53':
       return fc.oneof(fc.nat(200), fc.maxSafeInteger());
     case 'timestamp':
-      return fc.bigInt({ min: 0n, max: U64_MAX });
+      return fc.oneof(
+        fc.bigInt({ min: 0n, max: U64_MAX }),
+        fc.constantFrom(2n ** 53n - 1n, 2n ** 53n + 1n, 2n ** 63n, U64_MAX),
+      );
     case 'message':
       throw new Error('not a scalar');
   }

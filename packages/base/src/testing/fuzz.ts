@@ -138,3 +138,12 @@ export function cutInto(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[
   }
   return parts;
 }
+
+const codePoint: fc.Arbitrary<string> = fc
+  .oneof(fc.nat(0x7f), fc.nat(0xd7ff), fc.integer({ min: 0xe000, max: 0x10ffff }))
+  .map((code) => String.fromCodePoint(code));
+
+/** Text of any code points. fast-check's own takes seconds to list all of them first. */
+export function anyText(maxLength: number): fc.Arbitrary<string> {
+  return fc.string({ unit: codePoint, maxLength });
+}
