@@ -45,10 +45,18 @@ class History {
   }
 }
 
-type Step =
-  | { readonly type: 'split' | 'change-peers' | 'invalidate'; readonly n: number }
-  /** The client hears of Regions of any time, from a store or from the scheduler. */
-  | { readonly type: 'store-says' | 'scheduler-says'; readonly which: readonly number[] };
+interface Event {
+  readonly type: 'split' | 'change-peers' | 'invalidate';
+  readonly n: number;
+}
+
+/** The client hears of Regions of any time, from a store or from the scheduler. */
+interface News {
+  readonly type: 'store-says' | 'scheduler-says';
+  readonly which: readonly number[];
+}
+
+type Step = Event | News;
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -68,18 +76,20 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 function run(cache: RegionCache, history: History, s: Step): void {
-  if (s.type === 'split') history.split(s.n);
-  else if (s.type === 'change-peers') history.changePeers(s.n);
-  else if (s.type === 'invalidate') {
-    const found = cache.find(bytesOf(s.n));
-    if (found === undefined) return;
-    cache.invalidate(found);
-    expect(cache.find(bytesOf(s.n))).toBeUndefined();
-  } else {
+  if ('which' in s) {
     const news = s.which.map((n) => history.all[n % history.all.length]!);
     if (s.type === 'store-says') cache.update(news, 1);
     else for (const told of news) cache.adopt({ region: told, leader: told.peers[1] });
-  }
+  } else if (s.type === 'split') history.split(s.n);
+  else if (s.type === 'change-peers') history.changePeers(s.n);
+  else invalidate(cache, bytesOf(s.n));
+}
+
+function invalidate(cache: RegionCache, key: Uint8Array): void {
+  const found = cache.find(key);
+  if (found === undefined) return;
+  cache.invalidate(found);
+  expect(cache.find(key)).toBeUndefined();
 }
 
 /** What the cache says of each key, having checked that it is no nonsense. */

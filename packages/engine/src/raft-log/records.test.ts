@@ -60,7 +60,7 @@ describe('records of the log', () => {
       fc.property(number, entry, state, (group, e, log) => {
         const [key, value] = sealEntry(group, e);
         const [at, stored] = encodeState(log);
-        const tries = [
+        const tries: (() => unknown)[] = [
           ...[...bitFlips(value)].map((bad) => () => openEntry(group, e.index, key, bad)),
           ...[...bitFlips(key)].map((bad) => () => openEntry(group, e.index, bad, value)),
           ...[...bitFlips(stored)].map((bad) => () => decodeState(log.group, at, bad)),
