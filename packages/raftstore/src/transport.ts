@@ -30,8 +30,12 @@ interface Link {
   retryAt: number;
   /** A store that stays down is mentioned now and then, not at every attempt (monotonic ms). */
   quietUntil: number;
+  /** Sent while the address is looked up. */
+  readonly waiting: Envelope[];
 }
 
+/** Messages kept for one store while its address is looked up. */
+const WAITING_MAX = 256;
 const RETRY_MS = 300;
 const QUIET_MS = 30_000;
 
@@ -55,7 +59,7 @@ export class RaftTransport {
     const { stream } = link;
     if (stream === undefined) {
       this.#connect(storeId, link);
-      this.#host.unreachable(storeId);
+      if (!keepSmall(link, envelopes)) this.#host.unreachable(storeId);
       return;
     }
     if (stream.bufferedBytes > limits.raftStreamBufferBytesMax) {
@@ -81,7 +85,7 @@ export class RaftTransport {
   #link(storeId: StoreId): Link {
     let link = this.#links.get(storeId);
     if (link === undefined) {
-      link = { stream: undefined, resolving: false, retryAt: 0, quietUntil: 0 };
+      link = { stream: undefined, resolving: false, retryAt: 0, quietUntil: 0, waiting: [] };
       this.#links.set(storeId, link);
     }
     return link;
@@ -95,10 +99,14 @@ export class RaftTransport {
     this.#host.resolve(storeId).then(
       (address) => {
         link.resolving = false;
-        if (!this.#closed) this.#open(storeId, link, address);
+        if (this.#closed) return;
+        this.#open(storeId, link, address);
+        this.send(storeId, link.waiting.splice(0));
       },
       (error: unknown) => {
         link.resolving = false;
+        link.waiting.length = 0;
+        this.#host.unreachable(storeId);
         this.#env.logger.warn('store address', { store_id: storeId, error: errorMessage(error) });
       },
     );
@@ -162,4 +170,16 @@ export class RaftTransport {
     for (const { stream } of this.#links.values()) stream?.destroy();
     this.#links.clear();
   }
+}
+
+/**
+ * Followers speak to each other for the first time when one of them campaigns: those votes must not be
+ * lost, or the election waits for another time-out. Entries are sent again anyway. False: some are lost.
+ */
+function keepSmall(link: Link, envelopes: readonly Envelope[]): boolean {
+  if (!link.resolving) return false;
+  const small = envelopes.filter(({ message }) => message?.entries.length === 0);
+  const room = WAITING_MAX - link.waiting.length;
+  link.waiting.push(...small.slice(0, room));
+  return small.length === envelopes.length && small.length <= room;
 }
