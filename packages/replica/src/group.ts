@@ -8,7 +8,7 @@ import {
 } from '@tinykv/raft';
 import type { ReplicaConfig } from './config.js';
 import { type GroupState, GroupStorage } from './group-storage.js';
-import { Lease, stampContext, unstampContext } from './lease.js';
+import { Lease, leaseMs, stampContext, unstampContext } from './lease.js';
 import { ReadGate } from './read-gate.js';
 
 /** Names a group and says where it starts. */
@@ -72,7 +72,7 @@ export class Group {
     this.reads = new ReadGate(rng.bytes(8));
     this.#leaseInTicks = env.planted('raft-lease-in-ticks');
     const electionMs = config.electionTicks * config.tickMs;
-    this.#lease = new Lease((config.electionTicks - 1) * config.tickMs * 0.95);
+    this.#lease = new Lease(leaseMs(config.electionTicks, config.tickMs));
     this.#refuseVotesUntil =
       init.recovered && voterCount(init.confState) > 1 ? env.clock.mono() + electionMs : 0;
     this.node = new RawNode({

@@ -1,6 +1,6 @@
 import type { ConfState } from '@tinykv/raft';
 import { describe, expect, it } from 'vitest';
-import { Lease, stampContext, unstampContext } from './lease.js';
+import { CLOCK_DRIFT_MAX, Lease, leaseMs, stampContext, unstampContext } from './lease.js';
 
 function voters(incoming: number[], outgoing: number[] = [], learners: number[] = []): ConfState {
   return {
@@ -92,6 +92,22 @@ describe('lease', () => {
     expect(lease.valid(1_000_000, 1, voters([2]))).toBe(false);
     lease.end();
     expect(lease.valid(0, 1, voters([1]))).toBe(false);
+  });
+});
+
+describe('lease_clock_rate_skew', () => {
+  it('a lease ends on its own clock before a follower whose clock is 5 % faster may vote', () => {
+    expect(CLOCK_DRIFT_MAX).toBe(0.05);
+    for (const [electionTicks, tickMs] of [
+      [10, 100],
+      [10, 50],
+      [3, 10],
+    ] as const) {
+      const refusalMs = (electionTicks - 1) * tickMs;
+      const lease = leaseMs(electionTicks, tickMs);
+      expect(lease * (1 + CLOCK_DRIFT_MAX)).toBeLessThanOrEqual(refusalMs + 1e-9);
+      expect(lease).toBeGreaterThan(0.9 * refusalMs);
+    }
   });
 });
 

@@ -2,13 +2,25 @@ import type { PeerId, Term } from '@tinykv/base';
 import type { ConfState } from '@tinykv/raft';
 
 /**
+ * How much faster than a leader's clock that of a follower may run: 5 %, a hundred times what NTP slews.
+ * Beyond it a lease proves nothing, and nobody notices: machines with such clocks must not hold votes.
+ * How fast both run, and what the wall clocks show, does not matter.
+ */
+export const CLOCK_DRIFT_MAX = 0.05;
+
+/** How long a lease lasts on the leader's clock: no longer than the refusal of the fastest follower. */
+export function leaseMs(electionTicks: number, tickMs: number): number {
+  return ((electionTicks - 1) * tickMs) / (1 + CLOCK_DRIFT_MAX);
+}
+
+/**
  * The leader's lease: while it holds, no other peer can have become leader, so reads need no quorum.
  *
  * A follower that got a heartbeat refuses votes until its election timer has counted `electionTicks`
  * since then: at least electionTicks − 1 whole ticks (check-quorum's rule in the core). So a heartbeat
  * SENT at time t and acknowledged by a quorum gives a lease until t + (electionTicks − 1) × tick, less
- * the drift allowed between two monotonic clocks. Acknowledgements are matched to send times by a
- * stamp in the heartbeat's context, which the follower echoes.
+ * the drift allowed between two monotonic clocks (see {@link leaseMs}). Acknowledgements are matched to
+ * send times by a stamp in the heartbeat's context, which the follower echoes.
  *
  * Once TimeoutNow has been sent the target may campaign past that refusal, however late the message
  * arrives; so the lease is void for the rest of the term, and reads go by read index.

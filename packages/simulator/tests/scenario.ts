@@ -84,12 +84,16 @@ export class Scenario {
 
   /** The peer that leads in the highest term. */
   leader(): StoreRegion {
-    const leaders = this.cluster
+    const leader = this.findLeader();
+    assert(leader !== undefined, 'nobody leads');
+    return leader;
+  }
+
+  findLeader(): StoreRegion | undefined {
+    return this.cluster
       .peers()
       .filter(({ status }) => status.role === 'StateLeader')
-      .sort((a, b) => b.status.term - a.status.term);
-    assert(leaders[0] !== undefined, 'nobody leads');
-    return leaders[0];
+      .sort((a, b) => b.status.term - a.status.term)[0];
   }
 
   /** The only peer of a store. */
