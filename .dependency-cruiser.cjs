@@ -28,7 +28,7 @@ const nodeAllowed = [
   '^packages/(env-real|engine|cli)/',
   '^packages/server/src/(?!store/)',
   '^packages/gateway/src/server\\.ts$',
-  '^packages/simulator/src/bin/',
+  '^packages/simulator/src/(bin|real)/',
   '^packages/[^/]+/(tests|scripts|src/testing)/',
   '^scripts/',
   '^vitest\\.config\\.ts$',

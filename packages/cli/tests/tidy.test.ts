@@ -44,7 +44,7 @@ const PURE =
   /^packages\/(base|raft|model|proto|txn|replica|raftstore|scheduler|client|coprocessor|simulator|gateway)\/|^packages\/server\/src\/store\//;
 /** Edges inside packages that are otherwise pure: sockets, and the processes that run simulations. */
 const EDGES =
-  /^packages\/(gateway\/src\/server|client\/src\/connect|simulator\/src\/bin\/[\w-]+)\.ts$/;
+  /^packages\/(gateway\/src\/server|client\/src\/connect|simulator\/src\/(bin|real)\/[\w-]+)\.ts$/;
 
 const bans: readonly { readonly pattern: RegExp; readonly instead: string }[] = [
   { pattern: /\bDate\.now\b|\bnew Date\b/, instead: 'env.clock' },

@@ -84,7 +84,6 @@ export class TwoPhaseCommit {
     let rest: readonly Uint8Array[];
     let commitTs: Timestamp;
     try {
-      // Planted: fetched before all keys are locked.
       const early = env.planted('txn-early-commit-ts') ? await timestamp() : undefined;
       await this.#prewrite(router.begin('repeatable', PREWRITE_TIMEOUT_MS));
       commitTs = early ?? (await timestamp());

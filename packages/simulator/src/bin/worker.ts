@@ -1,5 +1,5 @@
+import { closeDoors } from '../real/doors.js';
 import { runSeed } from '../run/run-seed.js';
-import { closeDoors } from '../world/doors.js';
 import { type Job, type Report, wholePlan } from './job.js';
 
 async function run({ plan, log, untilEvent }: Job): Promise<Report> {

@@ -1,7 +1,7 @@
 import type { Env } from '@tinykv/base';
 import { Client } from '@tinykv/client';
 import type { Machine } from '../world/machine.js';
-import type { SimProcess } from '../world/process.js';
+import type { SimProcess } from '../world/sim-proc.js';
 import { Node, type NodeWorld } from './node.js';
 
 /** A program that uses `@tinykv/client`. */
@@ -23,9 +23,9 @@ export class ClientNode extends Node {
     return this.#env;
   }
 
-  protected override async run(env: Env, process: SimProcess): Promise<void> {
+  protected override async run(env: Env, proc: SimProcess): Promise<void> {
     const client = await Client.connect(env, { scheduler: this.#scheduler, retries: 1_000 });
-    if (process.dead) return;
+    if (proc.dead) return;
     this.#env = env;
     this.#client = client;
   }

@@ -2,7 +2,7 @@ import type { Env } from '@tinykv/base';
 import { Client } from '@tinykv/client';
 import { clientKv, defaultGatewayConfig, GatewayCore } from '@tinykv/gateway';
 import type { Machine } from '../world/machine.js';
-import type { SimProcess } from '../world/process.js';
+import type { SimProcess } from '../world/sim-proc.js';
 import { Node, type NodeWorld } from './node.js';
 
 export class GatewayNode extends Node {
@@ -18,9 +18,9 @@ export class GatewayNode extends Node {
     return this.#core;
   }
 
-  protected override async run(env: Env, process: SimProcess): Promise<void> {
+  protected override async run(env: Env, proc: SimProcess): Promise<void> {
     const client = await Client.connect(env, { scheduler: this.#scheduler, retries: 1_000 });
-    if (process.dead) return;
+    if (proc.dead) return;
     const core = new GatewayCore(env, clientKv(client), defaultGatewayConfig);
     core.start();
     this.#core = core;

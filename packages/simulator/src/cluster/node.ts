@@ -1,9 +1,9 @@
 import { type Env, errorMessage, KvError, type Rng } from '@tinykv/base';
 import type { Machine } from '../world/machine.js';
 import type { Network } from '../world/network.js';
-import { SimProcess } from '../world/process.js';
 import type { EngineLoss } from '../world/sim-engine.js';
 import { simEnv } from '../world/sim-env.js';
+import { SimProcess } from '../world/sim-proc.js';
 import type { World } from '../world/world.js';
 
 /** What every node of a cluster is made with. */
@@ -22,7 +22,7 @@ export abstract class Node {
   readonly machine: Machine;
   protected readonly surroundings: NodeWorld;
   readonly #rng: Rng;
-  #process: SimProcess | undefined;
+  #proc: SimProcess | undefined;
   #lives = 0;
   #crashing: Promise<void> = Promise.resolve();
   /** The process has begun its work. */
@@ -45,12 +45,12 @@ export abstract class Node {
     return this.machine.host;
   }
 
-  get process(): SimProcess | undefined {
-    return this.#process;
+  get proc(): SimProcess | undefined {
+    return this.#proc;
   }
 
   get running(): boolean {
-    return this.#process !== undefined && !this.#process.dead;
+    return this.#proc !== undefined && !this.#proc.dead;
   }
 
   /** Starts the program; what it does from then on happens by itself. */
@@ -58,13 +58,13 @@ export abstract class Node {
     await this.#crashing;
     if (this.running || this.retired) return;
     const { world, network, planted } = this.surroundings;
-    const process = new SimProcess(world, this.name);
-    this.#process = process;
-    this.machine.attach(process);
+    const proc = new SimProcess(world, this.name);
+    this.#proc = proc;
+    this.machine.attach(proc);
     const rng = this.#rng.fork(`life-${++this.#lives}`);
     const points = rng.fork('points');
     const env = simEnv({
-      process,
+      proc,
       host: this.host,
       clock: this.machine.clock,
       network,
@@ -73,7 +73,7 @@ export abstract class Node {
       planted,
       hit: (name) => {
         this.surroundings.onPoint(name);
-        if (process.dead || (this.fatalPoints > 0 && points.float() < this.fatalPoints)) {
+        if (proc.dead || (this.fatalPoints > 0 && points.float() < this.fatalPoints)) {
           world.log(this.name, `dies at ${name}`);
           this.crash();
           throw new KvError('CANCELLED', `killed at ${name}`);
@@ -81,20 +81,20 @@ export abstract class Node {
       },
     });
     world.log(this.name, 'starts', { life: this.#lives });
-    this.run(env, process).then(
+    this.run(env, proc).then(
       () => {
-        if (!process.dead) this.up = true;
+        if (!proc.dead) this.up = true;
       },
-      (error: unknown) => this.#stopped(process, error),
+      (error: unknown) => this.#stopped(proc, error),
     );
   }
 
   /** `kill -9`. */
   crash(): void {
-    const process = this.#process;
-    if (process === undefined || process.dead) return;
+    const proc = this.#proc;
+    if (proc === undefined || proc.dead) return;
     this.surroundings.world.log(this.name, 'is killed');
-    process.kill();
+    proc.kill();
     this.up = false;
     this.down();
     this.#crashing = this.machine.crash().then((loss) => this.surroundings.onCrash(this, loss));
@@ -107,18 +107,18 @@ export abstract class Node {
   }
 
   /** Composes the program in its environment; resolves when it serves. */
-  protected abstract run(env: Env, process: SimProcess): Promise<void>;
+  protected abstract run(env: Env, proc: SimProcess): Promise<void>;
   /** The process is no more: forget what belonged to it. */
   protected abstract down(): void;
 
   /** The program says that it must stop, as after a failed disk. */
-  protected fatal(process: SimProcess, error: unknown): void {
-    this.#stopped(process, error);
+  protected fatal(proc: SimProcess, error: unknown): void {
+    this.#stopped(proc, error);
   }
 
-  #stopped(process: SimProcess, error: unknown): void {
+  #stopped(proc: SimProcess, error: unknown): void {
     const { world } = this.surroundings;
-    if (process.dead) return;
+    if (proc.dead) return;
     world.log(this.name, 'stops', { error: errorMessage(error) });
     if (!this.mayFail(error)) world.fail(error);
     this.crash();

@@ -1,7 +1,7 @@
 import type { Env } from '@tinykv/base';
 import { createScheduler, type Scheduler } from '@tinykv/scheduler';
 import type { Machine } from '../world/machine.js';
-import type { SimProcess } from '../world/process.js';
+import type { SimProcess } from '../world/sim-proc.js';
 import { Node, type NodeWorld } from './node.js';
 import { schedulerConfig } from './sim-config.js';
 
@@ -18,13 +18,13 @@ export class SchedulerNode extends Node {
     return this.#scheduler;
   }
 
-  protected override async run(env: Env, process: SimProcess): Promise<void> {
+  protected override async run(env: Env, proc: SimProcess): Promise<void> {
     const scheduler = await createScheduler(
       env,
-      { log: this.machine.log, fatal: (error) => this.fatal(process, error) },
+      { log: this.machine.log, fatal: (error) => this.fatal(proc, error) },
       schedulerConfig(this.address),
     );
-    if (process.dead) return;
+    if (proc.dead) return;
     this.#scheduler = scheduler;
     await env.net.serve(this.address, scheduler.services());
     await scheduler.start();

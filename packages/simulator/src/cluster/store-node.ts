@@ -2,7 +2,7 @@ import { type Env, KvError } from '@tinykv/base';
 import { SchedulerClient } from '@tinykv/client';
 import { createStore, type StoreNode as Store } from '@tinykv/server/store';
 import type { Machine } from '../world/machine.js';
-import type { SimProcess } from '../world/process.js';
+import type { SimProcess } from '../world/sim-proc.js';
 import { Node, type NodeWorld } from './node.js';
 import { type ClusterShape, storeConfig } from './sim-config.js';
 
@@ -34,15 +34,15 @@ export class StoreNode extends Node {
     return this.#store;
   }
 
-  protected override async run(env: Env, process: SimProcess): Promise<void> {
+  protected override async run(env: Env, proc: SimProcess): Promise<void> {
     const scheduler = await SchedulerClient.connect(env, [this.#scheduler], { retries: 1_000 });
     const { engine, log } = this.machine;
     const store = await createStore(
       env,
-      { kv: engine, log, scheduler, fatal: (error) => this.fatal(process, error) },
+      { kv: engine, log, scheduler, fatal: (error) => this.fatal(proc, error) },
       storeConfig(this.address, this.#shape),
     );
-    if (process.dead) return;
+    if (proc.dead) return;
     this.#store = store;
     this.storeId = store.storeId;
     await env.net.serve(this.address, store.services());

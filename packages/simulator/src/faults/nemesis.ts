@@ -53,7 +53,7 @@ export class Nemesis {
       this.#healDisk(node);
       node.fatalPoints = 0;
       node.machine.clock.drift(world.now, 1);
-      node.process?.thaw();
+      node.proc?.thaw();
       if (!node.running) await node.start();
     }
   }
@@ -186,11 +186,11 @@ export class Nemesis {
   }
 
   #freeze(node: Node, ms: number): boolean {
-    const { process } = node;
-    if (process === undefined || process.dead || process.frozen) return false;
-    process.freeze();
+    const { proc } = node;
+    if (proc === undefined || proc.dead || proc.frozen) return false;
+    proc.freeze();
     if (ms > LONGER_THAN_LEASE_MS) this.#tally.event('freeze longer than the lease');
-    return this.#after(ms, () => process.thaw());
+    return this.#after(ms, () => proc.thaw());
   }
 
   #isolate(node: Node, ms: number, ways: 'both' | 'in' | 'out'): boolean {

@@ -6,7 +6,7 @@ import { RegionHistory } from '../checkers/region-map.js';
 import type { LogChange } from '../checkers/replica-log.js';
 import type { Cluster, StoreRegion } from '../cluster/cluster.js';
 import type { StoreNode } from '../cluster/store-node.js';
-import type { SimProcess } from '../world/process.js';
+import type { SimProcess } from '../world/sim-proc.js';
 
 /** What is judged while a run goes on. */
 export class Oracles {
@@ -46,7 +46,7 @@ export class Oracles {
       region: region.id,
       store: this.#stores.get(node) ?? 0,
       peer: peerId,
-      life: this.#lifeOf(node.process),
+      life: this.#lifeOf(node.proc),
       isLeader: role === 'StateLeader',
       term,
       committed,
@@ -54,10 +54,10 @@ export class Oracles {
     };
   }
 
-  #lifeOf(process: SimProcess | undefined): number {
-    if (process === undefined) return 0;
-    const life = this.#lives.get(process) ?? this.#lives.size + 1;
-    this.#lives.set(process, life);
+  #lifeOf(proc: SimProcess | undefined): number {
+    if (proc === undefined) return 0;
+    const life = this.#lives.get(proc) ?? this.#lives.size + 1;
+    this.#lives.set(proc, life);
     return life;
   }
 }

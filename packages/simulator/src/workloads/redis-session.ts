@@ -42,15 +42,15 @@ export class RedisSession {
     const { cluster } = this.#context;
     const up = cluster.gateways.filter((gateway) => gateway.core !== undefined && gateway.running);
     const gateway = up[this.#rng.int(0, Math.max(1, up.length))];
-    const { process } = this.#node;
-    if (gateway?.process === undefined || process === undefined) return undefined;
+    const { proc } = this.#node;
+    if (gateway?.proc === undefined || proc === undefined) return undefined;
     const reader = new RespReader();
     this.#fail();
     const socket: RespSocket = new RespSocket(
       cluster.network,
       this.#rng,
-      { node: this.#node, process },
-      { node: gateway, process: gateway.process },
+      { node: this.#node, proc },
+      { node: gateway, proc: gateway.proc },
       {
         onData: (bytes) => {
           if (socket !== this.#socket) return;

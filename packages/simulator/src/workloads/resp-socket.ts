@@ -3,7 +3,7 @@ import type { Connection, ConnectionEvents } from '@tinykv/gateway';
 import type { ClientNode } from '../cluster/client-node.js';
 import type { GatewayNode } from '../cluster/gateway-node.js';
 import type { Breakable, Network } from '../world/network.js';
-import type { SimProcess } from '../world/process.js';
+import type { SimProcess } from '../world/sim-proc.js';
 
 export interface SocketEvents {
   onData(bytes: Uint8Array): void;
@@ -23,17 +23,17 @@ export class RespSocket implements Breakable {
   constructor(
     network: Network,
     rng: Rng,
-    client: { readonly node: ClientNode; readonly process: SimProcess },
-    gateway: { readonly node: GatewayNode; readonly process: SimProcess },
+    client: { readonly node: ClientNode; readonly proc: SimProcess },
+    gateway: { readonly node: GatewayNode; readonly proc: SimProcess },
     events: SocketEvents,
   ) {
     this.#network = network;
     this.#rng = rng;
     this.#events = events;
-    this.#client = { host: client.node.host, process: client.process, lastArrival: 0 };
-    this.#gateway = { host: gateway.node.host, process: gateway.process, lastArrival: 0 };
+    this.#client = { host: client.node.host, proc: client.proc, lastArrival: 0 };
+    this.#gateway = { host: gateway.node.host, proc: gateway.proc, lastArrival: 0 };
     network.track(this);
-    gateway.process.onKill(() => this.break());
+    gateway.proc.onKill(() => this.break());
     this.#carry(this.#client, this.#gateway, () => {
       this.#server = gateway.node.core?.accept(this.#connection());
       if (this.#server === undefined) this.break();
@@ -59,12 +59,8 @@ export class RespSocket implements Breakable {
     if (this.#closed) return;
     this.#closed = true;
     this.#network.forget(this);
-    this.#client.process.after(this.#network.delay(), 'socket closed', () =>
-      this.#events.onClose(),
-    );
-    this.#gateway.process.after(this.#network.delay(), 'socket closed', () =>
-      this.#server?.onClose(),
-    );
+    this.#client.proc.after(this.#network.delay(), 'socket closed', () => this.#events.onClose());
+    this.#gateway.proc.after(this.#network.delay(), 'socket closed', () => this.#server?.onClose());
   }
 
   #connection(): Connection {
@@ -87,9 +83,9 @@ export class RespSocket implements Breakable {
   }
 
   #carry(from: Side, to: Side, arrive: () => void): void {
-    if (this.#closed || from.process.dead) return;
+    if (this.#closed || from.proc.dead) return;
     from.lastArrival = this.#network.carry(from.host, to.host, from.lastArrival, 'socket', () =>
-      to.process.run(() => {
+      to.proc.run(() => {
         if (!this.#closed) arrive();
       }),
     );
@@ -104,7 +100,7 @@ export class RespSocket implements Breakable {
 
 interface Side {
   readonly host: string;
-  readonly process: SimProcess;
+  readonly proc: SimProcess;
   lastArrival: number;
 }
 

@@ -1,5 +1,5 @@
 import { KvError, type Rng } from '@tinykv/base';
-import type { SimProcess } from './process.js';
+import type { SimProcess } from './sim-proc.js';
 
 /** How a machine's disk behaves; changed by faults while it runs. */
 export interface DiskTraits {
@@ -19,7 +19,7 @@ export interface DiskTraits {
 export class Disk {
   readonly traits: DiskTraits;
   readonly rng: Rng;
-  process: SimProcess | undefined;
+  proc: SimProcess | undefined;
   /** Operations of one process end in the order in which they began, as on a queue. */
   #busyUntil = 0;
 
@@ -30,14 +30,14 @@ export class Disk {
 
   /** Resolves when the disk has done an operation; never for a process that died meanwhile. */
   operation(label: string): Promise<void> {
-    const process = this.process;
-    if (process === undefined || process.dead) return new Promise(() => undefined);
-    const { now } = process.world;
+    const proc = this.proc;
+    if (proc === undefined || proc.dead) return new Promise(() => undefined);
+    const { now } = proc.world;
     const { delayMeanMs, stalledUntil } = this.traits;
     const done = Math.max(now, stalledUntil) - delayMeanMs * Math.log(1 - this.rng.float());
     this.#busyUntil = Math.max(this.#busyUntil, done);
     return new Promise((resolve) => {
-      process.after(this.#busyUntil - now, label, resolve);
+      proc.after(this.#busyUntil - now, label, resolve);
     });
   }
 
@@ -62,8 +62,8 @@ export class Disk {
   }
 
   /** A new process works on the disk: what was queued is gone with the old one. */
-  attach(process: SimProcess): void {
-    this.process = process;
+  attach(proc: SimProcess): void {
+    this.proc = proc;
     this.#busyUntil = 0;
   }
 }

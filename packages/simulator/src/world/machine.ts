@@ -1,9 +1,9 @@
 import type { Rng } from '@tinykv/base';
 import { Disk } from './disk.js';
-import type { SimProcess } from './process.js';
 import { MachineClock } from './sim-clock.js';
 import { type EngineLoss, SimEngine } from './sim-engine.js';
 import { SimFs } from './sim-fs.js';
+import type { SimProcess } from './sim-proc.js';
 import { SimRaftLog } from './sim-raft-log.js';
 
 /** A machine with its clock and its disk: what is left when a process dies. */
@@ -27,8 +27,8 @@ export class Machine {
   }
 
   /** A new process runs on the machine. */
-  attach(process: SimProcess): void {
-    this.disk.attach(process);
+  attach(proc: SimProcess): void {
+    this.disk.attach(proc);
   }
 
   /** The process is gone: what was not synced is lost in part. */

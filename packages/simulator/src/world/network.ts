@@ -1,5 +1,5 @@
 import { KvError, type NetError, type Rng, type ServiceTable } from '@tinykv/base';
-import type { SimProcess } from './process.js';
+import type { SimProcess } from './sim-proc.js';
 import type { World } from './world.js';
 
 /** Rates of the small misfortunes of a network; partitions and clogs are made by name. */
@@ -14,7 +14,7 @@ export interface NetworkTraits {
 }
 
 export interface Listener {
-  readonly process: SimProcess;
+  readonly proc: SimProcess;
   readonly services: ServiceTable;
 }
 
@@ -56,7 +56,7 @@ export class Network {
   listen(address: string, listener: Listener): string {
     const bound = address.endsWith(':0') ? `${address.slice(0, -1)}${this.#nextPort++}` : address;
     const old = this.#listeners.get(bound);
-    if (old !== undefined && !old.process.dead) {
+    if (old !== undefined && !old.proc.dead) {
       throw new KvError('FAILED_PRECONDITION', `${bound} is in use`);
     }
     this.#listeners.set(bound, listener);
@@ -69,7 +69,7 @@ export class Network {
 
   listener(address: string): Listener | undefined {
     const found = this.#listeners.get(address);
-    return found === undefined || found.process.dead ? undefined : found;
+    return found === undefined || found.proc.dead ? undefined : found;
   }
 
   /** Cuts the way from one host to another, in this direction alone. */

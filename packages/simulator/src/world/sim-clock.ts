@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '@tinykv/base';
-import type { SimProcess } from './process.js';
+import type { SimProcess } from './sim-proc.js';
 
 /** Wall time at the beginning of every simulation: 2026-01-01. */
 const EPOCH = 1_767_225_600_000;
@@ -42,27 +42,27 @@ export class MachineClock {
 
 /** A process's view of its machine's clock. */
 export class SimClock implements Clock {
-  readonly #process: SimProcess;
+  readonly #proc: SimProcess;
   readonly #machine: MachineClock;
 
-  constructor(process: SimProcess, machine: MachineClock) {
-    this.#process = process;
+  constructor(proc: SimProcess, machine: MachineClock) {
+    this.#proc = proc;
     this.#machine = machine;
   }
 
   mono(): number {
-    return this.#machine.mono(this.#process.world.now);
+    return this.#machine.mono(this.#proc.world.now);
   }
 
   wall(): number {
-    return this.#machine.wall(this.#process.world.now);
+    return this.#machine.wall(this.#proc.world.now);
   }
 
   after(ms: number, fn: () => void): Timer {
-    return this.#process.after(Math.max(0, ms) / this.#machine.rate, 'timer', fn);
+    return this.#proc.after(Math.max(0, ms) / this.#machine.rate, 'timer', fn);
   }
 
   defer(fn: () => void): void {
-    this.#process.defer(fn);
+    this.#proc.defer(fn);
   }
 }

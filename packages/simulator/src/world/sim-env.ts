@@ -2,12 +2,12 @@ import type { Counter, Env, Fs, Gauge, Histogram, Logger, Metrics, Rng } from '@
 import { KvError } from '@tinykv/base';
 import { tinykvpeer } from '@tinykv/proto';
 import type { Network } from './network.js';
-import type { SimProcess } from './process.js';
 import { type MachineClock, SimClock } from './sim-clock.js';
 import { SimNet } from './sim-net.js';
+import type { SimProcess } from './sim-proc.js';
 
 export interface SimEnvOptions {
-  readonly process: SimProcess;
+  readonly proc: SimProcess;
   readonly host: string;
   readonly clock: MachineClock;
   readonly network: Network;
@@ -20,13 +20,13 @@ export interface SimEnvOptions {
 
 /** The doors of one simulated process. */
 export function simEnv(options: SimEnvOptions): Env {
-  const { process, network, host, rng } = options;
+  const { proc, network, host, rng } = options;
   return {
-    clock: new SimClock(process, options.clock),
+    clock: new SimClock(proc, options.clock),
     rng,
-    net: new SimNet(network, process, host, (method) => method === tinykvpeer.Peer.raft.path),
+    net: new SimNet(network, proc, host, (method) => method === tinykvpeer.Peer.raft.path),
     fs: options.fs ?? new NoFs(),
-    logger: new SimLogger(process),
+    logger: new SimLogger(proc),
     metrics: noMetrics,
     faults: { hit: (name) => options.hit?.(name) },
     planted: options.planted,
@@ -34,14 +34,14 @@ export function simEnv(options: SimEnvOptions): Env {
 }
 
 class SimLogger implements Logger {
-  readonly #process: SimProcess;
+  readonly #proc: SimProcess;
 
-  constructor(process: SimProcess) {
-    this.#process = process;
+  constructor(proc: SimProcess) {
+    this.#proc = proc;
   }
 
   #log(message: string, fields?: Readonly<Record<string, unknown>>): void {
-    this.#process.world.log(this.#process.name, message, fields);
+    this.#proc.world.log(this.#proc.name, message, fields);
   }
 
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void {
@@ -71,7 +71,7 @@ const noMetrics: Metrics = {
 /** Of processes that keep nothing. */
 class NoFs implements Fs {
   #none(): Promise<never> {
-    return Promise.reject(new KvError('FAILED_PRECONDITION', 'this process has no files'));
+    return Promise.reject(new KvError('FAILED_PRECONDITION', 'this proc has no files'));
   }
   readFile(): Promise<never> {
     return this.#none();

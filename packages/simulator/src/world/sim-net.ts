@@ -12,7 +12,7 @@ import {
 } from '@tinykv/base';
 import { mixBytes } from './mix.js';
 import { hostOf, type Listener, type Network } from './network.js';
-import type { SimProcess } from './process.js';
+import type { SimProcess } from './sim-proc.js';
 import { Connection } from './sim-stream.js';
 
 /** Streams whose messages may be lost, doubled and reordered by contract. */
@@ -21,19 +21,19 @@ export type IsLossy = (method: string) => boolean;
 /** One process's network. */
 export class SimNet implements Net {
   readonly #network: Network;
-  readonly #process: SimProcess;
+  readonly #proc: SimProcess;
   readonly #host: string;
   readonly #isLossy: IsLossy;
 
-  constructor(network: Network, process: SimProcess, host: string, isLossy: IsLossy) {
+  constructor(network: Network, proc: SimProcess, host: string, isLossy: IsLossy) {
     this.#network = network;
-    this.#process = process;
+    this.#proc = proc;
     this.#host = host;
     this.#isLossy = isLossy;
   }
 
   serve(address: string, services: ServiceTable): Promise<NetServer> {
-    const listener: Listener = { process: this.#process, services };
+    const listener: Listener = { proc: this.#proc, services };
     const bound = this.#network.listen(address, listener);
     return Promise.resolve({
       address: bound,
@@ -52,9 +52,9 @@ export class SimNet implements Net {
   ): Promise<Uint8Array> {
     const bytes = copyBytes(request);
     const to = hostOf(address);
-    const process = this.#process;
+    const proc = this.#proc;
     return new Promise((resolve, reject) => {
-      if (process.dead) return;
+      if (proc.dead) return;
       let done = false;
       const settle = (fn: () => void): void => {
         if (done) return;
@@ -62,14 +62,14 @@ export class SimNet implements Net {
         late.cancel();
         fn();
       };
-      const late = process.after(options.timeoutMs, 'deadline', () =>
+      const late = proc.after(options.timeoutMs, 'deadline', () =>
         settle(() =>
           reject(new KvError('DEADLINE_EXCEEDED', `${method} took over ${options.timeoutMs} ms`)),
         ),
       );
       const answer = (fn: () => void): void => {
         if (this.#loses()) return;
-        this.#network.carry(to, this.#host, 0, 'response', () => process.run(() => settle(fn)));
+        this.#network.carry(to, this.#host, 0, 'response', () => proc.run(() => settle(fn)));
       };
       if (this.#loses()) return;
       this.#network.carry(this.#host, to, 0, 'request', () => {
@@ -78,17 +78,17 @@ export class SimNet implements Net {
           answer(() => reject(new KvError('UNAVAILABLE', `cannot reach ${address}`)));
           return;
         }
-        listener.process.run(() => {
+        listener.proc.run(() => {
           handle(listener, method, bytes, this.#host).then(
             (response) => {
               const copy = copyBytes(response);
               answer(() => {
-                process.world.note(mixBytes(copy));
+                proc.world.note(mixBytes(copy));
                 resolve(copy);
               });
             },
             (error: unknown) => {
-              if (error instanceof InvariantError) process.world.fail(error);
+              if (error instanceof InvariantError) proc.world.fail(error);
               answer(() => reject(asKvError(error)));
             },
           );
@@ -101,10 +101,10 @@ export class SimNet implements Net {
     const to = hostOf(address);
     const listener = this.#network.listener(address);
     const hosts = { client: this.#host, server: to };
-    const server = listener?.process ?? this.#process;
+    const server = listener?.proc ?? this.#proc;
     const connection = new Connection(
       this.#network,
-      this.#process,
+      this.#proc,
       server,
       hosts,
       this.#isLossy(method),
@@ -116,7 +116,7 @@ export class SimNet implements Net {
         code: listener !== undefined && handler === undefined ? 'UNIMPLEMENTED' : 'UNAVAILABLE',
         message: `cannot open ${method} at ${address}`,
       } as const;
-      this.#process.after(this.#network.delay(), 'refused', () => connection.client.fail(error));
+      this.#proc.after(this.#network.delay(), 'refused', () => connection.client.fail(error));
       return connection.client;
     }
     this.#network.carry(this.#host, to, 0, 'connect', () =>

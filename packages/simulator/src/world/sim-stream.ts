@@ -1,7 +1,7 @@
 import { copyBytes, type NetError, type NetStream, type StreamEvents } from '@tinykv/base';
 import { mixBytes } from './mix.js';
 import type { Breakable, Network } from './network.js';
-import type { SimProcess } from './process.js';
+import type { SimProcess } from './sim-proc.js';
 
 /** Bytes under way in one direction at which `send` says to wait. */
 const BUFFER_BYTES = 1_048_576;
@@ -40,7 +40,7 @@ export class Connection implements Breakable {
   break(error: NetError): void {
     this.#network.forget(this);
     for (const end of [this.client, this.server]) {
-      end.process.after(this.#network.delay(), 'reset', () => end.fail(error));
+      end.proc.after(this.#network.delay(), 'reset', () => end.fail(error));
     }
   }
 
@@ -60,7 +60,7 @@ export class Connection implements Breakable {
       this.#network.isCut(survivor.host, dead.host);
     const ms = this.#network.delay() + (cut ? NOTICE_MS : 0);
     const error: NetError = { code: 'UNAVAILABLE', message: `connection to ${dead.host} lost` };
-    survivor.process.after(ms, 'peer died', () => survivor.fail(error));
+    survivor.proc.after(ms, 'peer died', () => survivor.fail(error));
   }
 }
 
@@ -70,7 +70,7 @@ export interface Hosts {
 }
 
 export class StreamEnd implements NetStream {
-  readonly process: SimProcess;
+  readonly proc: SimProcess;
   readonly host: string;
   readonly #otherHost: string;
   readonly #network: Network;
@@ -88,7 +88,7 @@ export class StreamEnd implements NetStream {
   constructor(
     network: Network,
     connection: Connection,
-    process: SimProcess,
+    proc: SimProcess,
     host: string,
     otherHost: string,
     lossy: boolean,
@@ -96,7 +96,7 @@ export class StreamEnd implements NetStream {
   ) {
     this.#network = network;
     this.#connection = connection;
-    this.process = process;
+    this.proc = proc;
     this.host = host;
     this.#otherHost = otherHost;
     this.#lossy = lossy;
@@ -109,7 +109,7 @@ export class StreamEnd implements NetStream {
   }
 
   send(message: Uint8Array): boolean {
-    if (this.#ended || this.process.dead) return true;
+    if (this.#ended || this.proc.dead) return true;
     const bytes = copyBytes(message);
     this.bufferedBytes += bytes.length;
     const { traits } = this.#network;
@@ -117,11 +117,11 @@ export class StreamEnd implements NetStream {
       this.bufferedBytes -= bytes.length;
       if (!this.#wantsDrain || this.bufferedBytes >= BUFFER_BYTES / 2) return;
       this.#wantsDrain = false;
-      this.process.run(() => this.#events?.onDrain?.());
+      this.proc.run(() => this.#events?.onDrain?.());
     };
     if (this.#lossy && this.#network.draw(traits.lossRate)) {
       this.#network.counts.lost++;
-      this.process.after(0, 'lost', sent);
+      this.proc.after(0, 'lost', sent);
       return true;
     }
     this.#transmit({ type: 'message', bytes }, sent);
@@ -135,7 +135,7 @@ export class StreamEnd implements NetStream {
   }
 
   end(): void {
-    if (this.#ended || this.process.dead) return;
+    if (this.#ended || this.proc.dead) return;
     this.#ended = true;
     this.#transmit({ type: 'end' }, () => undefined);
     if (this.#isServer) this.#take({ type: 'end' });
@@ -160,7 +160,7 @@ export class StreamEnd implements NetStream {
     const earliest = overtakes ? 0 : this.#lastArrival;
     const at = this.#network.carry(this.host, this.#otherHost, earliest, 'deliver', () => {
       sent();
-      other.process.run(() => {
+      other.proc.run(() => {
         other.#inbox.push(delivery);
         other.#deliver();
       });
@@ -170,7 +170,7 @@ export class StreamEnd implements NetStream {
 
   #take(delivery: Delivery): void {
     this.#inbox.push(delivery);
-    this.process.defer(() => this.#deliver());
+    this.proc.defer(() => this.#deliver());
   }
 
   #deliver(): void {
@@ -178,7 +178,7 @@ export class StreamEnd implements NetStream {
       const next = this.#inbox.shift();
       if (next === undefined) return;
       if (next.type === 'message') {
-        this.process.world.note(mixBytes(next.bytes));
+        this.proc.world.note(mixBytes(next.bytes));
         this.#events.onMessage(next.bytes);
         continue;
       }

@@ -1,8 +1,6 @@
 import { errorMessage, Prng, type Rng, type Timer } from '@tinykv/base';
+import { turns } from '../real/turns.js';
 import { EventHeap, type SimEvent } from './heap.js';
-
-/** Taken before the doors are closed: the only real timer that a simulation uses. */
-const nextTurn = setImmediate;
 
 const LOG_LINES_KEPT = 400;
 
@@ -97,22 +95,13 @@ export class World {
   }
 
   /** Runs events until `done` says so, nothing is left, or `maxEvents` have run. Rejects with what failed. */
-  run(done: () => boolean, maxEvents: number = Number.POSITIVE_INFINITY): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const onRejection = (error: unknown): void => this.fail(error);
-      process.on('unhandledRejection', onRejection);
-      const finish = (): void => {
-        process.off('unhandledRejection', onRejection);
-        if (this.#failure === undefined) resolve();
-        else reject(asError(this.#failure));
-      };
-      const step = (): void => {
-        const isOver = this.#failure !== undefined || this.#events >= maxEvents || done();
-        if (isOver || !this.#runOne()) finish();
-        else nextTurn(step);
-      };
-      nextTurn(step);
-    });
+  async run(done: () => boolean, maxEvents: number = Number.POSITIVE_INFINITY): Promise<void> {
+    const step = (): boolean => {
+      const isOver = this.#failure !== undefined || this.#events >= maxEvents || done();
+      return !isOver && this.#runOne();
+    };
+    await turns(step, (error) => this.fail(error));
+    if (this.#failure !== undefined) throw asError(this.#failure);
   }
 
   /** False when there is nothing left to run. */
