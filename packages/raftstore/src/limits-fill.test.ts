@@ -6,7 +6,7 @@ import { tinykvpeer } from '@tinykv/proto';
 import { makeMessage } from '@tinykv/raft';
 import type { Group } from '@tinykv/replica';
 import { describe, expect, it } from 'vitest';
-import type { Envelope } from './envelope.js';
+import { type Envelope, readEnvelopes } from './envelope.js';
 import { encodeApplyState, encodeRegionState } from './local-state.js';
 import { Peer, type PendingCommand } from './peer.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
@@ -86,32 +86,62 @@ describe('commands in the log of a Region that are not applied', () => {
   });
 });
 
+/** A transport whose only stream is a fake; `lost` are the stores that it called unreachable. */
+function connection(): {
+  readonly env: ReturnType<typeof fakeEnv>;
+  readonly stream: FakeStream;
+  readonly lost: number[];
+  readonly transport: RaftTransport;
+} {
+  const env = fakeEnv();
+  const stream = new FakeStream();
+  const lost: number[] = [];
+  const transport = new RaftTransport(
+    { ...env, net: { call: neverCalled, serve: neverCalled, open: () => stream } },
+    {
+      clusterId: 7,
+      storeId: 1,
+      resolve: async () => 'store-2:1',
+      receive: () => undefined,
+      unreachable: (storeId) => lost.push(storeId),
+    },
+  );
+  return { env, stream, lost, transport };
+}
+
 describe('the stream to another store', () => {
   it('takes no more messages while too many bytes wait on it, and says that they are lost', async () => {
-    const env = fakeEnv();
-    const stream = new FakeStream();
-    const lost: number[] = [];
-    const transport = new RaftTransport(
-      { ...env, net: { call: neverCalled, serve: neverCalled, open: () => stream } },
-      {
-        clusterId: 7,
-        storeId: 1,
-        resolve: async () => 'store-2:1',
-        receive: () => undefined,
-        unreachable: (storeId) => lost.push(storeId),
-      },
-    );
+    const { env, stream, lost, transport } = connection();
+    transport.send(2, [envelope()]);
+    await env.clock.settle();
+    expect([stream.sent.length, lost.length]).toEqual([1, 0]);
+    stream.bufferedBytes = limits.raftStreamBufferBytesMax + 1;
+    transport.send(2, [envelope()]);
+    expect([stream.sent.length, lost.length]).toEqual([1, 1]);
+    stream.bufferedBytes = 0;
+    transport.send(2, [envelope()]);
+    expect([stream.sent.length, lost.length]).toEqual([2, 1]);
+  });
+
+  it('gets what was sent while the address was looked up: few, small messages', async () => {
+    const { env, stream, lost, transport } = connection();
+    for (let i = 0; i < 256; i++) transport.send(2, [envelope()]);
+    expect(lost).toEqual([]);
     transport.send(2, [envelope()]);
     expect(lost).toEqual([2]);
     await env.clock.settle();
-    transport.send(2, [envelope()]);
-    expect([stream.sent.length, lost.length]).toEqual([1, 1]);
-    stream.bufferedBytes = limits.raftStreamBufferBytesMax + 1;
-    transport.send(2, [envelope()]);
-    expect([stream.sent.length, lost.length]).toEqual([1, 2]);
-    stream.bufferedBytes = 0;
-    transport.send(2, [envelope()]);
-    expect([stream.sent.length, lost.length]).toEqual([2, 2]);
+    const { messages } = tinykvpeer.RaftFrame.decode(stream.sent[0]!);
+    expect(readEnvelopes(messages)).toHaveLength(256);
+  });
+
+  it('does not get entries that were sent while the address was looked up', async () => {
+    const { env, stream, lost, transport } = connection();
+    const entry = { term: 6, index: 9, type: 'EntryNormal', data: new Uint8Array(9) } as const;
+    const append = makeMessage({ type: 'MsgApp', from: 4, to: 5, term: 6, entries: [entry] });
+    transport.send(2, [{ ...envelope(), message: append }]);
+    expect(lost).toEqual([2]);
+    await env.clock.settle();
+    expect(stream.sent).toHaveLength(0);
   });
 });
 
