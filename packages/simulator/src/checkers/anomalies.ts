@@ -1,6 +1,6 @@
 import { Findings } from './findings.js';
 import { describeInterval, type Violation } from './history.js';
-import type { TxnRecord } from './list-append.js';
+import type { TxnRecord } from './txn-record.js';
 
 /** A transaction as it is named in what a person reads. */
 export interface NamedTxn {

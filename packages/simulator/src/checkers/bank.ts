@@ -1,5 +1,4 @@
-import { describeInterval, type Verdict, type Violation } from './history.js';
-import type { Interval } from './linearizability.js';
+import { describeInterval, type Interval, type Verdict, type Violation } from './history.js';
 
 /** All balances as one snapshot shows them. */
 export interface BankRead extends Interval {

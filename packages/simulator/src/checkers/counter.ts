@@ -1,5 +1,4 @@
-import { describeInterval, type Verdict, type Violation } from './history.js';
-import type { Interval } from './linearizability.js';
+import { describeInterval, type Interval, type Verdict, type Violation } from './history.js';
 
 /** Increments of one counter by one, and reads of it. */
 export interface CounterHistory {

@@ -1,4 +1,5 @@
-import type { Interval, Model, State } from './linearizability.js';
+import type { Interval } from './history.js';
+import type { Model, State } from './model.js';
 
 /** What operations that are still to be placed need a state for, and what may bring it about. */
 interface Need {

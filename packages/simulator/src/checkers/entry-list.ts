@@ -1,4 +1,4 @@
-import type { Interval } from './linearizability.js';
+import type { Interval } from './history.js';
 
 /**
  * Calls and returns of the known operations in order of time, as a linked list from which an operation

@@ -1,3 +1,10 @@
+/** When an operation was called and when it returned, as ordinals; `ret` is infinite when its result is unknown. */
+export interface Interval {
+  readonly client: number;
+  readonly call: number;
+  readonly ret: number;
+}
+
 /** Something that must never happen, and did. */
 export interface Violation {
   /** Which checker says so. */
@@ -17,11 +24,6 @@ export interface Verdict {
 }
 
 /** `client 3 [120, 125]`: who, and from when to when. */
-export function describeInterval(interval: {
-  readonly client: number;
-  readonly call: number;
-  readonly ret: number;
-}): string {
-  const { client, call, ret } = interval;
+export function describeInterval({ client, call, ret }: Interval): string {
   return `client ${client} [${call}, ${Number.isFinite(ret) ? `${ret}]` : '∞)'}`;
 }

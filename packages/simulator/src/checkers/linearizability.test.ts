@@ -1,15 +1,9 @@
 import { Prng } from '@tinykv/base';
 import { describe, expect, it } from 'vitest';
-import {
-  type Answer,
-  checkLinearizable,
-  type Interval,
-  type Model,
-  type RegisterOp,
-  type State,
-  type StringOp,
-} from './linearizability.js';
-import { registerModel, stringModel } from './models.js';
+import type { Interval } from './history.js';
+import { type Answer, checkLinearizable } from './linearizability.js';
+import type { Model, State } from './model.js';
+import { type RegisterOp, registerModel, type StringOp, stringModel } from './models.js';
 
 const NEVER = Number.POSITIVE_INFINITY;
 

@@ -1,6 +1,7 @@
 import { Prng } from '@tinykv/base';
 import { describe, expect, it } from 'vitest';
-import { checkListAppend, type TxnOp, type TxnRecord } from './list-append.js';
+import { checkListAppend } from './list-append.js';
+import type { TxnOp, TxnRecord } from './txn-record.js';
 
 const NEVER = Number.POSITIVE_INFINITY;
 

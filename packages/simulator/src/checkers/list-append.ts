@@ -2,23 +2,10 @@ import { Anomalies } from './anomalies.js';
 import { findCycles } from './cycles.js';
 import { dependencies } from './dependencies.js';
 import type { Verdict } from './history.js';
-import type { Interval } from './linearizability.js';
 import { readTxn } from './txn-facts.js';
+import type { TxnRecord } from './txn-record.js';
 import { checkTimestamps } from './txn-timestamps.js';
 import { Versions } from './versions.js';
-
-export type TxnOp =
-  | { readonly kind: 'append'; readonly key: string; readonly value: number }
-  | { readonly kind: 'read'; readonly key: string; readonly values: readonly number[] };
-
-/** A transaction over lists, each value appended once to its key. */
-export interface TxnRecord extends Interval {
-  readonly outcome: 'ok' | 'fail' | 'unknown';
-  readonly ops: readonly TxnOp[];
-  readonly startTs: bigint;
-  /** Of transactions that wrote and are known to have committed. */
-  readonly commitTs?: bigint;
-}
 
 /**
  * Judges transactions by what they read of lists (in the manner of Elle): a list shows the order in

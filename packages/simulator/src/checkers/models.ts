@@ -1,5 +1,20 @@
-import { describeInterval } from './history.js';
-import type { Interval, Model, RegisterOp, StringOp } from './linearizability.js';
+import { describeInterval, type Interval } from './history.js';
+import type { Model } from './model.js';
+
+/** An operation on one key of the raw API. */
+export interface RegisterOp extends Interval {
+  readonly kind: 'get' | 'put' | 'delete';
+  /** What was read or written; undefined for no value. */
+  readonly value: string | undefined;
+}
+
+/** A Redis command on one string key. */
+export interface StringOp extends Interval {
+  readonly kind: 'get' | 'set' | 'setnx' | 'append' | 'getset' | 'getdel' | 'strlen' | 'del';
+  readonly value?: string;
+  /** The reply; missing when it is unknown. */
+  readonly output?: string | number | null;
+}
 
 /** A register that is read, written and deleted. */
 export const registerModel: Model<string | null, RegisterOp> = {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { RegisterOp, StringOp } from './linearizability.js';
 import { checkLinearizable } from './linearizability.js';
-import { registerModel, stringModel } from './models.js';
+import { type RegisterOp, registerModel, type StringOp, stringModel } from './models.js';
 import { shortestIllegal } from './shortest.js';
 
 const NEVER = Number.POSITIVE_INFINITY;

@@ -1,10 +1,6 @@
-import {
-  checkLinearizable,
-  type Interval,
-  type Model,
-  type State,
-  type StepBudget,
-} from './linearizability.js';
+import type { Interval } from './history.js';
+import { checkLinearizable, type StepBudget } from './linearizability.js';
+import type { Model, State } from './model.js';
 
 /** Steps that shortening may cost; what it finds by then is good enough. */
 const STEPS_MAX = 3_000_000;

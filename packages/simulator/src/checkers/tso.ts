@@ -1,5 +1,4 @@
-import { describeInterval, type Verdict, type Violation } from './history.js';
-import type { Interval } from './linearizability.js';
+import { describeInterval, type Interval, type Verdict, type Violation } from './history.js';
 
 /** `count` timestamps that were granted, the last of which is `last`. */
 export interface TsoGrant extends Interval {

@@ -1,5 +1,5 @@
 import { type Anomalies, type NamedTxn, nameOf } from './anomalies.js';
-import type { TxnRecord } from './list-append.js';
+import type { TxnRecord } from './txn-record.js';
 
 /** What one transaction tells about the lists. */
 export interface Txn extends NamedTxn {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RegisterOp } from './linearizability.js';
-import { registerModel } from './models.js';
+import { type RegisterOp, registerModel } from './models.js';
 import { judgeCounters, judgeKeys, mergeVerdicts } from './verdict.js';
 
 function write(value: string, call: number, ret: number): RegisterOp {

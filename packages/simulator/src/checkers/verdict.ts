@@ -1,6 +1,7 @@
 import { type CounterHistory, checkCounter } from './counter.js';
-import type { Verdict, Violation } from './history.js';
-import { checkLinearizable, type Interval, type Model, type State } from './linearizability.js';
+import type { Interval, Verdict, Violation } from './history.js';
+import { checkLinearizable } from './linearizability.js';
+import type { Model, State } from './model.js';
 import { shortestIllegal } from './shortest.js';
 
 /** Steps that the judgement of one key may take: some seconds. */

@@ -1,6 +1,6 @@
 import { fromUtf8, type Rng, utf8 } from '@tinykv/base';
 import type { Client } from '@tinykv/client';
-import type { RegisterOp } from '../checkers/linearizability.js';
+import type { RegisterOp } from '../checkers/models.js';
 import { outcomeOf } from './outcome.js';
 import { loop, OPERATION_TIMEOUT_MS, type WorkloadContext } from './workload.js';
 

@@ -1,6 +1,6 @@
 import type { Rng } from '@tinykv/base';
 import type { CounterHistory } from '../checkers/counter.js';
-import type { StringOp } from '../checkers/linearizability.js';
+import type { StringOp } from '../checkers/models.js';
 import type { PairRead } from '../checkers/pairs.js';
 import { effectOf, type RedisResult, RedisSession } from './redis-session.js';
 import { RespError } from './resp-socket.js';

@@ -1,6 +1,6 @@
 import { fromUtf8, type Rng, utf8 } from '@tinykv/base';
 import type { Client, Txn } from '@tinykv/client';
-import type { TxnOp, TxnRecord } from '../checkers/list-append.js';
+import type { TxnOp, TxnRecord } from '../checkers/txn-record.js';
 import { type Outcome, outcomeOf } from './outcome.js';
 import { loop, OPERATION_TIMEOUT_MS, type WorkloadContext } from './workload.js';
 
