@@ -1,4 +1,5 @@
-import { describeInterval, type Interval, type Verdict, type Violation } from './history.js';
+import { Findings } from './findings.js';
+import { describeInterval, type Interval, type Verdict } from './history.js';
 
 /** All balances as one snapshot shows them. */
 export interface BankRead extends Interval {
@@ -11,23 +12,14 @@ export interface BankRead extends Interval {
  * they do not have, so no account is ever below zero.
  */
 export function checkBank(total: number, reads: readonly BankRead[]): Verdict {
-  const violations: Violation[] = [];
-  for (const read of reads) {
-    const sum = read.balances.reduce((a, b) => a + b, 0);
-    if (sum !== total) {
-      violations.push(bad(`the total is ${sum}, not ${total}`, read));
-    } else if (read.balances.some((balance) => !Number.isInteger(balance) || balance < 0)) {
-      violations.push(bad('an account has what nobody can have', read));
+  const findings = new Findings('bank');
+  for (const { ts, balances, ...interval } of reads) {
+    const shown = [`${describeInterval(interval)} at ${ts}: ${balances.join(' ')}`];
+    const sum = balances.reduce((a, b) => a + b, 0);
+    if (sum !== total) findings.add('total', `it is ${sum}, not ${total}`, shown);
+    else if (balances.some((balance) => !Number.isInteger(balance) || balance < 0)) {
+      findings.add('balance', 'an account has what nobody can have', shown);
     }
   }
-  return { violations, checked: reads.length, gaveUp: [] };
-}
-
-function bad(message: string, read: BankRead): Violation {
-  const { ts, balances } = read;
-  return {
-    oracle: 'bank',
-    message: `${message} in the snapshot at ${ts}`,
-    history: [`${describeInterval(read)} at ${ts}: ${balances.join(' ')}`],
-  };
+  return { violations: findings.violations(), checked: reads.length, gaveUp: [] };
 }

@@ -267,7 +267,7 @@ function simulate(rng: Prng, count: number, keys: number, bugs: Bugs = {}): TxnR
 
 describe('a database', () => {
   it('under strict snapshot isolation passes', () => {
-    for (let seed = 0; seed < 20; seed++) {
+    for (let seed = 0; seed < 10; seed++) {
       const history = simulate(new Prng(`clean ${seed}`), 500, 4);
       expect(checkListAppend(history).violations).toEqual([]);
     }

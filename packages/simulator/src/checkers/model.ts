@@ -10,17 +10,17 @@ export interface Model<S extends State, Op extends Interval> {
   step(state: S, op: Op): S | undefined;
   /** With the reply that it had, the operation leaves alone every state in which it is possible. */
   isPure(op: Op): boolean;
-  /** The operation is possible in every state, and the state after it does not depend on that before. */
-  isBlind(op: Op): boolean;
   /** The one state in which the operation could have had its reply, where there is only one. */
   demands(op: Op): S | undefined;
+  /** The state right after the operation, where its reply tells. */
+  pins(op: Op): S | undefined;
   /** Which of the states may be what the operation leaves behind. */
   yields(op: Op, states: ReadonlySet<S>): readonly S[];
   /** The same operation with its result not known (yet); undefined when it has no effect then. */
   forget(op: Op): Op | undefined;
   /** For a history: which of its operations may be left out without making a legal one illegal. */
   spare(ops: readonly Op[]): (op: Op) => boolean;
-  /** Every value that is read in the history is written in it. */
-  isGrounded(ops: readonly Op[]): boolean;
+  /** For a history: which operations may have written what is read in it. */
+  sources(ops: readonly Op[]): (op: Op) => boolean;
   describe(op: Op): string;
 }

@@ -30,8 +30,8 @@ export const registerModel: Model<string | null, RegisterOp> = {
     }
   },
   isPure: ({ kind }) => kind === 'get',
-  isBlind: ({ kind }) => kind !== 'get',
   demands: ({ kind, value = null }) => (kind === 'get' ? value : undefined),
+  pins: ({ value = null }) => value,
   yields({ kind, value = null }, states) {
     return kind !== 'get' && states.has(value) ? [value] : [];
   },
@@ -42,11 +42,9 @@ export const registerModel: Model<string | null, RegisterOp> = {
     const read = new Set(ops.filter(isKnownRead).map(({ value }) => value));
     return (op) => op.kind === 'get' || !read.has(op.value);
   },
-  isGrounded(ops) {
-    const written = new Set(ops.filter(({ kind }) => kind === 'put').map(({ value }) => value));
-    return ops.every(
-      ({ kind, value }) => kind !== 'get' || value === undefined || written.has(value),
-    );
+  sources(ops) {
+    const read = new Set(ops.filter(isKnownRead).map(({ value }) => value));
+    return ({ kind, value }) => kind === 'put' && read.has(value);
   },
   describe: (op) => `${describeInterval(op)} ${op.kind}${describeRegister(op)}`,
 };
@@ -72,13 +70,17 @@ export const stringModel: Model<string | null, StringOp> = {
     if (kind === 'setnx' || kind === 'del') return output === 0;
     return kind === 'getdel' && output === null;
   },
-  isBlind: ({ kind, output }) => kind === 'set' && output === 'OK',
   demands({ kind, output }) {
     if (kind === 'get' || kind === 'getset' || kind === 'getdel') {
       return typeof output === 'number' ? undefined : output;
     }
     const isMissing = (kind === 'setnx' && output === 1) || (kind === 'del' && output === 0);
     return isMissing ? null : undefined;
+  },
+  pins({ kind, value, output }) {
+    if (kind === 'get') return typeof output === 'number' ? undefined : output;
+    if (kind === 'set' || kind === 'getset') return value;
+    return kind === 'del' || kind === 'getdel' ? null : undefined;
   },
   yields({ kind, value = '' }, states) {
     if (kind === 'get' || kind === 'strlen') return [];
@@ -93,14 +95,9 @@ export const stringModel: Model<string | null, StringOp> = {
   },
   // Every other command has a reply or an effect that a later reply may depend on.
   spare: () => (op) => stringModel.isPure(op),
-  isGrounded(ops) {
-    // Longest first: one value may begin like another.
-    const written = ops.flatMap(({ value }) => (value === undefined ? [] : [value]));
-    written.sort((a, b) => b.length - a.length);
-    return ops.every(({ kind, output }) => {
-      if (kind === 'set' || typeof output !== 'string') return true;
-      return written.reduce((rest, value) => rest.replaceAll(value, ' '), output).trim() === '';
-    });
+  sources(ops) {
+    const replies = ops.flatMap(({ output }) => (typeof output === 'string' ? [output] : []));
+    return ({ value }) => value !== undefined && replies.some((reply) => reply.includes(value));
   },
   describe({ kind, value, output, ...interval }) {
     const reply = output === undefined ? '' : ` → ${output ?? 'nil'}`;

@@ -1,4 +1,5 @@
-import type { Verdict, Violation } from './history.js';
+import { Findings } from './findings.js';
+import type { Verdict } from './history.js';
 
 /** A read of two keys that every writer changes together. */
 export interface PairRead {
@@ -8,15 +9,13 @@ export interface PairRead {
 
 /** What is always written together is always read alike. */
 export function checkPairs(reads: readonly PairRead[]): Verdict {
-  const violations = reads
-    .filter(({ values: [left, right] }) => left !== right)
-    .map(({ call, values: [left, right] }): Violation => {
-      const text = `${left ?? 'nil'} and ${right ?? 'nil'}`;
-      return {
-        oracle: 'pairs',
-        message: `two keys that change together were read as ${text}`,
-        history: [`[${call}] mget → ${text}`],
-      };
-    });
-  return { violations, checked: reads.length, gaveUp: [] };
+  const findings = new Findings('pairs');
+  for (const { call, values } of reads) {
+    const [left, right] = values;
+    if (left === right) continue;
+    const text = `${left ?? 'nil'} and ${right ?? 'nil'}`;
+    const shown = [`[${call}] mget → ${text}`];
+    findings.add('halves', `two keys that change together were read as ${text}`, shown);
+  }
+  return { violations: findings.violations(), checked: reads.length, gaveUp: [] };
 }
