@@ -1,7 +1,14 @@
+import { EMPTY_BYTES, type KvEngine } from '@tinykv/base';
+import { fakeEnv } from '@tinykv/base/testing';
+import type { Region } from '@tinykv/model';
 import { type Message, makeMessage } from '@tinykv/raft';
 import { describe, expect, it } from 'vitest';
 import type { Envelope } from './envelope.js';
-import { isPlausible } from './router.js';
+import type { PeerLifecycle } from './lifecycle.js';
+import { encodeRegionState } from './local-state.js';
+import type { Peer } from './peer.js';
+import { PeerRegistry } from './registry.js';
+import { isPlausible, Router } from './router.js';
 
 function envelope(fields: Partial<Message>, change: Partial<Envelope> = {}): Envelope {
   return {
@@ -39,5 +46,52 @@ describe('what another store may send', () => {
   it('is empty only when it says that the receiver is gone', () => {
     expect(isPlausible(envelope({}, { message: undefined }))).toBe(false);
     expect(isPlausible(envelope({}, { message: undefined, tombstone: true }))).toBe(true);
+  });
+});
+
+describe('a peer that was removed', () => {
+  const range = { start: EMPTY_BYTES, end: EMPTY_BYTES };
+  /** Where a store that once had peer 6, and was told so by epoch 7, takes a heartbeat to `id`. */
+  function created(id: number, confVer: number): readonly number[] {
+    const env = fakeEnv();
+    const region: Region = { id: 3, range, epoch: { confVer: 7, version: 1 }, peers: [] };
+    const tombstone = encodeRegionState({
+      state: 'tombstone',
+      region,
+      peerId: 6,
+      snapshotFile: '',
+      appliedIndex: 0,
+      appliedTerm: 0,
+    });
+    const engine = { get: () => tombstone } as unknown as KvEngine;
+    const made: number[] = [];
+    const lifecycle = {
+      addUninitialized: (_: number, meta: { readonly id: number }) => {
+        made.push(meta.id);
+        return { known: new Map(), group: { receive: () => undefined } } as unknown as Peer;
+      },
+    } as unknown as PeerLifecycle;
+    const router = new Router({
+      registry: new PeerRegistry(env, 2, 'txn'),
+      lifecycle,
+      engine,
+      reply: () => undefined,
+      heardLeader: () => undefined,
+      destroy: () => undefined,
+    });
+    const to = { id, storeId: 2, learner: true };
+    const epoch = { confVer, version: 1 };
+    router.receive(envelope({ to: id, commit: 0 }, { to, epoch, range }));
+    return made;
+  }
+
+  it('makes room for its successor under the very epoch that told it so', () => {
+    expect(created(14, 7)).toEqual([14]);
+  });
+
+  it('is not made again by a late message, nor is an older successor', () => {
+    expect(created(6, 7)).toEqual([]);
+    expect(created(6, 8)).toEqual([]);
+    expect(created(14, 6)).toEqual([]);
   });
 });

@@ -97,7 +97,8 @@ export class Router {
         }
         return;
       }
-      if (envelope.epoch.confVer === saved.region.epoch.confVer || to.id <= saved.peerId) return;
+      // A newer peer may be wanted under the very epoch that told the old one that it is gone.
+      if (to.id <= saved.peerId) return;
     }
     if (!isInitial(message) || range === undefined) return;
     const { registry, lifecycle } = this.#host;

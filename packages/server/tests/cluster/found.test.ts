@@ -60,4 +60,26 @@ describe('found by simulation', () => {
     await cluster.clock.run(2_000);
     expect(cluster.fatals.splice(0)[0]).toMatchObject({ message: 'input/output error' });
   });
+
+  it('a store that was given up and taken again while it was away gets its new peer', async () => {
+    cluster = await TestCluster.start();
+    const { id } = cluster.regionOf('');
+    for (const at of [1, 2]) await cluster.addPeer(id, at);
+    await cluster.put('a', '1');
+    const { address, store } = cluster.nodes[2]!;
+    const { storeId } = store!;
+    cluster.net.cut(address);
+    await cluster.removePeer(id, 2);
+    const peer = { id: cluster.scheduler.allocId(), storeId, learner: true };
+    await cluster.until('the new peer is in the region', () => {
+      cluster.scheduler.order(id, () => ({ type: 'add-peer', peer }));
+      return cluster.regionOf('').peers.some((one) => one.id === peer.id);
+    });
+    // The old peer asks for votes; whoever hears it knows of the new one already.
+    await cluster.clock.run(5_000);
+    cluster.net.heal(address);
+    await cluster.until('the new peer has the data', () =>
+      store!.regions().some(({ peerId, applied }) => peerId === peer.id && applied > 5),
+    );
+  });
 });
