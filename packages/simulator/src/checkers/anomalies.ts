@@ -25,14 +25,22 @@ export function nameOf({ node }: NamedTxn): string {
   return `T${node}`;
 }
 
+/** Of long lists the end is what matters. */
+const VALUES_SHOWN_MAX = 8;
+
 function describeTxn(txn: NamedTxn): string {
   const { record } = txn;
   const ops = record.ops.map((op) =>
     op.kind === 'append'
       ? `append ${op.key} ${op.value}`
-      : `read ${op.key} [${op.values.join(' ')}]`,
+      : `read ${op.key} [${shorten(op.values)}]`,
   );
   const commit = record.commitTs === undefined ? '' : ` commit ${record.commitTs}`;
   const times = `start ${record.startTs}${commit}`;
   return `${nameOf(txn)} ${describeInterval(record)} ${record.outcome} ${times}: ${ops.join(', ')}`;
+}
+
+function shorten(values: readonly number[]): string {
+  const hidden = values.length - VALUES_SHOWN_MAX;
+  return hidden <= 0 ? values.join(' ') : `(${hidden} more) ${values.slice(hidden).join(' ')}`;
 }

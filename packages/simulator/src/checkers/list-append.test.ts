@@ -92,6 +92,13 @@ describe('a single read convicts', () => {
     expect(kinds(...between)).toContain('G1b');
   });
 
+  it('and shows the end of a long list', () => {
+    const list = Array.from({ length: 12 }, (_, i) => i);
+    expect(checkListAppend([txn(1, 2, r('x', ...list))]).violations[0]?.history).toEqual([
+      'T0 client 0 [1, 2] ok start 10: read x [(4 more) 4 5 6 7 8 9 10 11]',
+    ]);
+  });
+
   it('even when the reader itself failed later', () => {
     expect(kinds(unfinished('fail', 1, r('x', 7)))).toEqual(['garbage']);
   });
