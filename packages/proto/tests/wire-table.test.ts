@@ -86,6 +86,7 @@ describe('the .proto files', () => {
       '.raft_cmdpb.SplitRequest.new_peer_ids',
       '.schedulerpb.AskSplitResponse.new_peer_ids',
       '.schedulerpb.SplitID.new_peer_ids',
+      '.schedulerpb.StoreStats.damaged_peer_ids',
     ]);
     expect(numbers.every((field) => field.packed)).toBe(true);
   });

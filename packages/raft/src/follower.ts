@@ -2,7 +2,7 @@ import { NO_PEER } from '@tinykv/base';
 import { restoreConfState } from './conf.js';
 import { handleVoteResponse, hup } from './election.js';
 import type { Raft } from './raft.js';
-import { PROPOSAL_DROPPED, type RaftError } from './raft-error.js';
+import { LOG_TAIL_LOST, PROPOSAL_DROPPED, type RaftError } from './raft-error.js';
 import type { Message, Snapshot } from './types.js';
 
 export function stepFollower(r: Raft, m: Message): RaftError | undefined {
@@ -16,8 +16,7 @@ export function stepFollower(r: Raft, m: Message): RaftError | undefined {
     case 'MsgSnap':
       r.electionElapsed = 0;
       r.lead = m.from;
-      hearLeader(r, m);
-      return undefined;
+      return hearLeader(r, m);
     case 'MsgTransferLeader':
       if (r.lead !== NO_PEER) r.send({ ...m, to: r.lead, term: 0 });
       return undefined;
@@ -50,8 +49,7 @@ export function stepCandidate(r: Raft, m: Message): RaftError | undefined {
     case 'MsgSnap':
       // Of this very term: the election is decided.
       r.becomeFollower(m.term, m.from);
-      hearLeader(r, m);
-      return undefined;
+      return hearLeader(r, m);
     case 'MsgPreVoteResp':
     case 'MsgVoteResp': {
       // As a candidate it may still get answers to its pre-vote, which say nothing now.
@@ -64,10 +62,11 @@ export function stepCandidate(r: Raft, m: Message): RaftError | undefined {
   }
 }
 
-function hearLeader(r: Raft, m: Message): void {
+function hearLeader(r: Raft, m: Message): RaftError | undefined {
   if (m.type === 'MsgApp') handleAppend(r, m);
   else if (m.type === 'MsgSnap') handleSnapshot(r, m);
-  else handleHeartbeat(r, m);
+  else return handleHeartbeat(r, m);
+  return undefined;
 }
 
 function handleAppend(r: Raft, m: Message): void {
@@ -95,9 +94,12 @@ function handleAppend(r: Raft, m: Message): void {
   });
 }
 
-function handleHeartbeat(r: Raft, m: Message): void {
+function handleHeartbeat(r: Raft, m: Message): RaftError | undefined {
+  // A heartbeat tells no more of the commit index than this node has acknowledged.
+  if (m.commit > r.log.lastIndex()) return LOG_TAIL_LOST;
   r.log.commitTo(m.commit);
   r.send({ type: 'MsgHeartbeatResp', to: m.from, context: m.context });
+  return undefined;
 }
 
 function handleSnapshot(r: Raft, m: Message): void {

@@ -1,6 +1,10 @@
 /** Expected answers of a RawNode. The messages are etcd/raft's. */
 export interface RaftError {
-  readonly code: 'proposal-dropped' | 'step-local-message' | 'step-peer-not-found';
+  readonly code:
+    | 'proposal-dropped'
+    | 'step-local-message'
+    | 'step-peer-not-found'
+    | 'log-tail-lost';
   readonly message: string;
 }
 
@@ -20,4 +24,13 @@ export const STEP_LOCAL_MESSAGE: RaftError = {
 export const STEP_PEER_NOT_FOUND: RaftError = {
   code: 'step-peer-not-found',
   message: 'raft: cannot step as peer not found',
+};
+
+/**
+ * The leader counts on entries that this node acknowledged and does not have: the end of its log is
+ * lost. It must take no further part: its vote and its acknowledgements prove nothing any more.
+ */
+export const LOG_TAIL_LOST: RaftError = {
+  code: 'log-tail-lost',
+  message: 'raft: acknowledged entries are no longer in the log',
 };

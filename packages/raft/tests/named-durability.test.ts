@@ -2,7 +2,7 @@ import { assert, Prng } from '@tinykv/base';
 import { describe, expect, it } from 'vitest';
 import { type Entry, type Message, makeMessage } from '../src/index.js';
 import { Cluster, type ClusterNode } from './cluster.js';
-import { describeLog, entriesOf, entry } from './harness.js';
+import { describeLog, entriesOf, entry, SyncNode } from './harness.js';
 
 /** A node with a slow disk; the other two are played by the test. */
 function slowNode(): { readonly cluster: Cluster; readonly node: ClusterNode } {
@@ -133,5 +133,17 @@ describe('durability', () => {
     expect(only!.raw.committed).toBe(1);
     alone.writeOne(only!);
     expect(only!.raw.committed).toBe(2);
+  });
+
+  it('follower_lost_synced_log: a commit beyond its log stops it, and is not answered', () => {
+    const node = new SyncNode({ id: 2, terms: [1, 1, 1], hardState: { commit: 3 } });
+    node.step({ type: 'MsgHeartbeat', from: 1, term: 1, commit: 3 });
+    node.work();
+    expect(node.outbox.map(({ type }) => type)).toEqual(['MsgHeartbeatResp']);
+    const beyond = makeMessage({ type: 'MsgHeartbeat', from: 1, to: 2, term: 1, commit: 5 });
+    expect(node.raw.step(beyond)).toMatchObject({ ok: false, error: { code: 'log-tail-lost' } });
+    expect([node.raw.committed, node.raw.lastIndex]).toEqual([3, 3]);
+    node.work();
+    expect(node.outbox).toHaveLength(1);
   });
 });

@@ -32,7 +32,7 @@ export function checkContext(
     return err(other(`mismatch store id ${context.peer.storeId}, this is store ${storeId}`));
   }
   const peer = directory.peers.get(context.regionId);
-  if (peer === undefined || !peer.initialized) {
+  if (peer === undefined || !peer.initialized || peer.damaged) {
     return err({ type: 'region-not-found', regionId: context.regionId });
   }
   if (!peer.isLeader) return err(peer.notLeader());

@@ -93,6 +93,34 @@ export class PeerLifecycle {
   }
 
   /**
+   * Stops a peer that has lost what it had promised, and it alone, durably: it neither votes nor answers
+   * any more, so its group goes on as if its store were down. Its range stays taken until the scheduler
+   * has had it removed; what comes to this store then is a new peer with a new id.
+   */
+  async quarantine(peer: Peer, reason: string): Promise<void> {
+    if (peer.damaged) return;
+    peer.damaged = true;
+    const { region, meta } = peer;
+    this.#env.logger.error('peer is damaged and waits to be replaced', {
+      region_id: region.id,
+      peer_id: meta.id,
+      reason,
+    });
+    const quiet = this.#loop.removeGroup(peer.group);
+    peer.abandon();
+    await quiet;
+    // What was being applied may have been its removal.
+    if (this.#registry.peers.get(region.id) === peer)
+      await this.#writeDeath(peer, peer.region, 'damaged');
+  }
+
+  /** A peer that is found damaged at start. */
+  addDamaged(meta: PeerMeta, region: Region, reason: string): Promise<void> {
+    const nothing = emptyGroupState({ term: 0, vote: 0, commit: 0 }, { index: 0, term: 0 });
+    return this.quarantine(this.add(meta, region, nothing, true), reason);
+  }
+
+  /**
    * Removes a peer for good: a tombstone first, durable, then its data, then its log; a crash in
    * between is taken up at the next start. `region` is what the tombstone remembers.
    */
@@ -106,11 +134,18 @@ export class PeerLifecycle {
     const quiet = this.#loop.removeGroup(peer.group);
     peer.abandon();
     if (!insideFence) await quiet;
+    await this.#writeDeath(peer, region, 'tombstone');
+    // A snapshot that was being installed may have written where it was promised to.
+    const ranges = peer.initialized ? [peer.region.range] : [];
+    await this.finishDestroy(id, promised === undefined ? ranges : [...ranges, promised]);
+  }
+
+  async #writeDeath(peer: Peer, region: Region, state: 'tombstone' | 'damaged'): Promise<void> {
     const batch = this.#engine.batch();
     batch.put(
-      regionStateKey(id),
+      regionStateKey(region.id),
       encodeRegionState({
-        state: 'tombstone',
+        state,
         region,
         peerId: peer.meta.id,
         appliedIndex: 0,
@@ -119,9 +154,6 @@ export class PeerLifecycle {
       }),
     );
     await this.#engine.write(batch, { sync: true });
-    // A snapshot that was being installed may have written where it was promised to.
-    const ranges = peer.initialized ? [peer.region.range] : [];
-    await this.finishDestroy(id, promised === undefined ? ranges : [...ranges, promised]);
   }
 
   /** What a tombstone still asks for: the data goes, then the log. */

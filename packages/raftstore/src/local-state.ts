@@ -14,9 +14,10 @@ export interface StoreIdent {
  * What the engine knows of a Region's replica here. `appliedIndex` is the index of the fenced entry
  * that wrote the record: the fence's barriers make everything up to it durable when the record is found.
  * `applying`: a snapshot is being installed from `snapshotFile`; a restart begins it again.
+ * `damaged`: the replica has lost what it had promised, and takes no part until it is replaced.
  */
 export interface RegionLocalState {
-  readonly state: 'normal' | 'applying' | 'tombstone';
+  readonly state: (typeof states)[number];
   readonly region: Region;
   readonly peerId: number;
   readonly appliedIndex: LogIndex;
@@ -29,7 +30,7 @@ export interface ApplyState {
   readonly term: Term;
 }
 
-const states = ['normal', 'applying', 'tombstone'] as const;
+const states = ['normal', 'applying', 'tombstone', 'damaged'] as const;
 
 function seal(w: ByteWriter): Uint8Array {
   return w.u32(crc32(w.finish())).finish().slice();

@@ -21,6 +21,7 @@ export interface MachineHost {
   readonly admin: AdminApplier;
   sendTo(storeId: number, envelopes: readonly Envelope[]): void;
   roleChanged(peer: Peer): void;
+  damaged(peer: Peer, reason: string): void;
   fatal(error: unknown): void;
 }
 
@@ -92,6 +93,11 @@ export class StoreMachine implements StateMachine {
   roleChanged(group: Group): void {
     const peer = this.#peerOf(group);
     if (peer !== undefined) this.#host.roleChanged(peer);
+  }
+
+  damaged(group: Group, reason: string): void {
+    const peer = this.#peerOf(group);
+    if (peer !== undefined) this.#host.damaged(peer, reason);
   }
 
   barrier(): Promise<void> {

@@ -63,6 +63,8 @@ export class Peer {
   /** What the scheduler was last told, and when. */
   lastReport = '';
   lastReportAt: number = Number.NEGATIVE_INFINITY;
+  /** It has lost what it had promised: its group is stopped, and it waits to be replaced. */
+  damaged = false;
   /** When a leader's message last came, and the newest membership that it told of. */
   heardAt: number;
   heardConfVer = 0;

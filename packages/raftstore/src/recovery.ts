@@ -1,6 +1,7 @@
 import { CodecError, type Env, type KvEngine, KvError, type LogIndex } from '@tinykv/base';
 import {
   applyStateKey,
+  findPeer,
   type KeyRange,
   type Region,
   type RegionMap,
@@ -45,9 +46,11 @@ export async function recoverPeers(
   for (const state of states) {
     if (state.state === 'tombstone') continue;
     const { id } = state.region;
-    const group = await mendGroup(host, state, groups.get(id));
+    const group = groups.get(id);
     groups.delete(id);
-    await addPeer(host, state, group);
+    const damage = damageOf(host, state, group);
+    if (damage === undefined) await addPeer(host, state, await mendGroup(host, state, group));
+    else await addDamaged(host, state, damage);
   }
   for (const state of states) {
     const { id } = state.region;
@@ -76,6 +79,42 @@ async function readStates(engine: KvEngine): Promise<RegionLocalState[]> {
   }
 }
 
+/** Why a peer may take no part any more, or undefined. */
+function damageOf(
+  { engine }: RecoveryHost,
+  { state, region, appliedIndex }: RegionLocalState,
+  group: RecoveredGroup | undefined,
+): string | undefined {
+  if (state === 'damaged') return 'as found before';
+  if (state === 'applying') return undefined;
+  const bytes = engine.get(applyStateKey(region.id));
+  const applied = bytes === undefined ? appliedIndex : readApplyState(region.id, bytes);
+  const lastIndex = group?.lastIndex ?? 0;
+  // Nothing is applied before it is durable in the log, save the first state of a split's child.
+  if (Math.max(applied, appliedIndex) <= Math.max(lastIndex, INITIAL_INDEX)) return undefined;
+  return `entries up to ${applied} were applied, the log ends at ${lastIndex}`;
+}
+
+function readApplyState(regionId: number, bytes: Uint8Array): LogIndex {
+  try {
+    return decodeApplyState(bytes).index;
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    throw new KvError('DATA_LOSS', `region ${regionId}: ${error.message}`, { cause: error });
+  }
+}
+
+async function addDamaged(
+  host: RecoveryHost,
+  state: RegionLocalState,
+  reason: string,
+): Promise<void> {
+  const { region, peerId } = state;
+  const { storeId } = host.registry;
+  const meta = findPeer(region, peerId) ?? { id: peerId, storeId, learner: false };
+  await host.lifecycle.addDamaged(meta, region, reason);
+}
+
 /** The group's log, after what was left half done has been finished. */
 async function mendGroup(
   host: RecoveryHost,
@@ -86,9 +125,6 @@ async function mendGroup(
   if (group !== undefined && group.lastIndex >= state.appliedIndex) return group;
   // The split that made this Region is durable, its first log is not: it is made now. A peer that a
   // message had made before may have voted.
-  if (state.appliedIndex !== INITIAL_INDEX) {
-    throw new KvError('DATA_LOSS', `the log of region ${state.region.id} is gone`);
-  }
   const voted = group !== undefined && group.hardState.term >= INITIAL_TERM;
   const { term, vote } = voted ? group.hardState : { term: INITIAL_TERM, vote: 0 };
   return resetLog(host.log, {

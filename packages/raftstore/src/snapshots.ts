@@ -118,6 +118,7 @@ export class Snapshots {
     const peer = registry.peers.get(regionId);
     // The message that makes a peer comes before its snapshot.
     if (peer === undefined || peer.meta.id !== to.id) return `peer ${to.id} is not here`;
+    if (peer.damaged) return 'the peer is damaged';
     if (isEpochStale(region.epoch, peer.region.epoch))
       return 'the snapshot is older than the region';
     if (registry.isOccupied(region.range, regionId)) return 'the range belongs to another region';

@@ -182,6 +182,9 @@ export class RaftStore {
       admin,
       sendTo: (storeId, envelopes) => store.#transport.send(storeId, envelopes),
       roleChanged: (peer) => store.#roleChanged(peer),
+      damaged: (peer, reason) => {
+        store.#lifecycle.quarantine(peer, reason).catch((error: unknown) => fatal(error));
+      },
       fatal: (error) => fatal(error),
     };
   }
@@ -242,19 +245,20 @@ export class RaftStore {
   async #stats(): Promise<StoreStats> {
     const { capacity, available } = await this.#env.fs.space();
     const { sending, receiving, applying } = this.#snapshots.counts();
-    let usedSize = 0;
-    for (const peer of this.#registry.peers.values()) usedSize += peer.approximateBytes;
+    const peers = [...this.#registry.peers.values()];
+    const usedSize = peers.reduce((sum, peer) => sum + peer.approximateBytes, 0);
     return {
       storeId: this.storeId,
       capacity,
       available,
       usedSize: Math.round(usedSize),
-      regionCount: this.#registry.peers.size,
+      regionCount: peers.length,
       sendingSnapshots: sending,
       receivingSnapshots: receiving,
       applyingSnapshots: applying,
       startTime: this.#startedAt,
       isBusy: false,
+      damagedPeers: peers.filter(({ damaged }) => damaged).map(({ meta }) => meta.id),
     };
   }
 
@@ -278,7 +282,7 @@ export class RaftStore {
     const { id } = peer.region;
     this.#parts.scheduler.getRegionById(id).then(
       (found) => {
-        if (found === undefined || peer.group.destroyed) return;
+        if (found === undefined || this.#registry.peers.get(id) !== peer) return;
         const removed =
           found.region.epoch.confVer > Math.max(peer.region.epoch.confVer, peer.heardConfVer) &&
           !findPeer(found.region, peer.meta.id);
@@ -345,7 +349,7 @@ export class RaftStore {
       return {
         region: peer.region,
         peerId: peer.meta.id,
-        role: node.state,
+        role: peer.damaged ? 'Damaged' : node.state,
         leader: node.lead,
         term: node.term,
         committed: node.committed,

@@ -31,6 +31,7 @@ export interface GroupOwner {
   readonly config: ReplicaConfig;
   touch(group: Group): void;
   makeSnapshot(group: Group): Snapshot | undefined;
+  damaged(group: Group, reason: string): void;
 }
 
 /** One Raft group of this process: the core, its stable log, what waits for it, and its read gate. */
@@ -144,7 +145,12 @@ export class Group {
     const isVote = message.type === 'MsgVote' || message.type === 'MsgPreVote';
     if (isVote && now < this.#refuseVotesUntil) return;
     if (message.type !== 'MsgHeartbeatResp') {
-      this.node.step(message);
+      const result = this.node.step(message);
+      if (!result.ok && result.error.code === 'log-tail-lost') {
+        const { commit } = message;
+        const lost = `entries up to ${commit} were acknowledged, the log ends at ${this.node.lastIndex}`;
+        this.#owner.damaged(this, lost);
+      }
       return;
     }
     const stamp = unstampContext(message.context);

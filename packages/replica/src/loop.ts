@@ -107,6 +107,7 @@ export class ReplicaLoop {
         config: this.#config,
         touch: (touched) => this.#touch(touched),
         makeSnapshot: (target): Snapshot | undefined => this.#machine.makeSnapshot(target),
+        damaged: (target, reason) => this.#machine.damaged(target, reason),
       },
       init,
     );

@@ -31,6 +31,8 @@ export interface StateMachine {
   makeSnapshot(group: Group): Snapshot | undefined;
   /** The role or the known leader changed. */
   roleChanged(group: Group): void;
+  /** The group is found to have lost what it had promised: it is to be taken out at once. */
+  damaged(group: Group, reason: string): void;
   /** Everything applied so far becomes durable. */
   barrier(): Promise<void>;
   /** The log or the state machine failed: the process must stop. */

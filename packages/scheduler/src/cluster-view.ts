@@ -49,6 +49,7 @@ function storeViews(cluster: Cluster, driver: OperatorDriver): readonly StoreVie
       regionCount: counts.regionCount + (change?.regionCount ?? 0),
       regionSize: counts.regionSize + (change?.regionSize ?? 0),
       leaderCount: counts.leaderCount + (change?.leaderCount ?? 0),
+      damagedPeers: cluster.stats(id)?.damagedPeers ?? [],
       pendingPeerCount: counts.pendingCount + (change?.incoming ?? 0),
     };
   });

@@ -223,6 +223,10 @@ export class RaftGroup implements StateGroup, StateMachine {
     assert(false, `a change of the only member at ${entry.index}`);
   }
 
+  damaged(_group: Group, reason: string): void {
+    assert(false, `the only member: ${reason}`);
+  }
+
   async installSnapshot(): Promise<void> {
     assert(false, 'a snapshot for the only member');
   }

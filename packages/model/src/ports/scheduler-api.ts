@@ -53,6 +53,8 @@ export interface StoreStats {
   /** Seconds since the Unix epoch. */
   readonly startTime: number;
   readonly isBusy: boolean;
+  /** Peers of the store that have lost what they had promised: they wait to be replaced. */
+  readonly damagedPeers: readonly PeerId[];
 }
 
 export interface RegionReport {

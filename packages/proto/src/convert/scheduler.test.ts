@@ -47,6 +47,7 @@ test('store statistics cross the wire', () => {
     applyingSnapshots: 3,
     startTime: 1_795_000_000,
     isBusy: true,
+    damagedPeers: [8, 9],
   };
   const encoded = schedulerpb.StoreStats.encode(storeStatsToWire(stats));
   expect(storeStatsFromWire(schedulerpb.StoreStats.decode(encoded))).toEqual(stats);

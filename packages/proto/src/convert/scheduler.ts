@@ -44,6 +44,7 @@ export function storeStatsFromWire(stats: schedulerpb.StoreStats): StoreStats {
     applyingSnapshots: stats.applyingSnapCount,
     startTime: stats.startTime,
     isBusy: stats.isBusy,
+    damagedPeers: stats.damagedPeerIds,
   };
 }
 
@@ -59,6 +60,7 @@ export function storeStatsToWire(stats: StoreStats): schedulerpb.StoreStatsInit 
     applyingSnapCount: stats.applyingSnapshots,
     startTime: stats.startTime,
     isBusy: stats.isBusy,
+    damagedPeerIds: stats.damagedPeers,
   };
 }
 

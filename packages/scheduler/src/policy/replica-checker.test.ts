@@ -72,6 +72,20 @@ describe('replica checker', () => {
     expect(check(stores(4), [1, 2, 9])).toBe('9->3');
   });
 
+  it('replaces a damaged peer: elsewhere, or on its own store once it is gone', () => {
+    const view = stores(3);
+    view.setStore(2, 2, { damagedPeers: [12] });
+    const downPeers = [voter(12, 2)];
+    expect(check(view, [1, 2, 3], { downPeers })).toBe('-2');
+    expect(check(view, [1, 3])).toBe('+2');
+    // The peer that came in its place has another id.
+    const peers = [voter(11, 1), voter(19, 2), voter(13, 3)];
+    expect(check(view, [], {}, peers)).toBeUndefined();
+    expect(check(view, [1, 2, 3], { downPeers: [...downPeers, voter(13, 3)] })).toBeUndefined();
+    view.setStore(4, 4);
+    expect(check(view, [1, 2, 3], { downPeers })).toBe('2->4');
+  });
+
   it('never adds a peer on a store that is silent, busy, or has too much to receive', () => {
     const view = stores(4);
     view.setStore(2, 2, { silentMs: mockConfig.storeDisconnectedMs + 1 });

@@ -39,10 +39,15 @@ function finishLearner(
   return isCaughtUp ? { type: 'promote-peer', region, peer: learner } : undefined;
 }
 
-/** On a store that is drained, gone, unknown, or silent for too long. */
+/** On a store that is drained, gone, unknown, or silent for too long, or damaged there. */
 function isLost(view: ClusterView, peer: Peer, config: PolicyConfig): boolean {
   const store = view.store(peer.storeId);
-  return store === undefined || store.state !== 'up' || isDown(store, config);
+  if (store === undefined || store.state !== 'up' || isDown(store, config)) return true;
+  return isDamaged(view, peer);
+}
+
+function isDamaged(view: ClusterView, peer: Peer): boolean {
+  return view.store(peer.storeId)?.damagedPeers.includes(peer.id) === true;
 }
 
 function replaceLost(
@@ -61,6 +66,10 @@ function replaceLost(
     const target = chooseTarget(view, region, config);
     if (target !== undefined) {
       return { type: 'move-peer', region, from: peer.storeId, to: target.id };
+    }
+    // Its store is sound, and takes the new peer if no other does: the old one has to go first.
+    if (isDamaged(view, peer) && canSpare(region, peer.storeId)) {
+      return { type: 'remove-peer', region, from: peer.storeId };
     }
   }
   return undefined;

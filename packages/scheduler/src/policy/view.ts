@@ -1,4 +1,4 @@
-import type { Planted, Rng, StoreId } from '@tinykv/base';
+import type { PeerId, Planted, Rng, StoreId } from '@tinykv/base';
 import type { KeyRange, Peer, Region, StoreState } from '@tinykv/model';
 
 /** A Region as its leader last reported it. */
@@ -35,6 +35,8 @@ export interface StoreView {
   readonly leaderCount: number;
   /** Peers on it that wait for a snapshot or are about to. */
   readonly pendingPeerCount: number;
+  /** Its peers that have lost what they had promised: they are there and will never answer. */
+  readonly damagedPeers: readonly PeerId[];
 }
 
 export type PeerRole = 'leader' | 'follower' | 'pending';

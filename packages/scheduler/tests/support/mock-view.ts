@@ -35,6 +35,7 @@ export class MockView implements ClusterView {
       regionSize: regionCount * 10,
       leaderCount: regionCount,
       pendingPeerCount: 0,
+      damagedPeers: [],
       ...change,
     });
   }

@@ -115,6 +115,7 @@ export class ToyCluster {
       applyingSnapshots: 0,
       startTime: 0,
       isBusy: false,
+      damagedPeers: [],
     });
     const { storeHeartbeat } = schedulerpb.Scheduler;
     const header = { clusterId: this.#harness.clusterId };
