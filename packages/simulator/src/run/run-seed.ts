@@ -123,13 +123,14 @@ class Run {
     const clients = this.#workloads.run();
     void clients.then(() => finished.add(clients));
     await world.run(() => world.now >= this.#plan.durationMs, eventsMax);
+    if (world.events >= eventsMax) return undefined;
     world.log('run', 'heals');
     this.#stopping = true;
     await this.#nemesis.heal();
     const unfinished = (): string | undefined =>
       finished.has(clients) ? unsettled(this.#cluster) : 'clients have not finished';
     const stuck = await this.#within(unfinished, eventsMax);
-    if (stuck !== undefined) return stuck;
+    if (stuck !== undefined || world.events >= eventsMax) return stuck;
     await clients;
     await this.#finalReads(eventsMax);
     // Reads resolve locks: the replicas have to be level once more.
