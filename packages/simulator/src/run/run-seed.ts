@@ -40,6 +40,13 @@ export async function runSeed(plan: Plan, options: RunOptions = {}): Promise<Run
   const tally = new Tally();
   const run = new Run(world, plan, tally);
   const violations = await run.execute(options.untilEvent ?? EVENTS_MAX);
+  if (options.untilEvent === undefined && world.events >= EVENTS_MAX) {
+    violations.push({
+      oracle: 'endless',
+      message: `not over after ${EVENTS_MAX} events`,
+      history: [],
+    });
+  }
   return {
     plan,
     hash: world.hash,
