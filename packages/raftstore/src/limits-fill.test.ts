@@ -150,7 +150,7 @@ describe('snapshots', () => {
     const receiver = new SnapshotReceiver(fakeEnv(), {
       clusterId: 7,
       refuse: () => undefined,
-      received: () => undefined,
+      received: async () => undefined,
     });
     const streams = Array.from(
       { length: limits.snapshotsReceivingMax + 1 },

@@ -82,7 +82,7 @@ export class StoreMachine implements StateMachine {
 
   async finishSnapshot(group: Group, snapshot: Snapshot): Promise<void> {
     const peer = this.#peerOf(group);
-    if (peer === undefined) this.#host.snapshots.abandon(group.id);
+    if (peer === undefined || peer.damaged) this.#host.snapshots.abandon(group.id);
     else await this.#host.snapshots.finish(peer, snapshot);
   }
 

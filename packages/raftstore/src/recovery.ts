@@ -19,7 +19,7 @@ import {
   type RegionLocalState,
 } from './local-state.js';
 import type { PeerRegistry } from './registry.js';
-import { installSnapshotData } from './snapshot-install.js';
+import { installSnapshotData, problemOfFile } from './snapshot-install.js';
 import { subtractRanges } from './subtract-ranges.js';
 
 const READ_BYTES = 16_777_216;
@@ -48,7 +48,7 @@ export async function recoverPeers(
     const { id } = state.region;
     const group = groups.get(id);
     groups.delete(id);
-    const damage = damageOf(host, state, group);
+    const damage = await damageOf(host, state, group);
     if (damage === undefined) await addPeer(host, state, await mendGroup(host, state, group));
     else await addDamaged(host, state, damage);
   }
@@ -59,7 +59,7 @@ export async function recoverPeers(
     await finishTombstone(host, state);
   }
   for (const group of groups.values()) host.lifecycle.addOrphan(group);
-  await removeStrayFiles(host, states);
+  await removeSnapshotFiles(host);
 }
 
 async function readStates(engine: KvEngine): Promise<RegionLocalState[]> {
@@ -80,13 +80,13 @@ async function readStates(engine: KvEngine): Promise<RegionLocalState[]> {
 }
 
 /** Why a peer may take no part any more, or undefined. */
-function damageOf(
-  { engine }: RecoveryHost,
-  { state, region, appliedIndex }: RegionLocalState,
+async function damageOf(
+  { engine, env }: RecoveryHost,
+  { state, region, appliedIndex, snapshotFile }: RegionLocalState,
   group: RecoveredGroup | undefined,
-): string | undefined {
+): Promise<string | undefined> {
   if (state === 'damaged') return 'as found before';
-  if (state === 'applying') return undefined;
+  if (state === 'applying') return problemOfFile(env.fs, snapshotFile);
   const bytes = engine.get(applyStateKey(region.id));
   const applied = bytes === undefined ? appliedIndex : readApplyState(region.id, bytes);
   const lastIndex = group?.lastIndex ?? 0;
@@ -226,15 +226,9 @@ function liveRanges(ranges: RegionMap<Region>): KeyRange[] {
   return ranges.values().map((region) => region.range);
 }
 
-/** Snapshot files that no Region waits for. */
-async function removeStrayFiles(
-  host: RecoveryHost,
-  states: readonly RegionLocalState[],
-): Promise<void> {
-  const wanted = new Set(
-    states.filter((state) => state.state === 'applying').map((state) => state.snapshotFile),
-  );
-  for (const file of await host.env.fs.list('')) {
-    if (file.endsWith('.snap') && !wanted.has(file)) await host.env.fs.remove(file);
+/** What was being installed is installed by now: no snapshot file is waited for any more. */
+async function removeSnapshotFiles({ env }: RecoveryHost): Promise<void> {
+  for (const file of await env.fs.list('')) {
+    if (file.endsWith('.snap')) await env.fs.remove(file);
   }
 }

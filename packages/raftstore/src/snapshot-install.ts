@@ -7,7 +7,7 @@ import { wipeRange } from './wipe.js';
 /**
  * Replaces the data of the ranges by that of a snapshot file, in bounded batches, and ends with a
  * barrier. May be run again from the start after a crash at any point: the file stays until the
- * Region's state says Normal again.
+ * Region's state says Normal again. Whoever calls has seen that the file is whole.
  */
 export async function installSnapshotData(
   engine: KvEngine,
@@ -16,8 +16,6 @@ export async function installSnapshotData(
   file: string,
   wipe: readonly KeyRange[],
 ): Promise<void> {
-  // The file was verified when it came; it is verified whole once more before anything is removed.
-  await forEachPart(fs, file, () => Promise.resolve());
   for (const range of wipe) await wipeRange(engine, api, range);
   await forEachPart(fs, file, async (part) => {
     if (part.kind === 'header') {
@@ -33,6 +31,18 @@ export async function installSnapshotData(
     }
   });
   await engine.barrier();
+}
+
+/** Reads all of a snapshot file back: what is wrong with it, or undefined. */
+export async function problemOfFile(fs: Fs, file: string): Promise<string | undefined> {
+  try {
+    await forEachPart(fs, file, () => Promise.resolve());
+    return undefined;
+  } catch (error) {
+    const isAnswer = error instanceof KvError && ['DATA_LOSS', 'NOT_FOUND'].includes(error.code);
+    if (!isAnswer) throw error;
+    return error.message;
+  }
 }
 
 type Part = ReturnType<SnapshotChecker['add']>;

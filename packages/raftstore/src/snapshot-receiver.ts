@@ -16,8 +16,8 @@ export interface SnapshotHost {
   readonly clusterId: number;
   /** Why a snapshot with this header is not wanted, or undefined. Called before anything is written. */
   refuse(envelope: Envelope): string | undefined;
-  /** The whole snapshot is on disk and verified. */
-  received(envelope: Envelope, file: string): void;
+  /** The whole snapshot is in the file. Rejects when the file is not taken, and removes it. */
+  received(envelope: Envelope, file: string): Promise<void>;
 }
 
 /** Takes snapshots from other stores into files, verifying each part as it comes. */
@@ -127,7 +127,7 @@ class Incoming {
     await writer?.finish();
     const file = this.#file!;
     this.#file = undefined;
-    this.#host.received(this.#envelope!, file);
+    await this.#host.received(this.#envelope!, file);
   }
 
   /** Removes what is incomplete. */

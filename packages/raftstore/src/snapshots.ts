@@ -3,6 +3,7 @@ import {
   type Env,
   errorMessage,
   type KvEngine,
+  KvError,
   type NetStream,
   type StreamEvents,
 } from '@tinykv/base';
@@ -21,7 +22,7 @@ import type { PeerLifecycle } from './lifecycle.js';
 import { decodeRegion, encodeRegionState } from './local-state.js';
 import type { Peer } from './peer.js';
 import type { PeerRegistry } from './registry.js';
-import { installSnapshotData } from './snapshot-install.js';
+import { installSnapshotData, problemOfFile } from './snapshot-install.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { SnapshotSender } from './snapshot-sender.js';
 
@@ -35,6 +36,7 @@ export interface SnapshotsHost {
   readonly lifecycle: PeerLifecycle;
   resolve(storeId: number): Promise<string>;
   changed(peer: Peer): void;
+  damaged(peer: Peer, reason: string): void;
 }
 
 /** A received snapshot on its way through the core. */
@@ -127,16 +129,20 @@ export class Snapshots {
     return undefined;
   }
 
-  #received(envelope: Envelope, file: string): void {
-    const refusal = this.#refuse(envelope);
+  /**
+   * The parts were sound when they came; what the disk made of them is read back before the core is told,
+   * which can't give back what it has taken. The sender hears of a file that is not, and sends it again.
+   */
+  async #received(envelope: Envelope, file: string): Promise<void> {
+    const { registry, env } = this.#host;
+    const problem = await problemOfFile(env.fs, file);
+    const refusal = problem ?? this.#refuse(envelope);
     const message = envelope.message;
     const snapshot = message?.snapshot;
     if (refusal !== undefined || message === undefined || snapshot === undefined) {
-      this.#host.env.logger.warn('snapshot dropped', { region_id: envelope.regionId, refusal });
       this.#removeFile(file);
-      return;
+      throw new KvError(problem ? 'DATA_LOSS' : 'FAILED_PRECONDITION', refusal ?? 'no snapshot');
     }
-    const { registry } = this.#host;
     this.#release(envelope.regionId);
     const { index, term } = snapshot.metadata;
     this.#delivered.set(envelope.regionId, { file, index, term, stepped: false, accepted: false });
@@ -185,6 +191,12 @@ export class Snapshots {
     if (peer.group.destroyed) return;
     const { engine, env, api } = this.#host;
     const region = decodeRegion(snapshot.data);
+    const problem = await problemOfFile(env.fs, delivered.file);
+    if (problem !== undefined) {
+      // The core has let go of its log for this file. Nothing is written yet, and nothing will be.
+      this.#host.damaged(peer, problem);
+      return;
+    }
     await this.#writeState(peer, region, snapshot, 'applying', delivered.file);
     env.faults.hit('snapshot-before-data');
     const former: KeyRange[] = peer.initialized ? [peer.region.range] : [];
@@ -194,10 +206,12 @@ export class Snapshots {
     env.faults.hit('snapshot-after-data');
   }
 
-  /** The peer was destroyed while its snapshot was installed: its removal takes care of the data. */
+  /** The peer was stopped while its snapshot was installed: its removal takes care of the data. */
   abandon(regionId: number): void {
     const delivered = this.#delivered.get(regionId);
     if (delivered?.accepted !== true) return;
+    if (!this.#host.registry.destroying.has(regionId))
+      this.#host.registry.reserved.delete(regionId);
     this.#installing--;
     this.#delivered.delete(regionId);
     this.#removeFile(delivered.file);

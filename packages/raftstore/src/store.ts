@@ -121,6 +121,7 @@ export class RaftStore {
     const resolve = async (storeId: number): Promise<string> =>
       (await scheduler.getStore(storeId)).address;
     const changed = (peer: Peer): void => this.#reporter.report(peer);
+    const damaged = (peer: Peer, reason: string): void => this.#quarantine(peer, reason);
     const machine = new StoreMachine(this.#machineHost());
     this.#loop = new ReplicaLoop(env, parts.log, machine, config.replica);
     const lifecycle = new PeerLifecycle(env, engine, this.#loop, registry);
@@ -134,6 +135,7 @@ export class RaftStore {
       lifecycle,
       resolve,
       changed,
+      damaged,
     });
     this.#router = new Router({
       registry,
@@ -182,9 +184,7 @@ export class RaftStore {
       admin,
       sendTo: (storeId, envelopes) => store.#transport.send(storeId, envelopes),
       roleChanged: (peer) => store.#roleChanged(peer),
-      damaged: (peer, reason) => {
-        store.#lifecycle.quarantine(peer, reason).catch((error: unknown) => fatal(error));
-      },
+      damaged: (peer, reason) => store.#quarantine(peer, reason),
       fatal: (error) => fatal(error),
     };
   }
@@ -308,6 +308,12 @@ export class RaftStore {
     } catch (error) {
       this.#parts.fatal(error);
     }
+  }
+
+  #quarantine(peer: Peer, reason: string): void {
+    this.#lifecycle.quarantine(peer, reason).catch((error: unknown) => {
+      this.#parts.fatal(error);
+    });
   }
 
   #unreachable(storeId: number): void {
