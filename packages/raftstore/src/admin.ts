@@ -1,4 +1,4 @@
-import { assert, type Env, type KvEngine, type RegionId } from '@tinykv/base';
+import { assert, type Env, type KvEngine } from '@tinykv/base';
 import { applyStateKey, findPeerOnStore, type Region, regionStateKey } from '@tinykv/model';
 import { decodeConfChange, type Entry } from '@tinykv/raft';
 import { putInitialState } from './bootstrap.js';
@@ -8,6 +8,7 @@ import { decodeRegionState, encodeApplyState, encodeRegionState } from './local-
 import { appliedOk, type Peer } from './peer.js';
 import { changePeer, splitRegion } from './region-change.js';
 import type { PeerRegistry } from './registry.js';
+import { wipeRange } from './wipe.js';
 
 /** What applying an admin entry needs of the store. */
 export interface AdminHost {
@@ -72,7 +73,7 @@ export class AdminApplier {
   }
 
   async #applySplit(peer: Peer, entry: Entry): Promise<void> {
-    const { registry, env, lifecycle } = this.#host;
+    const { engine, registry, env, lifecycle } = this.#host;
     const payload = decodePayload(entry.data);
     assert(payload.type === 'split', 'a fenced normal entry is a split');
     const split =
@@ -85,10 +86,14 @@ export class AdminApplier {
     }
     const [parent, ...made] = split.value;
     assert(parent !== undefined, 'a split keeps its parent');
-    const children = made.filter((region) => !this.#wasRemoved(region.id));
-    await this.#write(peer, entry, parent, children);
-    // Once the parent has shrunk a message could make a peer of the child before the split does.
+    const children = made.filter((region) => !this.#isPast(region));
+    // From here on nobody removes or makes a peer of a child but this.
     for (const region of children) registry.creating.add(region.id);
+    // Before the record, behind whose barrier nothing is replayed: afterwards the data would be nobody's.
+    for (const region of made) {
+      if (!children.includes(region)) await wipeRange(engine, registry.api, region.range);
+    }
+    await this.#write(peer, entry, parent, children);
     registry.setRegion(peer, parent);
     peer.measured = false;
     peer.approximateBytes = Math.floor(peer.approximateBytes / split.value.length);
@@ -101,10 +106,18 @@ export class AdminApplier {
     this.#host.changed(peer);
   }
 
-  /** A child whose peer here was removed before the split was applied here must not come back. */
-  #wasRemoved(regionId: RegionId): boolean {
-    const bytes = this.#host.engine.get(regionStateKey(regionId));
-    return bytes !== undefined && decodeRegionState(bytes).state === 'tombstone';
+  /**
+   * A child whose peer here was removed before the split was applied here, is just being removed, or has
+   * a successor with a newer id, must not come back.
+   */
+  #isPast({ id, peers }: Region): boolean {
+    const { engine, registry } = this.#host;
+    if (registry.destroying.has(id)) return true;
+    const bytes = engine.get(regionStateKey(id));
+    if (bytes !== undefined && decodeRegionState(bytes).state === 'tombstone') return true;
+    const own = peers.find(({ storeId }) => storeId === registry.storeId);
+    const early = registry.peers.get(id);
+    return early !== undefined && own !== undefined && early.meta.id > own.id;
   }
 
   async #addChild(parent: Peer, region: Region, lifecycle: PeerLifecycle): Promise<void> {

@@ -126,7 +126,8 @@ export class PeerLifecycle {
    */
   async destroy(peer: Peer, region: Region, insideFence: boolean): Promise<void> {
     const { id } = peer.region;
-    if (this.#registry.peers.get(id) !== peer) return;
+    // A split that is being applied here is about to put the child in its place; whoever asks, asks again.
+    if (this.#registry.peers.get(id) !== peer || this.#registry.creating.has(id)) return;
     this.#env.logger.info('peer destroyed', { region_id: id, peer_id: peer.meta.id });
     this.#registry.peers.delete(id);
     this.#registry.destroying.add(id);
