@@ -5,6 +5,7 @@ import { Cluster, type StoreRegion } from '../src/cluster/cluster.js';
 import type { Node } from '../src/cluster/node.js';
 import type { ClusterShape } from '../src/cluster/sim-config.js';
 import type { StoreNode } from '../src/cluster/store-node.js';
+import type { EngineLoss } from '../src/world/sim-engine.js';
 import { World } from '../src/world/world.js';
 
 const rpc = tinykvpb.TinyKv;
@@ -24,6 +25,8 @@ const SHAPE: ClusterShape = {
 export class Scenario {
   readonly world: World;
   readonly cluster: Cluster;
+  /** Of every crash: what it took from the engine. */
+  readonly losses: EngineLoss[] = [];
 
   private constructor(name: string, shape: Partial<ClusterShape>) {
     this.world = new World(name);
@@ -32,7 +35,7 @@ export class Scenario {
       shape: { ...SHAPE, ...shape },
       network: { delayMinMs: 1, delayMeanMs: 1, lossRate: 0, duplicateRate: 0, reorderRate: 0 },
       planted: () => false,
-      onCrash: () => undefined,
+      onCrash: (_node, loss) => this.losses.push(loss),
       onPoint: () => undefined,
     });
   }
@@ -45,7 +48,7 @@ export class Scenario {
       const peers = scenario.cluster.peers();
       const voters = peers[0]?.status.region.peers.filter(({ learner }) => !learner) ?? [];
       return (
-        scenario.cluster.clients.every(({ up }) => up) &&
+        scenario.cluster.nodes.every(({ up }) => up) &&
         voters.length === Math.min(3, scenario.cluster.stores.length) &&
         peers.length === voters.length &&
         new Set(peers.map(({ status }) => status.applied)).size === 1
