@@ -41,7 +41,6 @@ export class Log {
   /** The next committed entries are being fetched: until they are there, there is nothing to hand out. */
   #loading = false;
   /** Planted bugs. */
-  readonly #takesAnyPrevious: boolean;
   readonly #keepsConflicts: boolean;
   readonly #replacesMatches: boolean;
 
@@ -51,7 +50,6 @@ export class Log {
     planted: Planted = nothingPlanted,
   ) {
     this.storage = storage;
-    this.#takesAnyPrevious = planted('raft-previous-term-unchecked');
     this.#keepsConflicts = planted('raft-conflict-kept');
     this.#replacesMatches = planted('raft-matching-entries-replaced');
     this.#maxApplyingEntsBytes = maxApplyingEntsBytes;
@@ -115,8 +113,7 @@ export class Log {
   /** Takes a leader's entries over and returns their last index; undefined when they do not fit on. */
   maybeAppend(append: LogAppend): LogIndex | undefined {
     const { index, logTerm, entries, commit } = append;
-    const fitsOn = this.#takesAnyPrevious && index <= this.lastIndex();
-    if (!fitsOn && !this.matchTerm(index, logTerm)) return undefined;
+    if (!this.matchTerm(index, logTerm)) return undefined;
     const lastNewIndex = index + entries.length;
     const conflict = this.findConflict(entries);
     if (conflict !== 0) {

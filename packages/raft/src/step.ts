@@ -15,7 +15,7 @@ export function step(r: Raft, m: Message): RaftError | undefined {
   // Term 0 marks messages that are of no term: local ones, and requests on their way to the leader.
   if (m.term > r.term) {
     if (!acceptHigherTerm(r, m)) return undefined;
-  } else if (m.term !== 0 && m.term < r.term && !takesStale(r, m)) {
+  } else if (m.term !== 0 && m.term < r.term) {
     answerLowerTerm(r, m);
     return undefined;
   }
@@ -38,11 +38,6 @@ export function step(r: Raft, m: Message): RaftError | undefined {
       if (r.state === 'StateLeader') return stepLeader(r, m);
       return r.state === 'StateFollower' ? stepFollower(r, m) : stepCandidate(r, m);
   }
-}
-
-/** Only a planted bug follows the leader of a term that is over. */
-function takesStale(r: Raft, m: Message): boolean {
-  return m.type === 'MsgApp' && r.config.planted('raft-stale-append-accepted');
 }
 
 /** Follows the higher term, if the message proves that there is one; false drops the message. */

@@ -62,17 +62,10 @@ const raft: readonly PlantedBug[] = [
     workload: 'raw',
   },
   {
-    name: 'raft-previous-term-unchecked',
+    name: 'raft-commit-without-followers',
     package: 'raft',
     breaks:
-      'A follower appends after an entry of another term than the leader’s: log matching is broken, and replicas diverge.',
-    workload: 'raw',
-  },
-  {
-    name: 'raft-stale-append-accepted',
-    package: 'raft',
-    breaks:
-      'A follower takes entries of a leader whose term is over: entries of the present one are replaced and terms go back, which assertions and lost writes show.',
+      'A leader commits what it alone has: after the next election entries are missing that were acknowledged, which an assertion, lost writes or the comparison of replicas shows.',
     workload: 'raw',
   },
   {
@@ -101,14 +94,14 @@ const raft: readonly PlantedBug[] = [
     package: 'raft',
     breaks:
       'A barrier is taken to cover entries applied while it was under way: a crash before the next one loses them on this replica, which the comparison of replicas shows.',
-    workload: 'raw',
+    workload: 'all',
   },
   {
     name: 'raft-log-forgotten-early',
     package: 'raft',
     breaks:
       'The log forgets what is applied and not yet covered by a barrier: a crash leaves a hole that recovery, or the comparison of replicas, shows.',
-    workload: 'raw',
+    workload: 'all',
   },
 ];
 
@@ -132,7 +125,7 @@ const raftstore: readonly PlantedBug[] = [
     package: 'raftstore',
     breaks:
       'Recovery replays from the index in the engine, which promises no surviving prefix: what a crash took away stays lost, which the comparison of replicas shows.',
-    workload: 'raw',
+    workload: 'all',
   },
   {
     name: 'raftstore-barrier-skipped',
