@@ -222,10 +222,10 @@ const txn: readonly PlantedBug[] = [
     workload: 'txn',
   },
   {
-    name: 'txn-foreign-lock-committed',
+    name: 'txn-foreign-lock-resolved',
     package: 'txn',
     breaks:
-      'A commit that comes late takes whatever lock it finds for its own: values are visible of transactions that have not committed, which bank totals and lists show.',
+      'Whoever rolls a transaction forward commits all locks of the Region with it, whosever they are: values of transactions that are under way become visible, which bank totals and lists show.',
     workload: 'txn',
   },
   {

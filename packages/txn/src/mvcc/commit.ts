@@ -45,9 +45,8 @@ export function commit(
 export function commitKey(facts: TxnKeyFacts, txn: CommitTxn): KeyDecision {
   const { key, lock, newest, outcome } = facts;
   const { planted = nothingPlanted } = txn;
-  const isOwn = lock?.startTs === txn.startTs;
-  if (lock !== undefined && (isOwn || planted('txn-foreign-lock-committed'))) {
-    if (isOwn && lock.kind !== 'lock' && newest?.write?.commitTs === txn.commitTs) {
+  if (lock?.startTs === txn.startTs) {
+    if (lock.kind !== 'lock' && newest?.write?.commitTs === txn.commitTs) {
       return err(abortError(`commit_ts ${txn.commitTs} is another transaction's`, key));
     }
     const modify = commitLock(key, lock, newest, txn.commitTs);
