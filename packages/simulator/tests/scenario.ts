@@ -1,4 +1,4 @@
-import { assert, fromUtf8, utf8 } from '@tinykv/base';
+import { assert, fromUtf8, limits, utf8 } from '@tinykv/base';
 import { findPeerOnStore } from '@tinykv/model';
 import { type kvrpcpb, tinykvpb } from '@tinykv/proto';
 import { Cluster, type StoreRegion } from '../src/cluster/cluster.js';
@@ -19,6 +19,7 @@ const SHAPE: ClusterShape = {
   logGcEntries: 10_000,
   barrierIntervalMs: 500,
   diskDelayMs: 0.2,
+  messageBytesMax: limits.raftMessageBytesMax,
 };
 
 /** A cluster in a simulated world to which a test does what it names, at the moment that it names. */

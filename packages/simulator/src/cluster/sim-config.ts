@@ -14,6 +14,8 @@ export interface ClusterShape {
   readonly logGcEntries: number;
   readonly barrierIntervalMs: number;
   readonly diskDelayMs: number;
+  /** Of entries in one Raft message: small, so that a tail travels in parts. */
+  readonly messageBytesMax: number;
 }
 
 export function storeConfig(address: string, shape: ClusterShape): StoreConfig {
@@ -26,6 +28,7 @@ export function storeConfig(address: string, shape: ClusterShape): StoreConfig {
       barrierIntervalMs: shape.barrierIntervalMs,
       logGcIntervalMs: 1_000,
       logGcEntries: shape.logGcEntries,
+      messageBytesMax: shape.messageBytesMax,
     },
     regionMaxBytes: shape.regionMaxBytes,
     regionSplitBytes: Math.floor(shape.regionMaxBytes / 2),

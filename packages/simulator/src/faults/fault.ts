@@ -8,6 +8,7 @@ export const faultKinds = [
   'crash-scheduler',
   'crash-gateway',
   'freeze-store',
+  'freeze-isolated',
   'freeze-scheduler',
   'freeze-client',
   'isolate-store',
@@ -59,6 +60,7 @@ const bounds: Readonly<Record<FaultKind, Bounds>> = {
   'crash-scheduler': { weight: 2, lastsMs: [50, 3_000] },
   'crash-gateway': { weight: 2, lastsMs: [50, 1_000] },
   'freeze-store': { weight: 3, lastsMs: [200, 5_000] },
+  'freeze-isolated': { weight: 2, lastsMs: [1_500, 6_000] },
   'freeze-scheduler': { weight: 1, lastsMs: [200, 5_000] },
   'freeze-client': { weight: 1, lastsMs: [200, 8_000] },
   'isolate-store': { weight: 2, lastsMs: [300, 6_000] },
@@ -91,7 +93,7 @@ export type Profile = 'light' | 'dense' | 'swarm';
 export function drawFaults(rng: Rng, profile: Profile, fromMs: number, toMs: number): Fault[] {
   const enabled = faultKinds.filter(() => profile !== 'swarm' || rng.float() < 0.6);
   if (enabled.length === 0) return [];
-  const perMinute = profile === 'dense' ? 40 : rng.int(12, 36);
+  const perMinute = profile === 'dense' ? 40 : rng.int(12, 60);
   const count = Math.max(4, Math.round((perMinute * (toMs - fromMs)) / 60_000));
   const total = enabled.reduce((sum, kind) => sum + bounds[kind].weight, 0);
   const faults: Fault[] = [];

@@ -87,11 +87,15 @@ export class Nemesis {
       case 'crash-all':
         return [...stores, scheduler].map((node) => this.#crash(node, lastsMs)).some(Boolean);
       case 'crash-scheduler':
+        // Now and then the machine comes back with another idea of the time.
+        if (fault.amount < 0.3) scheduler.machine.clock.jumpWall((fault.amount - 0.2) * 300_000);
         return this.#crash(scheduler, lastsMs);
       case 'crash-gateway':
         return gateways.length > 0 && this.#crash(pick(gateways, target), lastsMs);
       case 'freeze-store':
         return this.#freeze(this.#leaderOr(store, fault), lastsMs);
+      case 'freeze-isolated':
+        return this.#freezeIsolated(this.#leaderOr(store, fault), lastsMs);
       case 'freeze-scheduler':
         return this.#freeze(scheduler, lastsMs);
       case 'freeze-client':
@@ -204,6 +208,19 @@ export class Nemesis {
     this.#tally.event('partition');
     return this.#after(ms, () => {
       for (const [from, to] of links) network.heal(from, to);
+    });
+  }
+
+  /** A store that wakes up and does not hear for a while what the other stores have done meanwhile. */
+  #freezeIsolated(store: StoreNode, ms: number): boolean {
+    if (!this.#freeze(store, ms)) return false;
+    const { network, stores } = this.#cluster;
+    const others = stores.filter((other) => other !== store);
+    return this.#after(ms - LONGER_THAN_LEASE_MS / 3, () => {
+      for (const { host } of others) network.cut(host, store.host);
+      this.#after(LONGER_THAN_LEASE_MS, () => {
+        for (const { host } of others) network.heal(host, store.host);
+      });
     });
   }
 

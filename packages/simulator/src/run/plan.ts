@@ -1,4 +1,4 @@
-import { Prng } from '@tinykv/base';
+import { limits, Prng } from '@tinykv/base';
 import type { ClusterShape } from '../cluster/sim-config.js';
 import { drawFaults, drawNetwork, type Fault, type Profile } from '../faults/fault.js';
 import type { NetworkTraits } from '../world/network.js';
@@ -59,6 +59,7 @@ export function drawPlan({ seed, profile, workload, planted = [] }: PlanOptions)
       logGcEntries: rng.int(5, 200),
       barrierIntervalMs: rng.int(100, 2_000),
       diskDelayMs: 0.1 + rng.float() * 2,
+      messageBytesMax: rng.float() < 0.5 ? rng.int(100, 2_000) : limits.raftMessageBytesMax,
     },
     network: drawNetwork(rng.fork('network'), profile),
     faults: workload === 'churn' ? [...faults, ...churn(rng, durationMs)] : faults,

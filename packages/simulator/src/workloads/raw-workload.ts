@@ -7,6 +7,8 @@ import { loop, OPERATION_TIMEOUT_MS, type WorkloadContext } from './workload.js'
 /** Writes of unknown outcome after which a key is left alone: each doubles what a checker must try. */
 const UNKNOWN_MAX = 6;
 const OPS_PER_KEY_MAX = 400;
+/** Of all draws, those that the reading client makes: a twentieth of them are no reads. */
+const READER_SHARE = 0.475;
 
 interface Slot {
   generation: number;
@@ -48,7 +50,8 @@ export class RawWorkload {
     slot.ops++;
     // The number first: neighbours lie in different Regions once there are some.
     const name = `${String.fromCharCode(97 + (at % 26))}/raw/${at}/${slot.generation}`;
-    const draw = rng.float();
+    // One client reads nearly always: it goes on asking a leader that writers have given up.
+    const draw = id === 0 ? rng.float() * READER_SHARE : rng.float();
     const options = { timeoutMs: OPERATION_TIMEOUT_MS };
     const key = utf8(name);
     const call = this.#context.tick();

@@ -37,6 +37,12 @@ export class RedisSession {
     return all;
   }
 
+  /** The same on the connection of the last request; undefined when that has ended, and what it watched with it. */
+  sendOnSame(...requests: readonly (readonly string[])[]): Promise<RedisResult[] | undefined> {
+    if (this.#socket === undefined || this.#socket.closed) return Promise.resolve(undefined);
+    return this.send(...requests);
+  }
+
   #connect(): RespSocket | undefined {
     if (this.#socket !== undefined && !this.#socket.closed) return this.#socket;
     const { cluster } = this.#context;

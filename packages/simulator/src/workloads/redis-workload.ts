@@ -98,8 +98,11 @@ export class RedisWorkload {
 
   async #count(session: RedisSession, rng: Rng, id: number): Promise<void> {
     const key = `counter:${rng.int(0, 3)}`;
-    const history = this.counters.get(key) ?? { increments: [], reads: [] };
-    this.counters.set(key, history);
+    if (rng.float() < 0.25) {
+      await this.#countWatched(session, key, id);
+      return;
+    }
+    const history = this.#counter(key);
     const call = this.#context.tick();
     const isRead = rng.float() < 0.2;
     const reply = (await session.send(isRead ? ['GET', key] : ['INCR', key]))?.[0];
@@ -118,6 +121,30 @@ export class RedisWorkload {
       ret,
       ...(effect === 'done' ? { value: Number(reply) } : {}),
     });
+  }
+
+  /** Adds one to a counter as a program does that reads first: WATCH lets EXEC refuse what is out of date. */
+  async #countWatched(session: RedisSession, key: string, id: number): Promise<void> {
+    const [, before] = (await session.send(['WATCH', key], ['GET', key])) ?? [];
+    if (before === undefined || effectOf(before) !== 'done') return;
+    const value = Number(before ?? 0) + 1;
+    const call = this.#context.tick();
+    const replies = await session.sendOnSame(['MULTI'], ['SET', key, String(value)], ['EXEC']);
+    const executed = replies?.[2];
+    // A null array: somebody else was there first.
+    if (executed === undefined || executed === null) return;
+    const effect = effectOf(executed);
+    if (effect === 'unknown') this.#context.tally.event('result unknown');
+    if (effect === 'none') return;
+    const isDone = effect === 'done';
+    const ret = isDone ? this.#context.tick() : Number.POSITIVE_INFINITY;
+    this.#counter(key).increments.push({ client: id, call, ret, ...(isDone ? { value } : {}) });
+  }
+
+  #counter(key: string): CounterHistory {
+    const history = this.counters.get(key) ?? { increments: [], reads: [] };
+    this.counters.set(key, history);
+    return history;
   }
 
   /** Two keys, far apart, that only change together. */
