@@ -26,6 +26,7 @@ export function testConfig(
     preVote: false,
     readOnly: 'safe',
     disableProposalForwarding: true,
+    applyChangeBeforeTelling: false,
     disableConfChangeValidation: false,
     stepDownOnRemoval: true,
     rng,

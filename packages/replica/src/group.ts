@@ -94,6 +94,7 @@ export class Group {
       disableProposalForwarding: true,
       disableConfChangeValidation: false,
       stepDownOnRemoval: true,
+      applyChangeBeforeTelling: true,
       rng,
       planted: (name) => env.planted(name),
     });
