@@ -102,6 +102,8 @@ export class Nemesis {
         return this.#freeze(pick([...clients, ...gateways], target), lastsMs);
       case 'isolate-store':
         return this.#isolate(this.#leaderOr(store, fault), lastsMs, 'both');
+      case 'isolate-from-stores':
+        return this.#part([this.#leaderOr(store, fault)], lastsMs);
       case 'isolate-one-way':
         return this.#isolate(
           this.#leaderOr(store, fault),
@@ -211,24 +213,26 @@ export class Nemesis {
     });
   }
 
-  /** A store that wakes up and does not hear for a while what the other stores have done meanwhile. */
+  /** A store that wakes up and does not hear for another while what the other stores have done meanwhile. */
   #freezeIsolated(store: StoreNode, ms: number): boolean {
     if (!this.#freeze(store, ms)) return false;
     const { network, stores } = this.#cluster;
     const others = stores.filter((other) => other !== store);
-    return this.#after(ms - LONGER_THAN_LEASE_MS / 3, () => {
-      for (const { host } of others) network.cut(host, store.host);
-      this.#after(LONGER_THAN_LEASE_MS, () => {
-        for (const { host } of others) network.heal(host, store.host);
-      });
+    for (const { host } of others) network.cut(host, store.host);
+    return this.#after(ms + LONGER_THAN_LEASE_MS, () => {
+      for (const { host } of others) network.heal(host, store.host);
     });
   }
 
-  /** Two groups of stores that do not hear each other; everybody else hears both. */
   #halves({ target, lastsMs }: Fault): boolean {
+    const left = this.#cluster.stores.filter((_, i) => ((target >> i) & 1) === 0);
+    return this.#part(left, lastsMs);
+  }
+
+  /** These stores and the others do not hear each other; everybody else hears both. */
+  #part(left: readonly StoreNode[], ms: number): boolean {
     const { network, stores } = this.#cluster;
-    const left = stores.filter((_, i) => ((target >> i) & 1) === 0);
-    const right = stores.filter((_, i) => ((target >> i) & 1) === 1);
+    const right = stores.filter((store) => !left.includes(store));
     if (left.length === 0 || right.length === 0) return false;
     const links = left.flatMap((a) => right.map((b) => [a.host, b.host] as const));
     for (const [a, b] of links) {
@@ -236,7 +240,7 @@ export class Nemesis {
       network.cut(b, a);
     }
     this.#tally.event('partition');
-    return this.#after(lastsMs, () => {
+    return this.#after(ms, () => {
       for (const [a, b] of links) {
         network.heal(a, b);
         network.heal(b, a);

@@ -15,7 +15,7 @@ const HEALING_MS = 90_000;
 /** How often it is looked at, in simulated milliseconds. */
 const LOOK_MS = 100;
 /** Events without end are a bug of their own. */
-const EVENTS_MAX = 3_000_000;
+const EVENTS_MAX = 1_500_000;
 
 export interface RunOptions {
   readonly log?: boolean;

@@ -7,8 +7,15 @@ import { loop, OPERATION_TIMEOUT_MS, type WorkloadContext } from './workload.js'
 /** Writes of unknown outcome after which a key is left alone: each doubles what a checker must try. */
 const UNKNOWN_MAX = 6;
 const OPS_PER_KEY_MAX = 400;
-/** Of all draws, those that the reading client makes: a twentieth of them are no reads. */
+/** Of all draws, those that a reading client makes: a twentieth of them are no reads. */
 const READER_SHARE = 0.475;
+/** How many times as long as others a reading client thinks. */
+const READER_THINKS = 4;
+
+/** Half of the clients read now and then: they still ask a leader that the writers have given up. */
+function isReader(client: number): boolean {
+  return client % 2 === 0;
+}
 
 interface Slot {
   generation: number;
@@ -34,7 +41,11 @@ export class RawWorkload {
     return Promise.all(
       cluster.clients.map((node, i) => {
         const own = rng.fork(`raw-${i}`);
-        return loop(this.#context, node, own, (client) => this.#step(client, own, i));
+        const { thinkMs } = this.#context;
+        const context = isReader(i)
+          ? { ...this.#context, thinkMs: READER_THINKS * thinkMs }
+          : this.#context;
+        return loop(context, node, own, (client) => this.#step(client, own, i));
       }),
     );
   }
@@ -50,8 +61,7 @@ export class RawWorkload {
     slot.ops++;
     // The number first: neighbours lie in different Regions once there are some.
     const name = `${String.fromCharCode(97 + (at % 26))}/raw/${at}/${slot.generation}`;
-    // One client reads nearly always: it goes on asking a leader that writers have given up.
-    const draw = id === 0 ? rng.float() * READER_SHARE : rng.float();
+    const draw = isReader(id) ? rng.float() * READER_SHARE : rng.float();
     const options = { timeoutMs: OPERATION_TIMEOUT_MS };
     const key = utf8(name);
     const call = this.#context.tick();
