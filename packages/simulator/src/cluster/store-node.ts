@@ -13,6 +13,8 @@ export class StoreNode extends Node {
   #store: Store | undefined;
   /** Known once it has started for the first time. */
   storeId: number | undefined;
+  /** A file of a snapshot has been damaged: the peer that needs it may give up. */
+  filesDamaged = false;
   /** The scheduler has been told to take everything away from it. */
   drained = false;
 

@@ -154,6 +154,7 @@ export class Nemesis {
         });
       case 'damage-snapshot':
         this.#crash(store, lastsMs);
+        store.filesDamaged = true;
         return store.machine.fs.damage('.snap', this.#cluster.world.rng);
       case 'transfer-leader':
       case 'move-peer':

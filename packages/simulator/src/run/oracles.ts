@@ -16,8 +16,15 @@ export class Oracles {
   readonly #stores = new Map<StoreNode, number>();
   readonly #lives = new Map<SimProcess, number>();
 
+  /** Peers that call themselves damaged on disks that nobody damaged. */
+  readonly #soundButStopped = new Map<number, Violation>();
+
   get violations(): Violation[] {
-    return [...this.#raft.violations(), ...this.#regions.violations()];
+    return [
+      ...this.#raft.violations(),
+      ...this.#regions.violations(),
+      ...this.#soundButStopped.values(),
+    ];
   }
 
   /** Looks at the logs of all stores, and of those to come, from their first write on. */
@@ -29,6 +36,7 @@ export class Oracles {
     for (const { node, status } of cluster.peers()) {
       this.#raft.onStatus(this.#statusOf({ node, status }));
       this.#regions.observe(status.region, node.name);
+      this.#checkDamage({ node, status });
     }
   }
 
@@ -38,6 +46,12 @@ export class Oracles {
     node.machine.log.observer = (updates) => {
       for (const update of updates) this.#raft.onDurable(store, changeOf(update));
     };
+  }
+
+  #checkDamage({ node, status: { role, peerId, region } }: StoreRegion): void {
+    if (role !== 'Damaged' || node.damaged || node.filesDamaged) return;
+    const message = `peer ${peerId} of region ${region.id} on ${node.name} stopped as damaged, and nothing was`;
+    this.#soundButStopped.set(peerId, { oracle: 'damage', message, history: [] });
   }
 
   #statusOf({ node, status }: StoreRegion): PeerStatus {
