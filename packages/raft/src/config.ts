@@ -37,12 +37,6 @@ export interface RaftConfig {
   /** Leaves it to the application to propose only configuration changes that can be applied. */
   readonly disableConfChangeValidation: boolean;
   readonly stepDownOnRemoval: boolean;
-  /**
-   * Of two voters the leader applies a configuration change before it tells the other that the change is
-   * committed. Else the one that is removed could be gone for good while the one that is left, restarted
-   * without having applied it, still counts on its vote. Needs applied changes to be durable.
-   */
-  readonly applyChangeBeforeTelling: boolean;
   readonly rng: Rng;
   /** Bugs that the simulator plants to prove its checkers; constant false in production. */
   readonly planted: Planted;

@@ -35,7 +35,7 @@ export function maybeSendAppend(r: Raft, to: PeerId, sendIfEmpty: boolean): bool
   }
   if (entries.length === 0 && !sendIfEmpty) return false;
 
-  const commit = commitToTell(r);
+  const commit = r.log.committed;
   r.send({ type: 'MsgApp', to, index: prevIndex, logTerm: prevTerm, entries, commit });
   progress.sentEntries(entries.length, entriesBytes(entries));
   progress.sentCommitIndex(commit);
@@ -70,20 +70,10 @@ export function broadcastHeartbeat(r: Raft): void {
   r.tracker.visit((id, progress) => {
     if (id === r.id) return;
     // What lies past its match may be another entry in the follower's log: it must not commit it.
-    const commit = isUncapped ? r.log.committed : Math.min(progress.match, commitToTell(r));
+    const commit = isUncapped ? r.log.committed : Math.min(progress.match, r.log.committed);
     r.send({ type: 'MsgHeartbeat', to: id, commit, context });
     progress.sentCommitIndex(commit);
   });
-}
-
-/** What followers may know of the commit index: see `applyChangeBeforeTelling`. */
-function commitToTell(r: Raft): LogIndex {
-  const { committed, applied } = r.log;
-  const isHeld =
-    r.config.applyChangeBeforeTelling &&
-    r.pendingConfIndex > applied &&
-    r.tracker.voterNodes().length === 2;
-  return isHeld ? Math.min(committed, r.pendingConfIndex - 1) : committed;
 }
 
 /** True when the commit index moved: the followers are to be told. */

@@ -26,7 +26,6 @@ export function testConfig(
     preVote: false,
     readOnly: 'safe',
     disableProposalForwarding: true,
-    applyChangeBeforeTelling: false,
     disableConfChangeValidation: false,
     stepDownOnRemoval: true,
     rng,

@@ -206,23 +206,4 @@ describe('membership', () => {
       expect(cluster.raw(leader).propose(utf8('x')).ok).toBe(true);
     }
   });
-
-  it('of_two_voters_the_removed_one_hears_last', () => {
-    const overrides = { preVote: true, checkQuorum: true, applyChangeBeforeTelling: true };
-    const cluster = new Cluster(2, new Prng('two voters'), overrides);
-    cluster.elect(1);
-    const release = holdApply(cluster, 1);
-    expect(cluster.raw(1).proposeConfChange(remove(2)).ok).toBe(true);
-    const pending = cluster.raw(1).lastIndex;
-    for (let i = 0; i < 5; i++) {
-      cluster.tick(1);
-      cluster.settle();
-    }
-    // Were node 1 to restart now, it would need the vote of node 2: which must still be there.
-    expect(cluster.raw(1).committed).toBe(pending);
-    expect(cluster.raw(2)).toMatchObject({ lastIndex: pending, committed: pending - 1 });
-    release();
-    cluster.settle();
-    expect(cluster.raw(1).status().confState.voters).toEqual([1]);
-  });
 });

@@ -94,7 +94,6 @@ export class Group {
       disableProposalForwarding: true,
       disableConfChangeValidation: false,
       stepDownOnRemoval: true,
-      applyChangeBeforeTelling: true,
       rng,
       planted: (name) => env.planted(name),
     });

@@ -82,7 +82,6 @@ function addNodes(env: InteractionEnv, block: TraceBlock): void {
       preVote: flag(block, 'prevote'),
       readOnly,
       disableProposalForwarding: false,
-      applyChangeBeforeTelling: false,
       disableConfChangeValidation: flag(block, 'disable-conf-change-validation'),
       stepDownOnRemoval: flag(block, 'step-down-on-removal'),
       rng: new Prng(`node ${id}`),
