@@ -226,6 +226,11 @@ export class RawNode {
     resumeLoading(this.#raft);
   }
 
+  /** Proof from outside that an entry is committed; true when the log has it and did not know. */
+  learnCommitted(index: LogIndex, term: Term): boolean {
+    return this.#raft.log.maybeCommit(index, term);
+  }
+
   progressOf(id: PeerId): ProgressView | undefined {
     const progress = this.#raft.tracker.progress.get(id);
     return progress && viewOf(progress);

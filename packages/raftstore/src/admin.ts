@@ -155,7 +155,7 @@ export class AdminApplier {
     });
     if (change.type === 'remove' && change.peer.id === peer.meta.id) {
       await this.#host.engine.barrier();
-      await lifecycle.destroy(peer, region, true);
+      await lifecycle.destroy(peer, region, { index: entry.index, term: entry.term });
       return;
     }
     await this.#write(peer, entry, region, []);

@@ -1,6 +1,6 @@
 import { ByteReader, type ByteWriter } from '@tinykv/base';
 import type { KeyRange, Peer, RegionEpoch } from '@tinykv/model';
-import { decodeMessage, encodeMessage, type Message } from '@tinykv/raft';
+import { decodeMessage, encodeMessage, type LogPosition, type Message } from '@tinykv/raft';
 import { readPeer, writePeer } from './local-state.js';
 
 /** A Raft message on its way between two stores. */
@@ -15,11 +15,14 @@ export interface Envelope {
   /** Tells the receiving peer that it is no longer a member. Carries no Raft message. */
   readonly tombstone: boolean;
   readonly message: Message | undefined;
+  /** An entry that the sender has applied, and that the receiver may not know to be committed. */
+  readonly committed?: LogPosition;
 }
 
 const FLAG_RANGE = 1;
 const FLAG_TOMBSTONE = 2;
 const FLAG_MESSAGE = 4;
+const FLAG_COMMITTED = 8;
 
 export function writeEnvelope(w: ByteWriter, e: Envelope): void {
   const start = w.length;
@@ -27,12 +30,14 @@ export function writeEnvelope(w: ByteWriter, e: Envelope): void {
   w.u8(
     (e.range ? FLAG_RANGE : 0) |
       (e.tombstone ? FLAG_TOMBSTONE : 0) |
-      (e.message ? FLAG_MESSAGE : 0),
+      (e.message ? FLAG_MESSAGE : 0) |
+      (e.committed ? FLAG_COMMITTED : 0),
   );
   w.varint(e.regionId).varint(e.epoch.confVer).varint(e.epoch.version);
   writePeer(w, e.from);
   writePeer(w, e.to);
   if (e.range) w.bytes(e.range.start).bytes(e.range.end);
+  if (e.committed) w.varint(e.committed.index).varint(e.committed.term);
   if (e.message) encodeMessage(w, e.message);
   w.patchU32(start, w.length - start - 4);
 }
@@ -53,6 +58,9 @@ export function readEnvelope(r: ByteReader): Envelope {
   const to = readPeer(r);
   const range =
     flags & FLAG_RANGE ? { start: r.bytes().slice(), end: r.bytes().slice() } : undefined;
+  const committed = flags & FLAG_COMMITTED ? { index: r.varint(), term: r.varint() } : undefined;
   const message = flags & FLAG_MESSAGE ? decodeMessage(r) : undefined;
-  return { regionId, from, to, epoch, range, tombstone: (flags & FLAG_TOMBSTONE) !== 0, message };
+  const tombstone = (flags & FLAG_TOMBSTONE) !== 0;
+  const envelope = { regionId, from, to, epoch, range, tombstone, message };
+  return committed === undefined ? envelope : { ...envelope, committed };
 }

@@ -1,6 +1,6 @@
 import { assert, EMPTY_BYTES, type Env, type KvEngine } from '@tinykv/base';
 import { type KeyRange, type Peer as PeerMeta, type Region, regionStateKey } from '@tinykv/model';
-import type { RecoveredGroup } from '@tinykv/raft';
+import type { LogPosition, RecoveredGroup } from '@tinykv/raft';
 import { emptyGroupState, type GroupState, type ReplicaLoop } from '@tinykv/replica';
 import { INITIAL_INDEX, INITIAL_TERM } from './bootstrap.js';
 import { confStateOf } from './conf-state.js';
@@ -122,9 +122,10 @@ export class PeerLifecycle {
 
   /**
    * Removes a peer for good: a tombstone first, durable, then its data, then its log; a crash in
-   * between is taken up at the next start. `region` is what the tombstone remembers.
+   * between is taken up at the next start. `region` is what the tombstone remembers, and `removedBy` the
+   * entry of its own removal that it is applying, if that is why.
    */
-  async destroy(peer: Peer, region: Region, insideFence: boolean): Promise<void> {
+  async destroy(peer: Peer, region: Region, removedBy?: LogPosition): Promise<void> {
     const { id } = peer.region;
     // A split that is being applied here is about to put the child in its place; whoever asks, asks again.
     if (this.#registry.peers.get(id) !== peer || this.#registry.creating.has(id)) return;
@@ -134,14 +135,19 @@ export class PeerLifecycle {
     const promised = this.#registry.reserved.get(id);
     const quiet = this.#loop.removeGroup(peer.group);
     peer.abandon();
-    if (!insideFence) await quiet;
-    await this.#writeDeath(peer, region, 'tombstone');
+    if (removedBy === undefined) await quiet;
+    await this.#writeDeath(peer, region, 'tombstone', removedBy);
     // A snapshot that was being installed may have written where it was promised to.
     const ranges = peer.initialized ? [peer.region.range] : [];
     await this.finishDestroy(id, promised === undefined ? ranges : [...ranges, promised]);
   }
 
-  async #writeDeath(peer: Peer, region: Region, state: 'tombstone' | 'damaged'): Promise<void> {
+  async #writeDeath(
+    peer: Peer,
+    region: Region,
+    state: 'tombstone' | 'damaged',
+    removedBy: LogPosition = { index: 0, term: 0 },
+  ): Promise<void> {
     const batch = this.#engine.batch();
     batch.put(
       regionStateKey(region.id),
@@ -149,8 +155,8 @@ export class PeerLifecycle {
         state,
         region,
         peerId: peer.meta.id,
-        appliedIndex: 0,
-        appliedTerm: 0,
+        appliedIndex: removedBy.index,
+        appliedTerm: removedBy.term,
         snapshotFile: '',
       }),
     );

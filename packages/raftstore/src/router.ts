@@ -63,7 +63,8 @@ export class Router {
       if (gone) this.#host.destroy(peer, { ...region, epoch: envelope.epoch });
       return;
     }
-    const { message, from, to } = envelope;
+    const { message, from, to, committed } = envelope;
+    if (committed !== undefined && to.id === meta.id) peer.group.learnCommitted(committed);
     if (message === undefined) return;
     if (
       peer.initialized &&
@@ -92,9 +93,8 @@ export class Router {
     const saved = this.#savedState(envelope.regionId);
     if (saved?.state === 'tombstone') {
       if (isEpochStale(envelope.epoch, saved.region.epoch)) {
-        if (!findPeer(saved.region, envelope.from.id)) {
-          this.#answerStale(envelope, message, saved.region);
-        }
+        if (findPeer(saved.region, envelope.from.id)) this.#answerMember(envelope, message, saved);
+        else this.#answerStale(envelope, message, saved.region);
         return;
       }
       // A newer peer may be wanted under the very epoch that told the old one that it is gone.
@@ -121,6 +121,25 @@ export class Router {
       if (!(error instanceof CodecError)) throw error;
       throw new KvError('DATA_LOSS', `state of region ${regionId}: ${error.message}`);
     }
+  }
+
+  /**
+   * Of two voters one has applied its removal, and is gone; the other, which did not hear that the removal
+   * is committed, would ask for its vote for ever. It is told so instead: an applied entry is committed.
+   */
+  #answerMember(envelope: Envelope, message: Message, saved: RegionLocalState): void {
+    const { region, appliedIndex, appliedTerm } = saved;
+    if (appliedIndex === 0 || (message.type !== 'MsgVote' && message.type !== 'MsgPreVote')) return;
+    this.#host.reply({
+      regionId: envelope.regionId,
+      from: envelope.to,
+      to: envelope.from,
+      epoch: region.epoch,
+      range: undefined,
+      tombstone: false,
+      message: undefined,
+      committed: { index: appliedIndex, term: appliedTerm },
+    });
   }
 
   /** Tells a removed peer that still asks for votes that it is gone. */
@@ -170,7 +189,7 @@ const PEER_MESSAGES: ReadonlySet<MessageType> = new Set<MessageType>([
 export function isPlausible(envelope: Envelope): boolean {
   const { message, from, to } = envelope;
   if (from.id === to.id || from.id === NO_PEER || to.id === NO_PEER) return false;
-  if (message === undefined) return envelope.tombstone;
+  if (message === undefined) return envelope.tombstone || envelope.committed !== undefined;
   return PEER_MESSAGES.has(message.type) && message.from === from.id && message.to === to.id;
 }
 

@@ -295,7 +295,7 @@ export class RaftStore {
   }
 
   #destroy(peer: Peer, region: Region): void {
-    this.#lifecycle.destroy(peer, region, false).catch((error: unknown) => {
+    this.#lifecycle.destroy(peer, region).catch((error: unknown) => {
       this.#parts.fatal(error);
     });
   }

@@ -2,6 +2,7 @@ import { assert, type Env, type LogIndex, limits, type PeerId } from '@tinykv/ba
 import {
   type ConfChange,
   type ConfState,
+  type LogPosition,
   type Message,
   RawNode,
   type Snapshot,
@@ -179,6 +180,11 @@ export class Group {
   leaseValid(): boolean {
     if (!this.appliedOwnTerm) return false;
     return this.#lease.valid(this.#leaseNow(), this.peerId, this.#confState);
+  }
+
+  /** Another replica has applied this entry: where the log has the same one, it is committed. */
+  learnCommitted({ index, term }: LogPosition): void {
+    if (!this.destroyed && this.node.learnCommitted(index, term)) this.touch();
   }
 
   /** Sends one read index request for all reads that wait. */

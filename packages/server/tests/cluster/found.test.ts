@@ -1,4 +1,5 @@
-import { KvError, Prng } from '@tinykv/base';
+import { fromUtf8, KvError, Prng } from '@tinykv/base';
+import { findPeerOnStore, type Peer } from '@tinykv/model';
 import { afterEach, describe, expect, it } from 'vitest';
 import { TestCluster } from './harness.js';
 
@@ -81,5 +82,38 @@ describe('found by simulation', () => {
     await cluster.until('the new peer has the data', () =>
       store!.regions().some(({ peerId, applied }) => peerId === peer.id && applied > 5),
     );
+  });
+
+  it('of two voters the one that is left learns that the other has been removed', async () => {
+    cluster = await TestCluster.start({ stores: 2 });
+    const { id } = cluster.regionOf('');
+    await cluster.addPeer(id, 1);
+    await cluster.put('a', '1');
+    // The first store is to die when it applies a change, which the other has been told of by then.
+    cluster.crashPoints = ['admin-before-write'];
+    await cluster.stopStore(0);
+    await cluster.startStore(0);
+    cluster.crashPoints = [];
+    const peerOn = (at: number): Peer => {
+      const { storeId } = cluster.nodes[at]!.store!;
+      return findPeerOnStore(cluster.regionOf(''), storeId)!;
+    };
+    await cluster.until('the first store leads', () => {
+      cluster.scheduler.order(id, () => ({ type: 'transfer-leader', peer: peerOn(0) }));
+      return cluster.leaderOf(id) === 0;
+    });
+    const removed = peerOn(1);
+    await cluster.until('it has died', () => {
+      cluster.scheduler.order(id, () => ({ type: 'remove-peer', peer: removed }));
+      return cluster.crashed.length > 0;
+    });
+    await cluster.until(
+      'the removed peer is gone',
+      () => cluster.nodes[1]!.store!.regions().length === 0,
+    );
+    await cluster.crashStore(0, new Prng(1));
+    await cluster.startStore(0);
+    await cluster.until('the first store leads alone', () => cluster.leaderOf(id) === 0);
+    expect(fromUtf8((await cluster.get('a'))!)).toBe('1');
   });
 });
