@@ -11,7 +11,7 @@ const purpose = { desc: 'test', kind: 'balance', priority: priorities.normal } a
 
 /** A driver on a cluster of five stores, and what it sent. */
 function setup() {
-  const { clock, cluster } = world(5);
+  const { clock, cluster, state } = world(5);
   const sent: string[] = [];
   const send = (leader: Peer, operator: RegionOperator): void => {
     const peer = operator.type === 'split' ? '' : `${operator.peer.learner ? 'learner ' : ''}`;
@@ -21,6 +21,7 @@ function setup() {
   const env = fakeEnv({ clock });
   const driver = new OperatorDriver(clock, env.metrics, {
     region: (id) => cluster.regions.get(id),
+    takesPeers: (storeId) => cluster.store(storeId)?.state === 'up',
     send,
   });
   const beat = (of: Region, change: ReportChange = {}): string[] => {
@@ -29,7 +30,7 @@ function setup() {
     if (result.ok) driver.dispatch(result.value);
     return sent.slice(before);
   };
-  return { clock, cluster, driver, sent, beat, env };
+  return { clock, cluster, state, driver, sent, beat, env };
 }
 
 /** The Region after one more conf change. */
@@ -60,6 +61,18 @@ describe('OperatorDriver', () => {
     beat(withPeers(four, four.peers.slice(1)), { leader: voter(12, 2), term: 7 });
     expect(operator.status).toBe('success');
     expect(driver.size).toBe(0);
+  });
+
+  it('gives up what would add a peer to a store that has been given up since', () => {
+    const { driver, beat, state } = setup();
+    beat(of);
+    const operator = move();
+    driver.add(operator);
+    beat(withPeers(of, [...of.peers, added]), { pendingPeers: [added] });
+    expect(operator.status).toBe('running');
+    state.apply({ type: 'set-store-state', storeId: 4, state: 'offline' });
+    driver.expire();
+    expect([operator.status, driver.size]).toEqual(['cancel', 0]);
   });
 
   it('leads the leader away again when it comes back before its peer is removed', () => {

@@ -24,6 +24,8 @@ const RECORD_MS = 600_000;
 /** What the driver needs of the cluster. */
 export interface OperatorHost {
   region(id: number): RegionInfo | undefined;
+  /** The store is up: neither drained nor gone. */
+  takesPeers(storeId: StoreId): boolean;
   /** Sends to the leader of the Region, if its store has a stream. */
   send(leader: Peer, operator: RegionOperator): void;
 }
@@ -120,11 +122,20 @@ export class OperatorDriver {
       this.#finish(operator, 'success');
     } else if (operator.isTimedOut(this.#clock.mono())) {
       this.#finish(operator, 'timeout');
-    } else if (operator.isStale(region)) {
+    } else if (operator.isStale(region) || this.#isFutile(operator)) {
       this.#finish(operator, 'cancel');
     } else {
       this.#send(step, region);
     }
+  }
+
+  /** What is left of it wants a new peer on a store that has been given up since. */
+  #isFutile(operator: Operator): boolean {
+    return operator.remainingSteps().some((step) => {
+      const adds =
+        step.type === 'add-peer' || step.type === 'add-learner' || step.type === 'promote-learner';
+      return adds && !this.#host.takesPeers(step.storeId);
+    });
   }
 
   #send(step: OperatorStep, region: RegionInfo): void {
@@ -138,7 +149,8 @@ export class OperatorDriver {
   expire(): void {
     const now = this.#clock.mono();
     for (const operator of [...this.#running.values()]) {
-      if (this.#host.region(operator.regionId) === undefined) this.#finish(operator, 'cancel');
+      const isGone = this.#host.region(operator.regionId) === undefined;
+      if (isGone || this.#isFutile(operator)) this.#finish(operator, 'cancel');
       else if (operator.isTimedOut(now)) this.#finish(operator, 'timeout');
     }
     for (const [regionId, { finishedAt }] of this.#records) {
