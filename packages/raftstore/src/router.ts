@@ -128,32 +128,24 @@ export class Router {
    * is committed, would ask for its vote for ever. It is told so instead: an applied entry is committed.
    */
   #answerMember(envelope: Envelope, message: Message, saved: RegionLocalState): void {
-    const { region, appliedIndex, appliedTerm } = saved;
-    if (appliedIndex === 0 || (message.type !== 'MsgVote' && message.type !== 'MsgPreVote')) return;
-    this.#host.reply({
-      regionId: envelope.regionId,
-      from: envelope.to,
-      to: envelope.from,
-      epoch: region.epoch,
-      range: undefined,
-      tombstone: false,
-      message: undefined,
-      committed: { index: appliedIndex, term: appliedTerm },
-    });
+    const { region, appliedIndex: index, appliedTerm: term } = saved;
+    if (index > 0) this.#answerVote(envelope, message, region, { committed: { index, term } });
   }
 
   /** Tells a removed peer that still asks for votes that it is gone. */
   #answerStale(envelope: Envelope, message: Message, region: Region): void {
-    if (message.type !== 'MsgVote' && message.type !== 'MsgPreVote') return;
-    this.#host.reply({
-      regionId: envelope.regionId,
-      from: envelope.to,
-      to: envelope.from,
-      epoch: region.epoch,
-      range: undefined,
-      tombstone: true,
-      message: undefined,
-    });
+    this.#answerVote(envelope, message, region, { tombstone: true });
+  }
+
+  #answerVote(
+    { regionId, from, to }: Envelope,
+    { type }: Message,
+    { epoch }: Region,
+    answer: Partial<Pick<Envelope, 'tombstone' | 'committed'>>,
+  ): void {
+    if (type !== 'MsgVote' && type !== 'MsgPreVote') return;
+    const nothing = { range: undefined, tombstone: false, message: undefined };
+    this.#host.reply({ regionId, from: to, to: from, epoch, ...nothing, ...answer });
   }
 
   /** The first votes for a split's child must not be lost, or its first election waits for a time-out. */

@@ -1,11 +1,10 @@
 import { fromUtf8, type Rng, utf8 } from '@tinykv/base';
 import type { Client } from '@tinykv/client';
 import type { RegisterOp } from '../checkers/models.js';
+import { KeySlots } from './key-slots.js';
 import { outcomeOf } from './outcome.js';
 import { loop, OPERATION_TIMEOUT_MS, type WorkloadContext } from './workload.js';
 
-/** Writes of unknown outcome after which a key is left alone: each doubles what a checker must try. */
-const UNKNOWN_MAX = 6;
 const OPS_PER_KEY_MAX = 400;
 /** Of all draws, those that a reading client makes: a twentieth of them are no reads. */
 const READER_SHARE = 0.475;
@@ -17,23 +16,17 @@ function isReader(client: number): boolean {
   return client % 2 === 0;
 }
 
-interface Slot {
-  generation: number;
-  unknown: number;
-  ops: number;
-}
-
 /** Clients that put, get and delete a few keys by the raw API; every value is written once. */
 export class RawWorkload {
   /** By key. */
   readonly histories: Map<string, RegisterOp[]> = new Map();
   readonly #context: WorkloadContext;
-  readonly #slots: Slot[];
+  readonly #slots: KeySlots;
   #values = 0;
 
   constructor(context: WorkloadContext, keys: number) {
     this.#context = context;
-    this.#slots = Array.from({ length: keys }, () => ({ generation: 0, unknown: 0, ops: 0 }));
+    this.#slots = new KeySlots(keys, OPS_PER_KEY_MAX);
   }
 
   run(): Promise<unknown> {
@@ -51,14 +44,8 @@ export class RawWorkload {
   }
 
   async #step(client: Client, rng: Rng, id: number): Promise<void> {
-    const at = rng.int(0, this.#slots.length);
-    const slot = this.#slots[at]!;
-    if (slot.unknown >= UNKNOWN_MAX || slot.ops >= OPS_PER_KEY_MAX) {
-      slot.generation++;
-      slot.unknown = 0;
-      slot.ops = 0;
-    }
-    slot.ops++;
+    const slot = this.#slots.pick(rng);
+    const { at } = slot;
     // The number first: neighbours lie in different Regions once there are some.
     const name = `${String.fromCharCode(97 + (at % 26))}/raw/${at}/${slot.generation}`;
     const draw = isReader(id) ? rng.float() * READER_SHARE : rng.float();

@@ -2,18 +2,12 @@ import type { Rng } from '@tinykv/base';
 import type { CounterHistory } from '../checkers/counter.js';
 import type { StringOp } from '../checkers/models.js';
 import type { PairRead } from '../checkers/pairs.js';
+import { KeySlots } from './key-slots.js';
 import { effectOf, type RedisResult, RedisSession } from './redis-session.js';
 import { RespError } from './resp-socket.js';
 import { loop, type WorkloadContext } from './workload.js';
 
-const UNKNOWN_MAX = 6;
 const OPS_PER_KEY_MAX = 300;
-
-interface Slot {
-  generation: number;
-  unknown: number;
-  ops: number;
-}
 
 /** Redis commands as bytes through the gateways: strings, counters, and keys that change together. */
 export class RedisWorkload {
@@ -22,12 +16,12 @@ export class RedisWorkload {
   readonly counters: Map<string, CounterHistory> = new Map();
   readonly pairReads: PairRead[] = [];
   readonly #context: WorkloadContext;
-  readonly #slots: Slot[];
+  readonly #slots: KeySlots;
   #values = 0;
 
   constructor(context: WorkloadContext, keys: number) {
     this.#context = context;
-    this.#slots = Array.from({ length: keys }, () => ({ generation: 0, unknown: 0, ops: 0 }));
+    this.#slots = new KeySlots(keys, OPS_PER_KEY_MAX);
   }
 
   run(): Promise<unknown> {
@@ -63,14 +57,8 @@ export class RedisWorkload {
   }
 
   async #string(session: RedisSession, rng: Rng, id: number): Promise<void> {
-    const at = rng.int(0, this.#slots.length);
-    const slot = this.#slots[at]!;
-    if (slot.unknown >= UNKNOWN_MAX || slot.ops >= OPS_PER_KEY_MAX) {
-      slot.generation++;
-      slot.unknown = 0;
-      slot.ops = 0;
-    }
-    slot.ops++;
+    const slot = this.#slots.pick(rng);
+    const { at } = slot;
     const key = `${String.fromCharCode(97 + ((at * 3) % 26))}:${at}:${slot.generation}`;
     const value = `w${++this.#values}`;
     const [kind, argv] = draw(rng, key, value);

@@ -1,0 +1,42 @@
+import type { Rng } from '@tinykv/base';
+
+/** Writes of unknown outcome after which a key is left alone: each doubles what a checker must try. */
+const UNKNOWN_MAX = 6;
+
+/** One of few keys that clients share. */
+export interface KeySlot {
+  readonly at: number;
+  /** Counts up when the key is left for a new one. */
+  generation: number;
+  /** Operations of unknown outcome on the present key. */
+  unknown: number;
+  ops: number;
+}
+
+/** The keys of a workload; one that has become too hard to judge is left for a new one. */
+export class KeySlots {
+  readonly #slots: readonly KeySlot[];
+  readonly #opsMax: number;
+
+  constructor(keys: number, opsMax: number) {
+    this.#opsMax = opsMax;
+    this.#slots = Array.from({ length: keys }, (_, at) => ({
+      at,
+      generation: 0,
+      unknown: 0,
+      ops: 0,
+    }));
+  }
+
+  /** The key of the next operation, which is counted. */
+  pick(rng: Rng): KeySlot {
+    const slot = this.#slots[rng.int(0, this.#slots.length)]!;
+    if (slot.unknown >= UNKNOWN_MAX || slot.ops >= this.#opsMax) {
+      slot.generation++;
+      slot.unknown = 0;
+      slot.ops = 0;
+    }
+    slot.ops++;
+    return slot;
+  }
+}
