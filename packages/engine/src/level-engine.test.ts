@@ -1,14 +1,14 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { utf8 } from '@tinykv/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { crashImage, type LogLengths, logLengths } from './conformance/crash-image.js';
 import { kvEngineConformance } from './conformance/kv-engine.js';
+import { scratchRoot } from './conformance/scratch.js';
 import { LevelEngine } from './level-engine.js';
 
 kvEngineConformance('LevelEngine', async () => {
-  let path = await mkdtemp(join(tmpdir(), 'tinykv-level-'));
+  let path = await mkdtemp(join(scratchRoot, 'tinykv-level-'));
   /** What of the log a crash can't take. */
   let synced: LogLengths = new Map();
   const open = async (): Promise<LevelEngine> => {
@@ -52,7 +52,7 @@ kvEngineConformance('LevelEngine', async () => {
 describe('LevelEngine', () => {
   let path: string;
   beforeEach(async () => {
-    path = await mkdtemp(join(tmpdir(), 'tinykv-level-'));
+    path = await mkdtemp(join(scratchRoot, 'tinykv-level-'));
   });
   afterEach(async () => {
     await rm(path, { recursive: true });

@@ -1,6 +1,6 @@
 import { cp, mkdtemp, readdir, stat, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { scratchRoot } from './scratch.js';
 
 /** Lengths of the write-ahead logs of a LevelDB folder, by name. */
 export type LogLengths = ReadonlyMap<string, number>;
@@ -16,7 +16,7 @@ export async function logLengths(path: string): Promise<LogLengths> {
  * log since it was `synced`, a share is there, cut at any byte. Good as long as no log was rotated since.
  */
 export async function crashImage(path: string, synced: LogLengths, share: number): Promise<string> {
-  const image = await mkdtemp(join(tmpdir(), 'tinykv-crash-'));
+  const image = await mkdtemp(join(scratchRoot, 'tinykv-crash-'));
   await cp(path, image, { recursive: true });
   for (const [name, length] of await logLengths(image)) {
     const safe = synced.get(name) ?? 0;

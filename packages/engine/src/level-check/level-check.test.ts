@@ -9,11 +9,11 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EMPTY_BYTES, KvError, utf8 } from '@tinykv/base';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { scratchRoot } from '../conformance/scratch.js';
 import { LevelEngine } from '../level-engine.js';
 import { LevelRaftLog } from '../raft-log/level-raft-log.js';
 import { checkFolder } from './folder-check.js';
@@ -25,7 +25,7 @@ const RECORD_OVERHEAD = HEADER_BYTES + 12 + 1 + 1 + 4 + 2;
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'tinykv-check-'));
+  folder = mkdtempSync(join(scratchRoot, 'tinykv-check-'));
 });
 afterEach(() => {
   rmSync(folder, { recursive: true });

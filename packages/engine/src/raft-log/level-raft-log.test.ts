@@ -1,16 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EMPTY_BYTES, type KvEntry } from '@tinykv/base';
 import type { Entry } from '@tinykv/raft';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { crashImage, logLengths } from '../conformance/crash-image.js';
 import { raftLogConformance } from '../conformance/raft-log.js';
+import { scratchRoot } from '../conformance/scratch.js';
 import { LevelEngine } from '../level-engine.js';
 import { LevelRaftLog } from './level-raft-log.js';
 
 raftLogConformance('LevelRaftLog', async () => {
-  let path = await mkdtemp(join(tmpdir(), 'tinykv-raft-log-'));
+  let path = await mkdtemp(join(scratchRoot, 'tinykv-raft-log-'));
   let log = new LevelRaftLog(path);
   return {
     log,
@@ -39,7 +39,7 @@ raftLogConformance('LevelRaftLog', async () => {
 describe('LevelRaftLog on damaged state', () => {
   let path: string;
   beforeEach(async () => {
-    path = await mkdtemp(join(tmpdir(), 'tinykv-raft-log-'));
+    path = await mkdtemp(join(scratchRoot, 'tinykv-raft-log-'));
     const log = new LevelRaftLog(path);
     await log.open();
     await log.append([
