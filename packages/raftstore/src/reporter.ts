@@ -3,6 +3,9 @@ import type { Peer as PeerMeta, SchedulerApi, StoreStats } from '@tinykv/model';
 import type { RaftStoreConfig } from './config.js';
 import type { Peer } from './peer.js';
 
+/** A peer that is silent for longer than so many election timeouts is reported as down. */
+const DOWN_ELECTION_TIMEOUTS = 2;
+
 /** Tells the scheduler about Regions that this store leads, at once when something changed, and about the store. */
 export class Reporter {
   readonly #env: Env;
@@ -21,16 +24,14 @@ export class Reporter {
   report(peer: Peer): void {
     if (!peer.isLeader || !peer.initialized) return;
     const pending = this.#peersWhere(peer, (id) => isPending(peer, id));
-    const down = this.#peersWhere(peer, (id) => {
-      const progress = peer.group.node.progressOf(id);
-      return progress !== undefined && !progress.recentActive;
-    });
+    const down = this.#peersWhere(peer, (id) => peer.group.silentMs(id) > this.#downMs());
     const { region } = peer;
     const signature = [
       peer.group.node.term,
       region.epoch.version,
       region.epoch.confVer,
       pending.map((p) => p.id).join(),
+      down.map((p) => p.id).join(),
       Math.round(Math.log2(peer.approximateBytes + 1) * 4),
     ].join(' ');
     const now = this.#env.clock.mono();
@@ -47,6 +48,12 @@ export class Reporter {
       approximateBytes: peer.approximateBytes,
       approximateKeys: peer.approximateKeys,
     });
+  }
+
+  /** A peer that has missed several heartbeats, and that the others may soon have to do without. */
+  #downMs(): number {
+    const { electionTicks, tickMs } = this.#config.replica;
+    return DOWN_ELECTION_TIMEOUTS * electionTicks * tickMs;
   }
 
   #peersWhere(peer: Peer, test: (id: number) => boolean): PeerMeta[] {

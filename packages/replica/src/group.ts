@@ -58,6 +58,9 @@ export class Group {
   /** In the loop's list of groups that this turn must look at. */
   touched = false;
   destroyed = false;
+  /** When each peer last answered this one, and since when this one leads. */
+  readonly #heard = new Map<PeerId, number>();
+  #leadsSince = Number.NEGATIVE_INFINITY;
   /** The last role and leader that the state machine was told of. */
   #announced = '';
 
@@ -143,6 +146,8 @@ export class Group {
   }
 
   #stepReceived(message: Message, now: number): void {
+    const { type, from } = message;
+    if (type === 'MsgHeartbeatResp' || type === 'MsgAppResp') this.#heard.set(from, now);
     const isVote = message.type === 'MsgVote' || message.type === 'MsgPreVote';
     if (isVote && now < this.#refuseVotesUntil) return;
     if (message.type !== 'MsgHeartbeatResp') {
@@ -201,10 +206,23 @@ export class Group {
     if (now === this.#announced) return false;
     const wasLeader = this.#announced.startsWith('StateLeader');
     this.#announced = now;
-    if (this.isLeader) this.#lease.begin(node.term);
-    else this.#lease.end();
+    if (this.isLeader) {
+      this.#lease.begin(node.term);
+      if (!wasLeader) this.#leadsSince = this.#owner.env.clock.mono();
+    } else {
+      this.#lease.end();
+    }
     if (wasLeader) this.reads.refuseAll('not-leader');
     return true;
+  }
+
+  /**
+   * Milliseconds for which a peer has not answered its leader. The core's `recentActive` is no measure: it
+   * begins anew at each check of the quorum.
+   */
+  silentMs(id: PeerId): number {
+    const heardAt = this.#heard.get(id) ?? Number.NEGATIVE_INFINITY;
+    return this.#owner.env.clock.mono() - Math.max(heardAt, this.#leadsSince);
   }
 
   /** Entries up to `index` are readable. */
