@@ -59,6 +59,11 @@ export class Cluster {
     return this.#clock.mono() - (this.#reports.get(id)?.at ?? this.#startedAt);
   }
 
+  /** The store has been heard of lately. */
+  isConnected(id: StoreId): boolean {
+    return this.silentMs(id) <= this.#disconnectedMs;
+  }
+
   stats(id: StoreId): StoreStats | undefined {
     return this.#reports.get(id)?.stats;
   }

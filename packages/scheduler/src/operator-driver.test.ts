@@ -21,6 +21,7 @@ function setup() {
   const env = fakeEnv({ clock });
   const driver = new OperatorDriver(clock, env.metrics, {
     region: (id) => cluster.regions.get(id),
+    isConnected: (storeId) => cluster.isConnected(storeId),
     takesPeers: (storeId) => cluster.store(storeId)?.state === 'up',
     send,
   });
@@ -75,6 +76,22 @@ describe('OperatorDriver', () => {
     expect([operator.status, driver.size]).toEqual(['cancel', 0]);
   });
 
+  it('gives up what would make a leader of a store that has been silent since', () => {
+    const { driver, beat, clock, cluster } = setup();
+    beat(of);
+    const operator = move();
+    driver.add(operator);
+    beat(withPeers(of, [...of.peers, added]));
+    expect(operator.describe()).toMatch(/currentStep:1/);
+    clock.advance(15_000);
+    for (const id of [1, 3, 4, 5]) cluster.onStorePut(id);
+    driver.expire();
+    expect(operator.status).toBe('running');
+    clock.advance(6_000);
+    driver.expire();
+    expect(operator.status).toBe('cancel');
+  });
+
   it('leads the leader away again when it comes back before its peer is removed', () => {
     const { driver, beat } = setup();
     beat(of);
@@ -122,12 +139,13 @@ describe('OperatorDriver', () => {
     ['a leader operator', 'transfer-leader', 10_000],
     ['a region operator', 'move-peer', 600_000],
   ] as const)('gives %s its time and no more', (_case, type, timeoutMs) => {
-    const { driver, beat, clock } = setup();
+    const { driver, beat, clock, cluster } = setup();
     beat(of);
     const base = { region: info(of), from: 1, to: type === 'move-peer' ? 4 : 2 };
     const operator = buildOperator({ type, ...base }, purpose, 50, true);
     driver.add(operator);
     clock.advance(timeoutMs);
+    for (const { id } of cluster.stores()) cluster.onStorePut(id);
     beat(of, { approximateBytes: 1 });
     driver.expire();
     expect(operator.status).toBe('running');

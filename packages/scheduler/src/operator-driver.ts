@@ -26,6 +26,8 @@ export interface OperatorHost {
   region(id: number): RegionInfo | undefined;
   /** The store is up: neither drained nor gone. */
   takesPeers(storeId: StoreId): boolean;
+  /** The store has been heard of lately. */
+  isConnected(storeId: StoreId): boolean;
   /** Sends to the leader of the Region, if its store has a stream. */
   send(leader: Peer, operator: RegionOperator): void;
 }
@@ -129,9 +131,10 @@ export class OperatorDriver {
     }
   }
 
-  /** What is left of it wants a new peer on a store that has been given up since. */
+  /** What is left of it wants a new peer on a store that has been given up since, or a leader on one that is silent. */
   #isFutile(operator: Operator): boolean {
     return operator.remainingSteps().some((step) => {
+      if (step.type === 'transfer-leader') return !this.#host.isConnected(step.to);
       const adds =
         step.type === 'add-peer' || step.type === 'add-learner' || step.type === 'promote-learner';
       return adds && !this.#host.takesPeers(step.storeId);
