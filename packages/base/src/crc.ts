@@ -51,23 +51,38 @@ function update(t: Int32Array, bytes: Uint8Array, seed: number): number {
   return ~c >>> 0;
 }
 
+export interface FlippedBitPlace {
+  readonly byte: number;
+  readonly bit: number;
+}
+
 /**
  * Where one flipped bit makes the CRC-32C of `length` bytes differ by `difference` (the exclusive or of
  * the two checksums): a CRC is linear, so a bit's effect depends on its place alone and not on the data.
  * Undefined when no single bit does; of the differences that chance makes, one in 2^32 / (8 * length) fits.
  */
-export function crc32cFlippedBit(
+export function crc32cFlippedBit(length: number, difference: number): FlippedBitPlace | undefined {
+  return flippedBit(castagnoli, length, difference);
+}
+
+/** As {@link crc32cFlippedBit}, for CRC-32. */
+export function crc32FlippedBit(length: number, difference: number): FlippedBitPlace | undefined {
+  return flippedBit(ieee, length, difference);
+}
+
+function flippedBit(
+  t: Int32Array,
   length: number,
   difference: number,
-): { readonly byte: number; readonly bit: number } | undefined {
+): FlippedBitPlace | undefined {
   const wanted = difference | 0;
-  const effects = Int32Array.from({ length: 8 }, (_, bit) => castagnoli[1 << bit]!);
+  const effects = Int32Array.from({ length: 8 }, (_, bit) => t[1 << bit]!);
   for (let byte = length - 1; byte >= 0; byte--) {
     for (let bit = 0; bit < 8; bit++) {
       const effect = effects[bit]!;
       if (effect === wanted) return { byte, bit };
       // The same bit one byte earlier: one more byte follows it.
-      effects[bit] = (effect >>> 8) ^ castagnoli[effect & 0xff]!;
+      effects[bit] = (effect >>> 8) ^ t[effect & 0xff]!;
     }
   }
   return undefined;

@@ -54,7 +54,12 @@ describe('data folder', () => {
 
   it.each([
     ['an unknown version', '{"format":7,"kind":"store","clusterId":0}', 'has format 7'],
-    ['another kind', '{"format":1,"kind":"scheduler","clusterId":0}', 'folder of a scheduler'],
+    [
+      'the version with a Raft log on LevelDB',
+      '{"format":1,"kind":"store","clusterId":0}',
+      'has format 1, this build reads format 2',
+    ],
+    ['another kind', '{"format":2,"kind":"scheduler","clusterId":0}', 'folder of a scheduler'],
     ['a damaged record', '{"for', 'is damaged'],
   ])('refuses %s', (_title, text, message) => {
     mkdirSync(join(root, 'store'));

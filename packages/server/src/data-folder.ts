@@ -16,7 +16,7 @@ import { lockFolder } from './process-lock.js';
 import { StartError } from './start-error.js';
 
 /** Raised with every change of the layout on disk that an older build cannot read. */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 const FORMAT_FILE = 'FORMAT';
 
 export type FolderKind = 'store' | 'standalone store' | 'scheduler';

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { LevelRaftLog } from '@tinykv/engine';
+import { NodeLogFiles, SegmentedRaftLog } from '@tinykv/engine';
 import type { RealEnv } from '@tinykv/env-real';
 import { createScheduler, type SchedulerConfig } from '@tinykv/scheduler';
 import {
@@ -48,7 +48,7 @@ async function startScheduler(
   fatal: (error: unknown) => void,
 ): Promise<Service> {
   const folder = openDataFolder(dataDirOf(settings), 'scheduler');
-  const log = new LevelRaftLog(join(folder.path, 'raft'));
+  const log = new SegmentedRaftLog(new NodeLogFiles(join(folder.path, 'raft')));
   const scheduler = await createScheduler(env, { log, fatal }, schedulerConfig(settings));
   const address = addressOfUrl(settings.clientUrls[0] ?? '');
   const server = await listen(env, address, scheduler.services());

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ServiceTable } from '@tinykv/base';
 import { SchedulerClient } from '@tinykv/client';
-import { LevelEngine, LevelRaftLog } from '@tinykv/engine';
+import { LevelEngine, NodeLogFiles, SegmentedRaftLog } from '@tinykv/engine';
 import type { RealEnv } from '@tinykv/env-real';
 import type { ApiMode } from '@tinykv/model';
 import { defaultRaftStoreConfig } from '@tinykv/raftstore';
@@ -55,7 +55,7 @@ async function startRaftStore(
   });
   folder.bindCluster(scheduler.clusterId);
   const kv = await LevelEngine.open(join(settings.path, 'kv'));
-  const log = new LevelRaftLog(join(settings.path, 'raft'));
+  const log = new SegmentedRaftLog(new NodeLogFiles(join(settings.path, 'raft')));
   const store = await createStore(env, { kv, log, scheduler, fatal }, storeConfig(settings));
   const server = await listen(env, settings.addr, store.services());
   await store.start();

@@ -102,8 +102,7 @@ describe('a damaged disk', { timeout: 300_000 }, () => {
     const path = filesByKind(root).get(kind);
     if (path === undefined) throw new Error(`${root} has no ${kind}`);
     const bytes = readFileSync(path);
-    // The footer of a table has zeros that say nothing.
-    const at = randomInt(bytes.length - (kind.endsWith('.ldb') ? 48 : 0));
+    const at = randomInt(usedBytes(bytes, kind));
     const bit = randomInt(8);
     bytes[at]! ^= 1 << bit;
     writeFileSync(path, bytes);
@@ -142,7 +141,8 @@ describe('a damaged disk', { timeout: 300_000 }, () => {
     const levelFiles = ['CURRENT', 'MANIFEST-N', 'N.ldb', 'N.log'];
     expect(kinds.sort()).toEqual([
       'FORMAT',
-      ...['kv', 'raft'].flatMap((each) => levelFiles.map((name) => `${each}/${name}`)),
+      ...levelFiles.map((name) => `kv/${name}`),
+      'raft/N.seg',
     ]);
     for (const kind of kinds.flatMap((each) => Array.from({ length: rounds }, () => each))) {
       const file = flipBit(`${folder}/t`, kind);
@@ -165,7 +165,7 @@ describe('a damaged disk', { timeout: 300_000 }, () => {
     }
     cpSync(`${folder}/s`, `${folder}/good`, { recursive: true });
     const kinds = [...filesByKind(`${folder}/s`).keys()];
-    expect(kinds).toEqual(expect.arrayContaining(['FORMAT', 'raft/N.ldb', 'raft/N.log']));
+    expect(kinds).toEqual(expect.arrayContaining(['FORMAT', 'raft/N.seg']));
     for (const kind of kinds) {
       const file = flipBit(`${folder}/s`, kind);
       await expectRefusal(startScheduler(), file);
@@ -175,7 +175,7 @@ describe('a damaged disk', { timeout: 300_000 }, () => {
     await startScheduler().waitFor(/"ready"/);
   });
 
-  it.each(['kv/N.log', 'raft/N.log'])(
+  it.each(['kv/N.log', 'raft/N.seg'])(
     'a flipped bit in %s of one of three stores: two serve on, and the store is replaced',
     async (kind) => {
       const env = createEnv({ name: 'test', logLevel: 'fatal' });
@@ -239,7 +239,8 @@ describe('a damaged disk', { timeout: 300_000 }, () => {
     const valueBytes = value(0).length * KEYS;
     return until(() => {
       const log = filesByKind(data).get(kind);
-      return Promise.resolve(log !== undefined && statSync(log).size > valueBytes);
+      const used = log === undefined ? 0 : usedBytes(readFileSync(log), kind);
+      return Promise.resolve(used > valueBytes);
     });
   }
 
@@ -355,3 +356,9 @@ describe('a damaged disk', { timeout: 300_000 }, () => {
     expect(again.output).toContain('is damaged');
   });
 });
+
+/** How much of a file says something: the footer of a table has zeros, and a segment is longer than what it holds. */
+function usedBytes(bytes: Uint8Array, kind: string): number {
+  if (kind.endsWith('.ldb')) return bytes.length - 48;
+  return kind.endsWith('.seg') ? bytes.findLastIndex((byte) => byte !== 0) + 1 : bytes.length;
+}

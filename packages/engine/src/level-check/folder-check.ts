@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { damage } from './damage.js';
+import { damage } from '../damage.js';
 import { checkLog } from './log-check.js';
 import { type Manifest, readManifest } from './manifest.js';
 import { checkTable } from './table-check.js';

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { damage } from './damage.js';
+import { damage } from '../damage.js';
 import {
   BLOCK_BYTES,
   declaredEnd,

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ByteReader, CodecError, concatBytes } from '@tinykv/base';
-import { damage } from './damage.js';
+import { damage } from '../damage.js';
 import { checkLog } from './log-check.js';
 
 /** Which files of a folder LevelDB will read. */

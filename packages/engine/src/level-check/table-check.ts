@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ByteReader, CodecError, crc32c } from '@tinykv/base';
-import { damage } from './damage.js';
+import { damage } from '../damage.js';
 import { maskCrc } from './log-format.js';
 
 /**

@@ -1,74 +1,73 @@
-import { KvError, type LogIndex, type Rng } from '@tinykv/base';
-import { MemoryRaftLog } from '@tinykv/engine';
+import { assert, type LogIndex, type Rng } from '@tinykv/base';
+import { SegmentedRaftLog } from '@tinykv/engine';
 import type { Entry, GroupUpdate, RaftLog, RecoveredGroup } from '@tinykv/raft';
 import type { Disk } from './disk.js';
+import { SimLogFiles } from './sim-log-files.js';
 
 /** Sees what became durable in a log: how a checker looks into replicas without their help. */
 export type LogObserver = (updates: readonly GroupUpdate[]) => void;
 
+/** Small, so that a run goes through many of them. */
+const SEGMENT_BYTES = 32_768;
+
 /**
- * The Raft log of a machine. An append takes the disk's time; a crash while it runs leaves it on the disk
- * whole or not at all, and nobody has heard of it. Entries may rot: then whoever reads them is told.
+ * The Raft log of a machine: the production code on simulated files. Of an append that a crash cuts off
+ * whoever opens the log next finds out whether it is there.
  */
 export class SimRaftLog implements RaftLog {
-  readonly #disk: Disk;
-  readonly #log: MemoryRaftLog;
-  readonly #rotten = new Map<number, LogIndex>();
+  readonly #files: SimLogFiles;
+  #log: SegmentedRaftLog | undefined;
+  /** The append that has not resolved, and the number that it would have. */
+  #inFlight: { readonly updates: readonly GroupUpdate[]; readonly sequence: number } | undefined;
   observer: LogObserver | undefined;
 
   constructor(disk: Disk) {
-    this.#disk = disk;
-    this.#log = new MemoryRaftLog(async () => {
-      await disk.write('log append');
-      await disk.sync('log sync');
-    });
+    this.#files = new SimLogFiles(disk);
   }
 
   get syncs(): number {
-    return this.#log.syncs;
+    return this.#log?.syncs ?? 0;
   }
 
   async open(): Promise<readonly RecoveredGroup[]> {
-    await this.#disk.read('log open');
-    for (const group of this.#rotten.keys()) this.#check(group, 0, Number.POSITIVE_INFINITY);
-    return this.#log.open();
+    const log = new SegmentedRaftLog(this.#files, { segmentBytes: SEGMENT_BYTES });
+    this.#log = log;
+    const groups = await log.open();
+    const survived = this.#inFlight;
+    this.#inFlight = undefined;
+    if (survived !== undefined && log.sequence === survived.sequence) {
+      this.observer?.(survived.updates);
+    }
+    return groups;
   }
 
   async append(updates: readonly GroupUpdate[]): Promise<void> {
-    await this.#log.append(updates);
+    const log = this.#opened();
+    this.#inFlight = { updates, sequence: log.sequence + 1 };
+    await log.append(updates);
+    this.#inFlight = undefined;
     this.observer?.(updates);
   }
 
-  async read(group: number, low: LogIndex, high: LogIndex, maxBytes: number): Promise<Entry[]> {
-    await this.#disk.read('log read');
-    this.#check(group, low, high);
-    return this.#log.read(group, low, high, maxBytes);
+  read(group: number, low: LogIndex, high: LogIndex, maxBytes: number): Promise<Entry[]> {
+    return this.#opened().read(group, low, high, maxBytes);
   }
 
   close(): Promise<void> {
-    return this.#log.close();
+    return this.#opened().close();
   }
 
   crash(rng: Rng): void {
-    const kept = this.#log.crash(rng.int(0, 2) === 1 ? 'kept' : 'lost');
-    this.observer?.(kept);
+    this.#files.crash(rng);
   }
 
-  /** One entry that the log holds rots; false when it holds none. */
+  /** One bit of what was written flips; false when nothing was. */
   rot(rng: Rng): boolean {
-    const groups = this.#log.groups().filter((group) => group.lastIndex > group.truncated.index);
-    const chosen = groups[rng.int(0, Math.max(1, groups.length))];
-    if (chosen === undefined) return false;
-    this.#rotten.set(chosen.group, rng.int(chosen.truncated.index + 1, chosen.lastIndex + 1));
-    return true;
+    return this.#files.rot(rng);
   }
 
-  /** Throws when [low, high) has a rotten entry that the log still holds. */
-  #check(group: number, low: LogIndex, high: LogIndex): void {
-    const index = this.#rotten.get(group);
-    if (index === undefined || index < low || index >= high) return;
-    const held = this.#log.groups().find((one) => one.group === group);
-    if (held === undefined || index <= held.truncated.index || index > held.lastIndex) return;
-    throw new KvError('DATA_LOSS', `raft log: entry ${index} of group ${group}: checksum mismatch`);
+  #opened(): SegmentedRaftLog {
+    assert(this.#log !== undefined, 'the raft log is not open');
+    return this.#log;
   }
 }

@@ -1,0 +1,185 @@
+import { crc32 } from 'node:zlib';
+import { ByteReader, ByteWriter, crc32FlippedBit, equalBytes } from '@tinykv/base';
+
+/**
+ * A segment: a header, then frames, each of which is one append. Numbers are big-endian.
+ *
+ * ```text
+ *   segment   magic 8 | number u32 | bytes of the file u32 | sequence of its first frame u64 | zero u32 | crc u32
+ *   frame     crc u32 | number of its segment u32 | sequence u64 | payload bytes u32 | body crc u32 | body
+ *   body      payload | zeros up to a multiple of 8 | end mark u64
+ * ```
+ * The first checksum of a frame covers the rest of its header. A frame names its segment, and sequences
+ * count all appends of the log, so what a recycled file still holds never passes for new. The end mark is
+ * another for each frame and lies within one sector: a write whose end is missing differs from the frame in many
+ * bits, also where zeros end it.
+ */
+export const SEGMENT_HEADER_BYTES = 32;
+export const FRAME_HEADER_BYTES = 24;
+const END_MARK_BYTES = 8;
+
+const MAGIC = Uint8Array.from([0x74, 0x6b, 0x76, 0x6c, 0x6f, 0x67, 0x00, 0x01]);
+/** Of a segment's header. */
+const CRC_AT = SEGMENT_HEADER_BYTES - 4;
+
+export interface SegmentHeader {
+  readonly number: number;
+  readonly fileBytes: number;
+  readonly firstSequence: number;
+}
+
+export function encodeSegmentHeader({
+  number,
+  fileBytes,
+  firstSequence,
+}: SegmentHeader): Uint8Array {
+  const w = new ByteWriter(SEGMENT_HEADER_BYTES).raw(MAGIC);
+  w.u32(number).u32(fileBytes).u64(firstSequence).u32(0);
+  return w.u32(crc32(w.finish())).finish();
+}
+
+/** Undefined when the bytes do not begin with one. */
+export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | undefined {
+  if (bytes.length < SEGMENT_HEADER_BYTES) return undefined;
+  const r = new ByteReader(bytes.subarray(0, SEGMENT_HEADER_BYTES));
+  if (!equalBytes(r.raw(MAGIC.length), MAGIC)) return undefined;
+  const number = r.u32();
+  const fileBytes = r.u32();
+  const firstSequence = r.u32() * 2 ** 32 + r.u32();
+  r.u32();
+  const isWhole = r.u32() === crc32(bytes.subarray(0, CRC_AT));
+  return isWhole ? { number, fileBytes, firstSequence } : undefined;
+}
+
+/** Begins a frame: the header is filled in by {@link sealFrame}. */
+export function beginFrame(w: ByteWriter): void {
+  w.reset().u32(0).u32(0).u64(0).u32(0).u32(0);
+}
+
+/** Ends the frame that makes up all of `w`, and fills in its header; a view. */
+export function sealFrame(w: ByteWriter, segment: number, sequence: number): Uint8Array {
+  const payloadBytes = w.length - FRAME_HEADER_BYTES;
+  while (w.length % 8 !== 0) w.u8(0);
+  w.u32(scatter(sequence)).u32(scatter(segment ^ sequence));
+  w.patchU32(4, segment);
+  w.patchU32(8, Math.floor(sequence / 2 ** 32));
+  w.patchU32(12, sequence % 2 ** 32);
+  w.patchU32(16, payloadBytes);
+  const frame = w.finish();
+  w.patchU32(20, crc32(frame.subarray(FRAME_HEADER_BYTES)));
+  w.patchU32(0, crc32(frame.subarray(4, FRAME_HEADER_BYTES)));
+  return frame;
+}
+
+/** What a frame comes to whose header and payload take `bytes`. */
+export function sealedBytes(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8 + END_MARK_BYTES;
+}
+
+/** Numbers that follow each other come to values that differ in many bits (a step of MurmurHash3). */
+function scatter(value: number): number {
+  let h = value | 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85eb_ca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2_ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+export interface Frame {
+  readonly sequence: number;
+  /** A view. */
+  readonly payload: Uint8Array;
+  /** Where the next begins. */
+  readonly end: number;
+}
+
+/** The frame of this segment at `at`; undefined unless all of it is there and right. */
+export function frameAt(bytes: Uint8Array, at: number, segment: number): Frame | undefined {
+  const header = headerAt(bytes, at);
+  if (header === undefined || header.crc !== header.actualCrc || header.segment !== segment) {
+    return undefined;
+  }
+  const { sequence, payloadBytes, end } = header;
+  const start = at + FRAME_HEADER_BYTES;
+  if (end > bytes.length || crc32(bytes.subarray(start, end)) !== header.bodyCrc) return undefined;
+  return { sequence, payload: bytes.subarray(start, start + payloadBytes), end };
+}
+
+interface FrameHeader {
+  readonly crc: number;
+  readonly actualCrc: number;
+  readonly segment: number;
+  readonly sequence: number;
+  readonly payloadBytes: number;
+  readonly bodyCrc: number;
+  readonly end: number;
+}
+
+function headerAt(bytes: Uint8Array, at: number): FrameHeader | undefined {
+  if (at + FRAME_HEADER_BYTES > bytes.length) return undefined;
+  const r = new ByteReader(bytes.subarray(at, at + FRAME_HEADER_BYTES));
+  const crc = r.u32();
+  const segment = r.u32();
+  const sequence = r.u32() * 2 ** 32 + r.u32();
+  const payloadBytes = r.u32();
+  return {
+    crc,
+    actualCrc: crc32(bytes.subarray(at + 4, at + FRAME_HEADER_BYTES)),
+    segment,
+    sequence,
+    payloadBytes,
+    bodyCrc: r.u32(),
+    end: at + sealedBytes(FRAME_HEADER_BYTES + payloadBytes),
+  };
+}
+
+/**
+ * The byte of which one flipped bit makes what stands at `at` a frame of this segment; undefined when there is
+ * none. A write that was cut short differs in many bits from what was to be written, so such a bit tells
+ * decay from a crash.
+ */
+export function flippedByte(bytes: Uint8Array, at: number, segment: number): number | undefined {
+  const header = headerAt(bytes, at);
+  if (header === undefined) return undefined;
+  if (header.crc !== header.actualCrc) return flippedHeaderByte(bytes, at, segment, header);
+  if (header.segment !== segment || header.end > bytes.length) return undefined;
+  const body = bytes.subarray(at + FRAME_HEADER_BYTES, header.end);
+  const found = crc32FlippedBit(body.length, header.bodyCrc ^ crc32(body));
+  return found === undefined ? undefined : at + FRAME_HEADER_BYTES + found.byte;
+}
+
+function flippedHeaderByte(
+  bytes: Uint8Array,
+  at: number,
+  segment: number,
+  { crc, actualCrc }: FrameHeader,
+): number | undefined {
+  const difference = (crc ^ actualCrc) >>> 0;
+  const inCrc = 31 - Math.clz32(difference);
+  const place =
+    difference === 2 ** inCrc
+      ? { byte: 3 - (inCrc >> 3), bit: inCrc & 7 }
+      : crc32FlippedBit(FRAME_HEADER_BYTES - 4, difference);
+  if (place === undefined) return undefined;
+  const byte = at + place.byte + (difference === 2 ** inCrc ? 0 : 4);
+  bytes[byte]! ^= 1 << place.bit;
+  // The other bits of the header are right, then; the payload says whether it is a frame at all.
+  const isFrame = frameAt(bytes, at, segment) !== undefined;
+  bytes[byte]! ^= 1 << place.bit;
+  return isFrame ? byte : undefined;
+}
+
+/** Where a later frame of this segment begins, at or behind `from`; undefined when there is none. */
+export function laterFrame(
+  bytes: Uint8Array,
+  from: number,
+  segment: number,
+  sequence: number,
+): number | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = from; at + FRAME_HEADER_BYTES <= bytes.length; at++) {
+    if (view.getUint32(at + 4) !== segment) continue;
+    const found = frameAt(bytes, at, segment);
+    if (found !== undefined && found.sequence > sequence) return at;
+  }
+  return undefined;
+}

@@ -1,0 +1,109 @@
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Entry, GroupUpdate } from '@tinykv/raft';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { scratchRoot } from '../conformance/scratch.js';
+import { NodeLogFiles } from './node-log-files.js';
+import { SegmentedRaftLog } from './segmented-raft-log.js';
+
+const SEGMENT_BYTES = 4_096;
+const BUSY = 1;
+const IDLE_GROUPS = 20;
+
+describe('the space of a log', () => {
+  let path: string;
+  let log: SegmentedRaftLog;
+
+  beforeEach(async () => {
+    path = await mkdtemp(join(scratchRoot, 'tinykv-segments-'));
+    log = open();
+    await log.open();
+  });
+
+  afterEach(async () => {
+    await log.close();
+    await rm(path, { recursive: true });
+  });
+
+  function open(): SegmentedRaftLog {
+    return new SegmentedRaftLog(new NodeLogFiles(path), { segmentBytes: SEGMENT_BYTES });
+  }
+
+  async function bytesOnDisk(): Promise<number> {
+    const sizes = (await readdir(path)).map(async (name) => (await stat(join(path, name))).size);
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  }
+
+  /** A group that appends and truncates, beside others that once wrote something and keep it. */
+  async function churn(appends: number, first: number): Promise<void> {
+    for (let i = first; i < first + appends; i++) {
+      const update: GroupUpdate = {
+        group: BUSY,
+        entries: [entry(i, 100)],
+        ...(i > 5 ? { truncate: { index: i - 5, term: 1 } } : {}),
+      };
+      await log.append([update]);
+    }
+  }
+
+  it('stays bounded while old groups keep what they have', async () => {
+    for (let group = 2; group < 2 + IDLE_GROUPS; group++) {
+      const hardState = { term: 1, vote: group, commit: 2 };
+      await log.append([{ group, entries: [entry(1, 100), entry(2, 100)], hardState }]);
+    }
+    await churn(2_000, 1);
+    const idleBytes = IDLE_GROUPS * 2 * 110;
+    // Twice what is live, the slack, the spares and the segment that is written to.
+    const bound = 2 * idleBytes + (4 + 4 + 2) * SEGMENT_BYTES;
+    expect(await bytesOnDisk()).toBeLessThanOrEqual(bound);
+    for (let round = 0; round < 2; round++) {
+      for (let group = 2; group < 2 + IDLE_GROUPS; group++) {
+        expect(await log.read(group, 1, 3, 1e6)).toMatchObject([{ index: 1 }, { index: 2 }]);
+      }
+      await log.close();
+      log = open();
+      const groups = await log.open();
+      expect(groups).toHaveLength(IDLE_GROUPS + 1);
+      expect(groups.find(({ group }) => group === 7)).toMatchObject({
+        hardState: { term: 1, vote: 7, commit: 2 },
+        lastIndex: 2,
+      });
+      await churn(200, 2_001 + 200 * round);
+    }
+  });
+
+  it('comes back after a group is destroyed, and nothing of the group does', async () => {
+    await log.append([{ group: 9, entries: [entry(1, 3_000)] }]);
+    await churn(100, 1);
+    await log.append([{ group: 9, destroy: true }]);
+    await churn(1_000, 101);
+    await log.close();
+    log = open();
+    expect(await log.open()).toMatchObject([{ group: BUSY, lastIndex: 1_100 }]);
+    expect(await bytesOnDisk()).toBeLessThanOrEqual((4 + 4 + 2) * SEGMENT_BYTES);
+  });
+
+  it('lets a read finish whose segment is given up meanwhile', async () => {
+    await log.append([{ group: 9, entries: [entry(1, 100)] }]);
+    const reading = log.read(9, 1, 2, 1e6);
+    await churn(1_000, 1);
+    expect(await reading).toMatchObject([{ index: 1 }]);
+  });
+
+  it('takes an append that is larger than a segment', async () => {
+    await log.append([{ group: 9, entries: [entry(1, 5 * SEGMENT_BYTES)] }]);
+    await churn(10, 1);
+    await log.close();
+    log = open();
+    await log.open();
+    const [large] = await log.read(9, 1, 2, 1e6);
+    expect(large!.data).toHaveLength(5 * SEGMENT_BYTES);
+    await log.append([{ group: 9, destroy: true }]);
+    await churn(1_000, 11);
+    expect(await bytesOnDisk()).toBeLessThanOrEqual((4 + 4 + 2) * SEGMENT_BYTES);
+  });
+});
+
+function entry(index: number, size: number): Entry {
+  return { term: 1, index, type: 'EntryNormal', data: new Uint8Array(size).fill(index) };
+}

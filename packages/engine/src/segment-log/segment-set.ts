@@ -1,0 +1,111 @@
+import { KvError } from '@tinykv/base';
+import { damage } from '../damage.js';
+import { SEGMENT_HEADER_BYTES } from './frame-format.js';
+import type { LogFile, LogFiles } from './log-files.js';
+import { Segment, segmentName, segmentNumber } from './segment.js';
+
+/** Files that wait to be written again: enough for a burst, since making one takes longer. */
+const SPARES_MAX = 4;
+const SPARE_SUFFIX = '.free';
+
+/**
+ * The segments of a log, oldest first, the last of which is written to. What is given up at the old end is
+ * renamed and written again: a file whose blocks exist costs the disk less than one that grows.
+ */
+export class SegmentSet {
+  readonly #files: LogFiles;
+  readonly #segmentBytes: number;
+  readonly #segments: Segment[] = [];
+  readonly #spares: { readonly name: string; readonly file: LogFile }[] = [];
+
+  constructor(files: LogFiles, segmentBytes: number) {
+    this.#files = files;
+    this.#segmentBytes = segmentBytes;
+  }
+
+  /** Those of the folder, with nothing read of them yet. Rejects with DATA_LOSS when one is missing. */
+  async open(): Promise<readonly Segment[]> {
+    const names = [...(await this.#files.list())].sort();
+    for (const name of names) {
+      const number = segmentNumber(name);
+      if (number !== undefined) {
+        const last = this.#segments.at(-1);
+        const isNext = last === undefined || number === last.number + 1;
+        if (!isNext)
+          throw damage(this.#files.locate(segmentName(last.number + 1)), 'it is missing');
+        const file = await this.#files.open(name);
+        this.#segments.push(new Segment(number, this.#files.locate(name), file));
+      } else if (name.endsWith(SPARE_SUFFIX)) {
+        this.#spares.push({ name, file: await this.#files.open(name) });
+      } else {
+        const path = this.#files.locate(name);
+        throw new KvError('FAILED_PRECONDITION', `${path} is not a file of this log`);
+      }
+    }
+    return this.#segments;
+  }
+
+  get segments(): readonly Segment[] {
+    return this.#segments;
+  }
+
+  get totalBytes(): number {
+    return this.#segments.reduce((sum, { file }) => sum + file.size, 0);
+  }
+
+  get liveBytes(): number {
+    return this.#segments.reduce((sum, { liveBytes }) => sum + liveBytes, 0);
+  }
+
+  /** The segment to which a frame of this size goes; undefined: {@link rotate} first. */
+  withRoom(frameBytes: number): Segment | undefined {
+    const last = this.#segments.at(-1);
+    return last?.hasRoom(frameBytes) === true ? last : undefined;
+  }
+
+  /** Begins a segment with room for the frame. */
+  async rotate(frameBytes: number): Promise<Segment> {
+    const number = (this.#segments.at(-1)?.number ?? 0) + 1;
+    const bytes = Math.max(this.#segmentBytes, SEGMENT_HEADER_BYTES + frameBytes);
+    const at = this.#spares.findIndex(({ file }) => file.size >= bytes);
+    let file: LogFile;
+    if (at >= 0) {
+      const [spare] = this.#spares.splice(at, 1);
+      await this.#files.rename(spare!.name, segmentName(number));
+      file = spare!.file;
+    } else {
+      file = await this.#files.create(segmentName(number), bytes);
+    }
+    const segment = new Segment(number, this.#files.locate(segmentName(number)), file);
+    this.#segments.push(segment);
+    return segment;
+  }
+
+  /** Gives up the oldest segments that nobody needs. Never the last one. */
+  async release(): Promise<void> {
+    for (let oldest = this.#segments[0]!; this.#segments.length > 1 && oldest.isFree; ) {
+      this.#segments.shift();
+      await this.#recycle(oldest);
+      oldest = this.#segments[0]!;
+    }
+  }
+
+  async #recycle({ number, file }: Segment): Promise<void> {
+    const name = segmentName(number);
+    if (file.size === this.#segmentBytes && this.#spares.length < SPARES_MAX) {
+      const spare = { name: `${name}${SPARE_SUFFIX}`, file };
+      await this.#files.rename(name, spare.name);
+      this.#spares.push(spare);
+      return;
+    }
+    await file.close();
+    await this.#files.remove(name);
+  }
+
+  async close(): Promise<void> {
+    const files = [...this.#segments, ...this.#spares].map(({ file }) => file);
+    this.#segments.length = 0;
+    this.#spares.length = 0;
+    for (const file of files) await file.close();
+  }
+}

@@ -1,0 +1,142 @@
+import { assert, copyBytes, KvError, type Rng } from '@tinykv/base';
+import type { LogFile, LogFiles } from '@tinykv/engine';
+import type { Disk } from './disk.js';
+
+const SECTOR_BYTES = 512;
+
+/** What the disk has in the place of a write that was not synced. */
+interface Unsynced {
+  readonly offset: number;
+  readonly before: Uint8Array;
+}
+
+interface Content {
+  readonly bytes: Uint8Array;
+  /** In the order of the writes. */
+  unsynced: Unsynced[];
+  /** Behind the last byte that was ever written. */
+  used: number;
+}
+
+/** What becomes of sectors that a crash finds unsynced. */
+type Tear = 'lost' | 'kept' | 'torn';
+
+/**
+ * The files of a log on a simulated disk. A write lies in the page cache until it is synced; at a crash any
+ * subset of its sectors is on the disk.
+ */
+export class SimLogFiles implements LogFiles {
+  readonly #disk: Disk;
+  readonly #files = new Map<string, Content>();
+
+  constructor(disk: Disk) {
+    this.#disk = disk;
+  }
+
+  locate(name: string): string {
+    return name;
+  }
+
+  async list(): Promise<readonly string[]> {
+    await this.#disk.read('list log files');
+    return [...this.#files.keys()];
+  }
+
+  async create(name: string, bytes: number): Promise<LogFile> {
+    await this.#disk.write('create log file');
+    const content = { bytes: new Uint8Array(bytes), unsynced: [], used: 0 };
+    this.#files.set(name, content);
+    return new SimLogFile(this.#disk, content);
+  }
+
+  async open(name: string): Promise<LogFile> {
+    await this.#disk.read('open log file');
+    return new SimLogFile(this.#disk, this.#content(name));
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#disk.operation('rename log file');
+    const content = this.#content(from);
+    this.#files.delete(from);
+    this.#files.set(to, content);
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#disk.operation('remove log file');
+    this.#files.delete(name);
+  }
+
+  /** Of writes that were not synced all sectors are lost, none, or any. */
+  crash(rng: Rng): void {
+    const tear = (['lost', 'kept', 'torn'] as const)[rng.int(0, 3)]!;
+    for (const content of this.#files.values()) {
+      for (const write of content.unsynced.reverse()) undo(content, write, tear, rng);
+      content.unsynced = [];
+    }
+  }
+
+  /** Flips one bit of what was written; false when nothing was. */
+  rot(rng: Rng): boolean {
+    const written = [...this.#files.values()].filter(({ used }) => used > 0);
+    const content = written[rng.int(0, Math.max(1, written.length))];
+    if (content === undefined) return false;
+    content.bytes[rng.int(0, content.used)]! ^= 1 << rng.int(0, 8);
+    return true;
+  }
+
+  #content(name: string): Content {
+    const content = this.#files.get(name);
+    assert(content !== undefined, () => `no log file ${name}`);
+    return content;
+  }
+}
+
+function undo(content: Content, { offset, before }: Unsynced, tear: Tear, rng: Rng): void {
+  const end = offset + before.length;
+  for (let at = offset; at < end; ) {
+    const next = Math.min(end, (Math.floor(at / SECTOR_BYTES) + 1) * SECTOR_BYTES);
+    const isLost = tear === 'lost' || (tear === 'torn' && rng.int(0, 2) === 0);
+    if (isLost) content.bytes.set(before.subarray(at - offset, next - offset), at);
+    at = next;
+  }
+}
+
+class SimLogFile implements LogFile {
+  readonly #disk: Disk;
+  readonly #content: Content;
+
+  constructor(disk: Disk, content: Content) {
+    this.#disk = disk;
+    this.#content = content;
+  }
+
+  get size(): number {
+    return this.#content.bytes.length;
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    if (this.#disk.traits.full) throw new KvError('RESOURCE_EXHAUSTED', 'log: no space left');
+    const content = this.#content;
+    const end = offset + bytes.length;
+    assert(end <= content.bytes.length, 'a write past the end of a log file');
+    content.unsynced.push({ offset, before: copyBytes(content.bytes.subarray(offset, end)) });
+    content.bytes.set(bytes, offset);
+    content.used = Math.max(content.used, end);
+  }
+
+  async sync(): Promise<void> {
+    const covered = this.#content.unsynced.length;
+    await this.#disk.write('log append');
+    await this.#disk.sync('log sync');
+    this.#content.unsynced.splice(0, covered);
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    await this.#disk.read('log read');
+    return copyBytes(this.#content.bytes.subarray(offset, offset + length));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
