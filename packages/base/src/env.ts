@@ -1,3 +1,4 @@
+import type { Awaitable } from './awaitable.js';
 import type { KvErrorCode } from './errors.js';
 import type { Rng } from './prng.js';
 
@@ -113,7 +114,7 @@ export interface NetError {
   readonly message: string;
 }
 
-export type UnaryHandler = (request: Uint8Array, peer: PeerInfo) => Promise<Uint8Array>;
+export type UnaryHandler = (request: Uint8Array, peer: PeerInfo) => Awaitable<Uint8Array>;
 /** Called for each new stream; returns what to do with its events. */
 export type StreamHandler = (stream: NetStream, peer: PeerInfo) => StreamEvents;
 

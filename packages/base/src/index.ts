@@ -1,4 +1,5 @@
 export * from './assert.js';
+export * from './awaitable.js';
 export * from './bytes.js';
 export * from './codec.js';
 export * from './crc.js';

@@ -22,6 +22,7 @@ interface Pending {
   readonly request: Uint8Array;
   /** Monotonic milliseconds. */
   readonly deadline: number;
+  /** Throws when the response is malformed. */
   readonly resolve: (response: Uint8Array) => void;
   readonly reject: (error: RequestError) => void;
   sentAt: number;
@@ -65,17 +66,25 @@ export class BatchStream {
   }
 
   /** Rejects with {@link RequestError}, whose `outcome` says what may have happened. */
-  async call<Q, S>(method: UnaryMethod<Q, S>, request: Init<Q>, timeoutMs: number): Promise<S> {
-    const number = batchNumber(method as UnaryMethod<object, object>);
-    assert(number !== undefined, () => `${method.path} cannot be batched`);
-    const bytes = method.request.encode(request);
-    const response = await this.#enqueue(number, bytes, timeoutMs);
-    try {
-      return method.response.decode(response);
-    } catch (error) {
-      const text = `malformed answer to ${method.name} from ${this.address}`;
-      throw new RequestError('DATA_LOSS', text, 'unknown', { cause: error });
-    }
+  call<Q, S>(method: UnaryMethod<Q, S>, request: Init<Q>, timeoutMs: number): Promise<S> {
+    return new Promise((resolve, reject) => {
+      const number = batchNumber(method as UnaryMethod<object, object>);
+      assert(number !== undefined, () => `${method.path} cannot be batched`);
+      const bytes = method.request.encode(request);
+      const problem = this.#refusal(bytes);
+      if (problem !== undefined) throw problem;
+      this.#waiting.push({
+        id: this.#nextId++,
+        method: number,
+        request: bytes,
+        deadline: this.#env.clock.mono() + timeoutMs,
+        resolve: (response) => resolve(method.response.decode(response)),
+        reject,
+        sentAt: 0,
+      });
+      this.#scheduleFlush();
+      this.#scheduleSweep();
+    });
   }
 
   /** Fails what is waiting or in flight; later calls are refused. */
@@ -87,25 +96,6 @@ export class BatchStream {
     const reason: NetError = { code: 'CANCELLED', message: 'the client is closed' };
     this.#failWaiting(reason);
     this.#failInflight(reason);
-  }
-
-  #enqueue(method: number, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    const problem = this.#refusal(request);
-    if (problem !== undefined) return Promise.reject(problem);
-    return new Promise((resolve, reject) => {
-      const deadline = this.#env.clock.mono() + timeoutMs;
-      this.#waiting.push({
-        id: this.#nextId++,
-        method,
-        request,
-        deadline,
-        resolve,
-        reject,
-        sentAt: 0,
-      });
-      this.#scheduleFlush();
-      this.#scheduleSweep();
-    });
   }
 
   #refusal(request: Uint8Array): RequestError | undefined {
@@ -203,10 +193,19 @@ export class BatchStream {
       // Late answers to requests that have timed out, and the answer to the greeting.
       if (pending === undefined) continue;
       this.#inflight.delete(item.id);
-      if (item.status === 0) pending.resolve(item.response);
+      if (item.status === 0) this.#resolve(pending, item.response);
       else pending.reject(statusError(item, this.address));
     }
     this.#flush();
+  }
+
+  #resolve(pending: Pending, response: Uint8Array): void {
+    try {
+      pending.resolve(response);
+    } catch (error) {
+      const text = `malformed answer to a request from ${this.address}`;
+      pending.reject(new RequestError('DATA_LOSS', text, 'unknown', { cause: error }));
+    }
   }
 
   #onClose(session: Session, error: NetError | undefined): void {

@@ -10,7 +10,8 @@ import {
 import type { LockInfo } from '@tinykv/model';
 import { keyErrorFromWire, tinykvpb } from '@tinykv/proto';
 import { describeKeyError } from './key-errors.js';
-import { Operation, type Router } from './router.js';
+import { Operation } from './operation.js';
+import type { Router } from './router.js';
 
 /** What became of a transaction. All but `alive` never changes. */
 export type TxnStatus =

@@ -7,8 +7,9 @@ import {
   userKeyOfBound,
 } from '@tinykv/model';
 import { RequestError } from './errors.js';
+import type { Operation } from './operation.js';
 import type { CachedRegion } from './region-cache.js';
-import type { Operation, Router } from './router.js';
+import type { Router } from './router.js';
 
 export interface KvPair {
   readonly key: Uint8Array;

@@ -3,9 +3,10 @@ import type { RawCf } from '@tinykv/model';
 import { tinykvpb } from '@tinykv/proto';
 import { checkKey } from './check-key.js';
 import { UndeterminedError } from './errors.js';
+import type { Operation } from './operation.js';
 import { forEachParallel } from './parallel.js';
 import { type FetchPage, type KvPair, RangeScan, type ScanOptions } from './range-scan.js';
-import type { Operation, Router } from './router.js';
+import type { Router } from './router.js';
 
 export interface RawOptions {
   /** Keys of different column families are independent. Default: `default`. */

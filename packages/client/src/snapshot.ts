@@ -5,9 +5,10 @@ import { checkKey } from './check-key.js';
 import { KeyLockedError } from './errors.js';
 import { keyErrorToThrow } from './key-errors.js';
 import type { LockResolver } from './lock-resolver.js';
+import type { Operation } from './operation.js';
 import { forEachParallel } from './parallel.js';
 import { type FetchPage, type KvPair, RangeScan } from './range-scan.js';
-import type { Operation, Router } from './router.js';
+import type { Router } from './router.js';
 
 const rpc = tinykvpb.TinyKv;
 

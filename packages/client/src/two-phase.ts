@@ -5,8 +5,10 @@ import type { Backoff } from './backoff.js';
 import { KeyLockedError, UndeterminedError } from './errors.js';
 import { keyErrorToThrow } from './key-errors.js';
 import type { LockResolver } from './lock-resolver.js';
+import type { Operation } from './operation.js';
 import type { CachedRegion } from './region-cache.js';
-import type { Operation, Router } from './router.js';
+import type { Router } from './router.js';
+import { splitByBytes } from './split-by-bytes.js';
 import { type Mutation, mutationBytes } from './txn-buffer.js';
 
 /** What transactions share. */
@@ -332,19 +334,4 @@ function mutationToWire(mutation: Mutation): Init<kvrpcpb.Mutation> {
   return mutation.kind === 'put'
     ? { op, key: mutation.key, value: mutation.value }
     : { op, key: mutation.key };
-}
-
-/** Cuts a list, in order, into parts of at most `limits.txnBatchBytesMax`, or of one item. */
-function splitByBytes<T>(items: readonly T[], bytesOf: (item: T) => number): T[][] {
-  const parts: T[][] = [];
-  let bytes = 0;
-  for (const item of items) {
-    bytes += bytesOf(item);
-    const part = parts.at(-1);
-    if (part === undefined || bytes > limits.txnBatchBytesMax) {
-      parts.push([item]);
-      bytes = bytesOf(item);
-    } else part.push(item);
-  }
-  return parts;
 }

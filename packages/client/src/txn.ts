@@ -1,7 +1,7 @@
 import { EMPTY_BYTES, KvError, type Timestamp, TS_MAX } from '@tinykv/base';
 import { checkKey } from './check-key.js';
+import type { Operation } from './operation.js';
 import type { KvPair, ScanOptions } from './range-scan.js';
-import type { Operation } from './router.js';
 import { Snapshot } from './snapshot.js';
 import { TwoPhaseCommit, type TxnContext } from './two-phase.js';
 import { overlay, TxnBuffer } from './txn-buffer.js';

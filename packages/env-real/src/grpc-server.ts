@@ -111,7 +111,9 @@ function bind(listener: TcpServer, address: string): Promise<string> {
 
 function serveUnary(path: string, handler: UnaryHandler, logger: Logger) {
   return (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>): void => {
-    handler(call.request, { address: call.getPeer() }).then(
+    const peer = { address: call.getPeer() };
+    // A handler may answer, or throw, at once.
+    new Promise<Uint8Array>((resolve) => resolve(handler(call.request, peer))).then(
       (response) => respond(null, asBuffer(response)),
       (error: unknown) => {
         logUnexpected(logger, path, error);

@@ -1,4 +1,5 @@
 import {
+  type Awaitable,
   type Env,
   err,
   type KvEngine,
@@ -49,16 +50,16 @@ export class RaftRegionAccess implements RegionAccess {
   acquireRead(
     context: RequestContext,
     keys: readonly Uint8Array[],
-  ): Promise<Result<RegionView, RegionError>> {
+  ): Awaitable<Result<RegionView, RegionError>> {
     const checked = this.#check(context, keys);
     if (!checked.ok) {
       const follower = this.#readsAnywhere && this.#directory.peers.get(context.regionId);
-      if (checked.error.type !== 'not-leader' || !follower) return Promise.resolve(checked);
-      return Promise.resolve(ok(new View(this.#directory, this.#engine, follower, false)));
+      if (checked.error.type !== 'not-leader' || !follower) return checked;
+      return ok(new View(this.#directory, this.#engine, follower, false));
     }
     const peer = checked.value;
     if (peer.group.leaseValid()) {
-      return Promise.resolve(ok(new View(this.#directory, this.#engine, peer, true)));
+      return ok(new View(this.#directory, this.#engine, peer, true));
     }
     return this.#afterReadIndex(peer, context, keys);
   }
@@ -66,12 +67,12 @@ export class RaftRegionAccess implements RegionAccess {
   acquireWrite(
     context: RequestContext,
     keys: readonly Uint8Array[],
-  ): Promise<Result<RegionView, RegionError>> {
+  ): Awaitable<Result<RegionView, RegionError>> {
     const checked = this.#check(context, keys);
-    if (!checked.ok) return Promise.resolve(checked);
+    if (!checked.ok) return checked;
     const peer = checked.value;
     if (peer.group.appliedOwnTerm) {
-      return Promise.resolve(ok(new View(this.#directory, this.#engine, peer, false)));
+      return ok(new View(this.#directory, this.#engine, peer, false));
     }
     // A read index is given only once an entry of the own term is committed, and waits for its apply.
     return this.#afterReadIndex(peer, context, keys);

@@ -1,4 +1,5 @@
 import {
+  type Awaitable,
   type Env,
   err,
   type Histogram,
@@ -8,6 +9,7 @@ import {
   type Planted,
   type Result,
   type Timestamp,
+  whenReady,
 } from '@tinykv/base';
 import type { KeyError, RegionAccess, RegionError, RegionView } from '@tinykv/model';
 import { Latches } from './latches.js';
@@ -76,13 +78,25 @@ export class TxnExecutor {
     );
   }
 
-  async get(context: TxnContext, key: Uint8Array, ts: Timestamp): Answer<GetAnswer> {
+  get(
+    context: TxnContext,
+    key: Uint8Array,
+    ts: Timestamp,
+  ): Awaitable<Result<GetAnswer, RegionError>> {
     if (isKeyTooLong(key)) return ok({ type: 'key-error', error: keyTooLong(key) });
-    const view = await this.#access.acquireRead(context, [key]);
-    if (!view.ok) return view;
-    const recent = readConfirmed(view.value, (reader) => {
-      const point = { ts, strict: context.strict, planted: this.#planted };
-      const visible = visibleAt(readKey(reader, key), point);
+    return whenReady(this.#access.acquireRead(context, [key]), (view) =>
+      view.ok ? this.#getThrough(view.value, context, key, ts) : view,
+    );
+  }
+
+  #getThrough(
+    view: RegionView,
+    { strict }: TxnContext,
+    key: Uint8Array,
+    ts: Timestamp,
+  ): Awaitable<Result<GetAnswer, RegionError>> {
+    const recent = readConfirmed(view, (reader) => {
+      const visible = visibleAt(readKey(reader, key), { ts, strict, planted: this.#planted });
       if (visible.type !== 'version' || visible.write.kind !== 'put') return visible;
       return { type: 'value', value: readValue(reader, key, visible.write) } as const;
     });
@@ -96,7 +110,7 @@ export class TxnExecutor {
       case 'version':
         return ok({ type: 'not-found' });
       case 'in-history':
-        return this.#getFromHistory(view.value, key, ts);
+        return this.#getFromHistory(view, key, ts);
     }
   }
 

@@ -1,4 +1,12 @@
-import { EMPTY_BYTES, type KvReader, limits, ok, type Result } from '@tinykv/base';
+import {
+  type Awaitable,
+  EMPTY_BYTES,
+  type KvReader,
+  limits,
+  ok,
+  type Result,
+  whenReady,
+} from '@tinykv/base';
 import {
   type ApiMode,
   isRawCf,
@@ -53,22 +61,23 @@ export class RawExecutor {
   }
 
   /** Undefined: not found. */
-  async get(
+  get(
     context: RequestContext,
     cfName: string,
     key: Uint8Array,
-  ): Promise<Result<RawAnswer<Uint8Array | undefined>, RegionError>> {
+  ): Awaitable<Result<RawAnswer<Uint8Array | undefined>, RegionError>> {
     const cf = parseCf(cfName);
     if (cf === undefined) return unknownCf(cfName);
     if (isKeyTooLong(key)) return keyTooLong(key);
-    const view = await this.#access.acquireRead(context, [key]);
-    if (!view.ok) return view;
-    const at = rawKey(this.#access.api, cf, key);
-    const value = readConfirmed(view.value, (reader) => {
-      const bytes = reader.get(at);
-      return bytes && unsealRaw(key, at, bytes);
+    return whenReady(this.#access.acquireRead(context, [key]), (view) => {
+      if (!view.ok) return view;
+      const at = rawKey(this.#access.api, cf, key);
+      const value = readConfirmed(view.value, (reader) => {
+        const bytes = reader.get(at);
+        return bytes && unsealRaw(key, at, bytes);
+      });
+      return value.ok ? answer(value.value) : value;
     });
-    return value.ok ? answer(value.value) : value;
   }
 
   /** An empty value deletes, as it does in TinyKV. */
@@ -77,7 +86,7 @@ export class RawExecutor {
     cfName: string,
     key: Uint8Array,
     value: Uint8Array,
-  ): Promise<Result<RawAnswer<void>, RegionError>> {
+  ): Awaitable<Result<RawAnswer<void>, RegionError>> {
     if (value.length === 0) return this.delete(context, cfName, key);
     return this.#write(context, cfName, key, (cf) => ({ type: 'raw-put', cf, key, value }));
   }
@@ -86,24 +95,23 @@ export class RawExecutor {
     context: RequestContext,
     cfName: string,
     key: Uint8Array,
-  ): Promise<Result<RawAnswer<void>, RegionError>> {
+  ): Awaitable<Result<RawAnswer<void>, RegionError>> {
     return this.#write(context, cfName, key, (cf) => ({ type: 'raw-delete', cf, key }));
   }
 
   /** A blind write has no facts that could change under it, so it takes no latch. */
-  async #write(
+  #write(
     context: RequestContext,
     cfName: string,
     key: Uint8Array,
     modify: (cf: RawCf) => Modify,
-  ): Promise<Result<RawAnswer<void>, RegionError>> {
+  ): Awaitable<Result<RawAnswer<void>, RegionError>> {
     const cf = parseCf(cfName);
     if (cf === undefined) return unknownCf(cfName);
     if (isKeyTooLong(key)) return keyTooLong(key);
-    const view = await this.#access.acquireWrite(context, [key]);
-    if (!view.ok) return view;
-    const proposed = await proposeModifies(this.#access, view.value, [modify(cf)]);
-    return proposed.ok ? answer(undefined) : proposed;
+    return whenReady(this.#access.acquireWrite(context, [key]), (view) =>
+      view.ok ? whenReady(proposeModifies(this.#access, view.value, [modify(cf)]), written) : view,
+    );
   }
 
   /** Exactly `limit` pairs (at most `limits.scanPairsMax`) while the Region has them. */
@@ -126,6 +134,10 @@ export class RawExecutor {
 
 function answer<T>(value: T): Result<RawAnswer<T>, never> {
   return ok({ type: 'ok', value });
+}
+
+function written(proposed: Result<void, RegionError>): Result<RawAnswer<void>, RegionError> {
+  return proposed.ok ? answer(undefined) : proposed;
 }
 
 function refuse(message: string): Result<RawAnswer<never>, never> {

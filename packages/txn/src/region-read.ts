@@ -1,4 +1,12 @@
-import { compareBytes, err, type KvReader, limits, ok, type Result } from '@tinykv/base';
+import {
+  type Awaitable,
+  compareBytes,
+  err,
+  type KvReader,
+  limits,
+  ok,
+  type Result,
+} from '@tinykv/base';
 import {
   type ApiMode,
   beforeEnd,
@@ -63,11 +71,11 @@ export function locationRange(
 }
 
 /** Proposes, unless there is nothing to do or more than one log entry can hold. */
-export async function proposeModifies(
+export function proposeModifies(
   access: RegionAccess,
   view: RegionView,
   modifies: readonly Modify[],
-): Promise<Result<void, RegionError>> {
+): Awaitable<Result<void, RegionError>> {
   if (modifies.length === 0) return ok(undefined);
   const entryBytes = modifiesBytes(modifies);
   if (entryBytes > limits.raftEntryBytesMax) {

@@ -1,4 +1,4 @@
-import { EMPTY_BYTES, err, KvError, ok, type Result, utf8 } from '@tinykv/base';
+import { type Awaitable, EMPTY_BYTES, err, KvError, ok, type Result, utf8 } from '@tinykv/base';
 import { type FakeEnv, fakeEnv } from '@tinykv/base/testing';
 import {
   type ApiMode,
@@ -112,7 +112,7 @@ export function fakeStore(env: FakeEnv = fakeEnv()): FakeStore {
 }
 
 /** The answer of a command that the store served. */
-export async function served<A>(result: Promise<Result<A, RegionError>>): Promise<A> {
+export async function served<A>(result: Awaitable<Result<A, RegionError>>): Promise<A> {
   const outcome = await result;
   if (!outcome.ok) throw new Error(`refused: ${JSON.stringify(outcome.error)}`);
   return outcome.value;

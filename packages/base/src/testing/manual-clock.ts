@@ -1,4 +1,5 @@
 import { assert } from '../assert.js';
+import type { Awaitable } from '../awaitable.js';
 import type { Clock, Timer } from '../env.js';
 
 interface Alarm {
@@ -98,7 +99,8 @@ export class ManualClock implements Clock {
   }
 
   /** Runs until the promise is settled; fails when that takes more than `maxMs` of this clock. */
-  async runUntil<T>(promise: Promise<T>, maxMs = 60_000): Promise<T> {
+  async runUntil<T>(awaited: Awaitable<T>, maxMs = 60_000): Promise<T> {
+    const promise = Promise.resolve(awaited);
     const outcome: { settled: boolean } = { settled: false };
     const mark = (): void => {
       outcome.settled = true;

@@ -1,4 +1,4 @@
-import type { KvReader, KvSnapshot, Result, Term } from '@tinykv/base';
+import type { Awaitable, KvReader, KvSnapshot, Result, Term } from '@tinykv/base';
 import type { RegionError } from '../errors.js';
 import type { ApiMode } from '../keys.js';
 import type { Modify } from '../modify.js';
@@ -21,17 +21,17 @@ export interface RegionAccess {
   readonly api: ApiMode;
   /**
    * Checks the context and that the user keys lie in the Region, and waits until this store may answer
-   * linearizably, by lease or read index.
+   * linearizably, by read index. With a lease there is nothing to wait for.
    */
   acquireRead(
     context: RequestContext,
     keys: readonly Uint8Array[],
-  ): Promise<Result<RegionView, RegionError>>;
+  ): Awaitable<Result<RegionView, RegionError>>;
   /** The same for a command that will propose: waits until an entry of the leader's own term is applied. */
   acquireWrite(
     context: RequestContext,
     keys: readonly Uint8Array[],
-  ): Promise<Result<RegionView, RegionError>>;
+  ): Awaitable<Result<RegionView, RegionError>>;
   /**
    * Proposes the modifies as one atomic command under the term and epoch of the view, at most once.
    * Resolves ok when they are applied and readable, with a RegionError when they certainly never will

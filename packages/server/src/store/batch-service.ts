@@ -1,4 +1,5 @@
 import {
+  type Awaitable,
   type Env,
   errorMessage,
   KvError,
@@ -112,10 +113,25 @@ class BatchSession implements StreamEvents {
       this.#reply(failure(item, new KvError('UNIMPLEMENTED', text)));
       return;
     }
-    handler(item.request, this.#peer).then(
-      (response) => this.#reply({ id: item.id, response }),
-      (error: unknown) => this.#reply(this.#failed(item, error)),
-    );
+    this.#run(handler, item);
+  }
+
+  #run(handler: UnaryHandler, item: Item): void {
+    let response: Awaitable<Uint8Array>;
+    try {
+      response = handler(item.request, this.#peer);
+    } catch (error) {
+      this.#reply(this.#failed(item, error));
+      return;
+    }
+    if (response instanceof Promise) {
+      response.then(
+        (bytes) => this.#reply({ id: item.id, response: bytes }),
+        (error: unknown) => this.#reply(this.#failed(item, error)),
+      );
+    } else {
+      this.#reply({ id: item.id, response });
+    }
   }
 
   #failed(item: Item, error: unknown): Reply {

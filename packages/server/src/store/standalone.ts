@@ -39,12 +39,12 @@ export class StandaloneAccess implements RegionAccess {
     };
   }
 
-  acquireRead(): Promise<Result<RegionView, RegionError>> {
-    return Promise.resolve(ok(this.#view));
+  acquireRead(): Result<RegionView, RegionError> {
+    return ok(this.#view);
   }
 
-  acquireWrite(): Promise<Result<RegionView, RegionError>> {
-    return Promise.resolve(ok(this.#view));
+  acquireWrite(): Result<RegionView, RegionError> {
+    return ok(this.#view);
   }
 
   async propose(

@@ -1,29 +1,47 @@
-import { type Env, errorMessage, type Histogram, KvError, type UnaryHandler } from '@tinykv/base';
+import {
+  type Awaitable,
+  type Env,
+  errorMessage,
+  type Histogram,
+  KvError,
+  type Result,
+  type UnaryHandler,
+  whenReady,
+} from '@tinykv/base';
+import type { RegionError } from '@tinykv/model';
 import { type errorpb, type Init, regionErrorToWire, type UnaryMethod } from '@tinykv/proto';
-import type { Answer } from '@tinykv/txn';
+import { Deadlines } from './deadlines.js';
 
-/** Turns typed handlers into handlers of bytes, with a deadline for each request. */
+/** Turns typed handlers into handlers of bytes, with a deadline for each request that has to wait. */
 export class UnaryTable {
   readonly handlers: ReadonlyMap<string, UnaryHandler>;
   readonly #handlers = new Map<string, UnaryHandler>();
   readonly #env: Env;
   readonly #timeoutMs: number;
+  readonly #deadlines: Deadlines;
 
   constructor(env: Env, timeoutMs: number) {
     this.#env = env;
     this.#timeoutMs = timeoutMs;
+    this.#deadlines = new Deadlines(env.clock, timeoutMs);
     this.handlers = this.#handlers;
   }
 
-  serve<Q, S>(method: UnaryMethod<Q, S>, handle: (request: Q) => Promise<Init<S>>): void {
+  serve<Q, S>(method: UnaryMethod<Q, S>, handle: (request: Q) => Awaitable<Init<S>>): void {
+    const { clock } = this.#env;
     const seconds = this.#env.metrics.histogram(
       'tinykv_grpc_request_seconds',
       'Time from the arrival of a request to its answer',
       { method: method.name },
     );
-    this.#handlers.set(method.path, async (bytes) => {
+    this.#handlers.set(method.path, (bytes) => {
+      const startedAt = clock.mono();
       const response = handle(method.request.decode(bytes));
-      return method.response.encode(await this.#inTime(method.name, seconds, response));
+      if (response instanceof Promise) {
+        return this.#inTime(method, seconds, startedAt, response);
+      }
+      seconds.observe((clock.mono() - startedAt) / 1000);
+      return method.response.encode(response);
     });
   }
 
@@ -31,24 +49,28 @@ export class UnaryTable {
    * Past the deadline the client is told that the outcome is unknown, while the command goes on and keeps
    * its latches until it knows its own.
    */
-  #inTime<T>(name: string, seconds: Histogram, work: Promise<T>): Promise<T> {
+  #inTime<Q, S>(
+    { name, response }: UnaryMethod<Q, S>,
+    seconds: Histogram,
+    startedAt: number,
+    work: Promise<Init<S>>,
+  ): Promise<Uint8Array> {
     const { clock, logger } = this.#env;
-    const start = clock.mono();
     return new Promise((resolve, reject) => {
       let isLate = false;
-      const timer = clock.after(this.#timeoutMs, () => {
+      const end = this.#deadlines.begin(startedAt, () => {
         isLate = true;
         const text = `${name}: no outcome within ${this.#timeoutMs} ms, it is unknown`;
         reject(new KvError('DEADLINE_EXCEEDED', text));
       });
       const settle = (): void => {
-        timer.cancel();
-        seconds.observe((clock.mono() - start) / 1000);
+        end();
+        seconds.observe((clock.mono() - startedAt) / 1000);
       };
       work.then(
         (value) => {
           settle();
-          resolve(value);
+          resolve(response.encode(value));
         },
         (error: unknown) => {
           settle();
@@ -65,11 +87,11 @@ interface RegionErrorResponse {
 }
 
 /** The response of a command, or one with the Region error alone, which every response has a field for. */
-export async function respond<A, R extends object>(
-  answer: Answer<A>,
+export function respond<A, R extends object>(
+  answer: Awaitable<Result<A, RegionError>>,
   toWire: (value: A) => R,
-): Promise<R | RegionErrorResponse> {
-  const outcome = await answer;
-  if (outcome.ok) return toWire(outcome.value);
-  return { regionError: regionErrorToWire(outcome.error) };
+): Awaitable<R | RegionErrorResponse> {
+  return whenReady(answer, (outcome) =>
+    outcome.ok ? toWire(outcome.value) : { regionError: regionErrorToWire(outcome.error) },
+  );
 }

@@ -1,5 +1,5 @@
-import { fromUtf8, Prng, utf8 } from '@tinykv/base';
-import { findPeerOnStore } from '@tinykv/model';
+import { type Awaitable, fromUtf8, Prng, type Result, utf8 } from '@tinykv/base';
+import { findPeerOnStore, type RegionError } from '@tinykv/model';
 import { describe, expect, it } from 'vitest';
 import { TestCluster } from './harness.js';
 
@@ -72,7 +72,7 @@ class Chaos {
     run: (
       raw: NonNullable<TestCluster['nodes'][number]['raw']>,
       context: ReturnType<TestCluster['context']>,
-    ) => Promise<{ ok: true; value: T } | { ok: false; error: unknown }>,
+    ) => Awaitable<Result<T, RegionError>>,
   ): Promise<T | 'unknown' | undefined> {
     const region = this.#cluster.regionOf(key);
     // Ask any store that thinks it leads: a deposed leader must refuse by itself.
@@ -86,7 +86,8 @@ class Chaos {
     const late = new Promise<'unknown'>((resolve) => {
       this.#cluster.clock.after(OP_MS, () => resolve('unknown'));
     });
-    const done = run(node.raw!, this.#cluster.context(region, at)).then(
+    const outcome = Promise.resolve(run(node.raw!, this.#cluster.context(region, at)));
+    const done = outcome.then(
       (result) => (result.ok ? result.value : undefined),
       () => 'unknown' as const,
     );

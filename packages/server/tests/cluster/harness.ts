@@ -1,4 +1,12 @@
-import { assert, type RegionId, type Result, type Rng, toHex, utf8 } from '@tinykv/base';
+import {
+  type Awaitable,
+  assert,
+  type RegionId,
+  type Result,
+  type Rng,
+  toHex,
+  utf8,
+} from '@tinykv/base';
 import { fakeEnv, ManualClock, MemoryFs, MemoryNetwork } from '@tinykv/base/testing';
 import { MemoryRaftLog } from '@tinykv/engine';
 import {
@@ -178,7 +186,7 @@ export class TestCluster {
   /** Retries on every region error, as a client would; outcomes must be known in these tests. */
   async #retry<T>(
     key: string,
-    run: (node: Node, context: RequestContext) => Promise<Result<T, RegionError>>,
+    run: (node: Node, context: RequestContext) => Awaitable<Result<T, RegionError>>,
   ): Promise<T> {
     for (let tries = 0; tries < 400; tries++) {
       const region = this.regionOf(key);
