@@ -165,6 +165,15 @@ describe('replicas are convicted', () => {
     expect(watched.kinds).toContain('committed entry');
   });
 
+  it('of a log that is cut where nothing conflicts', () => {
+    const watched = new Watched().append(1, log, 2).append(1, log.slice(0, 2), 2);
+    expect(watched.kinds).toEqual(['cut']);
+    const message = watched.raft.violations()[0]?.message;
+    expect(message).toContain('gave up entries 3 to 3, with which nothing conflicted');
+    // The same entries again, or a conflict, cut nothing that they should not.
+    expect(new Watched().append(1, log, 2).append(1, log.slice(1), 2).kinds).toEqual([]);
+  });
+
   it('of a leader without what was committed before its term', () => {
     const watched = new Watched().append(1, log, 2, 3).append(2, log.slice(0, 2), 3).lead(2, 3);
     expect(watched.kinds).toEqual(['leader completeness']);

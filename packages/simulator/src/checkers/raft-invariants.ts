@@ -27,8 +27,8 @@ interface Election {
  * Watches all replicas from outside: what becomes durable in their logs, and now and then what their
  * stores say of them. Convicts two leaders of a term (election safety), two votes in a term, terms and
  * indexes that go back, equal positions with unequal entries (log matching), a leader that lacks what was
- * committed before its term (leader completeness), and two entries committed or applied at one index
- * (state machine safety).
+ * committed before its term (leader completeness), a log that is cut where nothing conflicts, and two
+ * entries committed or applied at one index (state machine safety).
  */
 export class RaftInvariants {
   readonly #findings = new Findings('raft');
@@ -57,6 +57,7 @@ export class RaftInvariants {
       this.#committedLog(region).addPosition(reset, hardState?.term ?? log.term, name);
       log.reset(reset);
     }
+    this.#checkCut(name, log, entries);
     for (const entry of entries) this.#onEntry(region, name, log, entry);
     if (hardState !== undefined) this.#onHardState(name, log, hardState);
     this.#onCommitted(
@@ -114,6 +115,16 @@ export class RaftInvariants {
       const text = `${what} of ${name} went from ${last[what]} to ${status[what]}`;
       this.#findings.add(what, text, [describe(last), describe(status)]);
     }
+  }
+
+  /** A log is cut where it conflicts with the leader's, and nowhere else (Raft paper, figure 2, AppendEntries 3). */
+  #checkCut(name: string, log: ReplicaLog, entries: readonly LogEntry[]): void {
+    const last = entries.at(-1);
+    if (last === undefined || last.index >= log.lastIndex) return;
+    const held = log.at(last.index);
+    if (held === undefined || held.term !== last.term) return;
+    const text = `${name} gave up entries ${last.index + 1} to ${log.lastIndex}, with which nothing conflicted`;
+    this.#findings.add('cut', text, [describeEntry(held), describeEntry(last)]);
   }
 
   #onEntry(region: number, name: string, log: ReplicaLog, entry: LogEntry): void {
