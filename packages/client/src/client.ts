@@ -15,6 +15,8 @@ export interface ClientOptions {
   readonly scheduler: string | readonly string[];
   /** How often what fails while connecting is tried again, with pauses up to 1 s; default 10. */
   readonly retries?: number;
+  /** Whether transactions within one Region may be committed in one phase; default true. */
+  readonly onePhaseCommit?: boolean;
   /** Called when the client has been closed: for what was made for it alone. */
   readonly onClose?: () => Promise<void>;
 }
@@ -27,18 +29,14 @@ export class Client {
   readonly #stores: StoreStreams;
   readonly #onClose: () => Promise<void>;
 
-  private constructor(
-    env: Env,
-    scheduler: SchedulerClient,
-    api: ApiMode,
-    onClose: () => Promise<void>,
-  ) {
+  private constructor(env: Env, scheduler: SchedulerClient, api: ApiMode, options: ClientOptions) {
+    const { onePhaseCommit: onePhase = true, onClose = async () => {} } = options;
     const stores = new StoreStreams(env, scheduler);
     const router = new Router(env, api, new RegionCache(scheduler), stores);
     const timestamp = (): Promise<Timestamp> => scheduler.tso(1);
     const resolver = new LockResolver(env, router, timestamp);
     this.raw = new RawClient(router);
-    this.txn = new TxnClient({ env, router, resolver, timestamp });
+    this.txn = new TxnClient({ env, router, resolver, timestamp, onePhase });
     this.scheduler = scheduler;
     this.#stores = stores;
     this.#onClose = onClose;
@@ -49,13 +47,13 @@ export class Client {
    * cluster has no store yet.
    */
   static async connect(env: Env, options: ClientOptions): Promise<Client> {
-    const { scheduler: members, retries = 10, onClose = async () => {} } = options;
+    const { scheduler: members, retries = 10 } = options;
     const endpoints = typeof members === 'string' ? members.split(',') : members;
     const scheduler = await SchedulerClient.connect(env, endpoints, { retries });
     const backoff = new Backoff(env, Number.POSITIVE_INFINITY);
     for (let round = 0; ; round++) {
       try {
-        return new Client(env, scheduler, await scheduler.clusterApi(), onClose);
+        return new Client(env, scheduler, await scheduler.clusterApi(), options);
       } catch (error) {
         if (!(error instanceof SchedulerError) || round >= retries) {
           scheduler.close();

@@ -1,44 +1,20 @@
-import { assert, type Env, errorMessage, keyString, limits, type Timestamp } from '@tinykv/base';
+import { assert, errorMessage, keyString, limits, type Timestamp, TS_ZERO } from '@tinykv/base';
 import { locationKey, rangeContains } from '@tinykv/model';
-import { type Init, keyErrorFromWire, kvrpcpb, tinykvpb } from '@tinykv/proto';
+import { keyErrorFromWire, type kvrpcpb, tinykvpb } from '@tinykv/proto';
 import type { Backoff } from './backoff.js';
 import { KeyLockedError, UndeterminedError } from './errors.js';
 import { keyErrorToThrow } from './key-errors.js';
 import type { LockResolver } from './lock-resolver.js';
 import type { Operation } from './operation.js';
+import { lockTtlMs, mutationToWire } from './prewrite-wire.js';
 import type { CachedRegion } from './region-cache.js';
-import type { Router } from './router.js';
 import { splitByBytes } from './split-by-bytes.js';
 import { type Mutation, mutationBytes } from './txn-buffer.js';
-
-/** What transactions share. */
-export interface TxnContext {
-  readonly env: Env;
-  readonly router: Router;
-  readonly resolver: LockResolver;
-  /** A timestamp fetched after the call. */
-  readonly timestamp: () => Promise<Timestamp>;
-}
-
-export interface CommitInput {
-  readonly startTs: Timestamp;
-  /** Not empty; in key order. The first key is the primary. */
-  readonly mutations: readonly Mutation[];
-  /** Of keys and values. */
-  readonly bytes: number;
-  /** Monotonic milliseconds of the transaction's begin. */
-  readonly beganAt: number;
-}
+import type { CommitInput, TxnContext } from './txn-context.js';
 
 const PREWRITE_TIMEOUT_MS = 20_000;
 const COMMIT_TIMEOUT_MS = 20_000;
 const CLEANUP_TIMEOUT_MS = 20_000;
-
-const TTL_BASE_MS = 3_000;
-const TTL_MAX_MS = 120_000;
-/** TTL of 1 MiB; it grows with the square root of the size. */
-const TTL_PER_MIB_MS = 6_000;
-const MIB = 1_048_576;
 
 // Two transactions that wait for each other's locks would wait until one expires. So only the older of
 // two waits for long (wait-die); the younger gives way, and loses little: when the older commits, this
@@ -47,12 +23,14 @@ const WAIT_FOR_OLDER_MS = 100;
 const WAIT_FOR_YOUNGER_MS = 5_000;
 
 const rpc = tinykvpb.TinyKv;
-const OPS = { put: kvrpcpb.Op.Put, delete: kvrpcpb.Op.Del, lock: kvrpcpb.Op.Lock } as const;
 
 /**
  * Percolator's commit: lock every key, fetch the commit timestamp, commit the primary key, and with it
  * the transaction. The other keys follow in the background; readers that meet their locks find the
  * outcome at the primary.
+ *
+ * A transaction whose keys lie in one Region and fit one request is committed by its store at once, as
+ * TiKV's one-phase commit, unless that is not safe: then it goes on from the locks that it has.
  */
 export class TwoPhaseCommit {
   readonly #context: TxnContext;
@@ -61,6 +39,8 @@ export class TwoPhaseCommit {
   /** Keys that may be locked by this transaction, by name. */
   readonly #locked = new Map<string, Uint8Array>();
   #failed = false;
+  /** Of a commit in one phase. */
+  #committedAt: Timestamp | undefined;
   #background: Promise<void> = Promise.resolve();
 
   constructor(context: TxnContext, input: CommitInput) {
@@ -87,7 +67,10 @@ export class TwoPhaseCommit {
     let commitTs: Timestamp;
     try {
       const early = env.planted('txn-early-commit-ts') ? await timestamp() : undefined;
-      await this.#prewrite(router.begin('repeatable', PREWRITE_TIMEOUT_MS));
+      // The answer to a prewrite that may commit matters: not to know it is not to know the outcome.
+      const effect = this.#mayTryOnePhase() ? 'decisive' : 'repeatable';
+      await this.#prewrite(router.begin(effect, PREWRITE_TIMEOUT_MS));
+      if (this.#committedAt !== undefined) return this.#committedAt;
       commitTs = early ?? (await timestamp());
       assert(commitTs > startTs, () => `commit_ts ${commitTs} is not after start_ts ${startTs}`);
       if (env.planted('txn-primary-committed-last'))
@@ -104,6 +87,16 @@ export class TwoPhaseCommit {
       this.#background = this.#inBackground('commit', () => this.#commitRest(rest, commitTs));
     }
     return commitTs;
+  }
+
+  /** All keys in one Region, as far as is known, and in one request. */
+  #mayTryOnePhase(): boolean {
+    const { onePhase, router } = this.#context;
+    const { mutations, bytes } = this.#input;
+    if (!onePhase || bytes > limits.txnBatchBytesMax) return false;
+    const region = router.cache.find(locationKey(router.api, this.#primary));
+    const last = locationKey(router.api, mutations.at(-1)!.key);
+    return region === undefined || rangeContains(region.range, last);
   }
 
   #prewrite(operation: Operation): Promise<void> {
@@ -127,6 +120,10 @@ export class TwoPhaseCommit {
       while (!this.#failed) {
         const response = await this.#sendPrewrite(region, mutations, operation);
         if (response === undefined) return false;
+        if (response.onePcCommitTs !== TS_ZERO) {
+          this.#committedAt = response.onePcCommitTs;
+          return true;
+        }
         if (response.errors.length === 0) {
           this.#mayHoldLocks(mutations);
           return true;
@@ -135,6 +132,8 @@ export class TwoPhaseCommit {
       }
       return true;
     } catch (error) {
+      this.#committedAt = await this.#lostCommit(error, operation);
+      if (this.#committedAt !== undefined) return true;
       this.#failed = true;
       throw error;
     } finally {
@@ -157,10 +156,23 @@ export class TwoPhaseCommit {
         mutations: mutations.map(mutationToWire),
         primaryLock: this.#primary,
         startVersion,
+        tryOnePc:
+          operation.effect === 'decisive' && mutations.length === this.#input.mutations.length,
         lockTtl: lockTtlMs(bytes, env.clock.mono() - beganAt),
       }),
       operation,
     );
+  }
+
+  /**
+   * After a prewrite that failed: an earlier attempt whose answer was lost may have committed in one phase, or
+   * still do so. The question at the primary ends that; undefined: it is not committed.
+   */
+  async #lostCommit(failure: unknown, operation: Operation): Promise<Timestamp | undefined> {
+    const isOpen = operation.effect === 'decisive' && operation.maybeApplied;
+    if (!isOpen || failure instanceof UndeterminedError) return undefined;
+    const status = await this.#statusAtPrimary(operation);
+    return status.type === 'committed' ? status.commitTs : undefined;
   }
 
   /** Resolves the locks that a prewrite has met or waits a little. Throws for every other error. */
@@ -232,14 +244,9 @@ export class TwoPhaseCommit {
     commitTs: Timestamp,
     operation: Operation,
   ): Promise<void> {
-    const { startTs } = this.#input;
-    const failure = keyErrorToThrow(keyErrorFromWire(error), startTs);
+    const failure = keyErrorToThrow(keyErrorFromWire(error), this.#input.startTs);
     if (!operation.maybeApplied) throw failure;
-    const txn = { startTs, primary: this.#primary };
-    const status = await this.#context.resolver.check(txn, operation).catch((cause: unknown) => {
-      const text = `the outcome of the commit could not be found out: ${errorMessage(cause)}`;
-      throw new UndeterminedError(text, { cause });
-    });
+    const status = await this.#statusAtPrimary(operation);
     switch (status.type) {
       case 'rolled-back':
         throw failure;
@@ -248,6 +255,14 @@ export class TwoPhaseCommit {
       case 'committed':
         assert(status.commitTs === commitTs, () => `committed at ${status.commitTs}`);
     }
+  }
+
+  #statusAtPrimary(operation: Operation): ReturnType<LockResolver['check']> {
+    const txn = { startTs: this.#input.startTs, primary: this.#primary };
+    return this.#context.resolver.check(txn, operation).catch((cause: unknown) => {
+      const text = `the outcome of the commit could not be found out: ${errorMessage(cause)}`;
+      throw new UndeterminedError(text, { cause });
+    });
   }
 
   #sendCommit(
@@ -320,18 +335,4 @@ export class TwoPhaseCommit {
   #mayHoldLocks(mutations: readonly Mutation[]): void {
     for (const { key } of mutations) this.#locked.set(keyString(key), key);
   }
-}
-
-/** As TinySQL's: long enough for the size, counted from the begin since that is where the clock starts. */
-function lockTtlMs(bytes: number, elapsedMs: number): number {
-  const bySize = TTL_PER_MIB_MS * Math.sqrt(bytes / MIB);
-  const ttl = bytes <= limits.txnBatchBytesMax ? TTL_BASE_MS : Math.max(TTL_BASE_MS, bySize);
-  return Math.ceil(Math.min(TTL_MAX_MS, ttl) + elapsedMs);
-}
-
-function mutationToWire(mutation: Mutation): Init<kvrpcpb.Mutation> {
-  const op = OPS[mutation.kind];
-  return mutation.kind === 'put'
-    ? { op, key: mutation.key, value: mutation.value }
-    : { op, key: mutation.key };
 }

@@ -2,8 +2,8 @@ import { limits, type Timestamp, TS_MAX } from '@tinykv/base';
 import { Backoff } from './backoff.js';
 import { RetryableTxnError } from './errors.js';
 import { Snapshot } from './snapshot.js';
-import type { TxnContext } from './two-phase.js';
 import { Txn, type TxnOptions } from './txn.js';
+import type { TxnContext } from './txn-context.js';
 
 export interface RunOptions extends TxnOptions {
   /** How often a transaction that lost against another one is run again; default 20. */

@@ -3,8 +3,9 @@ import { checkKey } from './check-key.js';
 import type { Operation } from './operation.js';
 import type { KvPair, ScanOptions } from './range-scan.js';
 import { Snapshot } from './snapshot.js';
-import { TwoPhaseCommit, type TxnContext } from './two-phase.js';
+import { TwoPhaseCommit } from './two-phase.js';
 import { overlay, TxnBuffer } from './txn-buffer.js';
+import type { TxnContext } from './txn-context.js';
 
 export interface TxnOptions {
   /** For each read, retries and waiting for locks included. Default 10,000. */

@@ -13,6 +13,7 @@ export const TIMESTAMP_FIELDS: ReadonlySet<string> = new Set([
   'kvrpcpb.GetRequest.version',
   'kvrpcpb.LockInfo.lock_version',
   'kvrpcpb.PrewriteRequest.start_version',
+  'kvrpcpb.PrewriteResponse.one_pc_commit_ts',
   'kvrpcpb.ResolveLockRequest.commit_version',
   'kvrpcpb.ResolveLockRequest.start_version',
   'kvrpcpb.ScanRequest.version',

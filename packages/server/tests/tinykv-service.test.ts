@@ -26,7 +26,7 @@ describe('TinyKv service', () => {
       startVersion,
       lockTtl: 3000,
     });
-    expect(prewritten).toEqual({ regionError: undefined, errors: [] });
+    expect(prewritten).toEqual({ regionError: undefined, errors: [], onePcCommitTs: 0n });
     const locked = await store.call(rpc.kvGet, { key, version: commitVersion });
     expect(locked.error?.locked).toEqual({
       primaryLock: key,

@@ -11,21 +11,32 @@ import {
   type Timestamp,
   whenReady,
 } from '@tinykv/base';
-import type { KeyError, RegionAccess, RegionError, RegionView } from '@tinykv/model';
+import {
+  type KeyError,
+  locationKey,
+  type RegionAccess,
+  type RegionError,
+  type RegionView,
+  rangeContains,
+} from '@tinykv/model';
+import { ConcurrencyManager } from './concurrency.js';
 import { Latches } from './latches.js';
+import { MaxTsSync } from './max-ts-sync.js';
 import { checkTxnStatus, type TxnStatus } from './mvcc/check-txn.js';
 import { commit } from './mvcc/commit.js';
 import { type Decision, distinctKeys } from './mvcc/decision.js';
 import {
   findOwnCommits,
   findVisibleInHistory,
+  type KeyFacts,
   NO_COMMITS,
   readKey,
   readTxnKeys,
   readValue,
   type TxnKeyFacts,
 } from './mvcc/key-view.js';
-import { lastMutations, prewrite } from './mvcc/prewrite.js';
+import { commitOnePhase } from './mvcc/one-phase.js';
+import { lastMutations, type Mutation, prewrite } from './mvcc/prewrite.js';
 import { visibleAt } from './mvcc/read.js';
 import { lockedKeys, type ResolveTxn, resolve } from './mvcc/resolve.js';
 import { rollback } from './mvcc/rollback.js';
@@ -42,6 +53,7 @@ import type {
   CheckTxnRequest,
   CommitRequest,
   GetAnswer,
+  PrewriteAnswer,
   PrewriteRequest,
   RollbackRequest,
   TxnContext,
@@ -66,9 +78,13 @@ export class TxnExecutor {
   readonly #latchWait: Histogram;
   readonly #withoutLatches: boolean;
   readonly #planted: Planted;
+  readonly #concurrency = new ConcurrencyManager();
+  readonly #maxTsSync: MaxTsSync | undefined;
 
-  constructor(env: Env, access: RegionAccess) {
+  /** Without a source of timestamps nothing is committed in one phase. */
+  constructor(env: Env, access: RegionAccess, timestamp?: () => Promise<Timestamp>) {
     this.#env = env;
+    this.#maxTsSync = timestamp && new MaxTsSync(this.#concurrency, timestamp, env.logger);
     this.#withoutLatches = env.planted('txn-without-latches');
     this.#planted = (name) => env.planted(name);
     this.#access = access;
@@ -84,9 +100,14 @@ export class TxnExecutor {
     ts: Timestamp,
   ): Awaitable<Result<GetAnswer, RegionError>> {
     if (isKeyTooLong(key)) return ok({ type: 'key-error', error: keyTooLong(key) });
-    return whenReady(this.#access.acquireRead(context, [key]), (view) =>
-      view.ok ? this.#getThrough(view.value, context, key, ts) : view,
-    );
+    return whenReady(this.#access.acquireRead(context, [key]), (view) => {
+      if (!view.ok) return view;
+      this.#concurrency.raiseMaxTs(ts);
+      const get = (): Awaitable<Result<GetAnswer, RegionError>> =>
+        this.#getThrough(view.value, context, key, ts);
+      const lock = this.#concurrency.blocking(key, ts);
+      return lock === undefined ? get() : lock.released.then(get);
+    });
   }
 
   #getThrough(
@@ -130,6 +151,10 @@ export class TxnExecutor {
     if (!view.ok) return view;
     const range = locationRange(this.#access.api, startKey, endKey, view.value.region.range);
     if (range === undefined) return ok([]);
+    this.#concurrency.raiseMaxTs(ts);
+    const { api } = this.#access;
+    const isRead = (key: Uint8Array): boolean => rangeContains(range, locationKey(api, key));
+    for (const { released } of this.#concurrency.blockingScan(isRead, ts)) await released;
     const limit = Math.min(request.limit, limits.scanPairsMax);
     return withSnapshot(view.value, (snapshot) =>
       scan(
@@ -142,18 +167,39 @@ export class TxnExecutor {
   }
 
   /** One error for each key that can't be locked; with any, no key is. */
-  prewrite(context: TxnContext, request: PrewriteRequest): Answer<readonly KeyError[]> {
+  prewrite(context: TxnContext, request: PrewriteRequest): Answer<PrewriteAnswer> {
     const mutations = lastMutations(request.mutations);
     const keys = mutations.map((mutation) => mutation.key);
     const tooLong = [...keys, request.primary].filter(isKeyTooLong);
-    if (tooLong.length > 0) return Promise.resolve(ok(tooLong.map(keyTooLong)));
+    if (tooLong.length > 0) return Promise.resolve(ok({ errors: tooLong.map(keyTooLong) }));
     return this.#latched(context, keys, async (view) => {
-      const decision = readConfirmed(view, (reader) => {
-        const facts = keys.map((key) => readKey(reader, key));
-        return prewrite(facts, mutations, { ...request, planted: this.#planted });
-      });
-      return decision.ok ? this.#settle(context, view, keys, decision.value) : decision;
+      const facts = readConfirmed(view, (reader) => keys.map((key) => readKey(reader, key)));
+      if (!facts.ok) return facts;
+      const decision = prewrite(facts.value, mutations, { ...request, planted: this.#planted });
+      const isNew = decision.modifies.length === mutations.length;
+      if (request.tryOnePc === true && isNew && this.#maxTsSync?.isSynced(view) === true) {
+        return this.#commitOnePhase(view, facts.value, mutations, request.startTs);
+      }
+      const settled = await this.#settle(context, view, keys, decision);
+      return settled.ok ? ok({ errors: settled.value }) : settled;
     });
+  }
+
+  async #commitOnePhase(
+    view: RegionView,
+    facts: readonly KeyFacts[],
+    mutations: readonly Mutation[],
+    startTs: Timestamp,
+  ): Answer<PrewriteAnswer> {
+    const keys = mutations.map(({ key }) => key);
+    const { commitTs, release } = this.#concurrency.lockKeys(keys, startTs);
+    try {
+      const modifies = commitOnePhase(facts, mutations, startTs, commitTs);
+      const proposed = await proposeModifies(this.#access, view, modifies);
+      return proposed.ok ? ok({ errors: [], onePcCommitTs: commitTs }) : proposed;
+    } finally {
+      release();
+    }
   }
 
   commit(context: TxnContext, request: CommitRequest): Answer<KeyError | undefined> {

@@ -28,6 +28,14 @@ export interface PrewriteRequest {
   readonly primary: Uint8Array;
   readonly startTs: Timestamp;
   readonly ttlMs: number;
+  /** These are all keys of the transaction: it may be committed at once. */
+  readonly tryOnePc?: boolean;
+}
+
+/** `onePcCommitTs`: the transaction is committed; else it is prewritten unless there are errors. */
+export interface PrewriteAnswer {
+  readonly errors: readonly KeyError[];
+  readonly onePcCommitTs?: Timestamp;
 }
 
 export interface CommitRequest {

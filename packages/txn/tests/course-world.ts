@@ -9,6 +9,7 @@ import {
   encodeRollback,
   family,
   historyKey,
+  type KeyError,
   type LockRecord,
   lockKey,
   newestKey,
@@ -115,8 +116,11 @@ export class CourseWorld {
     return answer.type === 'value' ? answer.value[0]! : answer.type;
   }
 
-  prewrite(startTs: number, ...mutations: readonly [key: number, value: number | 'delete'][]) {
-    return served(
+  async prewrite(
+    startTs: number,
+    ...mutations: readonly [key: number, value: number | 'delete'][]
+  ): Promise<readonly KeyError[]> {
+    const { errors } = await served(
       this.store.txn.prewrite(OLD, {
         mutations: mutations.map(([key, value]) =>
           value === 'delete'
@@ -128,6 +132,7 @@ export class CourseWorld {
         ttlMs: 1000,
       }),
     );
+    return errors;
   }
 
   commit(startTs: number, commitTs: number, ...keys: number[]) {

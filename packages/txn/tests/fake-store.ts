@@ -1,4 +1,13 @@
-import { type Awaitable, EMPTY_BYTES, err, KvError, ok, type Result, utf8 } from '@tinykv/base';
+import {
+  type Awaitable,
+  EMPTY_BYTES,
+  err,
+  KvError,
+  ok,
+  type Result,
+  type Timestamp,
+  utf8,
+} from '@tinykv/base';
 import { type FakeEnv, fakeEnv } from '@tinykv/base/testing';
 import {
   type ApiMode,
@@ -100,13 +109,16 @@ export interface FakeStore {
   readonly raw: RawExecutor;
 }
 
-export function fakeStore(env: FakeEnv = fakeEnv()): FakeStore {
+export function fakeStore(
+  env: FakeEnv = fakeEnv(),
+  timestamp?: () => Promise<Timestamp>,
+): FakeStore {
   const access = new FakeAccess();
   return {
     env,
     access,
     engine: access.engine,
-    txn: new TxnExecutor(env, access),
+    txn: new TxnExecutor(env, access, timestamp),
     raw: new RawExecutor(access),
   };
 }

@@ -136,7 +136,7 @@ export async function real(store: FakeStore, c: Command): Promise<unknown> {
   switch (c.type) {
     case 'prewrite': {
       const request = { ...c, mutations: c.mutations.map(mutationOf), primary: key(c.primary) };
-      return (await served(txn.prewrite(OLD, request))).map(describeError);
+      return (await served(txn.prewrite(OLD, request))).errors.map(describeError);
     }
     case 'commit':
       return typeOf(

@@ -16,10 +16,9 @@ class Session {
   readonly store: FakeStore = fakeStore();
   context: TxnContext = OLD;
 
-  prewrite(startTs: bigint, mutations: Mutation[], primary = 'p', ttlMs = 3000) {
-    return served(
-      this.store.txn.prewrite(this.context, { mutations, primary: key(primary), startTs, ttlMs }),
-    );
+  async prewrite(startTs: bigint, mutations: Mutation[], primary = 'p', ttlMs = 3000) {
+    const request = { mutations, primary: key(primary), startTs, ttlMs };
+    return (await served(this.store.txn.prewrite(this.context, request))).errors;
   }
   commit(startTs: bigint, commitTs: bigint, ...keys: string[]) {
     return served(this.store.txn.commit(this.context, { keys: keys.map(key), startTs, commitTs }));

@@ -1,5 +1,6 @@
 import { fromUtf8, Prng, TS_MAX, utf8 } from '@tinykv/base';
 import { fakeEnv } from '@tinykv/base/testing';
+import type { KeyError } from '@tinykv/model';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Mutation, TxnStatus } from '../src/index.js';
 import {
@@ -25,13 +26,11 @@ beforeEach(() => {
   store = fakeStore();
 });
 
-const prewrite = (startTs: bigint, ...keys: string[]) =>
-  store.txn.prewrite(STRICT, {
-    mutations: keys.map((k) => put(k, `${k}@${startTs}`)),
-    primary: key('p'),
-    startTs,
-    ttlMs: 10,
-  });
+async function prewrite(startTs: bigint, ...keys: string[]): Promise<readonly KeyError[]> {
+  const mutations = keys.map((k) => put(k, `${k}@${startTs}`));
+  const request = { mutations, primary: key('p'), startTs, ttlMs: 10 };
+  return (await served(store.txn.prewrite(STRICT, request))).errors;
+}
 const commit = (startTs: bigint, commitTs: bigint, ...keys: string[]) =>
   store.txn.commit(STRICT, { keys: keys.map(key), startTs, commitTs });
 const check = (startTs: bigint, currentTs: bigint) =>
@@ -55,11 +54,11 @@ describe('late_prewrite_after_rollback', () => {
   it('a prewrite that arrives after its transaction was declared dead fails, however often and late', async () => {
     expect(await served(check(ms(5), ms(5)))).toMatchObject({ action: 'lock-not-exist-rollback' });
     for (let round = 0; round < 3; round++) {
-      expect(await served(prewrite(ms(5), 'p'))).toMatchObject([{ type: 'conflict' }]);
+      expect(await prewrite(ms(5), 'p')).toMatchObject([{ type: 'conflict' }]);
       expect(await served(commit(ms(5), ms(6), 'p'))).toMatchObject({ type: 'abort' });
       // Later transactions come and go over the record.
       const startTs = ms(10 + round);
-      expect(await served(prewrite(startTs, 'p'))).toEqual([]);
+      expect(await prewrite(startTs, 'p')).toEqual([]);
       expect(await served(commit(startTs, startTs + 1n, 'p'))).toBeUndefined();
     }
   });
@@ -68,7 +67,7 @@ describe('late_prewrite_after_rollback', () => {
     await prewrite(ms(1), 'p');
     await commit(ms(1), ms(5), 'p');
     expect(await served(check(ms(5), ms(5)))).toMatchObject({ action: 'lock-not-exist-rollback' });
-    expect(await served(prewrite(ms(5), 'p'))).toMatchObject([{ type: 'conflict' }]);
+    expect(await prewrite(ms(5), 'p')).toMatchObject([{ type: 'conflict' }]);
     expect(await served(commit(ms(5), ms(6), 'p'))).toMatchObject({ type: 'abort' });
     expect(await served(check(ms(1), ms(9)))).toMatchObject({ commitTs: ms(5) });
     expect(await read('p', ms(5))).toBe(`p@${ms(1)}`);
@@ -77,7 +76,7 @@ describe('late_prewrite_after_rollback', () => {
   it('also beside the lock of another transaction, which may still commit', async () => {
     await prewrite(ms(7), 'p');
     expect(await served(check(ms(5), ms(5)))).toMatchObject({ action: 'lock-not-exist-rollback' });
-    expect(await served(prewrite(ms(5), 'p'))).not.toEqual([]);
+    expect(await prewrite(ms(5), 'p')).not.toEqual([]);
     expect(await served(commit(ms(7), ms(8), 'p'))).toBeUndefined();
     expect(await served(commit(ms(5), ms(9), 'p'))).toMatchObject({ type: 'abort' });
   });
@@ -90,7 +89,7 @@ describe('late_prewrite_after_rollback', () => {
     // The check waits for the latch: what it would read now is not yet decided.
     expect(await proposals()).toEqual([]);
     first!.settle('applied');
-    expect(await served(late)).toEqual([]);
+    expect(await late).toEqual([]);
     expect(await served(status)).toMatchObject({ lockTtlMs: 10, action: 'none' });
   });
 });
@@ -197,7 +196,7 @@ describe('commit_retry_idempotent_and_unknown', () => {
     await prewrite(ms(5), 'p');
     await store.txn.batchRollback(STRICT, { keys: [key('p')], startTs: ms(6) });
     const { proposals: before } = store.access;
-    expect(await served(prewrite(ms(5), 'p'))).toEqual([]);
+    expect(await prewrite(ms(5), 'p')).toEqual([]);
     expect(store.access.proposals).toBe(before);
   });
 });
@@ -226,7 +225,7 @@ async function runCounters(
     const mutations = [...counters].map(([k, value]) => put(k, String(value)));
     const all = mutations.map((mutation) => mutation.key);
     const request = { mutations, primary: all[0]!, startTs, ttlMs: 1 };
-    const errors = await served(store.txn.prewrite(STRICT, request));
+    const { errors } = await served(store.txn.prewrite(STRICT, request));
     if (errors.length > 0) {
       await served(store.txn.batchRollback(STRICT, { keys: all, startTs }));
       return;

@@ -47,7 +47,7 @@ export async function createStore(
     config,
   );
   const tinykv = tinykvService(env, {
-    txn: new TxnExecutor(env, store.access),
+    txn: new TxnExecutor(env, store.access, () => scheduler.tso(1)),
     raw: new RawExecutor(store.access),
     requestTimeoutMs: config.requestTimeoutMs,
   });

@@ -1,3 +1,4 @@
+import { TS_ZERO } from '@tinykv/base';
 import type { KeyError } from '@tinykv/model';
 import { contextFromWire, type Init, keyErrorToWire, kvrpcpb, tinykvpb } from '@tinykv/proto';
 import type {
@@ -62,9 +63,10 @@ async function prewrite(
     }
     mutations.push(mutation);
   }
-  const request = { mutations, primary, startTs, ttlMs };
-  return respond(txn.prewrite(contextOf(q), request), (errors) => ({
+  const request = { mutations, primary, startTs, ttlMs, tryOnePc: q.tryOnePc };
+  return respond(txn.prewrite(contextOf(q), request), ({ errors, onePcCommitTs = TS_ZERO }) => ({
     errors: errors.map(keyErrorToWire),
+    onePcCommitTs,
   }));
 }
 

@@ -19,7 +19,10 @@ export class GatewayNode extends Node {
   }
 
   protected override async run(env: Env, proc: SimProcess): Promise<void> {
-    const client = await Client.connect(env, { scheduler: this.#scheduler, retries: 1_000 });
+    // Each way to commit gets its share, and each must put up with the other.
+    const onePhaseCommit = env.rng.fork('one-phase').int(0, 2) === 1;
+    const options = { scheduler: this.#scheduler, retries: 1_000, onePhaseCommit };
+    const client = await Client.connect(env, options);
     if (proc.dead) return;
     const core = new GatewayCore(env, clientKv(client), defaultGatewayConfig);
     core.start();

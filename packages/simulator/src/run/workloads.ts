@@ -70,12 +70,11 @@ export class Workloads {
     return verdicts;
   }
 
-  /** Timestamps that were asked for, and those that transactions came to know. */
+  /** Timestamps that were asked for, and starts of transactions. Commits in one phase get theirs from stores. */
   #grants(): TsoGrant[] {
     const grants = [...this.tso.grants];
-    for (const { client, call, ret, startTs, commitTs } of this.lists?.history ?? []) {
+    for (const { client, call, ret, startTs } of this.lists?.history ?? []) {
       grants.push({ client, call, ret, last: startTs, count: 1 });
-      if (commitTs !== undefined) grants.push({ client, call, ret, last: commitTs, count: 1 });
     }
     for (const { client, call, ret, ts } of this.bank?.reads ?? []) {
       grants.push({ client, call, ret, last: ts, count: 1 });

@@ -65,21 +65,33 @@ export function commitKey(facts: TxnKeyFacts, txn: CommitTxn): KeyDecision {
   });
 }
 
+type CommitModify = Extract<Modify, { type: 'commit' }>;
+
 function commitLock(
   key: Uint8Array,
   lock: LockRecord,
   newest: NewestRecord | undefined,
   commitTs: Timestamp,
-): Extract<Modify, { type: 'commit' }> {
+): CommitModify {
   const write: WriteRecord = {
     kind: lock.kind === 'pessimistic' ? 'lock' : lock.kind,
     startTs: lock.startTs,
     commitTs,
     shortValue: lock.shortValue,
   };
+  return { ...placeWrite(key, write, newest), unlock: true };
+}
+
+/** Puts a committed record in its place; the key is not locked. */
+export function placeWrite(
+  key: Uint8Array,
+  write: WriteRecord,
+  newest: NewestRecord | undefined,
+): CommitModify {
+  const { startTs, commitTs } = write;
   const former = newest?.write;
   const otherTs = newest?.otherTs ?? TS_ZERO;
-  const done = { type: 'commit', key, startTs: lock.startTs, unlock: true } as const;
+  const done = { type: 'commit', key, startTs, unlock: false } as const;
   if (write.kind === 'lock') {
     const raised: NewestRecord = { write: former, otherTs: maxTimestamp(otherTs, commitTs) };
     return { ...done, ...place(key, raised, write) };
@@ -95,7 +107,7 @@ function place(
   key: Uint8Array,
   newest: NewestRecord | undefined,
   moved: WriteRecord | undefined,
-): Pick<Extract<Modify, { type: 'commit' }>, 'newest' | 'history' | 'longValue'> {
+): Pick<CommitModify, 'newest' | 'history' | 'longValue'> {
   return {
     newest: newest && encodeNewest(newestKey(key), newest),
     history: moved && {

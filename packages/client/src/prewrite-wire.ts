@@ -1,0 +1,25 @@
+import { limits } from '@tinykv/base';
+import { type Init, kvrpcpb } from '@tinykv/proto';
+import type { Mutation } from './txn-buffer.js';
+
+const TTL_BASE_MS = 3_000;
+const TTL_MAX_MS = 120_000;
+/** TTL of 1 MiB; it grows with the square root of the size. */
+const TTL_PER_MIB_MS = 6_000;
+const MIB = 1_048_576;
+
+const OPS = { put: kvrpcpb.Op.Put, delete: kvrpcpb.Op.Del, lock: kvrpcpb.Op.Lock } as const;
+
+/** As TinySQL's: long enough for the size, counted from the begin since that is where the clock starts. */
+export function lockTtlMs(bytes: number, elapsedMs: number): number {
+  const bySize = TTL_PER_MIB_MS * Math.sqrt(bytes / MIB);
+  const ttl = bytes <= limits.txnBatchBytesMax ? TTL_BASE_MS : Math.max(TTL_BASE_MS, bySize);
+  return Math.ceil(Math.min(TTL_MAX_MS, ttl) + elapsedMs);
+}
+
+export function mutationToWire(mutation: Mutation): Init<kvrpcpb.Mutation> {
+  const op = OPS[mutation.kind];
+  return mutation.kind === 'put'
+    ? { op, key: mutation.key, value: mutation.value }
+    : { op, key: mutation.key };
+}
