@@ -82,7 +82,7 @@ export class Operators {
     let bestMatch = 0;
     for (const { id, learner } of peer.region.peers) {
       const progress = peer.group.node.progressOf(id);
-      if (id === peer.meta.id || learner || progress === undefined || !progress.recentActive)
+      if (id === peer.meta.id || learner || progress === undefined || !peer.group.isActive(id))
         continue;
       if (progress.match > bestMatch) {
         best = id;

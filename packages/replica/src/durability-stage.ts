@@ -109,8 +109,8 @@ export class DurabilityStage {
     let index = durableApplied - logGcEntries;
     if (group.isLeader) {
       let needed = durableApplied;
-      for (const progress of group.node.status().progress.values()) {
-        if (progress.recentActive) needed = Math.min(needed, progress.match);
+      for (const [id, { match }] of group.node.status().progress) {
+        if (id === group.peerId || group.isActive(id)) needed = Math.min(needed, match);
       }
       index = Math.max(needed - 1, durableApplied - 2 * logGcEntries);
     }

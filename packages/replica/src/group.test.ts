@@ -46,6 +46,17 @@ describe('group', () => {
     expect(one.node.term).toBe(7);
   });
 
+  it('takes a peer for active for one election timeout after its last answer', () => {
+    const { group: one, env } = group();
+    expect(one.isActive(2)).toBe(false);
+    one.receive(makeMessage({ type: 'MsgAppResp', from: 2, to: 1, term: 5, index: 5 }));
+    one.stepInbox();
+    env.clock.advance(1_000);
+    expect(one.isActive(2)).toBe(true);
+    env.clock.advance(1);
+    expect(one.isActive(2)).toBe(false);
+  });
+
   it('read back from disk refuses votes for one election timeout: it may have promised not to vote', () => {
     const { group: one, env } = group(true);
     const vote = makeMessage({

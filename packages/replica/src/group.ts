@@ -225,6 +225,12 @@ export class Group {
     return this.#owner.env.clock.mono() - Math.max(heardAt, this.#leadsSince);
   }
 
+  /** Whether a peer has answered its leader within an election timeout. */
+  isActive(id: PeerId): boolean {
+    const { electionTicks, tickMs } = this.#owner.config;
+    return this.silentMs(id) <= electionTicks * tickMs;
+  }
+
   /** Entries up to `index` are readable. */
   onApplied(index: LogIndex, term: number): void {
     assert(
