@@ -33,6 +33,7 @@ const areas: readonly Area[] = [
   { name: 'bank', files: ['tests/e2e/bank'], rounds: 1 },
   { name: 'scale', files: ['tests/e2e/scale'], rounds: 1 },
   { name: 'bad-input', files: ['tests/e2e/bad-input'], rounds: 1 },
+  { name: 'counts', files: ['tests/e2e/counts'], rounds: 1 },
   { name: 'damaged-disk', files: ['tests/e2e/damaged-disk'], rounds: 3 },
 ];
 

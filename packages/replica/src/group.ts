@@ -1,4 +1,4 @@
-import { assert, type Env, type LogIndex, limits, type PeerId } from '@tinykv/base';
+import { assert, type Env, type LogIndex, limits, type PeerId, type Term } from '@tinykv/base';
 import {
   type ConfChange,
   type ConfState,
@@ -24,6 +24,12 @@ export interface GroupInit {
    * vote, so it refuses votes for one election timeout.
    */
   readonly recovered: boolean;
+}
+
+interface Announced {
+  readonly state: RawNode['state'] | undefined;
+  readonly lead: PeerId;
+  readonly term: Term;
 }
 
 /** What the owner of groups offers them. */
@@ -62,7 +68,7 @@ export class Group {
   readonly #heard = new Map<PeerId, number>();
   #leadsSince = Number.NEGATIVE_INFINITY;
   /** The last role and leader that the state machine was told of. */
-  #announced = '';
+  #announced: Announced = { state: undefined, lead: 0, term: 0 };
 
   constructor(owner: GroupOwner, init: GroupInit) {
     const { env, config } = owner;
@@ -202,10 +208,11 @@ export class Group {
   /** Follows a change of role; true when there is one to announce. */
   updateRole(): boolean {
     const { node } = this;
-    const now = `${node.state} ${node.lead} ${node.term}`;
-    if (now === this.#announced) return false;
-    const wasLeader = this.#announced.startsWith('StateLeader');
-    this.#announced = now;
+    const { state, lead, term } = node;
+    const last = this.#announced;
+    if (last.state === state && last.lead === lead && last.term === term) return false;
+    const wasLeader = last.state === 'StateLeader';
+    this.#announced = { state, lead, term };
     if (this.isLeader) {
       this.#lease.begin(node.term);
       if (!wasLeader) this.#leadsSince = this.#owner.env.clock.mono();

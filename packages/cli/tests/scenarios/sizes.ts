@@ -1,5 +1,6 @@
 import type { BadInputOptions } from './bad-input.js';
 import type { BankOptions } from './bank.js';
+import type { CountOptions } from './counts.js';
 import type { FailoverOptions } from './failover.js';
 import type { ScaleOptions } from './scale.js';
 
@@ -37,4 +38,14 @@ export function scaleSizes(full: boolean): Omit<ScaleOptions, 'print'> {
 export function badInputSizes(full: boolean): Omit<BadInputOptions, 'print'> {
   // In full 10,000 at each of the ten ports of a cluster.
   return { strings: full ? 200_000 : 2_000, portBase: 26_000 };
+}
+
+export function countSizes(full: boolean): Omit<CountOptions, 'print'> {
+  return {
+    puts: full ? 100_000 : 5_000,
+    inFlight: 256,
+    valueBytes: 256,
+    trace: full,
+    portBase: 28_000,
+  };
 }
