@@ -28,6 +28,22 @@ export async function exitCodeOf(run: () => Promise<number>): Promise<number> {
   }
 }
 
+/** For commander: a number that is not below zero. */
+export function parseAmount(text: string): number {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || !Number.isFinite(value)) {
+    throw new InvalidArgumentError('It must be a number that is not below zero.');
+  }
+  return value;
+}
+
+/** For commander: a number above zero. */
+export function parsePositive(text: string): number {
+  const value = parseAmount(text);
+  if (value === 0) throw new InvalidArgumentError('It must be above zero.');
+  return value;
+}
+
 /** For commander: a whole number above zero. */
 export function parseCount(text: string): number {
   const value = Number(text);

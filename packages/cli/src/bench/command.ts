@@ -1,42 +1,33 @@
 import type { Env } from '@tinykv/base';
 import { EXIT } from '@tinykv/server';
 import { Command, Option } from 'commander';
-import { CliError, parseCount } from '../program.js';
-import { type Measurement, mergeMeasurements, runClosedLoop } from './driver.js';
-import { openEtcd } from './etcd-target.js';
-import { openOurs } from './our-target.js';
-import { openRedis } from './redis-target.js';
-import { type Result, resultFigures, resultTable } from './report.js';
-import {
-  type Prepared,
-  type Target,
-  WORKLOAD_DOC,
-  WORKLOADS,
-  type Workload,
-  type WorkOptions,
-} from './workload.js';
+import { CliError, parseAmount, parseCount, parsePositive } from '../program.js';
+import { benchRunningCluster } from './running-cluster.js';
+import { chooseRows, PEERS, type Peer, rowsOf } from './vs/rows.js';
+import { benchVersus } from './vs/run.js';
+import { WORKLOAD_DOC, WORKLOADS, type Workload } from './workload.js';
 
 interface BenchOptions {
   readonly scheduler: string;
   readonly gateway: string;
   readonly status: string;
   readonly clients: number;
-  readonly seconds: number;
+  readonly rate?: number;
+  readonly seconds?: number;
+  readonly warmUp?: number;
   readonly keys: number;
   readonly valueSize: number;
+  readonly vs?: Peer;
+  readonly rows?: string;
   readonly rounds: number;
-  readonly vs?: 'etcd' | 'redis';
+  readonly maxForeign: number;
   readonly json?: boolean;
 }
 
-const WARM_UP_SECONDS = 1;
-const OTHER_PORT = 23_790;
-
 /** `tinykv bench`; `finish` takes the exit code. */
 export function benchCommand(openEnv: () => Env, finish: (code: number) => void): Command {
-  const lines = WORKLOADS.map((name) => `  ${name.padEnd(8)} ${WORKLOAD_DOC[name]}`);
-  return new Command('bench')
-    .description('Measures a running cluster with a closed loop.')
+  const command = new Command('bench')
+    .description('Measures a running cluster, or with --vs compares one of its own with a peer.')
     .argument('[workload...]', `${WORKLOADS.join(', ')} (default: all)`)
     .option('--scheduler <host:port>', 'the cluster', '127.0.0.1:2379')
     .option('--gateway <host:port>', 'its gateway', '127.0.0.1:6379')
@@ -45,23 +36,88 @@ export function benchCommand(openEnv: () => Env, finish: (code: number) => void)
       'status pages of its stores, for fsyncs',
       '127.0.0.1:20180,127.0.0.1:20181,127.0.0.1:20182',
     )
-    .option('--clients <n>', 'operations in flight', parseCount, 64)
-    .option('--seconds <n>', 'for each workload', parseCount, 10)
+    .option('--clients <n>', 'operations in flight, with --rate at most', parseCount, 64)
+    .option('--rate <n>', 'open loop: operations a second, sent at their times', parsePositive)
+    .option('--seconds <n>', 'for each workload (default: 10; with --vs 2.5)', parsePositive)
+    .option('--warm-up <n>', 'seconds before each (default: 1; with --vs 0.5)', parseAmount)
     .option('--keys <n>', 'different keys', parseCount, 10_000)
     .option('--value-size <bytes>', 'bytes of a value', parseCount, 256)
-    .option('--rounds <n>', 'turns between the systems with --vs', parseCount, 3)
-    .addOption(new Option('--vs <system>', 'the same work on it too').choices(['etcd', 'redis']))
-    .option('--json', 'one line of JSON for each result')
-    .addHelpText('after', `\nWorkloads:\n${lines.join('\n')}\n${EXAMPLES}`)
-    .action(async (names: string[], options: BenchOptions) => {
-      finish(await runBench(openEnv(), parseWorkloads(names), options));
-    });
+    .addOption(new Option('--vs <peer>', 'start ours and the peer, and compare').choices(PEERS))
+    .option('--rows <name,…>', 'with --vs: rows to run (default: all of the peer)')
+    .option('--rounds <n>', 'with --vs: rounds that count, of both in turns', parseCount, 5)
+    .option(
+      '--max-foreign <cores>',
+      'with --vs: a round is void when others use more',
+      parseAmount,
+      0.2,
+    )
+    .option('--json', 'a line of JSON for each result; with --vs one as the last line')
+    .addHelpText('after', HELP);
+  return command.action(async (names: string[], options: BenchOptions) => {
+    const { vs: peer } = options;
+    refuse(command, peer === undefined ? VERSUS_ONLY : RUNNING_ONLY, peer !== undefined);
+    const code =
+      peer === undefined
+        ? await runOnCluster(openEnv, names, options)
+        : await runVersus(openEnv, peer, names, options);
+    finish(code);
+  });
 }
 
-const EXAMPLES = `
-Examples:
-  tinykv bench raw-put --clients 256 --seconds 30
-  tinykv bench raw-put txn --vs etcd --json`;
+const VERSUS_ONLY = ['rows', 'rounds', 'maxForeign'] as const;
+const RUNNING_ONLY = ['scheduler', 'gateway', 'status', 'clients', 'rate'] as const;
+
+/** Options that mean nothing in this mode are a mistake, not a wish. */
+function refuse(command: Command, names: readonly string[], isVersus: boolean): void {
+  for (const option of command.options) {
+    const name = option.attributeName();
+    if (!names.includes(name) || command.getOptionValueSource(name) !== 'cli') continue;
+    const why = isVersus ? 'has no meaning with --vs' : 'needs --vs';
+    throw new CliError(`${option.long ?? name} ${why}`, EXIT.usage);
+  }
+}
+
+function runOnCluster(
+  openEnv: () => Env,
+  names: readonly string[],
+  options: BenchOptions,
+): Promise<number> {
+  const workloads = parseWorkloads(names);
+  return benchRunningCluster(openEnv(), workloads, {
+    scheduler: options.scheduler,
+    gateway: options.gateway,
+    statusPages: options.status.split(',').filter(Boolean),
+    clients: options.clients,
+    rate: options.rate,
+    seconds: options.seconds ?? 10,
+    warmUpSeconds: options.warmUp ?? 1,
+    keys: options.keys,
+    valueBytes: options.valueSize,
+    json: options.json === true,
+  });
+}
+
+function runVersus(
+  openEnv: () => Env,
+  peer: Peer,
+  names: readonly string[],
+  options: BenchOptions,
+): Promise<number> {
+  if (names.length > 0) throw new CliError('with --vs, rows are chosen by --rows', EXIT.usage);
+  const rows = chooseRows(peer, options.rows);
+  if ('problem' in rows) throw new CliError(rows.problem, EXIT.usage);
+  return benchVersus(openEnv(), {
+    peer,
+    rows,
+    rounds: options.rounds,
+    maxForeign: options.maxForeign,
+    seconds: options.seconds ?? 2.5,
+    warmUpSeconds: options.warmUp ?? 0.5,
+    keys: options.keys,
+    valueBytes: options.valueSize,
+    json: options.json === true,
+  });
+}
 
 function parseWorkloads(names: readonly string[]): readonly Workload[] {
   for (const name of names) {
@@ -75,83 +131,19 @@ function parseWorkloads(names: readonly string[]): readonly Workload[] {
   return names.length === 0 ? WORKLOADS : (names as Workload[]);
 }
 
-async function runBench(
-  env: Env,
-  workloads: readonly Workload[],
-  options: BenchOptions,
-): Promise<number> {
-  const targets: Target[] = [];
-  const results: Result[] = [];
-  try {
-    const { scheduler, gateway, status } = options;
-    targets.push(
-      await openOurs(env, { scheduler, gateway, statusPages: status.split(',').filter(Boolean) }),
-    );
-    if (options.vs === 'etcd') targets.push(await openEtcd(env, OTHER_PORT));
-    if (options.vs === 'redis') targets.push(await openRedis(OTHER_PORT));
-    for (const workload of workloads) {
-      const measured = await measure(targets, workload, options);
-      results.push(...measured);
-      if (options.json === true) for (const result of measured) printJson(result);
-    }
-  } finally {
-    for (const target of targets) await target.close();
-  }
-  if (options.json !== true) process.stdout.write(`${resultTable(results)}\n`);
-  for (const { measurement, system, workload } of results) {
-    if (measurement.firstError === undefined) continue;
-    process.stderr.write(`${system} ${workload}: ${measurement.errors} errors, the first: `);
-    process.stderr.write(`${measurement.firstError}\n`);
-  }
-  return results.every(({ measurement }) => measurement.errors === 0) ? EXIT.ok : EXIT.failure;
-}
+const HELP = `
+Workloads:
+${WORKLOADS.map((name) => `  ${name.padEnd(8)} ${WORKLOAD_DOC[name]}`).join('\n')}
 
-/** The systems in turns, so that a busy moment of the machine falls on each alike. */
-async function measure(
-  targets: readonly Target[],
-  workload: Workload,
-  options: BenchOptions,
-): Promise<Result[]> {
-  const work: WorkOptions = { ...options, valueBytes: options.valueSize };
-  const prepared: Prepared[] = [];
-  for (const target of targets) prepared.push(await target.prepare(workload, work));
-  const rounds = targets.length === 1 ? 1 : options.rounds;
-  const parts: Measurement[][] = targets.map(() => []);
-  const fsyncs: (number | undefined)[] = targets.map(() => 0);
-  for (const { operation } of prepared) {
-    await runClosedLoop(operation, { clients: options.clients, seconds: WARM_UP_SECONDS });
-  }
-  for (let round = 0; round < rounds; round++) {
-    for (const [i, target] of targets.entries()) {
-      const before = await fsyncsOf(target);
-      const loop = { clients: options.clients, seconds: options.seconds / rounds };
-      parts[i]!.push(await runClosedLoop(prepared[i]!.operation, loop));
-      const after = await fsyncsOf(target);
-      const sum = fsyncs[i];
-      const isKnown = before !== undefined && after !== undefined && sum !== undefined;
-      fsyncs[i] = isKnown ? sum + after - before : undefined;
-    }
-  }
-  for (const part of prepared) await part.close();
-  return targets.map((target, i) => ({
-    system: target.name,
-    workload,
-    clients: options.clients,
-    valueBytes: options.valueSize,
-    measurement: mergeMeasurements(parts[i]!),
-    fsyncs: fsyncs[i],
-  }));
-}
+Rows:
+${PEERS.map((peer) => `  ${peer.padEnd(6)} ${rowsOf(peer).join(' ')}`).join('\n')}
 
-/** A status page that does not answer costs the column, not the measurement. */
-async function fsyncsOf(target: Target): Promise<number | undefined> {
-  try {
-    return await target.fsyncs();
-  } catch {
-    return undefined;
-  }
-}
+With --rate a latency counts from the time an operation should have been sent, so a stall shows in all that
+it held up. With --vs both systems run on this machine, in turns; each figure is the median of its rounds,
+a ratio the median of the rounds' ratios. A round in which other processes used more than --max-foreign
+cores is void and repeated.
 
-function printJson(result: Result): void {
-  process.stdout.write(`${JSON.stringify(resultFigures(result))}\n`);
-}
+Examples:
+  tinykv bench raw-put --clients 256 --seconds 30
+  tinykv bench raw-get --rate 5000 --json
+  tinykv bench --vs etcd --rows raw-put-256,get-1 --rounds 7 --json`;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mergeMeasurements, runClosedLoop } from './driver.js';
+import { runClosedLoop } from './driver.js';
 import { resultFigures, resultTable } from './report.js';
 
 describe('closed loop', () => {
@@ -17,17 +17,23 @@ describe('closed loop', () => {
     expect(measured.errors).toBeGreaterThan(0);
     expect(measured.firstError).toBe('no');
     expect(measured.latency.totalCount).toBe(measured.operations);
-    const twice = mergeMeasurements([measured, measured]);
-    expect(twice.operations).toBe(2 * measured.operations);
     const result = {
-      system: 'ours',
       workload: 'txn',
       clients: 4,
       valueBytes: 1,
-      measurement: twice,
-      fsyncs: twice.operations,
+      measurement: measured,
+      fsyncs: measured.operations,
     };
     expect(resultFigures(result)).toMatchObject({ fsyncsPerOperation: 1, firstError: 'no' });
     expect(resultTable([result])).toContain('ours');
+  });
+
+  it('counts every operation of a batch, but one latency', async () => {
+    const measured = await runClosedLoop(() => new Promise(setImmediate), {
+      clients: 1,
+      seconds: 0.02,
+      batch: 16,
+    });
+    expect(measured.operations).toBe(16 * measured.latency.totalCount);
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { build, type Histogram } from 'hdr-histogram-js';
 
 /** One operation of client `client`; a rejection counts as an error, not as a latency. */
@@ -6,68 +7,82 @@ export type Operation = (client: number, round: number) => Promise<void>;
 export interface LoopOptions {
   readonly clients: number;
   readonly seconds: number;
+  /** What one call counts for, when it carries several operations; default 1. */
+  readonly batch?: number;
 }
 
-/** What a closed loop measured. */
+/** What a loop measured. */
 export interface Measurement {
   readonly operations: number;
   readonly errors: number;
   /** The first error, for the report. */
   readonly firstError: string | undefined;
   readonly seconds: number;
-  /** Microseconds. */
+  /** Microseconds of a call. */
   readonly latency: Histogram;
+  /** Operations of an open loop whose time came, but no client to send them. */
+  readonly unsent: number;
 }
 
-export function emptyHistogram(): Histogram {
-  return build({
+/** Counts the calls of a loop. */
+export class Recorder {
+  readonly #latency = build({
     lowestDiscernibleValue: 1,
-    highestTrackableValue: 120_000_000,
+    highestTrackableValue: LATENCY_MICROS_MAX,
     numberOfSignificantValueDigits: 3,
   });
+  readonly #batch: number;
+  readonly #startedAt = performance.now();
+  #operations = 0;
+  #errors = 0;
+  #firstError: string | undefined;
+
+  constructor(batch: number) {
+    this.#batch = batch;
+  }
+
+  /** Makes one call; its latency counts from `since`, in milliseconds of `performance.now()`. */
+  async call(operation: Operation, client: number, round: number, since: number): Promise<void> {
+    try {
+      await operation(client, round);
+      const micros = Math.round((performance.now() - since) * 1000);
+      this.#latency.recordValue(Math.min(Math.max(1, micros), LATENCY_MICROS_MAX));
+      this.#operations += this.#batch;
+    } catch (error) {
+      this.#errors++;
+      this.#firstError ??= error instanceof Error ? error.message : String(error);
+      // What refuses everything at once must not keep this process from anything else.
+      await sleep(PAUSE_AFTER_ERROR_MS);
+    }
+  }
+
+  finish(unsent: number): Measurement {
+    return {
+      operations: this.#operations,
+      errors: this.#errors,
+      firstError: this.#firstError,
+      seconds: (performance.now() - this.#startedAt) / 1000,
+      latency: this.#latency,
+      unsent,
+    };
+  }
 }
+
+const LATENCY_MICROS_MAX = 120_000_000;
+const PAUSE_AFTER_ERROR_MS = 5;
 
 /** A closed loop: each client sends its next operation when it has the answer to the last one. */
 export async function runClosedLoop(
   operation: Operation,
   options: LoopOptions,
 ): Promise<Measurement> {
-  const latency = emptyHistogram();
-  let operations = 0;
-  let errors = 0;
-  let firstError: string | undefined;
-  const startedAt = performance.now();
-  const endsAt = startedAt + options.seconds * 1000;
-
+  const recorder = new Recorder(options.batch ?? 1);
+  const endsAt = performance.now() + options.seconds * 1000;
   const client = async (number: number): Promise<void> => {
     for (let round = 0; performance.now() < endsAt; round++) {
-      const sentAt = performance.now();
-      try {
-        await operation(number, round);
-        latency.recordValue(Math.max(1, Math.round((performance.now() - sentAt) * 1000)));
-        operations++;
-      } catch (error) {
-        errors++;
-        firstError ??= error instanceof Error ? error.message : String(error);
-      }
+      await recorder.call(operation, number, round, performance.now());
     }
   };
   await Promise.all(Array.from({ length: options.clients }, (_, number) => client(number)));
-  const seconds = (performance.now() - startedAt) / 1000;
-  return { operations, errors, firstError, seconds, latency };
-}
-
-/** Several rounds of the same work taken as one. */
-export function mergeMeasurements(parts: readonly Measurement[]): Measurement {
-  const latency = emptyHistogram();
-  for (const part of parts) latency.add(part.latency);
-  const sum = (of: (part: Measurement) => number): number =>
-    parts.reduce((total, part) => total + of(part), 0);
-  return {
-    operations: sum((part) => part.operations),
-    errors: sum((part) => part.errors),
-    firstError: parts.find((part) => part.firstError !== undefined)?.firstError,
-    seconds: sum((part) => part.seconds),
-    latency,
-  };
+  return recorder.finish(0);
 }

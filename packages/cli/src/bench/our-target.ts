@@ -1,42 +1,36 @@
-import type { Env } from '@tinykv/base';
-import { Client } from '@tinykv/client';
+import type { Client } from '@tinykv/client';
 import { RespClient, RespError } from '../resp-client.js';
 import {
+  type KeySpace,
   loadKeys,
   type Prepared,
   randomKey,
   randomKeyPair,
   randomValue,
-  type Target,
   type Workload,
-  type WorkOptions,
 } from './workload.js';
 
-export interface OurAddresses {
-  readonly scheduler: string;
+export interface TargetOptions extends KeySpace {
+  readonly clients: number;
+  /** host:port of the gateway. */
   readonly gateway: string;
-  /** Status pages of the stores, for their fsync counters. */
-  readonly statusPages: readonly string[];
 }
 
-/** A running cluster of ours. */
-export async function openOurs(env: Env, addresses: OurAddresses): Promise<Target> {
-  const client = await Client.connect(env, { scheduler: addresses.scheduler });
-  return {
-    name: 'ours',
-    prepare: (workload, options) =>
-      workload === 'gw-set' || workload === 'gw-get'
-        ? prepareResp(addresses.gateway, workload, options)
-        : prepareClient(client, workload, options),
-    fsyncs: () => countFsyncs(addresses.statusPages),
-    close: () => client.close(),
-  };
+/** Loads what the workload reads and opens its connections. */
+export function prepareWorkload(
+  client: Client,
+  workload: Workload,
+  options: TargetOptions,
+): Promise<Prepared> {
+  return workload === 'gw-set' || workload === 'gw-get'
+    ? prepareResp(workload, options)
+    : prepareClient(client, workload, options);
 }
 
 async function prepareClient(
   client: Client,
-  workload: Workload,
-  options: WorkOptions,
+  workload: 'raw-put' | 'raw-get' | 'txn',
+  options: TargetOptions,
 ): Promise<Prepared> {
   const close = (): Promise<void> => Promise.resolve();
   const value = randomValue(options);
@@ -61,19 +55,18 @@ async function prepareClient(
           }),
         close,
       };
-    default:
+    case 'raw-put':
       return { operation: () => client.raw.put(randomKey(options), value), close };
   }
 }
 
-/** SET or GET over RESP, a connection for each client; Redis is measured by the same code. */
-export async function prepareResp(
-  address: string,
-  workload: Workload,
-  options: WorkOptions,
+/** SET or GET over RESP, a connection for each client. */
+async function prepareResp(
+  workload: 'gw-set' | 'gw-get',
+  options: TargetOptions,
 ): Promise<Prepared> {
   const connections = await Promise.all(
-    Array.from({ length: options.clients }, () => RespClient.connect(address)),
+    Array.from({ length: options.clients }, () => RespClient.connect(options.gateway)),
   );
   const value = randomValue(options);
   const run = async (client: number, ...args: (string | Uint8Array)[]): Promise<void> => {
@@ -81,30 +74,16 @@ export async function prepareResp(
     if (reply instanceof RespError) throw new Error(reply.message);
     if (reply === null) throw new Error('lost a key');
   };
-  if (workload === 'gw-get') {
-    let turn = 0;
-    await loadKeys(options, (key) => run(turn++, 'SET', key, value));
-  }
-  const operation =
-    workload === 'gw-get'
-      ? (client: number): Promise<void> => run(client, 'GET', randomKey(options))
-      : (client: number): Promise<void> => run(client, 'SET', randomKey(options), value);
+  const set = (client: number, key: Uint8Array): Promise<void> => run(client, 'SET', key, value);
+  if (workload === 'gw-get') await loadKeys(options, (key, number) => set(number, key));
   return {
-    operation,
+    operation:
+      workload === 'gw-get'
+        ? (client) => run(client, 'GET', randomKey(options))
+        : (client) => set(client, randomKey(options)),
     close: () => {
       for (const connection of connections) connection.close();
       return Promise.resolve();
     },
   };
-}
-
-async function countFsyncs(statusPages: readonly string[]): Promise<number | undefined> {
-  let total = 0;
-  for (const page of statusPages) {
-    const text = await (await fetch(`http://${page}/metrics`)).text();
-    const line = /^tinykv_raft_log_fsyncs (\d+)/m.exec(text);
-    if (line === null) return undefined;
-    total += Number(line[1]);
-  }
-  return statusPages.length === 0 ? undefined : total;
 }

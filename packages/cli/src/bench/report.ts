@@ -2,8 +2,6 @@ import { plainTable } from '../playground/report.js';
 import type { Measurement } from './driver.js';
 
 export interface Result {
-  /** `ours`, `etcd`, `redis`. */
-  readonly system: string;
   readonly workload: string;
   readonly clients: number;
   readonly valueBytes: number;
@@ -17,12 +15,13 @@ export function resultFigures(result: Result): Record<string, string | number | 
   const { measurement: m } = result;
   const ms = (percentile: number): number => m.latency.getValueAtPercentile(percentile) / 1000;
   return {
-    system: result.system,
+    system: 'ours',
     workload: result.workload,
     clients: result.clients,
     valueBytes: result.valueBytes,
     operations: m.operations,
     errors: m.errors,
+    unsent: m.unsent,
     firstError: m.firstError,
     seconds: Number(m.seconds.toFixed(2)),
     operationsPerSecond: Math.round(m.operations / m.seconds),
@@ -53,6 +52,7 @@ export function resultTable(results: readonly Result[]): string {
       'p99.9',
       'max',
       'errors',
+      'unsent',
       'fsyncs/op',
     ],
     results
@@ -64,6 +64,7 @@ export function resultTable(results: readonly Result[]): string {
         String(figures['operationsPerSecond']),
         ...['p50Ms', 'p95Ms', 'p99Ms', 'p999Ms', 'maxMs'].map((name) => fixed(figures[name])),
         String(figures['errors']),
+        String(figures['unsent']),
         figures['fsyncsPerOperation'] === undefined ? '-' : String(figures['fsyncsPerOperation']),
       ]),
   );

@@ -13,8 +13,7 @@ export const WORKLOAD_DOC: Readonly<Record<Workload, string>> = {
   'gw-get': 'GET through the gateway, a connection per client',
 };
 
-export interface WorkOptions {
-  readonly clients: number;
+export interface KeySpace {
   /** Keys are drawn from this many. */
   readonly keys: number;
   readonly valueBytes: number;
@@ -26,46 +25,43 @@ export interface Prepared {
   close(): Promise<void>;
 }
 
-/** A system under measurement. */
-export interface Target {
-  readonly name: string;
-  /** Loads what the workload reads and opens its connections. */
-  prepare(workload: Workload, options: WorkOptions): Promise<Prepared>;
-  /** fsyncs of all its processes so far; undefined when it does not say. */
-  fsyncs(): Promise<number | undefined>;
-  close(): Promise<void>;
-}
-
 export function benchKey(number: number): Uint8Array {
   return utf8(`bench/${String(number).padStart(10, '0')}`);
 }
 
-export function randomKey(options: WorkOptions): Uint8Array {
-  return benchKey(Math.floor(Math.random() * options.keys));
+export function randomNumber({ keys }: KeySpace): number {
+  return Math.floor(Math.random() * keys);
+}
+
+export function randomKey(space: KeySpace): Uint8Array {
+  return benchKey(randomNumber(space));
 }
 
 /** Two different keys. */
-export function randomKeyPair(options: WorkOptions): [Uint8Array, Uint8Array] {
-  const first = Math.floor(Math.random() * options.keys);
-  const step = 1 + Math.floor(Math.random() * (options.keys - 1));
-  return [benchKey(first), benchKey((first + step) % options.keys)];
+export function randomKeyPair(space: KeySpace): [Uint8Array, Uint8Array] {
+  const first = randomNumber(space);
+  const step = 1 + Math.floor(Math.random() * (space.keys - 1));
+  return [benchKey(first), benchKey((first + step) % space.keys)];
 }
 
 /** Bytes that do not compress. */
-export function randomValue(options: WorkOptions): Uint8Array {
-  return new Uint8Array(randomBytes(options.valueBytes));
+export function randomValue({ valueBytes }: KeySpace): Uint8Array {
+  return new Uint8Array(randomBytes(valueBytes));
 }
 
 const LOAD_PARALLEL = 64;
 
 /** Runs `put` for every key, some at a time. */
 export async function loadKeys(
-  options: WorkOptions,
-  put: (key: Uint8Array) => Promise<unknown>,
+  { keys }: KeySpace,
+  put: (key: Uint8Array, number: number) => Promise<unknown>,
 ): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
-    while (next < options.keys) await put(benchKey(next++));
+    while (next < keys) {
+      const number = next++;
+      await put(benchKey(number), number);
+    }
   };
   await Promise.all(Array.from({ length: LOAD_PARALLEL }, worker));
 }

@@ -72,33 +72,22 @@ export function decodeRange(response: Uint8Array): EtcdPair | undefined {
   };
 }
 
-/** Reads several keys at one revision. */
-export function encodeReadTxn(keys: readonly Uint8Array[]): Uint8Array {
-  return concatBytes(...keys.map((key) => field(2, field(1, encodeRange(key)))));
+/** Puts all keys at once. */
+export function encodePutTxn(keys: readonly Uint8Array[], value: Uint8Array): Uint8Array {
+  return concatBytes(...keys.map((key) => field(2, field(2, encodePut(key, value)))));
 }
 
-export function decodeReadTxn(response: Uint8Array): (EtcdPair | undefined)[] {
-  return readFields(response)
-    .filter((item) => item.number === 3)
-    .map((item) => decodeRange(readFields(item.bytes)[0]?.bytes ?? EMPTY_BYTES));
-}
-
-export interface EtcdWrite {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-  /** The revision at which the key was read; 0: it was not there. */
-  readonly modRevision: number;
-}
-
-/** Writes all keys if none has changed since it was read. */
-export function encodeWriteTxn(writes: readonly EtcdWrite[]): Uint8Array {
+/** Puts a key if it has not changed since it was read at this revision; 0: it was not there. */
+export function encodePutIfTxn(
+  key: Uint8Array,
+  value: Uint8Array,
+  modRevision: number,
+): Uint8Array {
   const TARGET_MOD = 2;
-  const compares = writes.map(({ key, modRevision }) =>
-    // Compare: result EQUAL = 0 is left out, target = 2, key = 3, mod_revision = 6.
-    field(1, concatBytes(numberField(2, TARGET_MOD), field(3, key), numberField(6, modRevision))),
-  );
-  const puts = writes.map(({ key, value }) => field(2, field(2, encodePut(key, value))));
-  return concatBytes(...compares, ...puts);
+  // Compare: result EQUAL = 0 is left out, target = 2, key = 3, mod_revision = 6.
+  const revision = numberField(6, modRevision);
+  const compare = concatBytes(numberField(2, TARGET_MOD), field(3, key), revision);
+  return concatBytes(field(1, compare), encodePutTxn([key], value));
 }
 
 /** Whether a TxnResponse says that the comparisons held. */

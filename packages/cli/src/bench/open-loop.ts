@@ -1,0 +1,47 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Measurement, type Operation, Recorder } from './driver.js';
+
+export interface OpenLoopOptions {
+  /** In flight at most. */
+  readonly clients: number;
+  /** Operations per second. */
+  readonly rate: number;
+  readonly seconds: number;
+}
+
+/** When the operation with this number, counted from 0, shall be sent: milliseconds after the start. */
+export function intendedMs(number: number, rate: number): number {
+  return (number * 1000) / rate;
+}
+
+/** How many operations have their time within the run. */
+export function intendedOperations({ rate, seconds }: OpenLoopOptions): number {
+  return Math.ceil(rate * seconds);
+}
+
+/**
+ * An open loop: operations have their times whether or not earlier ones are answered, and a latency counts
+ * from the intended time. So a stall shows in all operations that it held up, not in one per client.
+ * What a system is too slow for is still sent for as long again as the run, and then counted as unsent.
+ * Times are kept to the millisecond of the timers.
+ */
+export async function runOpenLoop(
+  operation: Operation,
+  options: OpenLoopOptions,
+): Promise<Measurement> {
+  const total = intendedOperations(options);
+  const recorder = new Recorder(1);
+  const startedAt = performance.now();
+  const givesUpAt = startedAt + 2 * options.seconds * 1000;
+  let next = 0;
+  const client = async (number: number): Promise<void> => {
+    for (let round = 0; next < total && performance.now() < givesUpAt; round++) {
+      const dueAt = startedAt + intendedMs(next++, options.rate);
+      const early = dueAt - performance.now();
+      if (early > 0) await sleep(Math.ceil(early));
+      await recorder.call(operation, number, round, dueAt);
+    }
+  };
+  await Promise.all(Array.from({ length: options.clients }, (_, number) => client(number)));
+  return recorder.finish(total - next);
+}

@@ -1,0 +1,102 @@
+import { benchKey, type KeySpace, randomNumber, randomValue } from '../workload.js';
+import type { OurCluster } from './our-cluster.js';
+import type { RedisProcess } from './redis-process.js';
+import { encodeCommand, RespPipeline } from './resp-pipeline.js';
+import { type RedisRowName, ROWS } from './rows.js';
+import { openBoth, orClose, type Pair, type Side } from './side.js';
+
+/** Commands of a row, encoded beforehand: the client shall cost as little as it can. */
+interface Commands {
+  /** Run once for each, before anything is measured. */
+  readonly load: readonly Buffer[];
+  /** Drawn from at random. */
+  readonly measured: readonly Buffer[];
+}
+
+function commandsOf(row: RedisRowName, space: KeySpace): Commands {
+  const value = randomValue(space);
+  const keys = Array.from({ length: space.keys }, (_, number) => benchKey(number));
+  const sets = (): Buffer[] => keys.map((key) => encodeCommand('SET', key, value));
+  switch (row) {
+    case 'gw-set-p1':
+    case 'gw-set-p16':
+      return { load: [], measured: sets() };
+    case 'gw-get-p1':
+    case 'gw-get-p16':
+      return { load: sets(), measured: keys.map((key) => encodeCommand('GET', key)) };
+    case 'gw-incr':
+      return {
+        load: [],
+        measured: keys.map((_, number) => encodeCommand('INCR', `counter/${number}`)),
+      };
+    case 'gw-incr-hot':
+      return { load: [], measured: [encodeCommand('INCR', 'counter')] };
+  }
+}
+
+export function openGatewayPair(
+  name: RedisRowName,
+  ours: OurCluster,
+  redis: RedisProcess,
+  space: KeySpace,
+): Promise<Pair> {
+  const { clients, depth } = ROWS[name];
+  const commands = commandsOf(name, space);
+  const peer = { system: 'redis', servers: redis.processes, fsyncs: unknownFsyncs };
+  return openBoth(
+    async () => ({
+      ...ourServers(ours),
+      ...(await respWork(ours.gateway, clients, depth, commands)),
+    }),
+    async () => ({ ...peer, ...(await respWork(redis.address, clients, depth, commands)) }),
+  );
+}
+
+/** SET through the gateway, for the comparison with etcd. */
+export async function openGatewaySet(
+  ours: OurCluster,
+  clients: number,
+  space: KeySpace,
+): Promise<Side> {
+  const commands = commandsOf('gw-set-p1', space);
+  return { ...ourServers(ours), ...(await respWork(ours.gateway, clients, 1, commands)) };
+}
+
+export function ourServers(ours: OurCluster): Pick<Side, 'system' | 'servers' | 'fsyncs'> {
+  return { system: 'ours', servers: ours.processes, fsyncs: () => ours.fsyncs() };
+}
+
+export function unknownFsyncs(): Promise<undefined> {
+  return Promise.resolve(undefined);
+}
+
+/** One connection per client, `depth` commands at once on each. */
+async function respWork(
+  address: string,
+  clients: number,
+  depth: number,
+  { load, measured }: Commands,
+): Promise<Pick<Side, 'operation' | 'close'>> {
+  const connections = await Promise.all(
+    Array.from({ length: clients }, () => RespPipeline.connect(address)),
+  );
+  const last = { keys: measured.length, valueBytes: 0 };
+  const draw = (): Buffer => measured[randomNumber(last)]!;
+  const close = (): Promise<void> => {
+    for (const connection of connections) connection.close();
+    return Promise.resolve();
+  };
+  let next = 0;
+  const loader = async (connection: RespPipeline): Promise<void> => {
+    while (next < load.length) await connection.send(load[next++]!, 1);
+  };
+  await orClose(close, () => Promise.all(connections.map(loader)));
+  return {
+    operation: (client) =>
+      connections[client]!.send(
+        depth === 1 ? draw() : Buffer.concat(Array.from({ length: depth }, draw)),
+        depth,
+      ),
+    close,
+  };
+}

@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest';
+import { parseBusySeconds, parseChildren, parseCpuSeconds, parseWriteCalls } from './proc-text.js';
+
+describe('/proc', () => {
+  it('stat: user, nice, system and steal are busy; idle, waiting and interrupts are not', () => {
+    const text = 'cpu  100 20 300 9999 5000 40 50 80 0 0\ncpu0 1 2 3 4 5 6 7 8 0 0\nintr 1\n';
+    expect(parseBusySeconds(text)).toBe(5);
+    expect(() => parseBusySeconds('cpu0 1 2 3')).toThrow('all cores');
+  });
+
+  it('PID/stat: own time and that of ended children, whatever the name', () => {
+    const text =
+      '4221 (node (x) 1 2) S 1 2 3 0 -1 4194304 100 200 0 0 150 50 30 20 20 0 11 0 5 6 7';
+    expect(parseCpuSeconds(text)).toBe(2.5);
+    expect(() => parseCpuSeconds('4221 (node) S')).toThrow('reads');
+  });
+
+  it('PID/io and children', () => {
+    expect(parseWriteCalls('rchar: 1\nwchar: 2\nsyscr: 3\nsyscw: 42\n')).toBe(42);
+    expect(() => parseWriteCalls('rchar: 1\n')).toThrow('write calls');
+    expect(parseChildren('12 345 \n')).toEqual([12, 345]);
+    expect(parseChildren('')).toEqual([]);
+  });
+});

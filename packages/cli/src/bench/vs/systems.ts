@@ -1,0 +1,43 @@
+import type { Env } from '@tinykv/base';
+import type { KeySpace } from '../workload.js';
+import { startEtcd } from './etcd-cluster.js';
+import { openEtcdPair } from './etcd-work.js';
+import { openGatewayPair } from './gateway-work.js';
+import { startOurCluster } from './our-cluster.js';
+import { startRedis } from './redis-process.js';
+import type { Resources } from './resources.js';
+import type { EtcdRowName, Peer, RedisRowName, RowName } from './rows.js';
+import type { Pair } from './side.js';
+import type { ProcessRef } from './usage.js';
+
+export const PEER_DOC: Readonly<Record<Peer, string>> = {
+  etcd: '3 members of etcd with its default durability',
+  redis: 'one redis-server with appendonly yes and appendfsync always',
+};
+
+/** Ours and the peer, both running. */
+export interface Systems {
+  readonly processes: readonly ProcessRef[];
+  openPair(name: Exclude<RowName, 'raftlog'>): Promise<Pair>;
+}
+
+export async function startSystems(
+  peer: Peer,
+  env: Env,
+  resources: Resources,
+  space: KeySpace,
+): Promise<Systems> {
+  const ours = await startOurCluster(env, resources);
+  if (peer === 'etcd') {
+    const etcd = await startEtcd(resources);
+    return {
+      processes: [...ours.processes, ...etcd.processes],
+      openPair: (name) => openEtcdPair(name as EtcdRowName, ours, etcd, space),
+    };
+  }
+  const redis = await startRedis(resources);
+  return {
+    processes: [...ours.processes, ...redis.processes],
+    openPair: (name) => openGatewayPair(name as RedisRowName, ours, redis, space),
+  };
+}
