@@ -11,6 +11,15 @@ export interface LoopOptions {
   readonly batch?: number;
 }
 
+/** The time that loops live in. */
+export interface LoopClock {
+  /** Milliseconds. */
+  now(): number;
+  sleep(ms: number): Promise<unknown>;
+}
+
+export const LOOP_CLOCK: LoopClock = { now: () => performance.now(), sleep };
+
 /** What a loop measured. */
 export interface Measurement {
   readonly operations: number;
@@ -32,27 +41,30 @@ export class Recorder {
     numberOfSignificantValueDigits: 3,
   });
   readonly #batch: number;
-  readonly #startedAt = performance.now();
+  readonly #clock: LoopClock;
+  readonly #startedAt: number;
   #operations = 0;
   #errors = 0;
   #firstError: string | undefined;
 
-  constructor(batch: number) {
+  constructor(batch: number, clock: LoopClock) {
     this.#batch = batch;
+    this.#clock = clock;
+    this.#startedAt = clock.now();
   }
 
-  /** Makes one call; its latency counts from `since`, in milliseconds of `performance.now()`. */
+  /** Makes one call; its latency counts from `since` of the clock. */
   async call(operation: Operation, client: number, round: number, since: number): Promise<void> {
     try {
       await operation(client, round);
-      const micros = Math.round((performance.now() - since) * 1000);
+      const micros = Math.round((this.#clock.now() - since) * 1000);
       this.#latency.recordValue(Math.min(Math.max(1, micros), LATENCY_MICROS_MAX));
       this.#operations += this.#batch;
     } catch (error) {
       this.#errors++;
       this.#firstError ??= error instanceof Error ? error.message : String(error);
       // What refuses everything at once must not keep this process from anything else.
-      await sleep(PAUSE_AFTER_ERROR_MS);
+      await this.#clock.sleep(PAUSE_AFTER_ERROR_MS);
     }
   }
 
@@ -61,7 +73,7 @@ export class Recorder {
       operations: this.#operations,
       errors: this.#errors,
       firstError: this.#firstError,
-      seconds: (performance.now() - this.#startedAt) / 1000,
+      seconds: (this.#clock.now() - this.#startedAt) / 1000,
       latency: this.#latency,
       unsent,
     };
@@ -76,11 +88,11 @@ export async function runClosedLoop(
   operation: Operation,
   options: LoopOptions,
 ): Promise<Measurement> {
-  const recorder = new Recorder(options.batch ?? 1);
-  const endsAt = performance.now() + options.seconds * 1000;
+  const recorder = new Recorder(options.batch ?? 1, LOOP_CLOCK);
+  const endsAt = LOOP_CLOCK.now() + options.seconds * 1000;
   const client = async (number: number): Promise<void> => {
-    for (let round = 0; performance.now() < endsAt; round++) {
-      await recorder.call(operation, number, round, performance.now());
+    for (let round = 0; LOOP_CLOCK.now() < endsAt; round++) {
+      await recorder.call(operation, number, round, LOOP_CLOCK.now());
     }
   };
   await Promise.all(Array.from({ length: options.clients }, (_, number) => client(number)));

@@ -1,5 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Measurement, type Operation, Recorder } from './driver.js';
+import {
+  LOOP_CLOCK,
+  type LoopClock,
+  type Measurement,
+  type Operation,
+  Recorder,
+} from './driver.js';
 
 export interface OpenLoopOptions {
   /** In flight at most. */
@@ -28,17 +33,18 @@ export function intendedOperations({ rate, seconds }: OpenLoopOptions): number {
 export async function runOpenLoop(
   operation: Operation,
   options: OpenLoopOptions,
+  clock: LoopClock = LOOP_CLOCK,
 ): Promise<Measurement> {
   const total = intendedOperations(options);
-  const recorder = new Recorder(1);
-  const startedAt = performance.now();
+  const recorder = new Recorder(1, clock);
+  const startedAt = clock.now();
   const givesUpAt = startedAt + 2 * options.seconds * 1000;
   let next = 0;
   const client = async (number: number): Promise<void> => {
-    for (let round = 0; next < total && performance.now() < givesUpAt; round++) {
+    for (let round = 0; next < total && clock.now() < givesUpAt; round++) {
       const dueAt = startedAt + intendedMs(next++, options.rate);
-      const early = dueAt - performance.now();
-      if (early > 0) await sleep(Math.ceil(early));
+      const early = dueAt - clock.now();
+      if (early > 0) await clock.sleep(Math.ceil(early));
       await recorder.call(operation, number, round, dueAt);
     }
   };
