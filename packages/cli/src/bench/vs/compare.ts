@@ -12,7 +12,8 @@ export interface CompareOptions extends RoundRule {
   /** Processes that are ours to answer for, idle ones of the other side included. */
   readonly watched: readonly ProcessRef[];
   readonly onRound: (round: Round, number: number) => void;
-  readonly isOver: () => boolean;
+  /** Throws when there is no point in going on: what is measured has ended, or shall end. */
+  readonly checkAlive: () => void;
 }
 
 /** Operations of one side that failed, warm-ups included. */
@@ -52,11 +53,12 @@ export async function comparePair(
   // A first turn that does not count: servers in JavaScript are compiled while they work.
   await warmUp(row, ours, errors.ours, options.seconds);
   await warmUp(row, peer, errors.peer, options.seconds);
-  while (!options.isOver() && needsAnother(rounds, options)) {
+  while (needsAnother(rounds, options)) {
     const round = {
       ours: await measureSide(row, ours, errors.ours, options),
       peer: await measureSide(row, peer, errors.peer, options),
     };
+    options.checkAlive();
     rounds.push(round);
     options.onRound(round, rounds.length);
   }

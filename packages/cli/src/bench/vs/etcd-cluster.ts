@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorMessage } from '@tinykv/base';
 import { CliError } from '../../program.js';
 import { EtcdClient } from './etcd-client.js';
 import { freePorts } from './free-ports.js';
@@ -17,6 +18,8 @@ export interface EtcdCluster {
   /** host:port of the member that leads, so that no request is forwarded. */
   leader(): Promise<string>;
   readonly processes: readonly ProcessRef[];
+  /** Which member has ended and how; undefined while all run. */
+  readonly failure: () => string | undefined;
 }
 
 export async function startEtcd(resources: Resources): Promise<EtcdCluster> {
@@ -24,9 +27,7 @@ export async function startEtcd(resources: Resources): Promise<EtcdCluster> {
   const folder = makeTempFolder(resources, 'etcd');
   const members: PeerProcess[] = [];
   resources.add({
-    stop: async () => {
-      await Promise.all(members.map((member) => member.stop()));
-    },
+    stop: async () => void (await Promise.all(members.map((member) => member.stop()))),
     kill: () => {
       for (const member of members) member.kill();
     },
@@ -41,6 +42,7 @@ export async function startEtcd(resources: Resources): Promise<EtcdCluster> {
   for (const [i, address] of addresses.entries()) await waitForMember(address, members[i]!);
   return {
     leader: () => findLeader(addresses),
+    failure: () => members.find((member) => member.failure !== undefined)?.failure,
     processes: members.map(({ name, pid }) => ({ name, pid })),
   };
 }
@@ -85,7 +87,9 @@ async function waitForAnswer(client: EtcdClient, member: PeerProcess): Promise<v
       problem = error;
     }
     if (member.failure !== undefined || performance.now() > deadline) {
-      throw new CliError(`cannot start ${member.name}: ${member.failure ?? String(problem)}`);
+      throw new CliError(
+        member.failure ?? `${member.name} does not answer: ${errorMessage(problem)}`,
+      );
     }
     await sleep(100);
   }

@@ -21,6 +21,8 @@ export interface OurCluster {
   readonly scheduler: string;
   readonly gateway: string;
   readonly processes: readonly ProcessRef[];
+  /** Which process has ended and how; undefined while all run. */
+  readonly failure: () => string | undefined;
   /** fdatasyncs of the stores so far. */
   fsyncs(): Promise<number | undefined>;
 }
@@ -41,7 +43,6 @@ export async function startOurCluster(env: Env, resources: Resources): Promise<O
       if (end.asked) return;
       const tail = member.logTail(LOG_TAIL_LINES);
       failure ??= `${member.spec.name} has ended with ${describeEnd(end)}: ${tail}`;
-      process.stderr.write(`${failure}\n`);
     },
   });
   resources.add({
@@ -65,6 +66,7 @@ export async function startOurCluster(env: Env, resources: Resources): Promise<O
     scheduler: cluster.schedulerAddress,
     gateway: cluster.gatewayAddress,
     processes: cluster.members.map(({ spec, pid }) => ({ name: spec.name, pid: pid ?? 0 })),
+    failure: () => failure,
     fsyncs: () => countFsyncs(pages),
   };
 }

@@ -18,11 +18,11 @@ export class PeerProcess {
     this.#child = child;
     this.#ended = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
-        this.#failure = `ended with ${signal ?? `exit code ${code ?? 1}`}: ${this.#lastLine()}`;
+        this.#failure = `${name} has ended with ${signal ?? `exit code ${code ?? 1}`}: ${this.#lastLine()}`;
         resolve();
       });
       child.once('error', (error) => {
-        this.#failure = error.message;
+        this.#failure = `cannot run ${program}: ${error.message}`;
         resolve();
       });
     });

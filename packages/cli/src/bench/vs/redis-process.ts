@@ -14,6 +14,8 @@ const START_MS = 10_000;
 export interface RedisProcess {
   readonly address: string;
   readonly processes: readonly ProcessRef[];
+  /** How it has ended; undefined while it runs. */
+  readonly failure: () => string | undefined;
 }
 
 export async function startRedis(resources: Resources): Promise<RedisProcess> {
@@ -36,11 +38,15 @@ export async function startRedis(resources: Resources): Promise<RedisProcess> {
   const deadline = performance.now() + START_MS;
   while (!(await answers(address))) {
     if (server.failure !== undefined || performance.now() > deadline) {
-      throw new CliError(`cannot start redis-server: ${server.failure ?? 'it does not answer'}`);
+      throw new CliError(server.failure ?? 'redis-server does not answer');
     }
     await sleep(50);
   }
-  return { address, processes: [{ name: server.name, pid: server.pid }] };
+  return {
+    address,
+    failure: () => server.failure,
+    processes: [{ name: server.name, pid: server.pid }],
+  };
 }
 
 async function answers(address: string): Promise<boolean> {

@@ -55,7 +55,16 @@ export function roundLine(round: Round, number: number, isVoid: boolean): string
 export function rowReport(result: RowResult): string {
   const { figures, ours, peer, errors } = result;
   const table = plainTable(
-    ['', 'ops/s', 'p50 ms', 'p99 ms', 'others cores', 'syncs/op', 'writes/op', 'client writes/op'],
+    [
+      '',
+      'ops/s',
+      'p50 ms',
+      'p99 ms',
+      'others’ cores',
+      'fdatasyncs/op',
+      'writes/op',
+      'client writes/op',
+    ],
     [
       [`  ${ours}`, ...cells(figures.ours)],
       [`  ${peer}`, ...cells(figures.peer)],

@@ -1,5 +1,6 @@
 import type { Env } from '@tinykv/base';
 import { EXIT } from '@tinykv/server';
+import { CliError } from '../../program.js';
 import type { KeySpace } from '../workload.js';
 import { comparePair } from './compare.js';
 import { installPeer } from './install.js';
@@ -33,6 +34,9 @@ export interface VersusOptions extends KeySpace, RoundRule {
 
 /** Starts both systems, compares them row by row, ends them; resolves with the exit code. */
 export async function benchVersus(env: Env, options: VersusOptions): Promise<number> {
+  if (process.platform !== 'linux') {
+    throw new CliError('the comparison needs Linux: it reads /proc');
+  }
   const resources = new Resources();
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let onSignal: NodeJS.SignalsListener = () => undefined;
@@ -48,7 +52,9 @@ export async function benchVersus(env: Env, options: VersusOptions): Promise<num
     const outcome = await Promise.race([compareRows(env, resources, options), interrupted]);
     if (outcome !== 'interrupted') return outcome;
     print('interrupted: ending what was started');
-    return EXIT.failure;
+    await resources.close();
+    // Requests to what has just ended would be waited for.
+    return process.exit(EXIT.failure);
   } finally {
     await resources.close();
     for (const signal of signals) process.off(signal, onSignal);
@@ -94,7 +100,10 @@ async function compareRow(
       ...options,
       watched: systems?.processes ?? [],
       onRound: (round, number) => print(roundLine(round, number, isVoid(round, options))),
-      isOver: () => resources.isClosed,
+      checkAlive: () => {
+        resources.checkOpen();
+        systems?.checkAlive();
+      },
     });
     return rowResult(name, { ours: ours.system, peer: peer.system }, comparison, options);
   } finally {

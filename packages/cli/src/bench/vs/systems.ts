@@ -1,4 +1,5 @@
 import type { Env } from '@tinykv/base';
+import { CliError } from '../../program.js';
 import type { KeySpace } from '../workload.js';
 import { startEtcd } from './etcd-cluster.js';
 import { openEtcdPair } from './etcd-work.js';
@@ -18,6 +19,8 @@ export const PEER_DOC: Readonly<Record<Peer, string>> = {
 /** Ours and the peer, both running. */
 export interface Systems {
   readonly processes: readonly ProcessRef[];
+  /** Throws {@link CliError} when one of the processes has ended. */
+  checkAlive(): void;
   openPair(name: Exclude<RowName, 'raftlog'>): Promise<Pair>;
 }
 
@@ -32,12 +35,25 @@ export async function startSystems(
     const etcd = await startEtcd(resources);
     return {
       processes: [...ours.processes, ...etcd.processes],
+      checkAlive: () => checkAlive(ours, etcd),
       openPair: (name) => openEtcdPair(name as EtcdRowName, ours, etcd, space),
     };
   }
   const redis = await startRedis(resources);
   return {
     processes: [...ours.processes, ...redis.processes],
+    checkAlive: () => checkAlive(ours, redis),
     openPair: (name) => openGatewayPair(name as RedisRowName, ours, redis, space),
   };
+}
+
+interface Mortal {
+  readonly failure: () => string | undefined;
+}
+
+function checkAlive(...systems: readonly Mortal[]): void {
+  for (const { failure } of systems) {
+    const why = failure();
+    if (why !== undefined) throw new CliError(why);
+  }
 }
