@@ -62,11 +62,11 @@ ci:
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory test
 
-## bench: speed of a running cluster (ARGS="raw-put --clients 64")
+## bench: speed of a running cluster (ARGS="raw-put --clients 64", ARGS="--rate 1000")
 bench: build
 	@scripts/tinykv bench $(ARGS)
 
-## bench-vs: the same work on ours and on another store, in turns (ARGS="etcd")
+## bench-vs: the same work on ours and on a peer, in turns (ARGS="etcd", ARGS="redis --rounds 7")
 bench-vs bench\:vs: build
 	@scripts/tinykv bench --vs $(ARGS)
 

@@ -13,6 +13,7 @@ Examples:
   tinykv playground
   tinykv ctl stores
   tinykv bench raw-put --clients 64
+  tinykv bench --vs etcd
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 the cluster cannot be reached.`;
 
