@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { parseBusySeconds, parseChildren, parseCpuSeconds, parseWriteCalls } from './proc-text.js';
 
 describe('/proc', () => {
-  it('stat: user, nice, system and steal are busy; idle, waiting and interrupts are not', () => {
-    const text = 'cpu  100 20 300 9999 5000 40 50 80 0 0\ncpu0 1 2 3 4 5 6 7 8 0 0\nintr 1\n';
+  it('stat: everything is busy but idling and waiting', () => {
+    const text = 'cpu  100 20 300 9999 5000 10 20 50 70 7\ncpu0 1 2 3 4 5 6 7 8 0 0\nintr 1\n';
     expect(parseBusySeconds(text)).toBe(5);
     expect(() => parseBusySeconds('cpu0 1 2 3')).toThrow('all cores');
   });

@@ -3,14 +3,16 @@
 const TICKS_PER_SECOND = 100;
 
 /**
- * Seconds that all cores together were at work, from /proc/stat. Interrupts are left out: on loopback they
- * are the traffic under measurement. Stolen time counts: it is another machine's use of the core.
+ * Seconds that all cores together were not idle, from /proc/stat. Interrupts count, since those that a
+ * process is interrupted by are in its own time as well, and so does stolen time: another machine has it.
  */
 export function parseBusySeconds(text: string): number {
   const line = /^cpu +(.*)$/m.exec(text)?.[1];
   if (line === undefined) throw new Error('/proc/stat has no line for all cores');
-  const [user = 0, nice = 0, system = 0, , , , , steal = 0] = line.split(' ').map(Number);
-  return (user + nice + system + steal) / TICKS_PER_SECOND;
+  const [user = 0, nice = 0, system = 0, , , ...others] = line.split(' ').map(Number);
+  // What guests use, the fields behind these three, is in `user` already.
+  const [irq = 0, softirq = 0, steal = 0] = others;
+  return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND;
 }
 
 /** Seconds of CPU of a process with its children that have ended, from /proc/PID/stat. */
