@@ -17,6 +17,8 @@ type Item = tinykvstream.BatchRequestItem;
 type Reply = Init<tinykvstream.BatchResponseItem> & { readonly response: Uint8Array };
 
 const NO_BYTES = new Uint8Array(0);
+/** Requests that one turn answers by itself; those that have to wait for something do not count. */
+const ANSWERS_PER_TURN = 64;
 /** Room for the fields around one reply in a message. */
 const REPLY_OVERHEAD_BYTES = 64;
 
@@ -31,8 +33,10 @@ export function batchService(env: Env, unary: ReadonlyMap<string, UnaryHandler>)
 
 /**
  * One client's stream. Requests run side by side and are answered in the order in which they end, the
- * answers of one turn in one message. A request counts as in flight until its answer is handed to the
- * transport, so a client that does not read its answers is soon refused.
+ * answers of one turn in one message. A turn gives so many answers itself and leaves the other requests to the
+ * next: the client works on these while the store works on those, instead of each waiting for the other. A
+ * request counts as in flight until its answer is handed to the transport, so a client that does not read its
+ * answers is soon refused.
  */
 class BatchSession implements StreamEvents {
   readonly #env: Env;
@@ -40,8 +44,10 @@ class BatchSession implements StreamEvents {
   readonly #stream: NetStream;
   readonly #peer: PeerInfo;
   #inflight = 0;
+  /** Admitted, and not begun. */
+  #queue: Item[] = [];
   #replies: Reply[] = [];
-  #flushScheduled = false;
+  #turnScheduled = false;
   /** The transport asked to wait for `onDrain`. */
   #blocked = false;
   /** The client sends no more and waits for the rest of its answers. */
@@ -73,14 +79,14 @@ class BatchSession implements StreamEvents {
       this.#destroy('INVALID_ARGUMENT', `${items.length} requests in one message`);
       return;
     }
-    for (const item of items) this.#accept(item);
+    for (const item of items) this.#admit(item);
+    if (!this.#turnScheduled) this.#turn();
   }
 
   onClose(error?: NetError): void {
     if (this.#closed) return;
     if (error !== undefined) {
-      this.#closed = true;
-      this.#replies = [];
+      this.#abandon();
       return;
     }
     this.#ending = true;
@@ -94,7 +100,7 @@ class BatchSession implements StreamEvents {
     this.#flush();
   }
 
-  #accept(item: Item): void {
+  #admit(item: Item): void {
     if (this.#inflight >= 2 * limits.batchStreamInflightMax) {
       // It has been refused this often and still has not read one refusal.
       this.#destroy('RESOURCE_EXHAUSTED', 'answers are not read');
@@ -106,32 +112,51 @@ class BatchSession implements StreamEvents {
       this.#reply(failure(item, new KvError('RESOURCE_EXHAUSTED', text)));
       return;
     }
+    this.#queue.push(item);
+  }
+
+  #turn(): void {
+    this.#turnScheduled = false;
+    let begun = 0;
+    for (let left = ANSWERS_PER_TURN; left > 0 && begun < this.#queue.length; begun++) {
+      if (this.#run(this.#queue[begun]!)) left--;
+    }
+    this.#queue = begun === this.#queue.length ? [] : this.#queue.slice(begun);
+    this.#flush();
+    if (this.#queue.length > 0) this.#turnLater();
+  }
+
+  #turnLater(): void {
+    if (this.#turnScheduled || this.#closed) return;
+    this.#turnScheduled = true;
+    this.#env.clock.defer(() => this.#turn());
+  }
+
+  /** True when it is answered already. */
+  #run(item: Item): boolean {
     const method = batchMethod(item.method);
     const handler = method && this.#unary.get(method.path);
     if (handler === undefined) {
       const text = `method ${item.method} is not served`;
-      this.#reply(failure(item, new KvError('UNIMPLEMENTED', text)));
-      return;
+      this.#replies.push(failure(item, new KvError('UNIMPLEMENTED', text)));
+      return true;
     }
-    this.#run(handler, item);
-  }
-
-  #run(handler: UnaryHandler, item: Item): void {
     let response: Awaitable<Uint8Array>;
     try {
       response = handler(item.request, this.#peer);
     } catch (error) {
-      this.#reply(this.#failed(item, error));
-      return;
+      this.#replies.push(this.#failed(item, error));
+      return true;
     }
-    if (response instanceof Promise) {
-      response.then(
-        (bytes) => this.#reply({ id: item.id, response: bytes }),
-        (error: unknown) => this.#reply(this.#failed(item, error)),
-      );
-    } else {
-      this.#reply({ id: item.id, response });
+    if (!(response instanceof Promise)) {
+      this.#replies.push({ id: item.id, response });
+      return true;
     }
+    response.then(
+      (bytes) => this.#reply({ id: item.id, response: bytes }),
+      (error: unknown) => this.#reply(this.#failed(item, error)),
+    );
+    return false;
   }
 
   #failed(item: Item, error: unknown): Reply {
@@ -144,12 +169,7 @@ class BatchSession implements StreamEvents {
   #reply(reply: Reply): void {
     if (this.#closed) return;
     this.#replies.push(reply);
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    this.#env.clock.defer(() => {
-      this.#flushScheduled = false;
-      this.#flush();
-    });
+    this.#turnLater();
   }
 
   #flush(): void {
@@ -170,9 +190,14 @@ class BatchSession implements StreamEvents {
   }
 
   #destroy(code: 'INVALID_ARGUMENT' | 'RESOURCE_EXHAUSTED', message: string): void {
-    this.#closed = true;
-    this.#replies = [];
+    this.#abandon();
     this.#stream.destroy({ code, message });
+  }
+
+  #abandon(): void {
+    this.#closed = true;
+    this.#queue = [];
+    this.#replies = [];
   }
 }
 
