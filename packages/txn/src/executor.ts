@@ -36,7 +36,7 @@ import {
   type TxnKeyFacts,
 } from './mvcc/key-view.js';
 import { commitOnePhase } from './mvcc/one-phase.js';
-import { lastMutations, type Mutation, prewrite } from './mvcc/prewrite.js';
+import { isFreeToLock, lastMutations, type Mutation, prewrite } from './mvcc/prewrite.js';
 import { visibleAt } from './mvcc/read.js';
 import { lockedKeys, type ResolveTxn, resolve } from './mvcc/resolve.js';
 import { rollback } from './mvcc/rollback.js';
@@ -175,11 +175,12 @@ export class TxnExecutor {
     return this.#latched(context, keys, async (view) => {
       const facts = readConfirmed(view, (reader) => keys.map((key) => readKey(reader, key)));
       if (!facts.ok) return facts;
-      const decision = prewrite(facts.value, mutations, { ...request, planted: this.#planted });
-      const isNew = decision.modifies.length === mutations.length;
-      if (request.tryOnePc === true && isNew && this.#maxTsSync?.isSynced(view) === true) {
+      const txn = { ...request, planted: this.#planted };
+      const mayCommit = request.tryOnePc === true && this.#maxTsSync?.isSynced(view) === true;
+      if (mayCommit && isFreeToLock(facts.value, txn)) {
         return this.#commitOnePhase(view, facts.value, mutations, request.startTs);
       }
+      const decision = prewrite(facts.value, mutations, txn);
       const settled = await this.#settle(context, view, keys, decision);
       return settled.ok ? ok({ errors: settled.value }) : settled;
     });

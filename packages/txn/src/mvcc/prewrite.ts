@@ -57,26 +57,33 @@ export function prewrite(
   return { modifies: errors.length > 0 ? [] : modifies, answer: errors };
 }
 
+/** Whether a prewrite of these keys would lock each of them now, for the first time. */
+export function isFreeToLock(facts: readonly KeyFacts[], txn: PrewriteTxn): boolean {
+  return facts.every((fact) => !isReplay(fact, txn) && obstacle(fact, txn) === undefined);
+}
+
 function prewriteKey(facts: KeyFacts, mutation: Mutation, txn: PrewriteTxn): KeyDecision {
-  const { key, lock, newest } = facts;
-  // A replay: nothing was committed here since the lock was taken, whatever later rollbacks say.
-  if (lock?.startTs === txn.startTs) return NOTHING;
+  if (isReplay(facts, txn)) return NOTHING;
+  const error = obstacle(facts, txn);
+  return error === undefined ? ok(lockModify(mutation, txn)) : err(error);
+}
+
+/** Nothing was committed here since the transaction took its lock, whatever later rollbacks say. */
+function isReplay({ lock }: KeyFacts, txn: PrewriteTxn): boolean {
+  return lock?.startTs === txn.startTs;
+}
+
+/** Why the key cannot be locked. */
+function obstacle({ key, lock, newest }: KeyFacts, txn: PrewriteTxn): KeyError | undefined {
   const { planted = nothingPlanted } = txn;
   // A rollback of this very transaction counts too, at its own startTs: a late prewrite must not come
   // back to life after another client has declared the transaction dead.
   const conflictTs = conflictTsOf(newest, planted);
   if (newest !== undefined && conflictTs >= txn.startTs) {
-    return err({
-      type: 'conflict',
-      startTs: txn.startTs,
-      conflictTs,
-      key,
-      primary: txn.primary,
-    });
+    return { type: 'conflict', startTs: txn.startTs, conflictTs, key, primary: txn.primary };
   }
   const isLocked = lock !== undefined && !planted('txn-foreign-lock-replaced');
-  if (isLocked) return err(lockedError(key, lock));
-  return ok(lockModify(mutation, txn));
+  return isLocked ? lockedError(key, lock) : undefined;
 }
 
 /** Planted bugs look at a part of the record alone. */
