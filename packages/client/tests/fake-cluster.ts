@@ -77,6 +77,8 @@ export class FakeCluster {
   readonly batches: number[] = [];
   /** Consulted for each request; undefined serves it. */
   script: (call: StoreCall) => Script | undefined = () => undefined;
+  /** Whether stores commit in one phase where they are asked to. */
+  onePhase = false;
   /** What the scheduler answers for a location; undefined: the truth. */
   schedulerSays: ((location: Uint8Array) => Region | undefined) | undefined;
   bootstrapped = true;
@@ -355,7 +357,9 @@ export class FakeCluster {
         return { pairs: pairs.slice(0, request.limit) };
       }
       case 'KvPrewrite':
-        return { errors: data.prewrite(request) };
+        return this.onePhase && request.tryOnePc
+          ? data.prewriteOnePhase(request)
+          : { errors: data.prewrite(request) };
       case 'KvCommit':
         return { error: data.commit(request.keys, request.startVersion, request.commitVersion) };
       case 'KvBatchRollback':

@@ -83,6 +83,21 @@ export class FakeData {
     return [];
   }
 
+  /** As a store that knows every read that was served: the next timestamp will do. */
+  prewriteOnePhase(request: kvrpcpb.PrewriteRequest): kvrpcpb.PrewriteResponseInit {
+    const { startVersion: startTs, mutations } = request;
+    const isHeld = mutations.some(({ key }) => this.at(key).lock?.startTs === startTs);
+    const errors = this.prewrite(request);
+    if (errors.length > 0 || isHeld) return { errors };
+    const onePcCommitTs = startTs + 1n;
+    this.commit(
+      mutations.map(({ key }) => key),
+      startTs,
+      onePcCommitTs,
+    );
+    return { onePcCommitTs };
+  }
+
   commit(
     keys: readonly Uint8Array[],
     startTs: Timestamp,
