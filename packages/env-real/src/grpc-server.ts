@@ -111,15 +111,18 @@ function bind(listener: TcpServer, address: string): Promise<string> {
 
 function serveUnary(path: string, handler: UnaryHandler, logger: Logger) {
   return (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>): void => {
-    const peer = { address: call.getPeer() };
-    // A handler may answer, or throw, at once.
-    new Promise<Uint8Array>((resolve) => resolve(handler(call.request, peer))).then(
-      (response) => respond(null, asBuffer(response)),
-      (error: unknown) => {
-        logUnexpected(logger, path, error);
-        respond(toStatus(handlerError(error)));
-      },
-    );
+    const succeed = (response: Uint8Array): void => respond(null, asBuffer(response));
+    const fail = (error: unknown): void => {
+      logUnexpected(logger, path, error);
+      respond(toStatus(handlerError(error)));
+    };
+    try {
+      const answer = handler(call.request, { address: call.getPeer() });
+      if (answer instanceof Promise) answer.then(succeed, fail);
+      else succeed(answer);
+    } catch (error) {
+      fail(error);
+    }
   };
 }
 

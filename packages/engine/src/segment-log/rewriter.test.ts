@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entry, GroupUpdate } from '@tinykv/raft';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -101,6 +101,43 @@ describe('the space of a log', () => {
     await log.append([{ group: 9, destroy: true }]);
     await churn(1_000, 11);
     expect(await bytesOnDisk()).toBeLessThanOrEqual((4 + 4 + 2) * SEGMENT_BYTES);
+  });
+});
+
+describe('a segment that a crash has left empty', () => {
+  let path: string;
+
+  beforeEach(async () => {
+    path = await mkdtemp(join(scratchRoot, 'tinykv-segments-'));
+  });
+
+  afterEach(async () => {
+    await rm(path, { recursive: true });
+  });
+
+  async function reopen(): Promise<SegmentedRaftLog> {
+    const log = new SegmentedRaftLog(new NodeLogFiles(path), { segmentBytes: SEGMENT_BYTES });
+    await log.open();
+    return log;
+  }
+
+  // Made and not yet of its size, of its size and not yet written to, and with half a header.
+  it.each([
+    ['short', new Uint8Array(0)],
+    ['zero', new Uint8Array(SEGMENT_BYTES)],
+    ['torn', new Uint8Array(SEGMENT_BYTES).fill(7, 0, 20)],
+  ])('is gone by the next start, %s', async (_, content) => {
+    const first = await reopen();
+    await first.append([{ group: 1, entries: [entry(1, 100)] }]);
+    await first.close();
+    await writeFile(join(path, '0000000002.seg'), content);
+    const second = await reopen();
+    // It would not fit the empty one.
+    await second.append([{ group: 1, entries: [entry(2, 2 * SEGMENT_BYTES)] }]);
+    await second.close();
+    const third = await reopen();
+    expect(await third.read(1, 1, 3, 1e6)).toMatchObject([{ index: 1 }, { index: 2 }]);
+    await third.close();
   });
 });
 

@@ -81,6 +81,15 @@ export class SegmentSet {
     return segment;
   }
 
+  /** Takes away the last segment if a crash came before anything in it was durable: no segment is empty but the last. */
+  async dropEmpty(): Promise<void> {
+    const last = this.#segments.at(-1);
+    if (last === undefined || last.end > 0) return;
+    this.#segments.pop();
+    await last.file.close();
+    await this.#files.remove(segmentName(last.number));
+  }
+
   /** Gives up the oldest segments that nobody needs. Never the last one. */
   async release(): Promise<void> {
     for (let oldest = this.#segments[0]!; this.#segments.length > 1 && oldest.isFree; ) {

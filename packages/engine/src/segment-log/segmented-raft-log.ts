@@ -75,6 +75,7 @@ export class SegmentedRaftLog implements RaftLog {
     assert(this.#rewriter === undefined, 'the raft log is open');
     try {
       const { slots, sequence } = await recoverSegments(await this.#segments.open());
+      await this.#segments.dropEmpty();
       // What was found may be in the page cache alone, written by a process that died before its sync.
       await this.#segments.segments.at(-1)?.file.sync();
       this.#slots = slots;
