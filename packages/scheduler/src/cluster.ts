@@ -1,4 +1,12 @@
-import { type Clock, equalBytes, err, ok, type Result, type StoreId } from '@tinykv/base';
+import {
+  type Clock,
+  equalBytes,
+  err,
+  ok,
+  type PeerId,
+  type Result,
+  type StoreId,
+} from '@tinykv/base';
 import {
   compareEnds,
   describeRegion,
@@ -66,6 +74,11 @@ export class Cluster {
 
   stats(id: StoreId): StoreStats | undefined {
     return this.#reports.get(id)?.stats;
+  }
+
+  /** The store says that the peer has lost what it had promised. */
+  isDamaged(peerId: PeerId, storeId: StoreId): boolean {
+    return this.stats(storeId)?.damagedPeers.includes(peerId) === true;
   }
 
   onStoreHeartbeat(stats: StoreStats): void {

@@ -33,6 +33,7 @@ export class Leadership {
     this.driver = new OperatorDriver(env.clock, env.metrics, {
       region: (id) => this.cluster.regions.get(id),
       isConnected: (storeId) => this.cluster.isConnected(storeId),
+      isDamaged: (peerId, storeId) => this.cluster.isDamaged(peerId, storeId),
       takesPeers: (storeId) => this.cluster.store(storeId)?.state === 'up',
       send: (leader: Peer, operator: RegionOperator): void => {
         // A member that was paused must not speak up beside its successor.

@@ -1,5 +1,5 @@
 import { fakeEnv } from '@tinykv/base/testing';
-import type { Peer, Region, RegionOperator } from '@tinykv/model';
+import type { Peer, Region, RegionOperator, StoreStats } from '@tinykv/model';
 import { describe, expect, it } from 'vitest';
 import { info, type ReportChange, region, report, voter, world } from '../tests/support/world.js';
 import { Operator, type OperatorInit, priorities } from './operator.js';
@@ -22,6 +22,7 @@ function setup() {
   const driver = new OperatorDriver(clock, env.metrics, {
     region: (id) => cluster.regions.get(id),
     isConnected: (storeId) => cluster.isConnected(storeId),
+    isDamaged: (peerId, storeId) => cluster.isDamaged(peerId, storeId),
     takesPeers: (storeId) => cluster.store(storeId)?.state === 'up',
     send,
   });
@@ -33,6 +34,18 @@ function setup() {
   };
   return { clock, cluster, state, driver, sent, beat, env };
 }
+
+const HEARTBEAT: Omit<StoreStats, 'storeId' | 'damagedPeers'> = {
+  capacity: 1,
+  available: 1,
+  usedSize: 0,
+  regionCount: 1,
+  sendingSnapshots: 0,
+  receivingSnapshots: 0,
+  applyingSnapshots: 0,
+  startTime: 0,
+  isBusy: false,
+};
 
 /** The Region after one more conf change. */
 function withPeers(of: Region, peers: readonly Peer[]): Region {
@@ -73,6 +86,22 @@ describe('OperatorDriver', () => {
     expect(operator.status).toBe('running');
     state.apply({ type: 'set-store-state', storeId: 4, state: 'offline' });
     driver.expire();
+    expect([operator.status, driver.size]).toEqual(['cancel', 0]);
+  });
+
+  it('gives up what waits for a peer that is found damaged', () => {
+    const { driver, beat, cluster } = setup();
+    beat(of);
+    const operator = move(true);
+    driver.add(operator);
+    const learner = { ...added, learner: true };
+    const four = withPeers(of, [...of.peers, learner]);
+    beat(four, { pendingPeers: [learner] });
+    driver.expire();
+    expect(operator.status).toBe('running');
+    cluster.onStoreHeartbeat({ ...HEARTBEAT, storeId: 4, damagedPeers: [50] });
+    driver.expire();
+    // What is left of it is for the replica checker, which would wait for this operator.
     expect([operator.status, driver.size]).toEqual(['cancel', 0]);
   });
 

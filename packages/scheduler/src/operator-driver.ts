@@ -5,6 +5,7 @@ import {
   type Counter,
   limits,
   type Metrics,
+  type PeerId,
   type StoreId,
 } from '@tinykv/base';
 import { equalEpochs, findPeerOnStore, type Peer, type RegionOperator } from '@tinykv/model';
@@ -28,6 +29,8 @@ export interface OperatorHost {
   takesPeers(storeId: StoreId): boolean;
   /** The store has been heard of lately. */
   isConnected(storeId: StoreId): boolean;
+  /** The store says that the peer has lost what it had promised. */
+  isDamaged(peerId: PeerId, storeId: StoreId): boolean;
   /** Sends to the leader of the Region, if its store has a stream. */
   send(leader: Peer, operator: RegionOperator): void;
 }
@@ -131,13 +134,18 @@ export class OperatorDriver {
     }
   }
 
-  /** What is left of it wants a new peer on a store that has been given up since, or a leader on one that is silent. */
+  /**
+   * What is left of it wants a new peer on a store that has been given up since, a peer that is damaged, or a
+   * leader on a store that is silent.
+   */
   #isFutile(operator: Operator): boolean {
     return operator.remainingSteps().some((step) => {
       if (step.type === 'transfer-leader') return !this.#host.isConnected(step.to);
       const adds =
         step.type === 'add-peer' || step.type === 'add-learner' || step.type === 'promote-learner';
-      return adds && !this.#host.takesPeers(step.storeId);
+      if (!adds) return false;
+      const { peerId, storeId } = step;
+      return !this.#host.takesPeers(storeId) || this.#host.isDamaged(peerId, storeId);
     });
   }
 

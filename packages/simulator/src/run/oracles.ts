@@ -34,7 +34,8 @@ export class Oracles {
 
   sample(cluster: Cluster): void {
     for (const { node, status } of cluster.peers()) {
-      this.#raft.onStatus(this.#statusOf({ node, status }));
+      // A damaged peer has no Raft state to show.
+      if (status.role !== 'Damaged') this.#raft.onStatus(this.#statusOf({ node, status }));
       this.#regions.observe(status.region, node.name);
       this.#checkDamage({ node, status });
     }
