@@ -23,12 +23,30 @@ export interface OnePhaseLocks {
  */
 export class ConcurrencyManager {
   #maxTs: Timestamp = TS_ZERO;
+  /** The highest read whose timestamp nobody could confirm. */
+  #unverified: Timestamp = TS_ZERO;
   readonly #locks = new Map<string, MemoryLock>();
 
   /** Nothing is committed here at or below this timestamp any more, unless it holds a lock now. */
   raiseMaxTs(ts: Timestamp): void {
     // A read at the greatest timestamp wants what is committed, and is no snapshot that could change.
     if (ts !== TS_MAX && ts > this.#maxTs) this.#maxTs = ts;
+  }
+
+  /** A read was served at a timestamp that may not have been granted: until that is known no timestamp is chosen. */
+  readUnverified(ts: Timestamp): void {
+    if (ts > this.#unverified) this.#unverified = ts;
+  }
+
+  /** The highest timestamp that stands in the way of choosing one. */
+  get unverified(): Timestamp | undefined {
+    return this.#unverified > TS_ZERO ? this.#unverified : undefined;
+  }
+
+  /** It was granted, and counts as any read; or it was not, and whoever made it up has read nothing that lasts. */
+  settleUnverified(wasGranted: boolean): void {
+    if (wasGranted) this.raiseMaxTs(this.#unverified);
+    this.#unverified = TS_ZERO;
   }
 
   /** The lock for which a read of the key has to wait. */

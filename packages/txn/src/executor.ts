@@ -21,7 +21,6 @@ import {
 } from '@tinykv/model';
 import { ConcurrencyManager } from './concurrency.js';
 import { Latches } from './latches.js';
-import { MaxTsSync } from './max-ts-sync.js';
 import { checkTxnStatus, type TxnStatus } from './mvcc/check-txn.js';
 import { commit } from './mvcc/commit.js';
 import { type Decision, distinctKeys } from './mvcc/decision.js';
@@ -41,6 +40,7 @@ import { visibleAt } from './mvcc/read.js';
 import { lockedKeys, type ResolveTxn, resolve } from './mvcc/resolve.js';
 import { rollback } from './mvcc/rollback.js';
 import { type ScanPair, scan } from './mvcc/scan.js';
+import { OnePhaseGate } from './one-phase-gate.js';
 import {
   isKeyTooLong,
   keyTooLongMessage,
@@ -79,12 +79,12 @@ export class TxnExecutor {
   readonly #withoutLatches: boolean;
   readonly #planted: Planted;
   readonly #concurrency = new ConcurrencyManager();
-  readonly #maxTsSync: MaxTsSync | undefined;
+  readonly #gate: OnePhaseGate | undefined;
 
   /** Without a source of timestamps nothing is committed in one phase. */
   constructor(env: Env, access: RegionAccess, timestamp?: () => Promise<Timestamp>) {
     this.#env = env;
-    this.#maxTsSync = timestamp && new MaxTsSync(this.#concurrency, timestamp, env.logger);
+    this.#gate = timestamp && new OnePhaseGate(this.#concurrency, timestamp, env.logger);
     this.#withoutLatches = env.planted('txn-without-latches');
     this.#planted = (name) => env.planted(name);
     this.#access = access;
@@ -100,13 +100,18 @@ export class TxnExecutor {
     ts: Timestamp,
   ): Awaitable<Result<GetAnswer, RegionError>> {
     if (isKeyTooLong(key)) return ok({ type: 'key-error', error: keyTooLong(key) });
-    return whenReady(this.#access.acquireRead(context, [key]), (view) => {
-      if (!view.ok) return view;
-      this.#concurrency.raiseMaxTs(ts);
-      const get = (): Awaitable<Result<GetAnswer, RegionError>> =>
-        this.#getThrough(view.value, context, key, ts);
-      const lock = this.#concurrency.blocking(key, ts);
-      return lock === undefined ? get() : lock.released.then(get);
+    return whenReady(this.#gate?.admit(ts), (isAdmitted = true) => {
+      if (!isAdmitted) {
+        const error = { type: 'abort', message: aheadOfCluster(ts) } as const;
+        return ok({ type: 'key-error', error });
+      }
+      return whenReady(this.#access.acquireRead(context, [key]), (view) => {
+        if (!view.ok) return view;
+        const get = (): Awaitable<Result<GetAnswer, RegionError>> =>
+          this.#getThrough(view.value, context, key, ts);
+        const lock = this.#concurrency.blocking(key, ts);
+        return lock === undefined ? get() : lock.released.then(get);
+      });
     });
   }
 
@@ -147,11 +152,13 @@ export class TxnExecutor {
   /** Exactly `limit` pairs (at most `limits.scanPairsMax`) while the Region has them. */
   async scan(context: TxnContext, request: TxnScanRequest): Answer<readonly ScanPair[]> {
     const { startKey, endKey, reverse, keyOnly, ts } = request;
+    if ((await this.#gate?.admit(ts)) === false) {
+      return err({ type: 'other', message: aheadOfCluster(ts) });
+    }
     const view = await this.#access.acquireRead(context, reverse ? [] : [startKey]);
     if (!view.ok) return view;
     const range = locationRange(this.#access.api, startKey, endKey, view.value.region.range);
     if (range === undefined) return ok([]);
-    this.#concurrency.raiseMaxTs(ts);
     const { api } = this.#access;
     const isRead = (key: Uint8Array): boolean => rangeContains(range, locationKey(api, key));
     for (const { released } of this.#concurrency.blockingScan(isRead, ts)) await released;
@@ -176,7 +183,7 @@ export class TxnExecutor {
       const facts = readConfirmed(view, (reader) => keys.map((key) => readKey(reader, key)));
       if (!facts.ok) return facts;
       const txn = { ...request, planted: this.#planted };
-      const mayCommit = request.tryOnePc === true && this.#maxTsSync?.isSynced(view) === true;
+      const mayCommit = request.tryOnePc === true && this.#gate?.isOpen(view) === true;
       if (mayCommit && isFreeToLock(facts.value, txn)) {
         return this.#commitOnePhase(view, facts.value, mutations, request.startTs);
       }
@@ -309,6 +316,10 @@ export class TxnExecutor {
     if (!later.ok) return later;
     return later.value.term === view.term ? ok(decision.answer) : err({ type: 'stale-command' });
   }
+}
+
+function aheadOfCluster(ts: Timestamp): string {
+  return `timestamp ${ts} is ahead of the cluster`;
 }
 
 function keyTooLong(key: Uint8Array): KeyError {

@@ -1,6 +1,7 @@
-import { errorMessage, type Logger, type RegionId, type Term, type Timestamp } from '@tinykv/base';
+import type { RegionId, Term } from '@tinykv/base';
 import type { RegionView } from '@tinykv/model';
 import type { ConcurrencyManager } from './concurrency.js';
+import type { TimestampBound } from './timestamp-bound.js';
 
 interface Sync {
   readonly term: Term;
@@ -13,19 +14,13 @@ interface Sync {
  */
 export class MaxTsSync {
   readonly #concurrency: ConcurrencyManager;
-  readonly #timestamp: () => Promise<Timestamp>;
-  readonly #logger: Logger;
+  readonly #bound: TimestampBound;
   /** Of Regions that this store leads or has led: one record each. */
   readonly #syncs = new Map<RegionId, Sync>();
 
-  constructor(
-    concurrency: ConcurrencyManager,
-    timestamp: () => Promise<Timestamp>,
-    logger: Logger,
-  ) {
+  constructor(concurrency: ConcurrencyManager, bound: TimestampBound) {
     this.#concurrency = concurrency;
-    this.#timestamp = timestamp;
-    this.#logger = logger;
+    this.#bound = bound;
   }
 
   /** Whether the leader of this view may choose commit timestamps; if not, it soon will. */
@@ -34,19 +29,14 @@ export class MaxTsSync {
     if (known?.term === term) return known.isDone;
     const sync: Sync = { term, isDone: false };
     this.#syncs.set(region.id, sync);
-    this.#timestamp().then(
-      (ts) => {
+    void this.#bound.fetch().then((ts) => {
+      if (ts !== undefined) {
         this.#concurrency.raiseMaxTs(ts);
         sync.isDone = true;
-      },
-      (error: unknown) => {
-        if (this.#syncs.get(region.id) === sync) this.#syncs.delete(region.id);
-        this.#logger.warn('no timestamp for one-phase commits', {
-          region_id: region.id,
-          error: errorMessage(error),
-        });
-      },
-    );
+      } else if (this.#syncs.get(region.id) === sync) {
+        this.#syncs.delete(region.id);
+      }
+    });
     return false;
   }
 }

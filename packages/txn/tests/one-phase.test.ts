@@ -1,4 +1,4 @@
-import { fromUtf8, type Timestamp, TS_MAX, utf8 } from '@tinykv/base';
+import { composeTimestamp, fromUtf8, type Timestamp, TS_MAX, utf8 } from '@tinykv/base';
 import { fakeEnv } from '@tinykv/base/testing';
 import { lockKey } from '@tinykv/model';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -205,5 +205,70 @@ describe('between the choice of its timestamp and the apply', () => {
     expect(await served(scan)).toEqual([]);
     proposal.settle('applied');
     await committing;
+  });
+});
+
+describe('a read at a timestamp that nobody has granted', () => {
+  /** An hour ahead. */
+  const FAR = NOW + composeTimestamp(3_600_000, 0);
+
+  function scan(ts: Timestamp) {
+    const request = { startKey: utf8(''), endKey: utf8(''), limit: 1, ts };
+    return store.txn.scan(STRICT, { ...request, reverse: false, keyOnly: false });
+  }
+
+  async function answered<T>(asking: Promise<T>): Promise<T> {
+    await turn();
+    for (const answer of timestamps) answer();
+    return asking;
+  }
+
+  it('is refused, and later commits stay where they are seen', async () => {
+    await synced();
+    expect(await answered(get('a', FAR))).toBe('abort');
+    expect(await answered(Promise.resolve(scan(FAR)))).toMatchObject({
+      ok: false,
+      error: { type: 'other', message: `timestamp ${FAR} is ahead of the cluster` },
+    });
+    expect(await commit(2_000n, put('a', 'one'))).toMatchObject({ onePcCommitTs: 2_001n });
+  });
+
+  it('is served when the scheduler grants that far by now', async () => {
+    let now = NOW;
+    store = fakeStore(fakeEnv(), () => Promise.resolve(now));
+    await commit(1n, put('warm-up', ''));
+    now = FAR;
+    expect(await get('a', FAR)).toBeUndefined();
+    expect(await commit(2_000n, put('a', 'one'))).toMatchObject({ onePcCommitTs: FAR + 1n });
+  });
+
+  it('is served while the scheduler is away, and commits go by locks until it is back', async () => {
+    let grant: Timestamp | undefined = NOW;
+    const timestamp = (): Promise<Timestamp> =>
+      grant === undefined ? Promise.reject(new Error('down')) : Promise.resolve(grant);
+    store = fakeStore(fakeEnv(), timestamp);
+    await commit(1n, put('warm-up', ''));
+    grant = undefined;
+    expect(await get('a', FAR)).toBeUndefined();
+    expect(await commit(2_000n, put('b', 'one'))).toEqual({ errors: [] });
+    grant = FAR + 5n;
+    // Asks, and does not wait for the answer.
+    expect(await commit(2_001n, put('c', 'one'))).toEqual({ errors: [] });
+    await turn();
+    expect(await commit(2_002n, put('d', 'one'))).toMatchObject({ onePcCommitTs: FAR + 1n });
+  });
+
+  it('that turns out to be made up is forgotten', async () => {
+    let grant: Timestamp | undefined = NOW;
+    const timestamp = (): Promise<Timestamp> =>
+      grant === undefined ? Promise.reject(new Error('down')) : Promise.resolve(grant);
+    store = fakeStore(fakeEnv(), timestamp);
+    await commit(1n, put('warm-up', ''));
+    grant = undefined;
+    await get('a', FAR);
+    grant = NOW + 5n;
+    await commit(2_001n, put('c', 'one'));
+    await turn();
+    expect(await commit(2_002n, put('d', 'one'))).toMatchObject({ onePcCommitTs: 2_003n });
   });
 });
