@@ -2,7 +2,7 @@ import { composeTimestamp, fromUtf8, type Timestamp, TS_MAX, utf8 } from '@tinyk
 import { fakeEnv } from '@tinykv/base/testing';
 import { lockKey } from '@tinykv/model';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Mutation } from '../src/index.js';
+import { type Mutation, TxnExecutor } from '../src/index.js';
 import { type FakeStore, fakeStore, key, STRICT, served } from './fake-store.js';
 
 const put = (k: string, value: string): Mutation => ({
@@ -270,5 +270,37 @@ describe('a read at a timestamp that nobody has granted', () => {
     await commit(2_001n, put('c', 'one'));
     await turn();
     expect(await commit(2_002n, put('d', 'one'))).toMatchObject({ onePcCommitTs: 2_003n });
+  });
+});
+
+describe('async_commit_max_ts_over_leader_change', () => {
+  it('in one phase: a new leader commits above all that the old one served, in two until it knows', async () => {
+    await synced();
+    await commit(500n, put('a', 'old'));
+    expect(await get('a', 2_000n)).toBe('old');
+    // The leader moves to a store that has served nothing; the scheduler is past every read by then.
+    store.access.term = 2;
+    const grants: ((ts: Timestamp) => void)[] = [];
+    const timestamp = (): Promise<Timestamp> => new Promise((resolve) => grants.push(resolve));
+    const successor = new TxnExecutor(fakeEnv(), store.access, timestamp);
+    const write = (startTs: Timestamp, k: string) => {
+      const request = { mutations: [put(k, 'new')], primary: key(k), startTs, ttlMs: 3_000 };
+      return served(successor.prewrite(STRICT, { ...request, tryOnePc: true }));
+    };
+    // It begins before the read and comes after it. Chosen now, its timestamp could lie below 2,000.
+    expect(await write(1_900n, 'a')).toEqual({ errors: [] });
+    expect(await write(1_900n, 'a')).toEqual({ errors: [] });
+    for (const grant of grants) grant(2_000n);
+    await turn();
+    // What is locked goes on in two phases, also when it is asked again.
+    expect(await write(1_900n, 'a')).toEqual({ errors: [] });
+    expect(await write(1_901n, 'b')).toEqual({ errors: [], onePcCommitTs: 2_001n });
+    const commitTs = 2_002n;
+    await served(successor.commit(STRICT, { keys: [key('a')], startTs: 1_900n, commitTs }));
+    // The snapshot that was read stays as it was, on whichever leader.
+    expect(await served(successor.get(STRICT, key('a'), 2_000n))).toMatchObject({
+      value: utf8('old'),
+    });
+    expect(await served(successor.get(STRICT, key('b'), 2_000n))).toEqual({ type: 'not-found' });
   });
 });
