@@ -110,7 +110,7 @@ describe('a store alone', { timeout: 60_000 }, () => {
 
   it.each([
     ['an unknown format', '{"format":99,"kind":"standalone store","clusterId":0}', 'has format 99'],
-    ['another kind', '{"format":1,"kind":"scheduler","clusterId":0}', 'folder of a scheduler'],
+    ['another kind', '{"format":2,"kind":"scheduler","clusterId":0}', 'folder of a scheduler'],
   ])('does not start on a folder of %s', async (_title, record, message) => {
     const name = message.replaceAll(' ', '-');
     mkdirSync(path(name));
