@@ -113,7 +113,9 @@ export class RedisWorkload {
 
   /** Adds one to a counter as a program does that reads first: WATCH lets EXEC refuse what is out of date. */
   async #countWatched(session: RedisSession, key: string, id: number): Promise<void> {
-    const [, before] = (await session.send(['WATCH', key], ['GET', key])) ?? [];
+    const [watched, before] = (await session.send(['WATCH', key], ['GET', key])) ?? [];
+    // What is not watched is not protected, and GET may be answered where WATCH is not.
+    if (watched === undefined || effectOf(watched) !== 'done') return;
     if (before === undefined || effectOf(before) !== 'done') return;
     const value = Number(before ?? 0) + 1;
     const call = this.#context.tick();
