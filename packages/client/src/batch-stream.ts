@@ -18,12 +18,13 @@ import { RequestError } from './errors.js';
 
 interface Pending {
   readonly id: number;
+  /** The number under which it travels. */
   readonly method: number;
+  readonly called: UnaryMethod<object, object>;
   readonly request: Uint8Array;
   /** Monotonic milliseconds. */
   readonly deadline: number;
-  /** Throws when the response is malformed. */
-  readonly resolve: (response: Uint8Array) => void;
+  readonly resolve: (response: object) => void;
   readonly reject: (error: RequestError) => void;
   sentAt: number;
 }
@@ -68,7 +69,8 @@ export class BatchStream {
   /** Rejects with {@link RequestError}, whose `outcome` says what may have happened. */
   call<Q, S>(method: UnaryMethod<Q, S>, request: Init<Q>, timeoutMs: number): Promise<S> {
     return new Promise((resolve, reject) => {
-      const number = batchNumber(method as UnaryMethod<object, object>);
+      const called = method as UnaryMethod<object, object>;
+      const number = batchNumber(called);
       assert(number !== undefined, () => `${method.path} cannot be batched`);
       const bytes = method.request.encode(request);
       const problem = this.#refusal(bytes);
@@ -76,9 +78,10 @@ export class BatchStream {
       this.#waiting.push({
         id: this.#nextId++,
         method: number,
+        called,
         request: bytes,
         deadline: this.#env.clock.mono() + timeoutMs,
-        resolve: (response) => resolve(method.response.decode(response)),
+        resolve: resolve as (response: object) => void,
         reject,
         sentAt: 0,
       });
@@ -199,12 +202,12 @@ export class BatchStream {
     this.#flush();
   }
 
-  #resolve(pending: Pending, response: Uint8Array): void {
+  #resolve({ called, resolve, reject }: Pending, response: Uint8Array): void {
     try {
-      pending.resolve(response);
+      resolve(called.response.decode(response));
     } catch (error) {
-      const text = `malformed answer to a request from ${this.address}`;
-      pending.reject(new RequestError('DATA_LOSS', text, 'unknown', { cause: error }));
+      const text = `malformed answer to ${called.name} from ${this.address}`;
+      reject(new RequestError('DATA_LOSS', text, 'unknown', { cause: error }));
     }
   }
 

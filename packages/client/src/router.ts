@@ -230,22 +230,31 @@ export class Router {
     build: (context: kvrpcpb.ContextInit) => Init<Q>,
     operation: Operation,
   ): Promise<S> {
-    const { effect, backoff } = operation;
-    const { storeId } = peer;
-    const call = (stream: BatchStream): Promise<S> => {
-      const context: kvrpcpb.ContextInit = {
-        regionId: region.id,
-        regionEpoch: region.region.epoch,
-        peer,
-        strict: true,
-      };
-      const remaining = Math.max(0, backoff.remainingMs());
-      const timeout = effect === 'once' ? remaining : Math.min(remaining, ATTEMPT_TIMEOUT_MS);
-      return stream.call(method, build(context), timeout);
+    const stream = this.#stores.cached(peer.storeId);
+    if (stream !== undefined) return this.#call(stream, region, peer, method, build, operation);
+    const resolving = this.#stores.resolve(peer.storeId);
+    return this.within(operation, resolving, LOOKUP_TIMEOUT_MS).then((resolved) =>
+      this.#call(resolved, region, peer, method, build, operation),
+    );
+  }
+
+  #call<Q, S>(
+    stream: BatchStream,
+    region: CachedRegion,
+    peer: Peer,
+    method: UnaryMethod<Q, S>,
+    build: (context: kvrpcpb.ContextInit) => Init<Q>,
+    { effect, backoff }: Operation,
+  ): Promise<S> {
+    const context: kvrpcpb.ContextInit = {
+      regionId: region.id,
+      regionEpoch: region.region.epoch,
+      peer,
+      strict: true,
     };
-    const stream = this.#stores.cached(storeId);
-    if (stream !== undefined) return call(stream);
-    return this.within(operation, this.#stores.resolve(storeId), LOOKUP_TIMEOUT_MS).then(call);
+    const remaining = Math.max(0, backoff.remainingMs());
+    const timeout = effect === 'once' ? remaining : Math.min(remaining, ATTEMPT_TIMEOUT_MS);
+    return stream.call(method, build(context), timeout);
   }
 }
 

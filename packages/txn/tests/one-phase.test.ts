@@ -223,6 +223,18 @@ describe('a read at a timestamp that nobody has granted', () => {
     return asking;
   }
 
+  /** A store that has once had a timestamp of the scheduler, which is away now. */
+  async function leftByScheduler(): Promise<{ grant: Timestamp | undefined }> {
+    const scheduler: { grant: Timestamp | undefined } = { grant: NOW };
+    store = fakeStore(fakeEnv(), () => {
+      const { grant } = scheduler;
+      return grant === undefined ? Promise.reject(new Error('down')) : Promise.resolve(grant);
+    });
+    await commit(1n, put('warm-up', ''));
+    scheduler.grant = undefined;
+    return scheduler;
+  }
+
   it('is refused, and later commits stay where they are seen', async () => {
     await synced();
     expect(await answered(get('a', FAR))).toBe('abort');
@@ -243,15 +255,10 @@ describe('a read at a timestamp that nobody has granted', () => {
   });
 
   it('is served while the scheduler is away, and commits go by locks until it is back', async () => {
-    let grant: Timestamp | undefined = NOW;
-    const timestamp = (): Promise<Timestamp> =>
-      grant === undefined ? Promise.reject(new Error('down')) : Promise.resolve(grant);
-    store = fakeStore(fakeEnv(), timestamp);
-    await commit(1n, put('warm-up', ''));
-    grant = undefined;
+    const scheduler = await leftByScheduler();
     expect(await get('a', FAR)).toBeUndefined();
     expect(await commit(2_000n, put('b', 'one'))).toEqual({ errors: [] });
-    grant = FAR + 5n;
+    scheduler.grant = FAR + 5n;
     // Asks, and does not wait for the answer.
     expect(await commit(2_001n, put('c', 'one'))).toEqual({ errors: [] });
     await turn();
@@ -259,14 +266,9 @@ describe('a read at a timestamp that nobody has granted', () => {
   });
 
   it('that turns out to be made up is forgotten', async () => {
-    let grant: Timestamp | undefined = NOW;
-    const timestamp = (): Promise<Timestamp> =>
-      grant === undefined ? Promise.reject(new Error('down')) : Promise.resolve(grant);
-    store = fakeStore(fakeEnv(), timestamp);
-    await commit(1n, put('warm-up', ''));
-    grant = undefined;
+    const scheduler = await leftByScheduler();
     await get('a', FAR);
-    grant = NOW + 5n;
+    scheduler.grant = NOW + 5n;
     await commit(2_001n, put('c', 'one'));
     await turn();
     expect(await commit(2_002n, put('d', 'one'))).toMatchObject({ onePcCommitTs: 2_003n });
