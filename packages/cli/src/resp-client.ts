@@ -1,4 +1,5 @@
-import { createConnection, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { connectTo } from './connect-to.js';
 
 /** A reply in RESP2; an error reply is a value, so that callers can tell it from a lost connection. */
 export type RespReply = string | number | null | RespError | readonly RespReply[];
@@ -35,16 +36,8 @@ export class RespClient {
     socket.on('close', () => this.#onEnd('connection closed'));
   }
 
-  static connect(address: string): Promise<RespClient> {
-    const colon = address.lastIndexOf(':');
-    const socket = createConnection(Number(address.slice(colon + 1)), address.slice(0, colon));
-    return new Promise((resolve, reject) => {
-      socket.once('error', reject);
-      socket.once('connect', () => {
-        socket.off('error', reject);
-        resolve(new RespClient(socket));
-      });
-    });
+  static async connect(address: string): Promise<RespClient> {
+    return new RespClient(await connectTo(address));
   }
 
   get isClosed(): boolean {

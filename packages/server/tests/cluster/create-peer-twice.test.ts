@@ -83,12 +83,7 @@ describe('create_peer_twice_split_vs_message', () => {
     await cluster.removePeer(child.id, F);
     await race.until('it is removed', () => race.peer(child.id) === undefined);
     door.open();
-    await race.until('the split is applied', () => {
-      expect(race.peer(child.id)).toBeUndefined();
-      return race.isSplitApplied;
-    });
-    await cluster.clock.run(10);
-    expect(race.peer(child.id)).toBeUndefined();
+    await race.untilSplitWithout(child);
     await race.expectGoneForGood(child, 3_000);
   });
 
@@ -107,12 +102,7 @@ describe('create_peer_twice_split_vs_message', () => {
     });
     await race.until('its tombstone is being written', () => grave.waiting.length > 0);
     door.open();
-    await race.until('the split is applied', () => {
-      expect(race.peer(child.id)).toBeUndefined();
-      return race.isSplitApplied;
-    });
-    await cluster.clock.run(10);
-    expect(race.peer(child.id)).toBeUndefined();
+    await race.untilSplitWithout(child);
     grave.open();
     await race.expectGoneForGood(child, 3_000);
   });

@@ -193,6 +193,16 @@ export class SplitRace {
     });
   }
 
+  /** The split is applied on the store and at no moment makes a peer of the child there. */
+  async untilSplitWithout(child: Region): Promise<void> {
+    await this.until('the split is applied', () => {
+      expect(this.peer(child.id)).toBeUndefined();
+      return this.isSplitApplied;
+    });
+    await this.cluster.clock.run(10);
+    expect(this.peer(child.id)).toBeUndefined();
+  }
+
   async expectLevel(child: Region): Promise<void> {
     for (const id of [this.parent, child.id]) await this.cluster.expectEqualReplicas(id);
     for (let i = 0; i < KEYS; i++) expect(await this.cluster.get(`k${i}`)).toBeDefined();

@@ -1,5 +1,6 @@
-import { createConnection, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { errorMessage } from '@tinykv/base';
+import { connectTo } from '../../connect-to.js';
 import { ReplyCounter } from './reply-counter.js';
 
 interface Batch {
@@ -23,16 +24,8 @@ export class RespPipeline {
     socket.on('close', () => this.#onEnd(new Error('the connection is closed')));
   }
 
-  static connect(address: string): Promise<RespPipeline> {
-    const colon = address.lastIndexOf(':');
-    const socket = createConnection(Number(address.slice(colon + 1)), address.slice(0, colon));
-    return new Promise((resolve, reject) => {
-      socket.once('error', reject);
-      socket.once('connect', () => {
-        socket.off('error', reject);
-        resolve(new RespPipeline(socket));
-      });
-    });
+  static async connect(address: string): Promise<RespPipeline> {
+    return new RespPipeline(await connectTo(address));
   }
 
   /** One batch at a time. Rejects when a reply is an error or says that a key is not there. */
