@@ -1,5 +1,6 @@
 import type { Counter, Gauge, Histogram, Labels, Metrics } from '@tinykv/base';
 import * as prom from 'prom-client';
+import { BucketHistogram } from './bucket-histogram.js';
 
 /** Of histograms that name none, in seconds: 100 us to 26 s, each twice the one before. */
 const DEFAULT_BUCKETS: readonly number[] = prom.exponentialBuckets(0.0001, 2, 19);
@@ -11,6 +12,7 @@ const DEFAULT_BUCKETS: readonly number[] = prom.exponentialBuckets(0.0001, 2, 19
 export class RealMetrics implements Metrics {
   readonly #registry = new prom.Registry();
   readonly #handles = new Map<string, unknown>();
+  readonly #histograms = new Map<string, BucketHistogram>();
 
   constructor(options: { readonly processMetrics: boolean }) {
     if (options.processMetrics) prom.collectDefaultMetrics({ register: this.#registry });
@@ -42,18 +44,23 @@ export class RealMetrics implements Metrics {
     labels: Labels = {},
     buckets: readonly number[] = DEFAULT_BUCKETS,
   ): Histogram {
-    return this.#handle(name, labels, (labelNames, registers) => {
-      const metric =
-        (this.#registry.getSingleMetric(name) as prom.Histogram | undefined) ??
-        new prom.Histogram({ name, help, labelNames, registers, buckets: [...buckets] });
-      const child = metric.labels(labels);
-      return { observe: (value): void => child.observe(value) };
+    return this.#handle(name, labels, () => {
+      const known = this.#histograms.get(name);
+      return (known ?? this.#addHistogram(name, help, buckets)).child(labels);
     });
   }
 
   /** All metrics in Prometheus's text format. */
   render(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  #addHistogram(name: string, help: string, buckets: readonly number[]): BucketHistogram {
+    const histogram = new BucketHistogram(name, help, buckets);
+    this.#histograms.set(name, histogram);
+    // The registry asks a metric for no more than its name and `get`.
+    this.#registry.registerMetric(histogram as unknown as prom.Metric);
+    return histogram;
   }
 
   #handle<T>(
