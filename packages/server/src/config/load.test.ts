@@ -117,7 +117,7 @@ describe('settings', () => {
     const text = sample.replace(/^# ([\w-]+ = )/gm, '$1');
     const loaded = loadSettings(storeSchema, { ...none, file: file(text) });
     expect(loaded.values).toEqual(loadSettings(storeSchema, none).values);
-    expect(sample).toContain('# region-max-size = "144MB"');
+    expect(sample).toContain('# region-max-size = "384MB"');
   });
 
   it('nearest name', () => {

@@ -165,7 +165,7 @@ export const storeSchema: Schema<StoreSettings> = {
   regionMaxSize: {
     kind: 'size',
     key: 'raftstore.region-max-size',
-    default: 150_994_944,
+    default: 402_653_184,
     flags: ['region-max-size'],
     doc: 'A Region larger than this is split …',
     check: checkPositive,
@@ -173,7 +173,7 @@ export const storeSchema: Schema<StoreSettings> = {
   regionSplitSize: {
     kind: 'size',
     key: 'raftstore.region-split-size',
-    default: 100_663_296,
+    default: 268_435_456,
     flags: ['region-split-size'],
     doc: '… into pieces of about this size.',
     check: checkPositive,
