@@ -5,7 +5,7 @@ import {
   type RegionId,
   type Timestamp,
 } from '@tinykv/base';
-import type { LockInfo } from '@tinykv/model';
+import type { LockInfo, WaitForEdge } from '@tinykv/model';
 
 /**
  * What is known of a request that got no answer: `not-sent` certainly had no effect, `refused` was turned
@@ -97,6 +97,47 @@ export class TxnAbortedError extends RetryableTxnError {
   constructor(startTs: Timestamp, reason: string) {
     super(`transaction ${startTs} was aborted: ${reason}`);
     this.startTs = startTs;
+  }
+}
+
+/** Waiting for a lock would have closed a cycle of transactions that wait for one another; this one is to give way. */
+export class DeadlockError extends RetryableTxnError {
+  override readonly name = 'DeadlockError';
+  readonly startTs: Timestamp;
+  /** Each waits for the next; the last edge leads back to the first transaction. */
+  readonly waitChain: readonly WaitForEdge[];
+
+  constructor(startTs: Timestamp, waitChain: readonly WaitForEdge[], message: string) {
+    super(message);
+    this.startTs = startTs;
+    this.waitChain = waitChain;
+  }
+}
+
+/** A pessimistic lock was not to be had within the time that the transaction waits for locks. */
+export class LockWaitTimeoutError extends RetryableTxnError {
+  override readonly name = 'LockWaitTimeoutError';
+  readonly key: Uint8Array;
+  /** The start of the transaction that holds the lock. */
+  readonly lockTs: Timestamp;
+
+  constructor(key: Uint8Array, lockTs: Timestamp) {
+    super(`key ${describeBytes(key)} stayed locked by the transaction of ${lockTs}`);
+    this.key = key;
+    this.lockTs = lockTs;
+  }
+}
+
+/** The versions that the timestamp would see may be collected already; a new timestamp helps. */
+export class BelowSafePointError extends RetryableTxnError {
+  override readonly name = 'BelowSafePointError';
+  readonly ts: Timestamp;
+  readonly safePoint: Timestamp;
+
+  constructor(ts: Timestamp, safePoint: Timestamp) {
+    super(`timestamp ${ts} is below the safe point ${safePoint}`);
+    this.ts = ts;
+    this.safePoint = safePoint;
   }
 }
 

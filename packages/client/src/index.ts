@@ -1,8 +1,11 @@
 export { Client, type ClientOptions } from './client.js';
 export { type ConnectOptions, connect } from './connect.js';
 export {
+  BelowSafePointError,
+  DeadlockError,
   EntryTooLargeError,
   KeyLockedError,
+  LockWaitTimeoutError,
   type Outcome,
   RegionUnavailableError,
   RequestError,

@@ -1,7 +1,10 @@
 import type { Timestamp } from '@tinykv/base';
-import type { KeyError } from '@tinykv/model';
+import { describeKeyError, type KeyError } from '@tinykv/model';
 import {
+  BelowSafePointError,
+  DeadlockError,
   KeyLockedError,
+  LockWaitTimeoutError,
   type RetryableTxnError,
   TxnAbortedError,
   WriteConflictError,
@@ -14,12 +17,16 @@ export function keyErrorToThrow(error: KeyError, startTs: Timestamp): RetryableT
       return new KeyLockedError(error.lock);
     case 'conflict':
       return new WriteConflictError(error.key, startTs, error.conflictTs);
+    case 'deadlock':
+      return new DeadlockError(startTs, error.waitChain, describeKeyError(error));
+    case 'lock-wait-timeout':
+      return new LockWaitTimeoutError(error.key, error.lockTs);
+    case 'below-safe-point':
+      return new BelowSafePointError(error.ts, error.safePoint);
     case 'retryable':
     case 'abort':
-      return new TxnAbortedError(startTs, error.message);
+    case 'commit-ts-expired':
+    case 'primary-mismatch':
+      return new TxnAbortedError(startTs, describeKeyError(error));
   }
-}
-
-export function describeKeyError(error: KeyError): string {
-  return keyErrorToThrow(error, 0n).message;
 }

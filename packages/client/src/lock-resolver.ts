@@ -7,9 +7,9 @@ import {
   type Timestamp,
   TS_ZERO,
 } from '@tinykv/base';
-import type { LockInfo } from '@tinykv/model';
+import { describeKeyError, type LockInfo } from '@tinykv/model';
 import { keyErrorFromWire, tinykvpb } from '@tinykv/proto';
-import { describeKeyError } from './key-errors.js';
+
 import { Operation } from './operation.js';
 import type { Router } from './router.js';
 

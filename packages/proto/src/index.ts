@@ -15,6 +15,7 @@ export * as tinykvext from './gen/tinykvext.js';
 export * as tinykvpb from './gen/tinykvpb.js';
 export * as tinykvpeer from './gen/tinykvpeer.js';
 export * as tinykvstream from './gen/tinykvstream.js';
+export * as tinykvtxn from './gen/tinykvtxn.js';
 export { grpcStatusOf, kvErrorCodeOf } from './grpc-status.js';
 export type { BidiMethod, ClientStreamMethod, Method, UnaryMethod } from './method.js';
 export { ProtoError } from './proto-error.js';

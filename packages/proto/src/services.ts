@@ -3,11 +3,13 @@ import { Admin } from './gen/tinykvadmin.js';
 import { TinyKv } from './gen/tinykvpb.js';
 import { Peer } from './gen/tinykvpeer.js';
 import { Batch, BatchMethod } from './gen/tinykvstream.js';
+import { Txn } from './gen/tinykvtxn.js';
 import type { Method, UnaryMethod } from './method.js';
 
-/** Every rpc of a cluster: TinyKV's two services, then ours. */
+/** Every rpc of a cluster: TinyKV's two services and ours. */
 export const allMethods: readonly Method<object, object>[] = [
   TinyKv,
+  Txn,
   Scheduler,
   Batch,
   Peer,
@@ -19,7 +21,8 @@ function isUnary(method: Method<object, object>): method is UnaryMethod<object, 
 }
 
 const methodsByNumber: ReadonlyMap<number, UnaryMethod<object, object>> = new Map(
-  Object.values<Method<object, object>>(TinyKv)
+  [TinyKv, Txn]
+    .flatMap((service): Method<object, object>[] => Object.values(service))
     .filter(isUnary)
     .map((method) => [BatchMethod[method.name as keyof typeof BatchMethod], method]),
 );

@@ -26,9 +26,14 @@ describe('TinyKv service', () => {
       startVersion,
       lockTtl: 3000,
     });
-    expect(prewritten).toEqual({ regionError: undefined, errors: [], onePcCommitTs: 0n });
+    expect(prewritten).toEqual({
+      regionError: undefined,
+      errors: [],
+      onePcCommitTs: 0n,
+      minCommitTs: 0n,
+    });
     const locked = await store.call(rpc.kvGet, { key, version: commitVersion });
-    expect(locked.error?.locked).toEqual({
+    expect(locked.error?.locked).toMatchObject({
       primaryLock: key,
       lockVersion: startVersion,
       key,

@@ -1,4 +1,5 @@
-export { type Answer, TxnExecutor } from './executor.js';
+export { TxnExecutor } from './executor.js';
+export type { Answer } from './latched-commands.js';
 export type { TxnStatus } from './mvcc/check-txn.js';
 export type { Mutation } from './mvcc/prewrite.js';
 export type { ResolveTxn } from './mvcc/resolve.js';

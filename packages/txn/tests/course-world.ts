@@ -107,7 +107,7 @@ export class CourseWorld {
   }
 
   get(key: number, ts: number) {
-    return served(this.store.txn.get(OLD, bytes(key), BigInt(ts)));
+    return served(this.store.txn.reads.get(OLD, bytes(key), BigInt(ts)));
   }
 
   /** The value's one byte, or how it is absent. */
@@ -121,7 +121,7 @@ export class CourseWorld {
     ...mutations: readonly [key: number, value: number | 'delete'][]
   ): Promise<readonly KeyError[]> {
     const { errors } = await served(
-      this.store.txn.prewrite(OLD, {
+      this.store.txn.writes.prewrite(OLD, {
         mutations: mutations.map(([key, value]) =>
           value === 'delete'
             ? { kind: 'delete', key: bytes(key) }
@@ -138,29 +138,29 @@ export class CourseWorld {
   commit(startTs: number, commitTs: number, ...keys: number[]) {
     const timestamps = { startTs: BigInt(startTs), commitTs: BigInt(commitTs) };
     return served(
-      this.store.txn.commit(OLD, { keys: keys.map((key) => bytes(key)), ...timestamps }),
+      this.store.txn.writes.commit(OLD, { keys: keys.map((key) => bytes(key)), ...timestamps }),
     );
   }
 
   rollback(startTs: number, ...keys: number[]) {
     const request = { keys: keys.map((key) => bytes(key)), startTs: BigInt(startTs) };
-    return served(this.store.txn.batchRollback(OLD, request));
+    return served(this.store.txn.writes.batchRollback(OLD, request));
   }
 
   check(primary: number, startTs: Timestamp, currentTs: Timestamp) {
     return served(
-      this.store.txn.checkTxnStatus(OLD, { primary: bytes(primary), startTs, currentTs }),
+      this.store.txn.writes.checkTxnStatus(OLD, { primary: bytes(primary), startTs, currentTs }),
     );
   }
 
   resolve(startTs: number, commitTs: number) {
     const txn = { startTs: BigInt(startTs), commitTs: BigInt(commitTs) };
-    return served(this.store.txn.resolveLock(OLD, txn));
+    return served(this.store.txn.writes.resolveLock(OLD, txn));
   }
 
   scan(startKey: number, limit: number, ts: number) {
     return served(
-      this.store.txn.scan(OLD, {
+      this.store.txn.reads.scan(OLD, {
         startKey: bytes(startKey),
         endKey: bytes(),
         limit,

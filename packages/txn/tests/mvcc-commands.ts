@@ -136,30 +136,32 @@ export async function real(store: FakeStore, c: Command): Promise<unknown> {
   switch (c.type) {
     case 'prewrite': {
       const request = { ...c, mutations: c.mutations.map(mutationOf), primary: key(c.primary) };
-      return (await served(txn.prewrite(OLD, request))).errors.map(describeError);
+      return (await served(txn.writes.prewrite(OLD, request))).errors.map(describeError);
     }
     case 'commit':
       return typeOf(
-        await served(txn.commit(c.strict ? STRICT : OLD, { ...c, keys: c.keys.map(key) })),
+        await served(txn.writes.commit(c.strict ? STRICT : OLD, { ...c, keys: c.keys.map(key) })),
       );
     case 'rollback':
-      return typeOf(await served(txn.batchRollback(OLD, { ...c, keys: c.keys.map(key) })));
+      return typeOf(await served(txn.writes.batchRollback(OLD, { ...c, keys: c.keys.map(key) })));
     case 'check': {
-      const status = await served(txn.checkTxnStatus(OLD, { ...c, primary: key(c.primary) }));
+      const status = await served(
+        txn.writes.checkTxnStatus(OLD, { ...c, primary: key(c.primary) }),
+      );
       if (status.lockTtlMs > 0) return `alive ${status.lockTtlMs}`;
       if (status.commitTs > 0n) return `committed ${status.commitTs}`;
       return status.action === 'none' ? 'rolled back' : status.action;
     }
     case 'resolve':
-      return typeOf(await served(txn.resolveLock(OLD, c)));
+      return typeOf(await served(txn.writes.resolveLock(OLD, c)));
     case 'get': {
-      const answer = await served(txn.get(c.strict ? STRICT : OLD, key(c.key), c.ts));
+      const answer = await served(txn.reads.get(c.strict ? STRICT : OLD, key(c.key), c.ts));
       if (answer.type === 'key-error') return answer.error.type;
       return answer.type === 'value' ? `=${fromUtf8(answer.value)}` : 'none';
     }
     case 'scan': {
       const request = { ...c, startKey: key(c.from), endKey: key(c.to), keyOnly: false };
-      const pairs = await served(txn.scan(c.strict ? STRICT : OLD, request));
+      const pairs = await served(txn.reads.scan(c.strict ? STRICT : OLD, request));
       return pairs.map((p) =>
         p.type === 'value' ? `${fromUtf8(p.key)}=${fromUtf8(p.value)}` : `${fromUtf8(p.key)}locked`,
       );

@@ -37,18 +37,18 @@ async function synced(): Promise<void> {
 function commit(startTs: Timestamp, ...mutations: readonly Mutation[]) {
   const primary = mutations[0]!.key;
   const request = { mutations, primary, startTs, ttlMs: 3_000, tryOnePc: true };
-  return served(store.txn.prewrite(STRICT, request));
+  return served(store.txn.writes.prewrite(STRICT, request));
 }
 
 async function get(k: string, ts: Timestamp): Promise<string | undefined> {
-  const answer = await served(store.txn.get(STRICT, key(k), ts));
+  const answer = await served(store.txn.reads.get(STRICT, key(k), ts));
   if (answer.type === 'value') return fromUtf8(answer.value);
   return answer.type === 'not-found' ? undefined : answer.error.type;
 }
 
 function status(primary: string, startTs: Timestamp) {
   const request = { primary: key(primary), startTs, currentTs: startTs };
-  return served(store.txn.checkTxnStatus(STRICT, request));
+  return served(store.txn.writes.checkTxnStatus(STRICT, request));
 }
 
 describe('a transaction of one Region', () => {
@@ -162,7 +162,7 @@ describe('between the choice of its timestamp and the apply', () => {
     const { committing, proposal } = await held();
     const late = get('a', 2_001n);
     const scan = served(
-      store.txn.scan(STRICT, {
+      store.txn.reads.scan(STRICT, {
         startKey: utf8('a'),
         endKey: utf8('b'),
         limit: 10,
@@ -201,7 +201,7 @@ describe('between the choice of its timestamp and the apply', () => {
   it('a scan of other keys does not wait', async () => {
     const { committing, proposal } = await held();
     const request = { startKey: utf8('b'), endKey: utf8('c'), limit: 1, ts: 9_000n };
-    const scan = store.txn.scan(STRICT, { ...request, reverse: false, keyOnly: false });
+    const scan = store.txn.reads.scan(STRICT, { ...request, reverse: false, keyOnly: false });
     expect(await served(scan)).toEqual([]);
     proposal.settle('applied');
     await committing;
@@ -214,7 +214,7 @@ describe('a read at a timestamp that nobody has granted', () => {
 
   function scan(ts: Timestamp) {
     const request = { startKey: utf8(''), endKey: utf8(''), limit: 1, ts };
-    return store.txn.scan(STRICT, { ...request, reverse: false, keyOnly: false });
+    return store.txn.reads.scan(STRICT, { ...request, reverse: false, keyOnly: false });
   }
 
   async function answered<T>(asking: Promise<T>): Promise<T> {
@@ -287,7 +287,7 @@ describe('async_commit_max_ts_over_leader_change', () => {
     const successor = new TxnExecutor(fakeEnv(), store.access, timestamp);
     const write = (startTs: Timestamp, k: string) => {
       const request = { mutations: [put(k, 'new')], primary: key(k), startTs, ttlMs: 3_000 };
-      return served(successor.prewrite(STRICT, { ...request, tryOnePc: true }));
+      return served(successor.writes.prewrite(STRICT, { ...request, tryOnePc: true }));
     };
     // It begins before the read and comes after it. Chosen now, its timestamp could lie below 2,000.
     expect(await write(1_900n, 'a')).toEqual({ errors: [] });
@@ -298,11 +298,13 @@ describe('async_commit_max_ts_over_leader_change', () => {
     expect(await write(1_900n, 'a')).toEqual({ errors: [] });
     expect(await write(1_901n, 'b')).toEqual({ errors: [], onePcCommitTs: 2_001n });
     const commitTs = 2_002n;
-    await served(successor.commit(STRICT, { keys: [key('a')], startTs: 1_900n, commitTs }));
+    await served(successor.writes.commit(STRICT, { keys: [key('a')], startTs: 1_900n, commitTs }));
     // The snapshot that was read stays as it was, on whichever leader.
-    expect(await served(successor.get(STRICT, key('a'), 2_000n))).toMatchObject({
+    expect(await served(successor.reads.get(STRICT, key('a'), 2_000n))).toMatchObject({
       value: utf8('old'),
     });
-    expect(await served(successor.get(STRICT, key('b'), 2_000n))).toEqual({ type: 'not-found' });
+    expect(await served(successor.reads.get(STRICT, key('b'), 2_000n))).toEqual({
+      type: 'not-found',
+    });
   });
 });

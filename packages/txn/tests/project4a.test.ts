@@ -51,7 +51,9 @@ describe('project 4A: records and versions', () => {
     const value = new Uint8Array(2000).fill(7);
     const request = { primary: bytes(1), startTs: 453_325_345n, ttlMs: 1 };
     const mutations = [{ kind: 'put', key: bytes(16), value }] as const;
-    const modifies = await proposed(w, () => w.store.txn.prewrite(OLD, { ...request, mutations }));
+    const modifies = await proposed(w, () =>
+      w.store.txn.writes.prewrite(OLD, { ...request, mutations }),
+    );
     expect(modifies).toMatchObject([{ type: 'lock', key: bytes(16), longValue: value }]);
   });
 

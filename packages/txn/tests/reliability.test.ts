@@ -29,17 +29,17 @@ beforeEach(() => {
 async function prewrite(startTs: bigint, ...keys: string[]): Promise<readonly KeyError[]> {
   const mutations = keys.map((k) => put(k, `${k}@${startTs}`));
   const request = { mutations, primary: key('p'), startTs, ttlMs: 10 };
-  return (await served(store.txn.prewrite(STRICT, request))).errors;
+  return (await served(store.txn.writes.prewrite(STRICT, request))).errors;
 }
 const commit = (startTs: bigint, commitTs: bigint, ...keys: string[]) =>
-  store.txn.commit(STRICT, { keys: keys.map(key), startTs, commitTs });
+  store.txn.writes.commit(STRICT, { keys: keys.map(key), startTs, commitTs });
 const check = (startTs: bigint, currentTs: bigint) =>
-  store.txn.checkTxnStatus(STRICT, { primary: key('p'), startTs, currentTs });
+  store.txn.writes.checkTxnStatus(STRICT, { primary: key('p'), startTs, currentTs });
 const resolve = (startTs: bigint, commitTs: bigint) =>
-  store.txn.resolveLock(STRICT, { startTs, commitTs });
+  store.txn.writes.resolveLock(STRICT, { startTs, commitTs });
 
 async function read(k: string, ts: bigint = TS_MAX - 1n): Promise<string> {
-  const answer = await served(store.txn.get(STRICT, key(k), ts));
+  const answer = await served(store.txn.reads.get(STRICT, key(k), ts));
   if (answer.type === 'value') return fromUtf8(answer.value);
   return answer.type === 'key-error' ? answer.error.type : answer.type;
 }
@@ -185,7 +185,7 @@ describe('commit_retry_idempotent_and_unknown', () => {
     void commit(ms(1), ms(2), 'p');
     const [proposal] = await proposals();
     // The client has given up. Its rollback must wait for the truth.
-    const giveUp = store.txn.batchRollback(STRICT, { keys: [key('p')], startTs: ms(1) });
+    const giveUp = store.txn.writes.batchRollback(STRICT, { keys: [key('p')], startTs: ms(1) });
     expect(await proposals()).toEqual([]);
     proposal!.settle('applied');
     expect(await served(giveUp)).toMatchObject({ type: 'abort' });
@@ -194,7 +194,7 @@ describe('commit_retry_idempotent_and_unknown', () => {
 
   it('a prewrite that is sent again does not take a second look at the world', async () => {
     await prewrite(ms(5), 'p');
-    await store.txn.batchRollback(STRICT, { keys: [key('p')], startTs: ms(6) });
+    await store.txn.writes.batchRollback(STRICT, { keys: [key('p')], startTs: ms(6) });
     const { proposals: before } = store.access;
     expect(await prewrite(ms(5), 'p')).toEqual([]);
     expect(store.access.proposals).toBe(before);
@@ -217,7 +217,7 @@ async function runCounters(
     const keys = [names[rng.int(0, 3)]!, names[rng.int(0, 3)]!];
     const counters = new Map<string, number>();
     for (const k of keys) {
-      const answer = await served(store.txn.get(STRICT, key(k), startTs));
+      const answer = await served(store.txn.reads.get(STRICT, key(k), startTs));
       if (answer.type === 'key-error') return;
       const value = answer.type === 'value' ? Number(fromUtf8(answer.value)) : 0;
       counters.set(k, (counters.get(k) ?? value) + 1);
@@ -225,13 +225,13 @@ async function runCounters(
     const mutations = [...counters].map(([k, value]) => put(k, String(value)));
     const all = mutations.map((mutation) => mutation.key);
     const request = { mutations, primary: all[0]!, startTs, ttlMs: 1 };
-    const { errors } = await served(store.txn.prewrite(STRICT, request));
+    const { errors } = await served(store.txn.writes.prewrite(STRICT, request));
     if (errors.length > 0) {
-      await served(store.txn.batchRollback(STRICT, { keys: all, startTs }));
+      await served(store.txn.writes.batchRollback(STRICT, { keys: all, startTs }));
       return;
     }
     expect(
-      await served(store.txn.commit(STRICT, { keys: all, startTs, commitTs: ++clock })),
+      await served(store.txn.writes.commit(STRICT, { keys: all, startTs, commitTs: ++clock })),
     ).toBeUndefined();
     committed += 2;
   };

@@ -1,4 +1,10 @@
-import type { KeyError, Region, RegionError } from '@tinykv/model';
+import {
+  describeKeyError,
+  type KeyError,
+  type LockKind,
+  type Region,
+  type RegionError,
+} from '@tinykv/model';
 import { describe, expect, test } from 'vitest';
 import { errorpb, kvrpcpb } from '../index.js';
 import {
@@ -32,11 +38,31 @@ const regionErrors: readonly RegionError[] = [
 ];
 
 const keyErrors: readonly KeyError[] = [
-  { type: 'locked', lock: { primary: key, startTs: 2n ** 60n + 1n, key, ttlMs: 3000 } },
+  ...(['put', 'delete', 'lock', 'pessimistic'] as const).map((kind) => locked(kind)),
   { type: 'conflict', startTs: 2n ** 60n, conflictTs: 2n ** 60n + 1n, key, primary: key },
   { type: 'retryable', message: 'again' },
   { type: 'abort', message: 'never' },
+  {
+    type: 'deadlock',
+    lockTs: 2n ** 60n,
+    key,
+    waitChain: [
+      { txn: 2n ** 60n + 1n, waitForTxn: 2n ** 60n, key },
+      { txn: 2n ** 60n, waitForTxn: 2n ** 60n + 1n, key: Uint8Array.of(6) },
+    ],
+  },
+  { type: 'commit-ts-expired', startTs: 1n, commitTs: 2n ** 60n, key, minCommitTs: 2n ** 60n + 1n },
+  { type: 'primary-mismatch', key, primary: Uint8Array.of(6), startTs: 2n ** 60n + 1n },
+  { type: 'below-safe-point', ts: 2n ** 60n, safePoint: 2n ** 60n + 1n },
+  { type: 'lock-wait-timeout', key, lockTs: 2n ** 60n + 1n },
 ];
+
+function locked(kind: LockKind): KeyError {
+  const lock = { primary: key, startTs: 2n ** 60n + 1n, key, ttlMs: 3000, kind };
+  const times = { forUpdateTs: 2n ** 60n + 2n, minCommitTs: 2n ** 60n + 3n };
+  const secondaries = [Uint8Array.of(7), Uint8Array.of(8)];
+  return { type: 'locked', lock: { ...lock, ...times, isAsyncCommit: true, secondaries } };
+}
 
 describe('Region errors', () => {
   test.each(regionErrors)('$type crosses the wire', (error) => {
@@ -67,6 +93,14 @@ describe('key errors', () => {
   test.each(keyErrors)('$type crosses the wire', (error) => {
     const encoded = kvrpcpb.KeyError.encode(keyErrorToWire(error));
     expect(keyErrorFromWire(kvrpcpb.KeyError.decode(encoded))).toEqual(error);
+  });
+
+  test('that TinyKV does not know say in `abort` what they are', () => {
+    const ours = keyErrors.filter(
+      ({ type }) => !['locked', 'conflict', 'retryable', 'abort'].includes(type),
+    );
+    expect(ours).toHaveLength(5);
+    for (const error of ours) expect(keyErrorToWire(error).abort).toBe(describeKeyError(error));
   });
 
   test('with nothing set are an abort', () => {

@@ -1,6 +1,13 @@
-import { describeRegionError, type KeyError, type LockInfo, type RegionError } from '@tinykv/model';
+import {
+  describeKeyError,
+  describeRegionError,
+  type KeyError,
+  type LockInfo,
+  type LockKind,
+  type RegionError,
+} from '@tinykv/model';
 import type * as errorpb from '../gen/errorpb.js';
-import type * as kvrpcpb from '../gen/kvrpcpb.js';
+import * as kvrpcpb from '../gen/kvrpcpb.js';
 import { leaderFromWire, regionFromWire, regionToWire } from './region.js';
 
 /** As TinyKV does it: an error that has a field of its own leaves `message` empty. */
@@ -74,16 +81,61 @@ function keyNotInRegionFromWire(error: errorpb.KeyNotInRegion): RegionError {
   return { type: 'key-not-in-region', key, region };
 }
 
+const LOCK_OPS: Readonly<Record<LockKind, kvrpcpb.Op>> = {
+  put: kvrpcpb.Op.Put,
+  delete: kvrpcpb.Op.Del,
+  lock: kvrpcpb.Op.Lock,
+  pessimistic: kvrpcpb.Op.PessimisticLock,
+};
+
+/** A kind that is not known reads as a put: that one is never skipped. */
+function lockKind(op: number): LockKind {
+  switch (op) {
+    case kvrpcpb.Op.Del:
+      return 'delete';
+    case kvrpcpb.Op.Lock:
+      return 'lock';
+    case kvrpcpb.Op.PessimisticLock:
+      return 'pessimistic';
+    default:
+      return 'put';
+  }
+}
+
 export function lockFromWire(lock: kvrpcpb.LockInfo): LockInfo {
   const { primaryLock: primary, lockVersion: startTs, key, lockTtl: ttlMs } = lock;
-  return { primary, startTs, key, ttlMs };
+  const { forUpdateTs, minCommitTs, useAsyncCommit: isAsyncCommit, secondaries } = lock;
+  const kind = lockKind(lock.lockType);
+  return {
+    primary,
+    startTs,
+    key,
+    ttlMs,
+    kind,
+    forUpdateTs,
+    minCommitTs,
+    isAsyncCommit,
+    secondaries,
+  };
 }
 
 export function lockToWire(lock: LockInfo): kvrpcpb.LockInfoInit {
   const { primary: primaryLock, startTs: lockVersion, key, ttlMs: lockTtl } = lock;
-  return { primaryLock, lockVersion, key, lockTtl };
+  const { forUpdateTs, minCommitTs, isAsyncCommit: useAsyncCommit, secondaries } = lock;
+  return {
+    primaryLock,
+    lockVersion,
+    key,
+    lockTtl,
+    lockType: LOCK_OPS[lock.kind],
+    forUpdateTs,
+    minCommitTs,
+    useAsyncCommit,
+    secondaries: [...secondaries],
+  };
 }
 
+/** Errors of ours say in `abort` what they are, for clients that do not know their fields. */
 export function keyErrorToWire(error: KeyError): kvrpcpb.KeyErrorInit {
   switch (error.type) {
     case 'locked':
@@ -96,6 +148,30 @@ export function keyErrorToWire(error: KeyError): kvrpcpb.KeyErrorInit {
       return { retryable: error.message };
     case 'abort':
       return { abort: error.message };
+    case 'deadlock': {
+      const { lockTs, key: lockKey, waitChain } = error;
+      return {
+        abort: describeKeyError(error),
+        deadlock: { lockTs, lockKey, waitChain: [...waitChain] },
+      };
+    }
+    case 'commit-ts-expired': {
+      const { startTs, commitTs: attemptedCommitTs, key, minCommitTs } = error;
+      const commitTsExpired = { startTs, attemptedCommitTs, key, minCommitTs };
+      return { abort: describeKeyError(error), commitTsExpired };
+    }
+    case 'primary-mismatch': {
+      const { key, primary, startTs } = error;
+      return { abort: describeKeyError(error), primaryMismatch: { key, primary, startTs } };
+    }
+    case 'below-safe-point': {
+      const { ts, safePoint } = error;
+      return { abort: describeKeyError(error), belowSafePoint: { ts, safePoint } };
+    }
+    case 'lock-wait-timeout': {
+      const { key, lockTs } = error;
+      return { abort: describeKeyError(error), lockWaitTimeout: { key, lockTs } };
+    }
   }
 }
 
@@ -103,6 +179,23 @@ export function keyErrorToWire(error: KeyError): kvrpcpb.KeyErrorInit {
 export function keyErrorFromWire(error: kvrpcpb.KeyError): KeyError {
   if (error.locked !== undefined) return { type: 'locked', lock: lockFromWire(error.locked) };
   if (error.conflict !== undefined) return { type: 'conflict', ...error.conflict };
+  if (error.deadlock !== undefined) {
+    const { lockTs, lockKey: key, waitChain } = error.deadlock;
+    return { type: 'deadlock', lockTs, key, waitChain };
+  }
+  if (error.commitTsExpired !== undefined) {
+    const { attemptedCommitTs: commitTs, ...rest } = error.commitTsExpired;
+    return { type: 'commit-ts-expired', commitTs, ...rest };
+  }
+  if (error.primaryMismatch !== undefined) {
+    return { type: 'primary-mismatch', ...error.primaryMismatch };
+  }
+  if (error.belowSafePoint !== undefined) {
+    return { type: 'below-safe-point', ...error.belowSafePoint };
+  }
+  if (error.lockWaitTimeout !== undefined) {
+    return { type: 'lock-wait-timeout', ...error.lockWaitTimeout };
+  }
   if (error.retryable !== '') return { type: 'retryable', message: error.retryable };
   return { type: 'abort', message: error.abort };
 }

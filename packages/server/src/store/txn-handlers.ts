@@ -16,33 +16,33 @@ const { kvBatchRollback, kvCheckTxnStatus, kvCommit, kvGet, kvPrewrite, kvResolv
 
 /** The transactional API: errors of keys are KeyErrors in the response. */
 export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
-  table.serve(kvGet, (q) => respond(txn.get(contextOf(q), q.key, q.version), getResponse));
+  table.serve(kvGet, (q) => respond(txn.reads.get(contextOf(q), q.key, q.version), getResponse));
   table.serve(kvScan, (q) => {
     const { startKey, endKey, limit, version: ts, reverse, keyOnly } = q;
     return respond(
-      txn.scan(contextOf(q), { startKey, endKey, limit, ts, reverse, keyOnly }),
+      txn.reads.scan(contextOf(q), { startKey, endKey, limit, ts, reverse, keyOnly }),
       scanResponse,
     );
   });
   table.serve(kvPrewrite, (q) => prewrite(txn, q));
   table.serve(kvCommit, (q) => {
     const { keys, startVersion: startTs, commitVersion: commitTs } = q;
-    return respond(txn.commit(contextOf(q), { keys, startTs, commitTs }), errorResponse);
+    return respond(txn.writes.commit(contextOf(q), { keys, startTs, commitTs }), errorResponse);
   });
   table.serve(kvBatchRollback, (q) => {
     const { keys, startVersion: startTs } = q;
-    return respond(txn.batchRollback(contextOf(q), { keys, startTs }), errorResponse);
+    return respond(txn.writes.batchRollback(contextOf(q), { keys, startTs }), errorResponse);
   });
   table.serve(kvCheckTxnStatus, (q) => {
     const { primaryKey: primary, lockTs: startTs, currentTs } = q;
     return respond(
-      txn.checkTxnStatus(contextOf(q), { primary, startTs, currentTs }),
+      txn.writes.checkTxnStatus(contextOf(q), { primary, startTs, currentTs }),
       statusResponse,
     );
   });
   table.serve(kvResolveLock, (q) => {
     const { startVersion: startTs, commitVersion: commitTs } = q;
-    return respond(txn.resolveLock(contextOf(q), { startTs, commitTs }), errorResponse);
+    return respond(txn.writes.resolveLock(contextOf(q), { startTs, commitTs }), errorResponse);
   });
 }
 
@@ -64,10 +64,13 @@ async function prewrite(
     mutations.push(mutation);
   }
   const request = { mutations, primary, startTs, ttlMs, tryOnePc: q.tryOnePc };
-  return respond(txn.prewrite(contextOf(q), request), ({ errors, onePcCommitTs = TS_ZERO }) => ({
-    errors: errors.map(keyErrorToWire),
-    onePcCommitTs,
-  }));
+  return respond(
+    txn.writes.prewrite(contextOf(q), request),
+    ({ errors, onePcCommitTs = TS_ZERO }) => ({
+      errors: errors.map(keyErrorToWire),
+      onePcCommitTs,
+    }),
+  );
 }
 
 /** Undefined for operations that no prewrite may carry. */

@@ -29,8 +29,14 @@ export function decideAll<F>(
 }
 
 export function lockedError(key: Uint8Array, lock: LockRecord): KeyError {
-  const info: LockInfo = { primary: lock.primary, startTs: lock.startTs, key, ttlMs: lock.ttlMs };
-  return { type: 'locked', lock: info };
+  return { type: 'locked', lock: lockInfo(key, lock) };
+}
+
+export function lockInfo(key: Uint8Array, lock: LockRecord): LockInfo {
+  const { primary, startTs, ttlMs, kind, forUpdateTs, minCommitTs, secondaries } = lock;
+  const isAsyncCommit = secondaries !== undefined;
+  const info = { primary, startTs, key, ttlMs, kind, forUpdateTs, minCommitTs, isAsyncCommit };
+  return { ...info, secondaries: secondaries ?? [] };
 }
 
 export function abortError(message: string, key: Uint8Array): KeyError {

@@ -1,0 +1,140 @@
+import { type Env, err, ok, type Planted, type Timestamp } from '@tinykv/base';
+import type { KeyError, RegionAccess, RegionView } from '@tinykv/model';
+import type { ConcurrencyManager } from './concurrency.js';
+import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
+import { checkTxnStatus, type TxnStatus } from './mvcc/check-txn.js';
+import { commit } from './mvcc/commit.js';
+import { distinctKeys } from './mvcc/decision.js';
+import { type KeyFacts, readKey } from './mvcc/key-view.js';
+import { commitOnePhase } from './mvcc/one-phase.js';
+import { isFreeToLock, lastMutations, type Mutation, prewrite } from './mvcc/prewrite.js';
+import { lockedKeys, type ResolveTxn, resolve } from './mvcc/resolve.js';
+import { rollback } from './mvcc/rollback.js';
+import type { OnePhaseGate } from './one-phase-gate.js';
+import {
+  isKeyTooLong,
+  keyTooLongMessage,
+  proposeModifies,
+  readConfirmed,
+  withSnapshot,
+} from './region-read.js';
+import type {
+  CheckTxnRequest,
+  CommitRequest,
+  PrewriteAnswer,
+  PrewriteRequest,
+  RollbackRequest,
+  TxnContext,
+} from './requests.js';
+
+/** What the writing commands of a store stand on. */
+export interface WriteParts {
+  readonly env: Env;
+  readonly commands: LatchedCommands;
+  readonly concurrency: ConcurrencyManager;
+  /** Undefined: no commit timestamp is chosen here. */
+  readonly gate: OnePhaseGate | undefined;
+}
+
+/** Percolator's writing commands. */
+export class WriteCommands {
+  readonly #access: RegionAccess;
+  readonly #commands: LatchedCommands;
+  readonly #concurrency: ConcurrencyManager;
+  readonly #gate: OnePhaseGate | undefined;
+  readonly #planted: Planted;
+
+  constructor({ env, commands, concurrency, gate }: WriteParts) {
+    this.#access = commands.access;
+    this.#commands = commands;
+    this.#concurrency = concurrency;
+    this.#gate = gate;
+    this.#planted = (name) => env.planted(name);
+  }
+
+  /** One error for each key that can't be locked; with any, no key is. */
+  prewrite(context: TxnContext, request: PrewriteRequest): Answer<PrewriteAnswer> {
+    const mutations = lastMutations(request.mutations);
+    const keys = mutations.map((mutation) => mutation.key);
+    const tooLong = [...keys, request.primary].filter(isKeyTooLong);
+    if (tooLong.length > 0) return Promise.resolve(ok({ errors: tooLong.map(keyTooLong) }));
+    return this.#commands.latched(context, keys, async (view) => {
+      const facts = readConfirmed(view, (reader) => keys.map((key) => readKey(reader, key)));
+      if (!facts.ok) return facts;
+      const txn = { ...request, planted: this.#planted };
+      const mayCommit = request.tryOnePc === true && this.#gate?.isOpen(view) === true;
+      if (mayCommit && isFreeToLock(facts.value, txn)) {
+        return this.#commitOnePhase(view, facts.value, mutations, request.startTs);
+      }
+      const decision = prewrite(facts.value, mutations, txn);
+      const settled = await this.#commands.settle(context, view, keys, decision);
+      return settled.ok ? ok({ errors: settled.value }) : settled;
+    });
+  }
+
+  async #commitOnePhase(
+    view: RegionView,
+    facts: readonly KeyFacts[],
+    mutations: readonly Mutation[],
+    startTs: Timestamp,
+  ): Answer<PrewriteAnswer> {
+    const keys = mutations.map(({ key }) => key);
+    const { commitTs, release } = this.#concurrency.lockKeys(keys, startTs);
+    try {
+      const modifies = commitOnePhase(facts, mutations, startTs, commitTs);
+      const proposed = await proposeModifies(this.#access, view, modifies);
+      return proposed.ok ? ok({ errors: [], onePcCommitTs: commitTs }) : proposed;
+    } finally {
+      release();
+    }
+  }
+
+  commit(context: TxnContext, request: CommitRequest): Answer<KeyError | undefined> {
+    const keys = distinctKeys(request.keys);
+    const tooLong = keys.find(isKeyTooLong);
+    if (tooLong !== undefined) return Promise.resolve(ok(keyTooLong(tooLong)));
+    return this.#commands.onTxnKeys(context, keys, request.startTs, (facts) =>
+      commit(facts, { ...request, strict: context.strict, planted: this.#planted }),
+    );
+  }
+
+  batchRollback(context: TxnContext, request: RollbackRequest): Answer<KeyError | undefined> {
+    const keys = distinctKeys(request.keys);
+    const tooLong = keys.find(isKeyTooLong);
+    if (tooLong !== undefined) return Promise.resolve(ok(keyTooLong(tooLong)));
+    return this.#commands.onTxnKeys(context, keys, request.startTs, (facts) =>
+      rollback(facts, request.startTs),
+    );
+  }
+
+  checkTxnStatus(context: TxnContext, request: CheckTxnRequest): Answer<TxnStatus> {
+    const { primary, startTs, currentTs } = request;
+    if (isKeyTooLong(primary)) {
+      // The response has no field for an error of the key.
+      return Promise.resolve(err({ type: 'other', message: keyTooLongMessage(primary) }));
+    }
+    return this.#commands.onTxnKeys(context, [primary], startTs, (facts) =>
+      checkTxnStatus(facts[0]!, startTs, currentTs, this.#planted),
+    );
+  }
+
+  /** Ends the transaction on every key of the Region that it still locks, a bounded batch at a time. */
+  async resolveLock(context: TxnContext, named: ResolveTxn): Answer<KeyError | undefined> {
+    const takesAny = this.#planted('txn-foreign-lock-resolved');
+    const txn = takesAny ? { ...named, takesAny } : named;
+    const view = await this.#access.acquireWrite(context, []);
+    if (!view.ok) return view;
+    const { api } = this.#access;
+    const resolved = await withSnapshot(view.value, async (snapshot) => {
+      const { range } = view.value.region;
+      for await (const keys of lockedKeys(snapshot, api, range, txn)) {
+        const done = await this.#commands.onTxnKeys(context, keys, txn.startTs, (facts) =>
+          resolve(facts, txn),
+        );
+        if (!done.ok || done.value !== undefined) return done;
+      }
+      return ok(undefined);
+    });
+    return resolved.ok ? resolved.value : resolved;
+  }
+}

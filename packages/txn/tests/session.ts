@@ -1,0 +1,75 @@
+import { fromUtf8, utf8 } from '@tinykv/base';
+import { expect } from 'vitest';
+import type { Mutation, TxnContext } from '../src/index.js';
+import { type FakeStore, fakeStore, key, OLD, served } from './fake-store.js';
+
+export const put = (k: string, value: string): Mutation => ({
+  kind: 'put',
+  key: key(k),
+  value: utf8(value),
+});
+export const del = (k: string): Mutation => ({ kind: 'delete', key: key(k) });
+export const lock = (k: string): Mutation => ({ kind: 'lock', key: key(k) });
+
+/** A store and one client of it, in short words. */
+export class Session {
+  readonly store: FakeStore = fakeStore();
+  context: TxnContext = OLD;
+
+  async prewrite(startTs: bigint, mutations: Mutation[], primary = 'p', ttlMs = 3000) {
+    const request = { mutations, primary: key(primary), startTs, ttlMs };
+    return (await served(this.store.txn.writes.prewrite(this.context, request))).errors;
+  }
+  commit(startTs: bigint, commitTs: bigint, ...keys: string[]) {
+    return served(
+      this.store.txn.writes.commit(this.context, { keys: keys.map(key), startTs, commitTs }),
+    );
+  }
+  rollback(startTs: bigint, ...keys: string[]) {
+    return served(
+      this.store.txn.writes.batchRollback(this.context, { keys: keys.map(key), startTs }),
+    );
+  }
+  check(primary: string, startTs: bigint, currentTs: bigint) {
+    return served(
+      this.store.txn.writes.checkTxnStatus(this.context, {
+        primary: key(primary),
+        startTs,
+        currentTs,
+      }),
+    );
+  }
+  resolve(startTs: bigint, commitTs: bigint) {
+    return served(this.store.txn.writes.resolveLock(this.context, { startTs, commitTs }));
+  }
+  async get(k: string, ts: bigint): Promise<string | undefined> {
+    const answer = await served(this.store.txn.reads.get(this.context, key(k), ts));
+    if (answer.type === 'value') return fromUtf8(answer.value);
+    return answer.type === 'not-found' ? undefined : `(${answer.error.type})`;
+  }
+  async put(startTs: bigint, commitTs: bigint, k: string, value: string): Promise<void> {
+    expect(await this.prewrite(startTs, [put(k, value)], k)).toEqual([]);
+    expect(await this.commit(startTs, commitTs, k)).toBeUndefined();
+  }
+  async scan(
+    ts: bigint,
+    limit: number,
+    options: { start?: string; end?: string; reverse?: boolean } = {},
+  ) {
+    const pairs = await served(
+      this.store.txn.reads.scan(this.context, {
+        startKey: utf8(options.start ?? ''),
+        endKey: utf8(options.end ?? ''),
+        limit,
+        ts,
+        reverse: options.reverse ?? false,
+        keyOnly: false,
+      }),
+    );
+    return pairs.map((pair) =>
+      pair.type === 'value'
+        ? `${fromUtf8(pair.key)}=${fromUtf8(pair.value)}`
+        : `${fromUtf8(pair.key)}:${pair.error.type}`,
+    );
+  }
+}
