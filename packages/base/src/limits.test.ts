@@ -27,6 +27,7 @@ describe('limits', () => {
     ['entryCommandsMax', 'regionPendingCommandsMax'],
     ['regionPendingCommandsMax', 'regionInflightCommandsMax'],
     ['scanPageKeys', 'scanPairsMax'],
+    ['scanPageKeys', 'mvccVersionsMax'],
     ['batchStreamItemsMax', 'batchStreamInflightMax'],
     // One stream alone cannot use up the latches of a store.
     ['batchStreamInflightMax', 'latchCommandsMax'],

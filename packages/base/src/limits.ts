@@ -51,6 +51,8 @@ export const limits = {
   scanPairsMax: 10_240,
   /** Bytes of pairs in one answer to a scan. */
   scanBytesMax: 8_388_608,
+  /** Versions of one key in one answer to those who look into it. */
+  mvccVersionsMax: 1_024,
   /** Commands that hold or wait for latches in one store. */
   latchCommandsMax: 32_768,
   /** Batched requests in flight on one client stream. */

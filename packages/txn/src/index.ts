@@ -1,6 +1,7 @@
 export { TxnExecutor } from './executor.js';
 export type { Answer } from './latched-commands.js';
 export type { TxnStatus } from './mvcc/check-txn.js';
+export type { KeyHistory, KeyVersion } from './mvcc/key-history.js';
 export type { Mutation } from './mvcc/prewrite.js';
 export type { ResolveTxn } from './mvcc/resolve.js';
 export type { ScanPair } from './mvcc/scan.js';
@@ -9,6 +10,7 @@ export type {
   CheckTxnRequest,
   CommitRequest,
   GetAnswer,
+  LockScanRequest,
   PrewriteRequest,
   RollbackRequest,
   TxnContext,

@@ -128,6 +128,6 @@ export class ReadCommands {
   }
 }
 
-function aheadOfCluster(ts: Timestamp): string {
+export function aheadOfCluster(ts: Timestamp): string {
   return `timestamp ${ts} is ahead of the cluster`;
 }

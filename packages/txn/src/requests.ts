@@ -54,3 +54,13 @@ export interface CheckTxnRequest {
   readonly startTs: Timestamp;
   readonly currentTs: Timestamp;
 }
+
+export interface LockScanRequest {
+  /** Locks of transactions that began at or before it. */
+  readonly maxTs: Timestamp;
+  readonly startKey: Uint8Array;
+  /** Empty: no end. */
+  readonly endKey: Uint8Array;
+  /** 0: as many as one answer has. */
+  readonly limit: number;
+}

@@ -5,6 +5,7 @@ import {
   decodeNewest,
   family,
   type KeyError,
+  type LockInfo,
   parseHistoryKey,
   parseRecordKey,
   valueKey,
@@ -55,7 +56,9 @@ export type Command =
       limit: number;
       reverse: boolean;
       strict: boolean;
-    };
+    }
+  | { type: 'history'; key: string }
+  | { type: 'locks'; from: string; to: string; maxTs: bigint; limit: number };
 
 const type = <T extends string>(t: T): fc.Arbitrary<T> => fc.constant(t);
 const strict = fc.boolean();
@@ -100,6 +103,17 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
       strict,
     }),
   },
+  { weight: 1, arbitrary: fc.record({ type: type('history'), key: name }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: type('locks'),
+      from: fc.constantFrom('', 'b', 'c'),
+      to: fc.constantFrom('c', ''),
+      maxTs: readTs,
+      limit: fc.nat(4),
+    }),
+  },
 );
 
 /** Most random commands find nothing to work on; these two belong to one transaction. */
@@ -129,6 +143,10 @@ function describeError(error: KeyError): string {
   if (error.type === 'locked') return `locked ${fromUtf8(error.lock.key)} ${error.lock.startTs}`;
   if (error.type === 'conflict') return `conflict ${fromUtf8(error.key)} ${error.conflictTs}`;
   return error.type;
+}
+
+function describeLock({ key: at, kind, primary, startTs, ttlMs }: LockInfo): string {
+  return `lock ${fromUtf8(at)} ${kind} of ${fromUtf8(primary)} ${startTs} ${ttlMs}`;
 }
 
 export async function real(store: FakeStore, c: Command): Promise<unknown> {
@@ -166,6 +184,20 @@ export async function real(store: FakeStore, c: Command): Promise<unknown> {
         p.type === 'value' ? `${fromUtf8(p.key)}=${fromUtf8(p.value)}` : `${fromUtf8(p.key)}locked`,
       );
     }
+    case 'history': {
+      const found = await served(txn.inspect.keyHistory(OLD, key(c.key)));
+      if (typeof found === 'string') return found;
+      const versions = found.versions.map(
+        (v) => `${v.kind} ${v.startTs} ${v.commitTs} ${fromUtf8(v.value)}`,
+      );
+      return found.lock ? [describeLock(found.lock), ...versions] : versions;
+    }
+    case 'locks': {
+      const { from, to, ...request } = c;
+      const range = { startKey: key(from), endKey: key(to) };
+      const locks = await served(txn.inspect.scanLocks(OLD, { ...request, ...range }));
+      return locks.map(describeLock);
+    }
   }
 }
 
@@ -185,6 +217,10 @@ export function expected(naive: NaiveMvcc, c: Command): unknown {
       return naive.get(c.key, c.ts, c.strict);
     case 'scan':
       return naive.scan([c.from, c.to], c.ts, c.limit, c.reverse, c.strict);
+    case 'history':
+      return naive.history(c.key);
+    case 'locks':
+      return naive.locks([c.from, c.to], c.maxTs, c.limit);
   }
 }
 

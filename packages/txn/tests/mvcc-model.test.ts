@@ -36,6 +36,8 @@ function* readsOfAll(): Generator<Command> {
       yield { type: 'get', key: k, ts: (ms << 18n) + 2n, strict: true };
     }
   }
+  for (const k of ['a', 'b', 'c', 'd']) yield { type: 'history', key: k };
+  yield { type: 'locks', from: '', to: '', maxTs: TS_MAX, limit: 0 };
   yield { type: 'scan', from: '', to: 'e', limit: 9, reverse: false, ts: TS_MAX, strict: true };
 }
 
@@ -87,6 +89,11 @@ it('random commands are answered, and stored, as a list of versions would have i
     'get l',
     'get n',
     'get =',
+    'history put',
+    'history lock',
+    'history rollback',
+    'locks lock',
+    'locks ',
   ]) {
     expect(seen.get(label) ?? 0, label).toBeGreaterThan(10);
   }

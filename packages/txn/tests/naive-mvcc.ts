@@ -105,6 +105,33 @@ export class NaiveMvcc {
       .slice(0, limit);
   }
 
+  /** The lock, then what became of transactions, the newest first. */
+  history(key: string): string[] {
+    const { versions, rollbacks, lock } = this.at(key);
+    const ended: (readonly [ts: bigint, text: string])[] = [
+      // At one timestamp the rollback comes first.
+      ...[...rollbacks].map((ts) => [ts, `rollback ${ts} ${ts} `] as const),
+      ...versions.map((v) => {
+        const value = v.kind === 'put' ? v.value : '';
+        return [v.commitTs, `${v.kind} ${v.startTs} ${v.commitTs} ${value}`] as const;
+      }),
+    ];
+    const lines = ended.sort(([a], [b]) => Number(b - a)).map(([, text]) => text);
+    return lock === undefined ? lines : [describeLock(key, lock), ...lines];
+  }
+
+  /** No end when `to` is empty; all when the limit is 0. */
+  locks([from, to]: [string, string], maxTs: bigint, limit: number): string[] {
+    return [...this.keys.keys()]
+      .filter((key) => key >= from && (to === '' || key < to))
+      .sort()
+      .flatMap((key) => {
+        const { lock } = this.at(key);
+        return lock !== undefined && lock.startTs <= maxTs ? [describeLock(key, lock)] : [];
+      })
+      .slice(0, limit || undefined);
+  }
+
   prewrite(
     mutations: readonly NaiveMutation[],
     primary: string,
@@ -180,4 +207,8 @@ export class NaiveMvcc {
     if (commitTs === 0n) return this.rollback(locked, startTs);
     return locked.length === 0 ? 'ok' : this.commit(locked, startTs, commitTs, true);
   }
+}
+
+function describeLock(key: string, { kind, primary, startTs, ttlMs }: Lock): string {
+  return `lock ${key} ${kind} of ${primary} ${startTs} ${ttlMs}`;
 }

@@ -1,6 +1,7 @@
 import { type Env, KvError, type ServiceTable, type StreamHandler } from '@tinykv/base';
 import { tinykvpb } from '@tinykv/proto';
 import type { RawExecutor, TxnExecutor } from '@tinykv/txn';
+import { serveInspect } from './inspect-handlers.js';
 import { serveRaw } from './raw-handlers.js';
 import { serveTxn } from './txn-handlers.js';
 import { UnaryTable } from './unary.js';
@@ -12,11 +13,12 @@ export interface TinyKvServiceOptions {
   readonly requestTimeoutMs: number;
 }
 
-/** TinyKV's service `tinykvpb.TinyKv`, for its clients and ours. */
+/** TinyKV's service `tinykvpb.TinyKv`, for its clients and ours, and what `tinykvtxn.Txn` adds to it. */
 export function tinykvService(env: Env, options: TinyKvServiceOptions): ServiceTable {
   const { coprocessor, raft, snapshot } = tinykvpb.TinyKv;
   const table = new UnaryTable(env, options.requestTimeoutMs);
   serveTxn(table, options.txn);
+  serveInspect(table, options.txn);
   serveRaw(table, options.raw);
   table.serve(coprocessor, () => Promise.reject(unimplemented(coprocessor.path)));
   return {

@@ -46,7 +46,11 @@ export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
   });
 }
 
-function contextOf({ context }: { readonly context: kvrpcpb.Context | undefined }): TxnContext {
+export function contextOf({
+  context,
+}: {
+  readonly context: kvrpcpb.Context | undefined;
+}): TxnContext {
   return { ...contextFromWire(context), strict: context?.strict ?? false };
 }
 

@@ -209,7 +209,7 @@ async function findWrite(
 }
 
 /** Undefined for a rollback. */
-function decodeHistory(
+export function decodeHistory(
   key: Uint8Array,
   at: Uint8Array,
   bytes: Uint8Array,
