@@ -1,3 +1,4 @@
+export { lockFolder } from './folder-lock.js';
 export * from './level-engine.js';
 export * from './memory-engine.js';
 export * from './raft-log/level-raft-log.js';

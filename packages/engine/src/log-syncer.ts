@@ -1,6 +1,7 @@
 import { close, fdatasync, fsync, open, readdir } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { SyncRounds } from './sync-rounds.js';
 
 const fs = {
   open: promisify(open),
@@ -21,8 +22,7 @@ export class LogSyncer {
   readonly #folder: string;
   /** Kept open, since fsync reports a failed write-back only to descriptors that were open then. */
   readonly #files = new Map<string, number>();
-  #running: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
+  readonly #rounds = new SyncRounds(() => this.#round());
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -30,29 +30,15 @@ export class LogSyncer {
 
   /** Covers all that was written before the call. Calls made during a round share the next one. */
   sync(): Promise<void> {
-    if (this.#running === undefined) {
-      this.#running = this.#round().finally(() => {
-        this.#running = undefined;
-      });
-      return this.#running;
-    }
-    this.#next ??= this.#afterRunning(this.#running);
-    return this.#next;
+    return this.#rounds.run();
   }
 
   /** After the rounds that were asked for. */
   async close(): Promise<void> {
-    await (this.#next ?? this.#running)?.catch(() => undefined);
+    await this.#rounds.settled();
     const files = [...this.#files.values()];
     this.#files.clear();
     for (const fd of files) await fs.close(fd);
-  }
-
-  async #afterRunning(running: Promise<void>): Promise<void> {
-    // The failure of the round before is its callers'; this round must stand on its own.
-    await running.catch(() => undefined);
-    this.#next = undefined;
-    await this.sync();
   }
 
   async #round(): Promise<void> {

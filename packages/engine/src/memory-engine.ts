@@ -14,7 +14,7 @@ import { SortedMap, type SortedView } from './sorted-map.js';
 
 /** A {@link KvEngine} that forgets everything at the end of the process; `barrier` has nothing to do. */
 export class MemoryEngine implements KvEngine {
-  readonly #map = new SortedMap();
+  readonly #map = new SortedMap<Uint8Array>();
   #closed = false;
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -68,10 +68,10 @@ export class MemoryEngine implements KvEngine {
 }
 
 class MemorySnapshot implements KvSnapshot {
-  readonly #view: SortedView;
+  readonly #view: SortedView<Uint8Array>;
   #closed = false;
 
-  constructor(view: SortedView) {
+  constructor(view: SortedView<Uint8Array>) {
     this.#view = view;
   }
 
@@ -95,7 +95,7 @@ class MemoryIterator implements KvIterator {
   readonly #keysOnly: boolean;
   #closed = false;
 
-  constructor(view: SortedView, range: IteratorRange) {
+  constructor(view: SortedView<Uint8Array>, range: IteratorRange) {
     this.#entries = view.entries(range);
     this.#keysOnly = range.keysOnly === true;
   }

@@ -4,21 +4,21 @@ import { compareBytes, type IteratorRange } from '@tinykv/base';
 const CHUNK_MAX = 128;
 
 /** A sorted run of keys; never empty. Written in place only by the version that made it. */
-interface Chunk {
+interface Chunk<V> {
   readonly version: number;
   readonly keys: Uint8Array[];
-  readonly values: Uint8Array[];
+  readonly values: V[];
 }
 
 /** Sorted, disjoint chunks. Once frozen it never changes. */
-type Root = Chunk[];
+type Root<V> = Chunk<V>[];
 
 /**
- * An ordered map from bytes to bytes with cheap frozen views: a two-level tree whose nodes are copied
+ * An ordered map from bytes to values with cheap frozen views: a two-level tree whose nodes are copied
  * by the first change after a `freeze`.
  */
-export class SortedMap {
-  #root: Root = [];
+export class SortedMap<V> {
+  #root: Root<V> = [];
   #version = 1;
   /** The version that made `#root`. */
   #rootVersion = 1;
@@ -28,11 +28,11 @@ export class SortedMap {
     return this.#size;
   }
 
-  get(key: Uint8Array): Uint8Array | undefined {
+  get(key: Uint8Array): V | undefined {
     return getIn(this.#root, key);
   }
 
-  set(key: Uint8Array, value: Uint8Array): void {
+  set(key: Uint8Array, value: V): void {
     if (this.#root.length === 0) {
       this.#ownRoot().push({ version: this.#version, keys: [key], values: [value] });
       this.#size++;
@@ -64,12 +64,12 @@ export class SortedMap {
   }
 
   /** The map as it is now, whatever is done to it later. */
-  freeze(): SortedView {
+  freeze(): SortedView<V> {
     this.#version++;
     return new SortedView(this.#root);
   }
 
-  #split(at: number, chunk: Chunk): void {
+  #split(at: number, chunk: Chunk<V>): void {
     const middle = chunk.keys.length >>> 1;
     this.#ownRoot().splice(at + 1, 0, {
       version: this.#version,
@@ -78,7 +78,7 @@ export class SortedMap {
     });
   }
 
-  #ownRoot(): Root {
+  #ownRoot(): Root<V> {
     if (this.#rootVersion !== this.#version) {
       this.#root = this.#root.slice();
       this.#rootVersion = this.#version;
@@ -86,7 +86,7 @@ export class SortedMap {
     return this.#root;
   }
 
-  #ownChunk(at: number): Chunk {
+  #ownChunk(at: number): Chunk<V> {
     const chunk = this.#root[at]!;
     if (chunk.version === this.#version) return chunk;
     const copy = {
@@ -100,24 +100,24 @@ export class SortedMap {
 }
 
 /** A frozen {@link SortedMap}. */
-export class SortedView {
-  readonly #root: Root;
+export class SortedView<V> {
+  readonly #root: Root<V>;
 
-  constructor(root: Root) {
+  constructor(root: Root<V>) {
     this.#root = root;
   }
 
-  get(key: Uint8Array): Uint8Array | undefined {
+  get(key: Uint8Array): V | undefined {
     return getIn(this.#root, key);
   }
 
   /** Empty `end` means no end. */
-  *entries(range: IteratorRange): Generator<readonly [Uint8Array, Uint8Array]> {
+  *entries(range: IteratorRange): Generator<readonly [Uint8Array, V]> {
     if (range.reverse === true) yield* this.#backward(range);
     else yield* this.#forward(range);
   }
 
-  *#forward({ start, end }: IteratorRange): Generator<readonly [Uint8Array, Uint8Array]> {
+  *#forward({ start, end }: IteratorRange): Generator<readonly [Uint8Array, V]> {
     const first = chunkFor(this.#root, start);
     for (let c = first; c < this.#root.length; c++) {
       const { keys, values } = this.#root[c]!;
@@ -129,7 +129,7 @@ export class SortedView {
     }
   }
 
-  *#backward({ start, end }: IteratorRange): Generator<readonly [Uint8Array, Uint8Array]> {
+  *#backward({ start, end }: IteratorRange): Generator<readonly [Uint8Array, V]> {
     const bounded = end.length > 0;
     const last = bounded ? chunkFor(this.#root, end) : this.#root.length - 1;
     for (let c = Math.min(last, this.#root.length - 1); c >= 0; c--) {
@@ -144,7 +144,7 @@ export class SortedView {
   }
 }
 
-function getIn(root: Root, key: Uint8Array): Uint8Array | undefined {
+function getIn<V>(root: Root<V>, key: Uint8Array): V | undefined {
   const chunk = root[chunkFor(root, key)];
   if (chunk === undefined) return undefined;
   const i = lowerBound(chunk.keys, key);
@@ -153,7 +153,7 @@ function getIn(root: Root, key: Uint8Array): Uint8Array | undefined {
 }
 
 /** The chunk that holds the key or would take it: the last one that starts at or before it, else 0. */
-function chunkFor(root: Root, key: Uint8Array): number {
+function chunkFor<V>(root: Root<V>, key: Uint8Array): number {
   let low = 0;
   let high = root.length;
   while (low < high) {

@@ -11,8 +11,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { errorMessage } from '@tinykv/base';
+import { lockFolder } from '@tinykv/engine';
 import { EXIT } from './config/command-line.js';
-import { lockFolder } from './process-lock.js';
 import { StartError } from './start-error.js';
 
 /** Raised with every change of the layout on disk that an older build cannot read. */

@@ -1,20 +1,17 @@
 import { CodecError } from '@tinykv/base';
 import type { TermRun } from '@tinykv/raft';
 import { damage } from '../damage.js';
+import { type Frame, flippedByte, frameAt, laterFrame } from '../frame-format.js';
 import { brokenInvariant, type GroupLog } from '../raft-log/group-log.js';
 import { dataLoss } from '../raft-log/records.js';
 import { type Block, type GroupFacts, readBlocks } from './block-format.js';
 import { EntryRuns, termsOf } from './entry-runs.js';
+import type { FramePlace, Segment } from './segment.js';
 import {
   decodeSegmentHeader,
-  type Frame,
-  flippedByte,
-  frameAt,
-  laterFrame,
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
-} from './frame-format.js';
-import type { FramePlace, Segment } from './segment.js';
+} from './segment-header.js';
 
 /** A group, where its entries are, and which segment has its state. */
 export interface Slot {

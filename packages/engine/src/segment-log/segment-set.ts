@@ -1,6 +1,6 @@
 import { KvError } from '@tinykv/base';
 import { damage } from '../damage.js';
-import { SEGMENT_HEADER_BYTES } from './frame-format.js';
+import { SEGMENT_HEADER_BYTES } from './segment-header.js';
 import type { LogFile, LogFiles } from './log-files.js';
 import { Segment, segmentName, segmentNumber } from './segment.js';
 

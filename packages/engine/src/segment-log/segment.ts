@@ -1,7 +1,8 @@
 import { assert } from '@tinykv/base';
 import { damage } from '../damage.js';
-import { encodeSegmentHeader, frameAt, SEGMENT_HEADER_BYTES } from './frame-format.js';
+import { frameAt } from '../frame-format.js';
 import type { LogFile } from './log-files.js';
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.js';
 
 /** Where a frame stands in its segment. */
 export interface FramePlace {

@@ -1,55 +1,21 @@
 import { crc32 } from 'node:zlib';
-import { ByteReader, ByteWriter, crc32FlippedBit, equalBytes } from '@tinykv/base';
+import { ByteReader, type ByteWriter, crc32FlippedBit } from '@tinykv/base';
 
 /**
- * A segment: a header, then frames, each of which is one append. Numbers are big-endian.
+ * A frame: bytes of a log file that are written at once, and are all there or are not at all. Numbers are
+ * big-endian.
  *
  * ```text
- *   segment   magic 8 | number u32 | bytes of the file u32 | sequence of its first frame u64 | zero u32 | crc u32
  *   frame     crc u32 | number of its segment u32 | sequence u64 | payload bytes u32 | body crc u32 | body
  *   body      payload | zeros up to a multiple of 8 | end mark u64
  * ```
- * The first checksum of a frame covers the rest of its header. A frame names its segment, and sequences
- * count all appends of the log, so what a recycled file still holds never passes for new. The end mark is
- * another for each frame and lies within one sector: a write whose end is missing differs from the frame in many
+ * The first checksum covers the rest of the header. A frame names its segment, and a sequence that its log
+ * chooses, so what a file held before, or what a value holds, never passes for a frame. The end mark is another for
+ * each frame and lies within one sector: a write whose end is missing differs from the frame in many
  * bits, also where zeros end it.
  */
-export const SEGMENT_HEADER_BYTES = 32;
 export const FRAME_HEADER_BYTES = 24;
 const END_MARK_BYTES = 8;
-
-const MAGIC = Uint8Array.from([0x74, 0x6b, 0x76, 0x6c, 0x6f, 0x67, 0x00, 0x01]);
-/** Of a segment's header. */
-const CRC_AT = SEGMENT_HEADER_BYTES - 4;
-
-export interface SegmentHeader {
-  readonly number: number;
-  readonly fileBytes: number;
-  readonly firstSequence: number;
-}
-
-export function encodeSegmentHeader({
-  number,
-  fileBytes,
-  firstSequence,
-}: SegmentHeader): Uint8Array {
-  const w = new ByteWriter(SEGMENT_HEADER_BYTES).raw(MAGIC);
-  w.u32(number).u32(fileBytes).u64(firstSequence).u32(0);
-  return w.u32(crc32(w.finish())).finish();
-}
-
-/** Undefined when the bytes do not begin with one. */
-export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | undefined {
-  if (bytes.length < SEGMENT_HEADER_BYTES) return undefined;
-  const r = new ByteReader(bytes.subarray(0, SEGMENT_HEADER_BYTES));
-  if (!equalBytes(r.raw(MAGIC.length), MAGIC)) return undefined;
-  const number = r.u32();
-  const fileBytes = r.u32();
-  const firstSequence = r.u32() * 2 ** 32 + r.u32();
-  r.u32();
-  const isWhole = r.u32() === crc32(bytes.subarray(0, CRC_AT));
-  return isWhole ? { number, fileBytes, firstSequence } : undefined;
-}
 
 /** Begins a frame: the header is filled in by {@link sealFrame}. */
 export function beginFrame(w: ByteWriter): void {

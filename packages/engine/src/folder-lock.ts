@@ -1,7 +1,6 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EXIT } from './config/command-line.js';
-import { StartError } from './start-error.js';
+import { KvError } from '@tinykv/base';
 
 interface Holder {
   readonly pid: number;
@@ -40,7 +39,7 @@ function readHolder(path: string): Holder | undefined {
 }
 
 /**
- * Takes `LOCK` of a folder for this process, or throws a StartError that names the holder. A lock of a
+ * Takes `LOCK` of a folder for this process, or throws FAILED_PRECONDITION, naming the holder. A lock of a
  * dead process is taken over: it is moved aside, and only the one who moved exactly what it saw may go on.
  */
 export function lockFolder(folder: string): () => void {
@@ -52,9 +51,9 @@ export function lockFolder(folder: string): () => void {
     for (let attempt = 0; !tryLink(mine, path); attempt++) {
       const holder = readHolder(path);
       if (attempt > 8 || (holder !== undefined && isAlive(holder))) {
-        throw new StartError(
+        throw new KvError(
+          'FAILED_PRECONDITION',
           `${folder} is in use by process ${holder?.pid ?? 'unknown'}: only one process may work on a data folder`,
-          EXIT.failure,
         );
       }
       moveAside(path, `${mine}.stale`, holder);
