@@ -70,6 +70,12 @@ export function frameAt(bytes: Uint8Array, at: number, segment: number): Frame |
   return { sequence, payload: bytes.subarray(start, start + payloadBytes), end };
 }
 
+/** Where the frame that begins at `at` ends, by its header alone; undefined when that is not right. */
+export function frameEnd(bytes: Uint8Array, at: number): number | undefined {
+  const header = headerAt(bytes, at);
+  return header === undefined || header.crc !== header.actualCrc ? undefined : header.end;
+}
+
 interface FrameHeader {
   readonly crc: number;
   readonly actualCrc: number;

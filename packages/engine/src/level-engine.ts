@@ -9,9 +9,9 @@ import {
 } from '@tinykv/base';
 import { type ChainedBatch, ClassicLevel } from 'classic-level';
 import { checkFolder } from './level-check/folder-check.js';
-import { levelError } from './level-errors.js';
 import { type Level, LevelSnapshot, openIterator } from './level-reader.js';
 import { LogSyncer } from './log-syncer.js';
+import { storageError } from './storage-errors.js';
 
 export interface LevelEngineOptions {
   /** Uncompressed blocks kept in memory. */
@@ -61,7 +61,7 @@ export class LevelEngine implements KvEngine {
       await db.open();
       return new LevelEngine(db);
     } catch (error) {
-      throw levelError(error, `cannot open ${path}`);
+      throw storageError(error, `cannot open ${path}`);
     }
   }
 
@@ -69,7 +69,7 @@ export class LevelEngine implements KvEngine {
     try {
       return this.#db.getSync(key);
     } catch (error) {
-      throw levelError(error, `get from ${this.#db.location}`);
+      throw storageError(error, `get from ${this.#db.location}`);
     }
   }
 
@@ -114,7 +114,7 @@ export class LevelEngine implements KvEngine {
     try {
       return await this.#db.approximateSize(start, end.length > 0 ? end : LAST_KEY);
     } catch (error) {
-      throw levelError(error, `size of ${this.#db.location}`);
+      throw storageError(error, `size of ${this.#db.location}`);
     }
   }
 
@@ -130,7 +130,7 @@ export class LevelEngine implements KvEngine {
       await this.#db.close();
       await this.#syncer.close();
     } catch (error) {
-      throw levelError(error, `close of ${this.#db.location}`);
+      throw storageError(error, `close of ${this.#db.location}`);
     }
   }
 
@@ -154,7 +154,7 @@ export class LevelEngine implements KvEngine {
   }
 
   #fail(error: unknown, what: string): KvError {
-    this.#failure ??= levelError(error, `${what} ${this.#db.location}`);
+    this.#failure ??= storageError(error, `${what} ${this.#db.location}`);
     return this.#failure;
   }
 }
@@ -203,7 +203,7 @@ class LevelBatch implements WriteBatch {
     try {
       this.#native ??= this.#db.batch();
     } catch (error) {
-      throw levelError(error, `batch for ${this.#db.location}`);
+      throw storageError(error, `batch for ${this.#db.location}`);
     }
     return this.#native;
   }

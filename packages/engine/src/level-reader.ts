@@ -7,7 +7,7 @@ import {
   type KvSnapshot,
 } from '@tinykv/base';
 import type { ClassicLevel, Iterator as NativeIterator, Snapshot } from 'classic-level';
-import { levelError } from './level-errors.js';
+import { storageError } from './storage-errors.js';
 
 export type Level = ClassicLevel<Uint8Array, Uint8Array>;
 
@@ -28,7 +28,7 @@ export function openIterator(db: Level, range: IteratorRange, snapshot?: Snapsho
       range.keysOnly === true,
     );
   } catch (error) {
-    throw levelError(error, `iterator on ${db.location}`);
+    throw storageError(error, `iterator on ${db.location}`);
   }
 }
 
@@ -49,7 +49,7 @@ class LevelIterator implements KvIterator {
       const entries = await this.#native.nextv(limit);
       return this.#keysOnly ? entries.map(([key]) => [key, EMPTY_BYTES]) : entries;
     } catch (error) {
-      throw levelError(error, 'iterator');
+      throw storageError(error, 'iterator');
     }
   }
 
@@ -59,7 +59,7 @@ class LevelIterator implements KvIterator {
     try {
       await this.#native.close();
     } catch (error) {
-      throw levelError(error, 'close of iterator');
+      throw storageError(error, 'close of iterator');
     } finally {
       onClose?.();
     }
@@ -84,7 +84,7 @@ export class LevelSnapshot implements KvSnapshot {
     try {
       this.#native = db.snapshot();
     } catch (error) {
-      throw levelError(error, `snapshot of ${db.location}`);
+      throw storageError(error, `snapshot of ${db.location}`);
     }
     this.#getOptions = {
       snapshot: this.#native,
@@ -98,7 +98,7 @@ export class LevelSnapshot implements KvSnapshot {
     try {
       return this.#db.getSync(key, this.#getOptions);
     } catch (error) {
-      throw levelError(error, `get from a snapshot of ${this.#db.location}`);
+      throw storageError(error, `get from a snapshot of ${this.#db.location}`);
     }
   }
 

@@ -32,27 +32,32 @@ export class SortedMap<V> {
     return getIn(this.#root, key);
   }
 
-  set(key: Uint8Array, value: V): void {
+  /** Returns what the key had before. */
+  set(key: Uint8Array, value: V): V | undefined {
     if (this.#root.length === 0) {
       this.#ownRoot().push({ version: this.#version, keys: [key], values: [value] });
       this.#size++;
-      return;
+      return undefined;
     }
     const at = chunkFor(this.#root, key);
     const chunk = this.#ownChunk(at);
     const i = lowerBound(chunk.keys, key);
     if (i < chunk.keys.length && compareBytes(chunk.keys[i]!, key) === 0) {
+      const before = chunk.values[i];
       chunk.values[i] = value;
-      return;
+      return before;
     }
     chunk.keys.splice(i, 0, key);
     chunk.values.splice(i, 0, value);
     this.#size++;
     if (chunk.keys.length > CHUNK_MAX) this.#split(at, chunk);
+    return undefined;
   }
 
-  delete(key: Uint8Array): boolean {
-    if (getIn(this.#root, key) === undefined) return false;
+  /** Returns what the key had. */
+  delete(key: Uint8Array): V | undefined {
+    const before = getIn(this.#root, key);
+    if (before === undefined) return undefined;
     const at = chunkFor(this.#root, key);
     const chunk = this.#ownChunk(at);
     const i = lowerBound(chunk.keys, key);
@@ -60,7 +65,7 @@ export class SortedMap<V> {
     chunk.values.splice(i, 1);
     if (chunk.keys.length === 0) this.#ownRoot().splice(at, 1);
     this.#size--;
-    return true;
+    return before;
   }
 
   /** The map as it is now, whatever is done to it later. */

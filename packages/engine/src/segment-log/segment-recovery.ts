@@ -7,11 +7,7 @@ import { dataLoss } from '../raft-log/records.js';
 import { type Block, type GroupFacts, readBlocks } from './block-format.js';
 import { EntryRuns, termsOf } from './entry-runs.js';
 import type { FramePlace, Segment } from './segment.js';
-import {
-  decodeSegmentHeader,
-  SEGMENT_HEADER_BYTES,
-  type SegmentHeader,
-} from './segment-header.js';
+import { decodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.js';
 
 /** A group, where its entries are, and which segment has its state. */
 export interface Slot {

@@ -1,8 +1,8 @@
 import { KvError } from '@tinykv/base';
 import { damage } from '../damage.js';
-import { SEGMENT_HEADER_BYTES } from './segment-header.js';
 import type { LogFile, LogFiles } from './log-files.js';
 import { Segment, segmentName, segmentNumber } from './segment.js';
+import { SEGMENT_HEADER_BYTES } from './segment-header.js';
 
 /** Files that wait to be written again: enough for a burst, since making one takes longer. */
 const SPARES_MAX = 4;

@@ -7,10 +7,10 @@ import {
   type RecoveredGroup,
 } from '@tinykv/raft';
 import { damage } from '../damage.js';
+import { beginFrame, FRAME_HEADER_BYTES, sealedBytes, sealFrame } from '../frame-format.js';
 import { changeGroup, checkReadable, equalStates, type GroupLog } from '../raft-log/group-log.js';
 import { readEntries, writeBlock, writeDestroyed } from './block-format.js';
 import { type EntryRun, EntryRuns, termsOf } from './entry-runs.js';
-import { beginFrame, FRAME_HEADER_BYTES, sealedBytes, sealFrame } from '../frame-format.js';
 import type { LogFiles } from './log-files.js';
 import { type Move, Rewriter } from './rewriter.js';
 import type { FramePlace, Segment } from './segment.js';

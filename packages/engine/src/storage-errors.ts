@@ -4,7 +4,7 @@ import { errorMessage, KvError, type KvErrorCode } from '@tinykv/base';
  * The KvError for anything that LevelDB, its binding or the file system threw. The binding wraps the
  * cause of a failed open, so the whole chain is looked at.
  */
-export function levelError(error: unknown, what: string): KvError {
+export function storageError(error: unknown, what: string): KvError {
   if (error instanceof KvError) return error;
   const chain = causes(error);
   const codes = chain.map(codeOf);

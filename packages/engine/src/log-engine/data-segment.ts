@@ -1,0 +1,135 @@
+import { readSync, writeSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { assert, KvError } from '@tinykv/base';
+import { damage } from '../damage.js';
+import { storageError } from '../storage-errors.js';
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.js';
+
+/** Offsets take four bytes in the files. */
+const SEGMENT_BYTES_MAX = 2 ** 32 - 1;
+
+/**
+ * One file of the engine. Reads and writes are synchronous, since they go to the page cache as a rule, where
+ * a hop to the thread pool costs more than they do; syncs are not.
+ */
+export class DataSegment {
+  readonly number: number;
+  /** For messages. */
+  readonly path: string;
+  readonly #handle: FileHandle;
+  /** Where the next frame goes. */
+  #end: number;
+  /** Invariant: durable <= end. */
+  #durable = 0;
+  #isClosed = false;
+  /** Bytes of records that the directory points to. */
+  liveBytes = 0;
+
+  private constructor(number: number, path: string, handle: FileHandle, end: number) {
+    this.number = number;
+    this.path = path;
+    this.#handle = handle;
+    this.#end = end;
+  }
+
+  /** A new file with its header, which is durable, except for its name. */
+  static async create(folder: string, header: SegmentHeader): Promise<DataSegment> {
+    const path = join(folder, segmentName(header.number));
+    const handle = await open(path, 'wx+');
+    try {
+      const segment = new DataSegment(header.number, path, handle, 0);
+      segment.write(encodeSegmentHeader(header));
+      await segment.sync();
+      return segment;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  static async open(folder: string, number: number): Promise<DataSegment> {
+    const path = join(folder, segmentName(number));
+    const handle = await open(path, 'r+');
+    const { size } = await handle.stat();
+    return new DataSegment(number, path, handle, size);
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  /** The bytes from the start that a sync has covered. */
+  get durable(): number {
+    return this.#durable;
+  }
+
+  get isEmpty(): boolean {
+    return this.#end <= SEGMENT_HEADER_BYTES;
+  }
+
+  /** Behind all others; durable after `sync`. Returns where it is. */
+  write(bytes: Uint8Array): number {
+    const at = this.#end;
+    assert(at + bytes.length <= SEGMENT_BYTES_MAX, () => `${this.path} would be too long`);
+    let done = 0;
+    while (done < bytes.length) {
+      done += writeSync(this.#handle.fd, bytes, done, bytes.length - done, at + done);
+    }
+    this.#end += bytes.length;
+    return at;
+  }
+
+  /** Exactly `length` bytes, in memory of their own. Throws DATA_LOSS when they are not there. */
+  read(offset: number, length: number): Uint8Array {
+    if (this.#isClosed) throw new KvError('FAILED_PRECONDITION', `${this.path} is closed`);
+    const out = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      let count: number;
+      try {
+        count = readSync(this.#handle.fd, out, done, length - done, offset + done);
+      } catch (error) {
+        throw storageError(error, `read of ${this.path}`);
+      }
+      if (count === 0) throw damage(this.path, `it ends at byte ${offset + done}`);
+      done += count;
+    }
+    return out;
+  }
+
+  /** Makes all writes so far durable. */
+  async sync(): Promise<void> {
+    const end = this.#end;
+    await this.#handle.datasync();
+    this.#durable = Math.max(this.#durable, end);
+  }
+
+  /** Takes away what a crash left behind the last frame. */
+  async cut(end: number): Promise<void> {
+    await this.#handle.truncate(end);
+    this.#end = end;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#handle.close();
+  }
+}
+
+const NAME_DIGITS = 10;
+
+export function segmentName(number: number): string {
+  return `${String(number).padStart(NAME_DIGITS, '0')}.data`;
+}
+
+export function hintName(number: number): string {
+  return `${String(number).padStart(NAME_DIGITS, '0')}.hint`;
+}
+
+/** Undefined when the name is not a segment's or a hint's. */
+export function numberOf(name: string): { number: number; kind: 'data' | 'hint' } | undefined {
+  const match = /^(\d{10})\.(data|hint)$/.exec(name);
+  if (match === null) return undefined;
+  return { number: Number(match[1]), kind: match[2] === 'data' ? 'data' : 'hint' };
+}

@@ -1,0 +1,190 @@
+import { mkdir } from 'node:fs/promises';
+import {
+  assert,
+  type IteratorRange,
+  type KvEngine,
+  KvError,
+  type KvIterator,
+  type KvSnapshot,
+  type WriteBatch,
+} from '@tinykv/base';
+import { lockFolder } from '../folder-lock.js';
+import { storageError } from '../storage-errors.js';
+import { SyncRounds } from '../sync-rounds.js';
+import { Compactor } from './compactor.js';
+import { type KeyDirectory, readValue, sizeOf } from './key-directory.js';
+import { LogBatch } from './log-batch.js';
+import { LogIterator, LogSnapshot } from './log-reader.js';
+import { type Recovered, recover } from './recovery.js';
+import type { SegmentSet } from './segment-set.js';
+
+export interface LogEngineOptions {
+  /** A segment this long is followed by another. A batch that is longer has one for itself. */
+  readonly segmentBytes?: number;
+}
+
+/** Each byte written looks at as many bytes of garbage, so that garbage does not win. */
+const COMPACTION_PACE = 2;
+
+/**
+ * A {@link KvEngine} on a log: a batch is one frame behind all others, and memory knows where the value of each
+ * key stands. A get is one read of a file; every record is compared with its checksum when it is read.
+ *
+ * After a failed write or barrier, or when compaction meets damage, nothing more can be written until the
+ * folder is opened anew.
+ */
+export class LogEngine implements KvEngine {
+  readonly #folder: string;
+  readonly #segments: SegmentSet;
+  readonly #directory: KeyDirectory;
+  readonly #compactor: Compactor;
+  readonly #unlock: () => void;
+  readonly #syncs = new SyncRounds(() => this.#segments.active.sync());
+  /** Settles when the last write has, and the compaction behind it; never rejects. */
+  #tail: Promise<void> = Promise.resolve();
+  #closed: Promise<void> | undefined;
+  #failure: KvError | undefined;
+
+  private constructor(folder: string, { segments, directory }: Recovered, unlock: () => void) {
+    this.#folder = folder;
+    this.#segments = segments;
+    this.#directory = directory;
+    this.#unlock = unlock;
+    this.#compactor = new Compactor(segments, directory, (batch) => this.#append(batch));
+  }
+
+  /**
+   * Creates the folder if need be. Rejects with FAILED_PRECONDITION when a process has it open, and with
+   * DATA_LOSS when what lies there is damaged.
+   */
+  static async open(folder: string, options: LogEngineOptions = {}): Promise<LogEngine> {
+    const { segmentBytes = 33_554_432 } = options;
+    let unlock: (() => void) | undefined;
+    try {
+      await mkdir(folder, { recursive: true });
+      unlock = lockFolder(folder);
+      return new LogEngine(folder, await recover(folder, segmentBytes), unlock);
+    } catch (error) {
+      unlock?.();
+      throw storageError(error, `cannot open ${folder}`);
+    }
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    this.#checkOpen();
+    const place = this.#directory.get(key);
+    return place === undefined ? undefined : readValue(key, place);
+  }
+
+  iterator(range: IteratorRange): KvIterator {
+    this.#checkOpen();
+    return new LogIterator(this.#directory.freeze(), range, this.#segments.pins);
+  }
+
+  snapshot(): KvSnapshot {
+    this.#checkOpen();
+    return new LogSnapshot(this.#directory.freeze(), this.#segments.pins);
+  }
+
+  batch(): WriteBatch {
+    return new LogBatch();
+  }
+
+  async write(batch: WriteBatch, options: { readonly sync: boolean }): Promise<void> {
+    assert(batch instanceof LogBatch, 'a batch of another engine');
+    this.#checkOpen();
+    const written = this.#tail.then(() => this.#writeNext(batch));
+    // The caller hears of a failure by `written`, later writes by `#failure`.
+    this.#tail = written.then(() => this.#compact(batch.bytes)).catch(() => undefined);
+    await written;
+    if (options.sync) await this.#sync();
+  }
+
+  async barrier(): Promise<void> {
+    this.#checkOpen();
+    await this.#sync();
+  }
+
+  /** Of records: what they take in files. Looks at every key of the range. */
+  async approximateSize(start: Uint8Array, end: Uint8Array): Promise<number> {
+    this.#checkOpen();
+    return sizeOf(this.#directory.freeze(), { start, end });
+  }
+
+  /** Waits for running writes and makes them durable; readers that are still open fail from then on. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await this.#tail;
+    await this.#syncs.settled();
+    const isHealthy = this.#failure === undefined;
+    try {
+      if (isHealthy) await this.#segments.active.sync();
+      await this.#segments.close(isHealthy);
+    } catch (error) {
+      throw storageError(error, `close of ${this.#folder}`);
+    } finally {
+      this.#unlock();
+    }
+  }
+
+  async #writeNext(batch: LogBatch): Promise<void> {
+    this.#checkHealthy();
+    assert(!batch.isTaken, 'a batch is written once');
+    try {
+      await this.#append(batch);
+    } catch (error) {
+      throw this.#fail(error, 'write to');
+    }
+  }
+
+  async #append(batch: LogBatch): Promise<void> {
+    const { frame, records } = batch.take();
+    if (records.length === 0) return;
+    await this.#segments.makeRoom(frame);
+    const segment = this.#segments.active;
+    const start = this.#segments.append(frame);
+    for (const record of records) {
+      const { key, isDelete, bytes } = record;
+      const offset = start + record.offset;
+      this.#segments.noteRecord({ key, isDelete, offset, bytes });
+      if (isDelete) this.#directory.delete(key);
+      else this.#directory.put(key, { segment, offset, bytes });
+    }
+  }
+
+  /** The write before it has succeeded; what fails here, the next one hears of. */
+  async #compact(writtenBytes: number): Promise<void> {
+    try {
+      await this.#compactor.work(1 + writtenBytes * COMPACTION_PACE);
+    } catch (error) {
+      this.#fail(error, 'compaction of');
+    }
+  }
+
+  async #sync(): Promise<void> {
+    this.#checkHealthy();
+    try {
+      await this.#syncs.run();
+    } catch (error) {
+      throw this.#fail(error, 'barrier of');
+    }
+  }
+
+  #checkHealthy(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed === undefined) return;
+    throw new KvError('FAILED_PRECONDITION', `${this.#folder} is closed`);
+  }
+
+  #fail(error: unknown, what: string): KvError {
+    this.#failure ??= storageError(error, `${what} ${this.#folder}`);
+    return this.#failure;
+  }
+}

@@ -1,0 +1,155 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { damage } from '../damage.js';
+import { DataSegment, numberOf, segmentName } from './data-segment.js';
+import { HintWriter } from './hint-format.js';
+import { KeyDirectory } from './key-directory.js';
+import { lastContent, type SegmentContent, sealedContent } from './segment-content.js';
+import { decodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.js';
+import { removeSegment, SegmentSet, syncFolder, writeHint } from './segment-set.js';
+
+export interface Recovered {
+  readonly segments: SegmentSet;
+  readonly directory: KeyDirectory;
+}
+
+/**
+ * Reads what a folder holds, and mends what a crash explains: the end of the last segment, and segments that were
+ * about to go. Rejects with DATA_LOSS for all else that is not right. Every record that is found is durable
+ * when this resolves.
+ */
+export async function recover(folder: string, segmentBytes: number): Promise<Recovered> {
+  const files = await listFiles(folder);
+  const open: DataSegment[] = [];
+  try {
+    for (const number of files.segments) open.push(await DataSegment.open(folder, number));
+    await dropUnborn(open, files);
+    return await recoverSegments(folder, open, files, segmentBytes);
+  } catch (error) {
+    for (const segment of open) await segment.close();
+    throw error;
+  }
+}
+
+/** Numbers of what is there, in order. */
+interface FolderFiles {
+  readonly segments: readonly number[];
+  readonly hints: readonly number[];
+}
+
+async function listFiles(folder: string): Promise<FolderFiles> {
+  const numbers = { data: [] as number[], hint: [] as number[] };
+  for (const name of (await readdir(folder)).sort()) {
+    if (name.startsWith('LOCK')) continue;
+    const found = numberOf(name);
+    if (found === undefined) throw damage(folder, `${name} is not a file of this engine`);
+    numbers[found.kind].push(found.number);
+  }
+  return { segments: numbers.data, hints: numbers.hint };
+}
+
+/** A segment without a whole header, which is durable before the segment is used, came to nothing. */
+async function dropUnborn(open: DataSegment[], { hints }: FolderFiles): Promise<void> {
+  const last = open.at(-1);
+  if (last === undefined || !last.isEmpty || headerOf(last) !== undefined) return;
+  if (hints.includes(last.number)) {
+    throw damage(last.path, 'its header does not match its checksum');
+  }
+  open.pop();
+  await last.close();
+  await rm(last.path);
+}
+
+async function recoverSegments(
+  folder: string,
+  open: DataSegment[],
+  files: FolderFiles,
+  segmentBytes: number,
+): Promise<Recovered> {
+  const last = open.at(-1);
+  if (last === undefined) return beginFolder(folder, open, files, segmentBytes);
+  const { dropped: droppedBefore } = checkedHeader(last);
+  // First of all, since it says which segments must not be looked at any more.
+  const newest = await lastContent(folder, last);
+  const dropped = Math.max(droppedBefore, newest.dropped);
+  await finishDrops(folder, open, files, dropped);
+  const directory = new KeyDirectory();
+  for (const [i, segment] of open.slice(0, -1).entries()) {
+    checkedHeader(segment);
+    checkLength(segment, checkedHeader(open[i + 1]!));
+    const content = await sealedContent(folder, segment);
+    take(directory, segment, content);
+    if (content.isFromHint) continue;
+    const facts = { segment: segment.number, segmentBytes: segment.end, dropped: content.dropped };
+    await writeHint(folder, hintOf(content), facts);
+  }
+  take(directory, last, newest);
+  if (newest.end < last.end) await last.cut(newest.end);
+  await last.sync();
+  const found = { segments: open, dropped, hint: hintOf(newest) };
+  return { segments: new SegmentSet(folder, segmentBytes, found), directory };
+}
+
+async function beginFolder(
+  folder: string,
+  open: DataSegment[],
+  { hints }: FolderFiles,
+  segmentBytes: number,
+): Promise<Recovered> {
+  if (hints.length > 0) throw damage(join(folder, segmentName(hints[0]!)), 'it is missing');
+  open.push(await DataSegment.create(folder, { number: 1, previousBytes: 0, dropped: 0 }));
+  await syncFolder(folder);
+  const found = { segments: open, dropped: 0, hint: new HintWriter() };
+  const segments = new SegmentSet(folder, segmentBytes, found);
+  return { segments, directory: new KeyDirectory() };
+}
+
+function headerOf(segment: DataSegment): SegmentHeader | undefined {
+  return decodeSegmentHeader(segment.read(0, Math.min(segment.end, SEGMENT_HEADER_BYTES)));
+}
+
+function checkedHeader(segment: DataSegment): SegmentHeader {
+  const header = headerOf(segment);
+  if (header === undefined) throw damage(segment.path, 'its header does not match its checksum');
+  if (header.number !== segment.number) {
+    throw damage(segment.path, `its header is that of segment ${header.number}`);
+  }
+  return header;
+}
+
+/** Each segment says how long the one before it is. */
+function checkLength({ path, end }: DataSegment, { previousBytes }: SegmentHeader): void {
+  if (end === previousBytes) return;
+  throw damage(path, `it has ${end} bytes, the next segment tells of ${previousBytes}`);
+}
+
+/** Removes the files that are not needed, and sees to it that all others are there. */
+async function finishDrops(
+  folder: string,
+  open: DataSegment[],
+  { segments, hints }: FolderFiles,
+  dropped: number,
+): Promise<void> {
+  while (open[0]!.number <= dropped) await open.shift()!.close();
+  for (const number of [...segments, ...hints]) {
+    if (number <= dropped) await removeSegment(folder, number);
+  }
+  const last = open.at(-1)!.number;
+  const there = new Set(open.map(({ number }) => number));
+  for (let number = dropped + 1; number <= Math.max(last, ...hints); number++) {
+    if (!there.has(number)) throw damage(join(folder, segmentName(number)), 'it is missing');
+  }
+}
+
+function take(directory: KeyDirectory, segment: DataSegment, content: SegmentContent): void {
+  for (const { key, isDelete, offset, bytes } of content.records) {
+    if (isDelete) directory.delete(key);
+    else directory.put(key, { segment, offset, bytes });
+  }
+}
+
+function hintOf(content: SegmentContent): HintWriter {
+  const hint = new HintWriter();
+  for (const record of content.records) hint.add(record);
+  return hint;
+}
