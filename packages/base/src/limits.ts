@@ -53,6 +53,8 @@ export const limits = {
   scanBytesMax: 8_388_608,
   /** Versions of one key in one answer to those who look into it. */
   mvccVersionsMax: 1_024,
+  /** Keys of one batch get, whatever their values. */
+  batchGetKeysMax: 10_240,
   /** Commands that hold or wait for latches in one store. */
   latchCommandsMax: 32_768,
   /** Batched requests in flight on one client stream. */

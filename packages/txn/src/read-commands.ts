@@ -1,7 +1,9 @@
 import {
   type Awaitable,
+  type Clock,
+  EMPTY_BYTES,
   type Env,
-  err,
+  KvError,
   limits,
   ok,
   type Planted,
@@ -10,20 +12,21 @@ import {
   whenReady,
 } from '@tinykv/base';
 import {
+  type KeyError,
   locationKey,
   type RegionAccess,
   type RegionError,
   type RegionView,
   rangeContains,
 } from '@tinykv/model';
-import type { ConcurrencyManager } from './concurrency.js';
+import type { ConcurrencyManager, MemoryLock } from './concurrency.js';
 import { type Answer, keyTooLong } from './latched-commands.js';
 import { findVisibleInHistory, readKey, readValue } from './mvcc/key-view.js';
-import { visibleAt } from './mvcc/read.js';
-import { type ScanPair, scan } from './mvcc/scan.js';
+import { type ReadPoint, visibleAt } from './mvcc/read.js';
+import { ScanBudget, type ScanPair, scan } from './mvcc/scan.js';
 import type { OnePhaseGate } from './one-phase-gate.js';
 import { isKeyTooLong, locationRange, readConfirmed, withSnapshot } from './region-read.js';
-import type { GetAnswer, TxnContext, TxnScanRequest } from './requests.js';
+import type { GetAnswer, PairsAnswer, TxnContext, TxnScanRequest } from './requests.js';
 
 /** What the read commands of a store stand on. */
 export interface ReadParts {
@@ -37,12 +40,14 @@ export interface ReadParts {
 /** Snapshot reads: the timestamp counts first, then locks in memory are waited for, then records are read. */
 export class ReadCommands {
   readonly #access: RegionAccess;
+  readonly #clock: Clock;
   readonly #concurrency: ConcurrencyManager;
   readonly #gate: OnePhaseGate | undefined;
   readonly #planted: Planted;
 
   constructor({ env, access, concurrency, gate }: ReadParts) {
     this.#access = access;
+    this.#clock = env.clock;
     this.#concurrency = concurrency;
     this.#gate = gate;
     this.#planted = (name) => env.planted(name);
@@ -54,78 +59,145 @@ export class ReadCommands {
     ts: Timestamp,
   ): Awaitable<Result<GetAnswer, RegionError>> {
     if (isKeyTooLong(key)) return ok({ type: 'key-error', error: keyTooLong(key) });
-    return whenReady(this.#gate?.admit(ts), (isAdmitted = true) => {
-      if (!isAdmitted) {
-        const error = { type: 'abort', message: aheadOfCluster(ts) } as const;
-        return ok({ type: 'key-error', error });
-      }
+    return whenReady(this.#admit(context, ts), (isAdmitted = true) => {
+      if (!isAdmitted) return ok({ type: 'key-error', error: aheadError(ts) });
       return whenReady(this.#access.acquireRead(context, [key]), (view) => {
         if (!view.ok) return view;
-        const get = (): Awaitable<Result<GetAnswer, RegionError>> =>
-          this.#getThrough(view.value, context, key, ts);
-        const lock = this.#concurrency.blocking(key, ts);
-        return lock === undefined ? get() : lock.released.then(get);
+        const point = this.#pointOf(context, ts);
+        const lock = this.#blocking(context, key, ts);
+        if (lock === undefined) return getThrough(view.value, key, point);
+        return lock.released.then(() => getThrough(view.value, key, point));
       });
     });
   }
 
-  #getThrough(
-    view: RegionView,
-    { strict }: TxnContext,
-    key: Uint8Array,
+  /**
+   * The keys that exist or are locked, in the order in which they were asked for; all must lie in the Region.
+   * Throws KvError RESOURCE_EXHAUSTED when they are too many, or too large, for one answer.
+   */
+  async batchGet(
+    context: TxnContext,
+    keys: readonly Uint8Array[],
     ts: Timestamp,
-  ): Awaitable<Result<GetAnswer, RegionError>> {
-    const recent = readConfirmed(view, (reader) => {
-      const visible = visibleAt(readKey(reader, key), { ts, strict, planted: this.#planted });
-      if (visible.type !== 'version' || visible.write.kind !== 'put') return visible;
-      return { type: 'value', value: readValue(reader, key, visible.write) } as const;
-    });
-    if (!recent.ok) return recent;
-    switch (recent.value.type) {
-      case 'value':
-        return ok(recent.value);
-      case 'locked':
-        return ok({ type: 'key-error', error: recent.value.error });
-      case 'none':
-      case 'version':
-        return ok({ type: 'not-found' });
-      case 'in-history':
-        return this.#getFromHistory(view, key, ts);
+  ): Answer<PairsAnswer> {
+    if (keys.length > limits.batchGetKeysMax) {
+      const text = `${keys.length} keys: the most is ${limits.batchGetKeysMax}`;
+      throw new KvError('RESOURCE_EXHAUSTED', text);
     }
+    const tooLong = keys.find(isKeyTooLong);
+    if (tooLong !== undefined) return ok({ type: 'key-error', error: keyTooLong(tooLong) });
+    if ((await this.#admit(context, ts)) === false) {
+      return ok({ type: 'key-error', error: aheadError(ts) });
+    }
+    const view = await this.#access.acquireRead(context, keys);
+    if (!view.ok) return view;
+    // The timestamp counts by now: a key that is locked from here on is committed above it.
+    for (const key of keys) {
+      const lock = this.#blocking(context, key, ts);
+      if (lock !== undefined) await lock.released;
+    }
+    return this.#getAll(view.value, keys, this.#pointOf(context, ts));
   }
 
-  /** The newest version is above `ts`; older ones are in the history by the time that it was seen. */
-  #getFromHistory(view: RegionView, key: Uint8Array, ts: Timestamp): Answer<GetAnswer> {
-    return withSnapshot(view, async (snapshot) => {
-      const write = await findVisibleInHistory(snapshot, key, ts);
-      if (write?.kind !== 'put') return { type: 'not-found' };
-      return { type: 'value', value: readValue(snapshot, key, write) };
-    });
+  async #getAll(
+    view: RegionView,
+    keys: readonly Uint8Array[],
+    point: ReadPoint,
+  ): Answer<PairsAnswer> {
+    const budget = new ScanBudget();
+    const pairs: ScanPair[] = [];
+    for (const [i, key] of keys.entries()) {
+      if (i > 0 && i % limits.scanPageKeys === 0) await this.#turn();
+      const got = await getThrough(view, key, point);
+      if (!got.ok) return got;
+      if (got.value.type === 'not-found') continue;
+      budget.spend(key, got.value.type === 'value' ? got.value.value : EMPTY_BYTES);
+      pairs.push({ key, ...got.value });
+    }
+    return ok({ type: 'pairs', pairs });
   }
 
   /** Exactly `limit` pairs (at most `limits.scanPairsMax`) while the Region has them. */
-  async scan(context: TxnContext, request: TxnScanRequest): Answer<readonly ScanPair[]> {
+  async scan(context: TxnContext, request: TxnScanRequest): Answer<PairsAnswer> {
     const { startKey, endKey, reverse, keyOnly, ts } = request;
-    if ((await this.#gate?.admit(ts)) === false) {
-      return err({ type: 'other', message: aheadOfCluster(ts) });
+    if ((await this.#admit(context, ts)) === false) {
+      return ok({ type: 'key-error', error: aheadError(ts) });
     }
     const view = await this.#access.acquireRead(context, reverse ? [] : [startKey]);
     if (!view.ok) return view;
-    const range = locationRange(this.#access.api, startKey, endKey, view.value.region.range);
-    if (range === undefined) return ok([]);
     const { api } = this.#access;
-    const isRead = (key: Uint8Array): boolean => rangeContains(range, locationKey(api, key));
+    const range = locationRange(api, startKey, endKey, view.value.region.range);
+    if (range === undefined) return ok({ type: 'pairs', pairs: [] });
+    const isRead = (key: Uint8Array): boolean =>
+      !ignoresLocks(context) && rangeContains(range, locationKey(api, key));
     for (const { released } of this.#concurrency.blockingScan(isRead, ts)) await released;
     const limit = Math.min(request.limit, limits.scanPairsMax);
-    return withSnapshot(view.value, (snapshot) =>
-      scan(
-        snapshot,
-        this.#access.api,
-        { ts, strict: context.strict, planted: this.#planted },
-        { range, limit, reverse, keyOnly },
-      ),
+    const turn = (): Promise<void> => this.#turn();
+    const point = this.#pointOf(context, ts);
+    const pairs = await withSnapshot(view.value, (snapshot) =>
+      scan(snapshot, api, point, { range, limit, reverse, keyOnly, turn }),
     );
+    return pairs.ok ? ok({ type: 'pairs', pairs: pairs.value }) : pairs;
   }
+
+  /** As {@link OnePhaseGate.admit}. A read without a snapshot has none that a commit could change. */
+  #admit(context: TxnContext, ts: Timestamp): Promise<boolean> | undefined {
+    return ignoresLocks(context) ? undefined : this.#gate?.admit(ts);
+  }
+
+  #blocking(context: TxnContext, key: Uint8Array, ts: Timestamp): MemoryLock | undefined {
+    return ignoresLocks(context) ? undefined : this.#concurrency.blocking(key, ts);
+  }
+
+  #pointOf({ strict, isolation, resolvedLocks }: TxnContext, ts: Timestamp): ReadPoint {
+    return { ts, strict, isolation, resolvedLocks, planted: this.#planted };
+  }
+
+  /** Lets the other commands of the store have their turn. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#clock.defer(resolve));
+  }
+}
+
+function getThrough(
+  view: RegionView,
+  key: Uint8Array,
+  point: ReadPoint,
+): Awaitable<Result<GetAnswer, RegionError>> {
+  const recent = readConfirmed(view, (reader) => {
+    const visible = visibleAt(readKey(reader, key), point);
+    if (visible.type !== 'version' || visible.write.kind !== 'put') return visible;
+    return { type: 'value', value: readValue(reader, key, visible.write) } as const;
+  });
+  if (!recent.ok) return recent;
+  switch (recent.value.type) {
+    case 'value':
+      return ok(recent.value);
+    case 'locked':
+      return ok({ type: 'key-error', error: recent.value.error });
+    case 'none':
+    case 'version':
+      return ok({ type: 'not-found' });
+    case 'in-history':
+      return getFromHistory(view, key, point.ts);
+  }
+}
+
+/** The newest version is above `ts`; older ones are in the history by the time that it was seen. */
+function getFromHistory(view: RegionView, key: Uint8Array, ts: Timestamp): Answer<GetAnswer> {
+  return withSnapshot(view, async (snapshot) => {
+    const write = await findVisibleInHistory(snapshot, key, ts);
+    if (write?.kind !== 'put') return { type: 'not-found' };
+    return { type: 'value', value: readValue(snapshot, key, write) };
+  });
+}
+
+function ignoresLocks({ isolation }: TxnContext): boolean {
+  return isolation === 'read-committed';
+}
+
+function aheadError(ts: Timestamp): KeyError {
+  return { type: 'abort', message: aheadOfCluster(ts) };
 }
 
 export function aheadOfCluster(ts: Timestamp): string {

@@ -1,12 +1,23 @@
 import type { Timestamp } from '@tinykv/base';
 import type { KeyError, RequestContext } from '@tinykv/model';
 import type { Mutation } from './mvcc/prewrite.js';
+import type { Isolation } from './mvcc/read.js';
+import type { ScanPair } from './mvcc/scan.js';
 
 /** Timestamps in requests are whatever a client sent; keys are user keys. */
 export interface TxnContext extends RequestContext {
   /** The client wants TiKV's answers where TinyKV's would break linearizability. */
   readonly strict: boolean;
+  /** Default: snapshot. */
+  readonly isolation?: Isolation | undefined;
+  /** Starts of transactions whose locks reads skip: they are rolled back, or commit above the read. */
+  readonly resolvedLocks?: ReadonlySet<Timestamp> | undefined;
 }
+
+/** A list of found and locked keys, or why nothing was read. */
+export type PairsAnswer =
+  | { readonly type: 'pairs'; readonly pairs: readonly ScanPair[] }
+  | { readonly type: 'key-error'; readonly error: KeyError };
 
 export type GetAnswer =
   | { readonly type: 'value'; readonly value: Uint8Array }
@@ -42,6 +53,13 @@ export interface CommitRequest {
   readonly keys: readonly Uint8Array[];
   readonly startTs: Timestamp;
   readonly commitTs: Timestamp;
+}
+
+export interface HeartBeatRequest {
+  readonly primary: Uint8Array;
+  readonly startTs: Timestamp;
+  /** From the start on. */
+  readonly ttlMs: number;
 }
 
 export interface RollbackRequest {

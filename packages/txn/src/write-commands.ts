@@ -1,10 +1,11 @@
-import { type Env, err, ok, type Planted, type Timestamp } from '@tinykv/base';
+import { type Env, err, ok, type Planted, type Result, type Timestamp } from '@tinykv/base';
 import type { KeyError, RegionAccess, RegionView } from '@tinykv/model';
 import type { ConcurrencyManager } from './concurrency.js';
 import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
 import { checkTxnStatus, type TxnStatus } from './mvcc/check-txn.js';
 import { commit } from './mvcc/commit.js';
 import { distinctKeys } from './mvcc/decision.js';
+import { heartBeat } from './mvcc/heart-beat.js';
 import { type KeyFacts, readKey } from './mvcc/key-view.js';
 import { commitOnePhase } from './mvcc/one-phase.js';
 import { isFreeToLock, lastMutations, type Mutation, prewrite } from './mvcc/prewrite.js';
@@ -21,6 +22,7 @@ import {
 import type {
   CheckTxnRequest,
   CommitRequest,
+  HeartBeatRequest,
   PrewriteAnswer,
   PrewriteRequest,
   RollbackRequest,
@@ -115,6 +117,15 @@ export class WriteCommands {
     }
     return this.#commands.onTxnKeys(context, [primary], startTs, (facts) =>
       checkTxnStatus(facts[0]!, startTs, currentTs, this.#planted),
+    );
+  }
+
+  /** The time to live of the primary's lock, in milliseconds from the start. */
+  txnHeartBeat(context: TxnContext, request: HeartBeatRequest): Answer<Result<number, KeyError>> {
+    const { primary, startTs, ttlMs } = request;
+    if (isKeyTooLong(primary)) return Promise.resolve(ok(err(keyTooLong(primary))));
+    return this.#commands.onTxnKeys(context, [primary], startTs, (facts) =>
+      heartBeat(facts[0]!, startTs, ttlMs),
     );
   }
 

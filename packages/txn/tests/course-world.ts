@@ -17,7 +17,7 @@ import {
   parseRecordKey,
   type WriteRecord,
 } from '@tinykv/model';
-import { type FakeStore, fakeStore, OLD, served } from './fake-store.js';
+import { type FakeStore, fakeStore, OLD, pairs, served } from './fake-store.js';
 
 /** Keys and values of the course's tests are single bytes. */
 export const bytes = (...list: number[]): Uint8Array => Uint8Array.from(list);
@@ -159,7 +159,7 @@ export class CourseWorld {
   }
 
   scan(startKey: number, limit: number, ts: number) {
-    return served(
+    return pairs(
       this.store.txn.reads.scan(OLD, {
         startKey: bytes(startKey),
         endKey: bytes(),

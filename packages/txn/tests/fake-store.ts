@@ -12,6 +12,7 @@ import { type FakeEnv, fakeEnv } from '@tinykv/base/testing';
 import {
   type ApiMode,
   applyModify,
+  describeKeyError,
   INITIAL_EPOCH,
   type Modify,
   type Region,
@@ -19,7 +20,13 @@ import {
   type RegionError,
   type RegionView,
 } from '@tinykv/model';
-import { RawExecutor, type TxnContext, TxnExecutor } from '../src/index.js';
+import {
+  type PairsAnswer,
+  RawExecutor,
+  type ScanPair,
+  type TxnContext,
+  TxnExecutor,
+} from '../src/index.js';
 import { MemoryEngine } from './memory-engine.js';
 
 export const OLD: TxnContext = {
@@ -128,6 +135,15 @@ export async function served<A>(result: Awaitable<Result<A, RegionError>>): Prom
   const outcome = await result;
   if (!outcome.ok) throw new Error(`refused: ${JSON.stringify(outcome.error)}`);
   return outcome.value;
+}
+
+/** The pairs of a scan or batch get that were read. */
+export async function pairs(
+  result: Awaitable<Result<PairsAnswer, RegionError>>,
+): Promise<readonly ScanPair[]> {
+  const answer = await served(result);
+  if (answer.type === 'key-error') throw new Error(describeKeyError(answer.error));
+  return answer.pairs;
 }
 
 export function key(text: string): Uint8Array {

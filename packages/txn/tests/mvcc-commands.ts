@@ -13,7 +13,7 @@ import {
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { Mutation } from '../src/index.js';
-import { type FakeStore, key, OLD, STRICT, served } from './fake-store.js';
+import { type FakeStore, key, OLD, pairs, STRICT, served } from './fake-store.js';
 import type { NaiveMutation, NaiveMvcc } from './naive-mvcc.js';
 
 // Few keys and few timestamps, so that transactions meet, replay each other and share timestamps.
@@ -179,8 +179,8 @@ export async function real(store: FakeStore, c: Command): Promise<unknown> {
     }
     case 'scan': {
       const request = { ...c, startKey: key(c.from), endKey: key(c.to), keyOnly: false };
-      const pairs = await served(txn.reads.scan(c.strict ? STRICT : OLD, request));
-      return pairs.map((p) =>
+      const found = await pairs(txn.reads.scan(c.strict ? STRICT : OLD, request));
+      return found.map((p) =>
         p.type === 'value' ? `${fromUtf8(p.key)}=${fromUtf8(p.value)}` : `${fromUtf8(p.key)}locked`,
       );
     }

@@ -3,7 +3,7 @@ import { fakeEnv } from '@tinykv/base/testing';
 import { lockKey } from '@tinykv/model';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Mutation, TxnExecutor } from '../src/index.js';
-import { type FakeStore, fakeStore, key, STRICT, served } from './fake-store.js';
+import { type FakeStore, fakeStore, key, pairs, STRICT, served } from './fake-store.js';
 
 const put = (k: string, value: string): Mutation => ({
   kind: 'put',
@@ -161,7 +161,7 @@ describe('between the choice of its timestamp and the apply', () => {
   it('reads that ought to see the commit wait, and no others', async () => {
     const { committing, proposal } = await held();
     const late = get('a', 2_001n);
-    const scan = served(
+    const scan = pairs(
       store.txn.reads.scan(STRICT, {
         startKey: utf8('a'),
         endKey: utf8('b'),
@@ -202,7 +202,7 @@ describe('between the choice of its timestamp and the apply', () => {
     const { committing, proposal } = await held();
     const request = { startKey: utf8('b'), endKey: utf8('c'), limit: 1, ts: 9_000n };
     const scan = store.txn.reads.scan(STRICT, { ...request, reverse: false, keyOnly: false });
-    expect(await served(scan)).toEqual([]);
+    expect(await pairs(scan)).toEqual([]);
     proposal.settle('applied');
     await committing;
   });
@@ -239,8 +239,7 @@ describe('a read at a timestamp that nobody has granted', () => {
     await synced();
     expect(await answered(get('a', FAR))).toBe('abort');
     expect(await answered(Promise.resolve(scan(FAR)))).toMatchObject({
-      ok: false,
-      error: { type: 'other', message: `timestamp ${FAR} is ahead of the cluster` },
+      value: { type: 'key-error', error: { message: `timestamp ${FAR} is ahead of the cluster` } },
     });
     expect(await commit(2_000n, put('a', 'one'))).toMatchObject({ onePcCommitTs: 2_001n });
   });

@@ -1,7 +1,7 @@
 import { fromUtf8, utf8 } from '@tinykv/base';
 import { expect } from 'vitest';
 import type { Mutation, TxnContext } from '../src/index.js';
-import { type FakeStore, fakeStore, key, OLD, served } from './fake-store.js';
+import { type FakeStore, fakeStore, key, OLD, pairs, served } from './fake-store.js';
 
 export const put = (k: string, value: string): Mutation => ({
   kind: 'put',
@@ -13,8 +13,12 @@ export const lock = (k: string): Mutation => ({ kind: 'lock', key: key(k) });
 
 /** A store and one client of it, in short words. */
 export class Session {
-  readonly store: FakeStore = fakeStore();
+  readonly store: FakeStore;
   context: TxnContext = OLD;
+
+  constructor(store: FakeStore = fakeStore()) {
+    this.store = store;
+  }
 
   async prewrite(startTs: bigint, mutations: Mutation[], primary = 'p', ttlMs = 3000) {
     const request = { mutations, primary: key(primary), startTs, ttlMs };
@@ -56,7 +60,7 @@ export class Session {
     limit: number,
     options: { start?: string; end?: string; reverse?: boolean } = {},
   ) {
-    const pairs = await served(
+    const scan = pairs(
       this.store.txn.reads.scan(this.context, {
         startKey: utf8(options.start ?? ''),
         endKey: utf8(options.end ?? ''),
@@ -66,7 +70,9 @@ export class Session {
         keyOnly: false,
       }),
     );
-    return pairs.map((pair) =>
+    // A long one gives turns away, which the clock must hand out.
+    const found = await this.store.env.clock.runUntil(scan);
+    return found.map((pair) =>
       pair.type === 'value'
         ? `${fromUtf8(pair.key)}=${fromUtf8(pair.value)}`
         : `${fromUtf8(pair.key)}:${pair.error.type}`,

@@ -1,7 +1,7 @@
 import type { LockInfo } from '@tinykv/model';
 import { type Init, kvrpcpb, lockToWire, tinykvtxn } from '@tinykv/proto';
 import type { KeyHistory, KeyVersion, TxnExecutor } from '@tinykv/txn';
-import { contextOf } from './txn-handlers.js';
+import { contextOf } from './txn-wire.js';
 import { respond, type UnaryTable } from './unary.js';
 
 const { kvScanLock, mvccGetByKey } = tinykvtxn.Txn;

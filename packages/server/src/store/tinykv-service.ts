@@ -3,6 +3,7 @@ import { tinykvpb } from '@tinykv/proto';
 import type { RawExecutor, TxnExecutor } from '@tinykv/txn';
 import { serveInspect } from './inspect-handlers.js';
 import { serveRaw } from './raw-handlers.js';
+import { serveTxnExt } from './txn-ext-handlers.js';
 import { serveTxn } from './txn-handlers.js';
 import { UnaryTable } from './unary.js';
 
@@ -19,6 +20,7 @@ export function tinykvService(env: Env, options: TinyKvServiceOptions): ServiceT
   const table = new UnaryTable(env, options.requestTimeoutMs);
   serveTxn(table, options.txn);
   serveInspect(table, options.txn);
+  serveTxnExt(table, options.txn);
   serveRaw(table, options.raw);
   table.serve(coprocessor, () => Promise.reject(unimplemented(coprocessor.path)));
   return {

@@ -1,14 +1,15 @@
 import { TS_ZERO } from '@tinykv/base';
-import type { KeyError } from '@tinykv/model';
-import { contextFromWire, type Init, keyErrorToWire, kvrpcpb, tinykvpb } from '@tinykv/proto';
+import { describeKeyError, type KeyError } from '@tinykv/model';
+import { type Init, keyErrorToWire, kvrpcpb, tinykvpb } from '@tinykv/proto';
 import type {
   GetAnswer,
   Mutation,
-  ScanPair,
+  PairsAnswer,
   TxnContext,
   TxnExecutor,
   TxnStatus,
 } from '@tinykv/txn';
+import { contextOf, pairToWire } from './txn-wire.js';
 import { respond, type UnaryTable } from './unary.js';
 
 const { kvBatchRollback, kvCheckTxnStatus, kvCommit, kvGet, kvPrewrite, kvResolveLock, kvScan } =
@@ -19,10 +20,9 @@ export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
   table.serve(kvGet, (q) => respond(txn.reads.get(contextOf(q), q.key, q.version), getResponse));
   table.serve(kvScan, (q) => {
     const { startKey, endKey, limit, version: ts, reverse, keyOnly } = q;
-    return respond(
-      txn.reads.scan(contextOf(q), { startKey, endKey, limit, ts, reverse, keyOnly }),
-      scanResponse,
-    );
+    const context = contextOf(q);
+    const answer = txn.reads.scan(context, { startKey, endKey, limit, ts, reverse, keyOnly });
+    return respond(answer, (read) => scanResponse(read, context));
   });
   table.serve(kvPrewrite, (q) => prewrite(txn, q));
   table.serve(kvCommit, (q) => {
@@ -44,14 +44,6 @@ export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
     const { startVersion: startTs, commitVersion: commitTs } = q;
     return respond(txn.writes.resolveLock(contextOf(q), { startTs, commitTs }), errorResponse);
   });
-}
-
-export function contextOf({
-  context,
-}: {
-  readonly context: kvrpcpb.Context | undefined;
-}): TxnContext {
-  return { ...contextFromWire(context), strict: context?.strict ?? false };
 }
 
 async function prewrite(
@@ -102,14 +94,11 @@ function getResponse(answer: GetAnswer): Init<kvrpcpb.GetResponse> {
   }
 }
 
-function scanResponse(pairs: readonly ScanPair[]): Init<kvrpcpb.ScanResponse> {
-  return {
-    pairs: pairs.map((pair) =>
-      pair.type === 'value'
-        ? { key: pair.key, value: pair.value }
-        : { key: pair.key, error: keyErrorToWire(pair.error) },
-    ),
-  };
+/** A client that does not know the field of the error would take no pairs for the end of the Region. */
+function scanResponse(answer: PairsAnswer, { strict }: TxnContext): Init<kvrpcpb.ScanResponse> {
+  if (answer.type === 'pairs') return { pairs: answer.pairs.map(pairToWire) };
+  if (strict) return { error: keyErrorToWire(answer.error) };
+  return { regionError: { message: describeKeyError(answer.error) } };
 }
 
 /** CommitResponse, BatchRollbackResponse and ResolveLockResponse are alike. */

@@ -3,10 +3,16 @@ import type { KeyError, LockRecord, WriteRecord } from '@tinykv/model';
 import { lockedError } from './decision.js';
 import type { KeyFacts } from './key-view.js';
 
+/** `read-committed`: the newest that is committed at or below the timestamp now, whatever is locked. */
+export type Isolation = 'snapshot' | 'read-committed';
+
 export interface ReadPoint {
   readonly ts: Timestamp;
   /** Which locks a read at the greatest timestamp heeds; see {@link isBlockedBy}. */
   readonly strict: boolean;
+  readonly isolation?: Isolation | undefined;
+  /** Starts of transactions whose locks are no obstacle. */
+  readonly resolvedLocks?: ReadonlySet<Timestamp> | undefined;
   readonly planted?: Planted;
 }
 
@@ -37,6 +43,7 @@ function isBlockedBy(key: Uint8Array, lock: LockRecord, point: ReadPoint): boole
   const { ts, strict, planted = nothingPlanted } = point;
   if (lock.startTs > ts || planted('txn-read-ignores-locks')) return false;
   if (lock.kind === 'lock' || lock.kind === 'pessimistic') return false;
+  if (point.isolation === 'read-committed' || point.resolvedLocks?.has(lock.startTs)) return false;
   if (ts !== TS_MAX) return true;
   const isPrimary = equalBytes(key, lock.primary);
   if (!strict) return isPrimary;

@@ -24,6 +24,8 @@ export interface ScanOptions {
   readonly limit: number;
   readonly reverse: boolean;
   readonly keyOnly: boolean;
+  /** Lets others have their turn; called after every `limits.scanPageKeys` keys that were looked at. */
+  readonly turn: () => Promise<void>;
 }
 
 export type ScanPair =
@@ -42,7 +44,7 @@ export class ScanBudget {
       const most = `the most is ${limits.scanBytesMax}`;
       throw new KvError(
         'RESOURCE_EXHAUSTED',
-        `scan of ${this.#bytes} bytes: ${most}, ask for fewer pairs`,
+        `answer of ${this.#bytes} bytes: ${most}, ask for fewer pairs`,
       );
     }
   }
@@ -64,7 +66,8 @@ export async function scan(
   const budget = new ScanBudget();
   const merged = new MergedKeys(snapshot, api, options);
   try {
-    while (pairs.length < options.limit) {
+    for (let looked = 1; pairs.length < options.limit; looked++) {
+      if (looked % limits.scanPageKeys === 0) await options.turn();
       const facts = await merged.next();
       if (facts === undefined) break;
       const pair = await readPair(snapshot, facts, point, options.keyOnly);
