@@ -29,6 +29,8 @@ const areas: readonly Area[] = [
   { name: 'unit', files: ['/src/'], rounds: 1 },
   { name: 'suites', files: ['--exclude', '**/tests/e2e/**', '/tests/'], rounds: 1 },
   { name: 'stages', files: ['tests/project'], rounds: 20 },
+  // More than a million random commands against the naive model.
+  { name: 'mvcc', files: ['packages/txn/tests/mvcc-model'], rounds: 1 },
   { name: 'failover', files: ['tests/e2e/failover'], rounds: 1 },
   { name: 'bank', files: ['tests/e2e/bank'], rounds: 1 },
   { name: 'scale', files: ['tests/e2e/scale'], rounds: 1 },
