@@ -2,6 +2,7 @@ import type { Env, Timestamp } from '@tinykv/base';
 import type { ApiMode } from '@tinykv/model';
 import { Backoff } from './backoff.js';
 import { SchedulerError } from './errors.js';
+import { Inspector } from './inspector.js';
 import { LockResolver } from './lock-resolver.js';
 import { RawClient } from './raw.js';
 import { RegionCache } from './region-cache.js';
@@ -25,6 +26,8 @@ export interface ClientOptions {
 export class Client {
   readonly raw: RawClient;
   readonly txn: TxnClient;
+  /** What transactions have left on the stores. */
+  readonly inspect: Inspector;
   readonly scheduler: SchedulerClient;
   readonly #stores: StoreStreams;
   readonly #onClose: () => Promise<void>;
@@ -36,6 +39,7 @@ export class Client {
     const timestamp = (): Promise<Timestamp> => scheduler.tso(1);
     const resolver = new LockResolver(env, router, timestamp);
     this.raw = new RawClient(router);
+    this.inspect = new Inspector(router, resolver);
     this.txn = new TxnClient({ env, router, resolver, timestamp, onePhase });
     this.scheduler = scheduler;
     this.#stores = stores;

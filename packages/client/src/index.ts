@@ -15,6 +15,7 @@ export {
   UndeterminedError,
   WriteConflictError,
 } from './errors.js';
+export type { Inspector, KeyHistory, KeyVersion, LockScanOptions } from './inspector.js';
 export type { KvPair, ScanOptions } from './range-scan.js';
 export type { RawClient, RawOptions, RawScanOptions, RawWriteOptions } from './raw.js';
 export type {

@@ -28,9 +28,14 @@ export interface ScanOptions {
   readonly keyOnly?: boolean;
 }
 
+/** What a range is scanned for: pairs as a rule. */
+interface Keyed {
+  readonly key: Uint8Array;
+}
+
 /** Pairs of a range in scan order, and the part of the range in which there are no others. */
-export interface ScanPage {
-  readonly pairs: readonly KvPair[];
+export interface ScanPage<T extends Keyed = KvPair> {
+  readonly pairs: readonly T[];
   readonly covered: KeyRange;
 }
 
@@ -38,25 +43,25 @@ export interface ScanPage {
  * Reads up to `limit` pairs of a range from one Region. It answers fewer only when the Region has no
  * more there. Undefined: the Region is another by now.
  */
-export type FetchPage = (
+export type FetchPage<T extends Keyed = KvPair> = (
   region: CachedRegion,
   range: KeyRange,
   limit: number,
   operation: Operation,
-) => Promise<readonly KvPair[] | undefined>;
+) => Promise<readonly T[] | undefined>;
 
 /** Longer than any location key, so that 0xff bytes of this length come after all of them. */
 const LOCATION_BYTES_MAX = encodedLength(limits.keyBytesMax) + 1;
 
 /** Walks over a range of user keys, Region by Region, page by page. */
-export class RangeScan {
+export class RangeScan<T extends Keyed = KvPair> {
   readonly #router: Router;
   readonly #reverse: boolean;
-  readonly #fetch: FetchPage;
+  readonly #fetch: FetchPage<T>;
   /** What is still to be read. */
   #rest: KeyRange | undefined;
 
-  constructor(router: Router, range: KeyRange, reverse: boolean, fetch: FetchPage) {
+  constructor(router: Router, range: KeyRange, reverse: boolean, fetch: FetchPage<T>) {
     this.#router = router;
     this.#reverse = reverse;
     this.#fetch = fetch;
@@ -65,7 +70,7 @@ export class RangeScan {
   }
 
   /** The next page, of at most `limit` pairs and perhaps none; undefined at the end of the range. */
-  async next(limit: number, operation: Operation): Promise<ScanPage | undefined> {
+  async next(limit: number, operation: Operation): Promise<ScanPage<T> | undefined> {
     let most = Math.max(1, Math.min(limit, limits.scanPageKeys));
     for (;;) {
       const rest = this.#rest;
@@ -93,9 +98,9 @@ export class RangeScan {
   #advance(
     rest: KeyRange,
     region: CachedRegion,
-    pairs: readonly KvPair[],
+    pairs: readonly T[],
     isFull: boolean,
-  ): ScanPage {
+  ): ScanPage<T> {
     const { start, end } = region.range;
     const last = pairs.at(-1)?.key;
     let covered: KeyRange;

@@ -12,6 +12,7 @@ import {
   type kvrpcpb,
   regionErrorFromWire,
   tinykvpb,
+  tinykvtxn,
   type UnaryMethod,
 } from '@tinykv/proto';
 import { Backoff } from './backoff.js';
@@ -261,4 +262,5 @@ export class Router {
 const sizedByCaller: ReadonlySet<string> = new Set([
   tinykvpb.TinyKv.kvScan.path,
   tinykvpb.TinyKv.rawScan.path,
+  tinykvtxn.Txn.kvScanLock.path,
 ]);

@@ -376,6 +376,19 @@ export class FakeCluster {
         if (commitVersion === 0n) return { error: data.rollback(keys, startVersion) };
         return { error: data.commit(keys, startVersion, commitVersion) };
       }
+      case 'KvScanLock': {
+        const isOld = ({ startTs }: { startTs: Timestamp }): boolean =>
+          startTs <= request.maxVersion;
+        const keys = data.sortedKeys((key) => {
+          const { lock } = data.at(key);
+          return lock !== undefined && isOld(lock);
+        });
+        const page = this.#page(keys, { ...request, reverse: false }, region);
+        const locks = page.map((key) => data.locked(key, data.at(key).lock!).locked!);
+        return { locks: locks.slice(0, request.limit) };
+      }
+      case 'MvccGetByKey':
+        return data.history(request.key);
       default:
         throw new KvError('UNIMPLEMENTED', method);
     }

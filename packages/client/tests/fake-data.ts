@@ -7,7 +7,7 @@ import {
   type Timestamp,
   TS_MAX,
 } from '@tinykv/base';
-import { kvrpcpb } from '@tinykv/proto';
+import { kvrpcpb, type tinykvtxn } from '@tinykv/proto';
 
 interface Lock {
   readonly startTs: Timestamp;
@@ -51,6 +51,13 @@ export class FakeData {
   locked(key: Uint8Array, lock: Lock): KeyErrorInit {
     const { primary: primaryLock, startTs: lockVersion, ttlMs: lockTtl } = lock;
     return { locked: { primaryLock, lockVersion, key, lockTtl } };
+  }
+
+  history(key: Uint8Array): tinykvtxn.MvccGetByKeyResponseInit {
+    const { lock, writes } = this.at(key);
+    const history = writes.map(({ op, ...write }) => ({ ...write, type: op }));
+    const held = lock === undefined ? {} : { lock: this.locked(key, lock).locked! };
+    return { info: { ...held, writes: history } };
   }
 
   read(key: Uint8Array, ts: Timestamp): { error?: KeyErrorInit; value?: Uint8Array } {
