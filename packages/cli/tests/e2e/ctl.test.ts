@@ -1,0 +1,126 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { EMPTY_BYTES, fromHex, utf8 } from '@tinykv/base';
+import { kvrpcpb, tinykvpb } from '@tinykv/proto';
+import { EXIT } from '@tinykv/server';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LiveCluster } from '../scenarios/live-cluster.js';
+import { runProgram } from './process.js';
+
+const tinykv = fileURLToPath(new URL('../../../../scripts/tinykv', import.meta.url));
+let live: LiveCluster;
+
+beforeAll(async () => {
+  const print = (line: string): void => console.log(line);
+  const portBase = 30_000;
+  live = await LiveCluster.start({ name: 'ctl', stores: 1, gateway: false, portBase, print });
+}, 60_000);
+afterAll(() => live.stop());
+
+const ctlArgs = (args: readonly string[]): string[] => {
+  return ['ctl', '--scheduler', live.cluster.schedulerAddress, ...args];
+};
+const ctl = (...args: string[]) => runProgram('tinykv', ctlArgs(args));
+
+/** `tinykv ctl txn` with these lines on its standard input. */
+async function txn(lines: readonly string[], ...args: string[]) {
+  const child = spawn(tinykv, ctlArgs(['txn', ...args]), { stdio: ['pipe', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stdin.end(lines.join('\n'));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { code, output };
+}
+
+/** Locks keys for a transaction whose client never comes back. */
+async function leaveLocks(ttlMs: number, ...keys: string[]): Promise<bigint> {
+  const client = await live.client();
+  const startVersion = await client.txn.timestamp();
+  await client.close();
+  const [info] = await live.regions();
+  const { id: regionId, epoch: regionEpoch } = info!.region;
+  const request = {
+    context: { regionId, regionEpoch, peer: info!.leader },
+    mutations: keys.map((key) => ({ op: kvrpcpb.Op.Put, key: utf8(key), value: EMPTY_BYTES })),
+    primaryLock: utf8(keys[0]!),
+    startVersion,
+    lockTtl: ttlMs,
+  };
+  const { kvPrewrite } = tinykvpb.TinyKv;
+  const { address } = live.cluster.stores[0]!.spec;
+  const bytes = kvPrewrite.request.encode(request);
+  const answer = await live.env.net.call(address, kvPrewrite.path, bytes, { timeoutMs: 5_000 });
+  expect(kvPrewrite.response.decode(answer)).toMatchObject({ regionError: undefined, errors: [] });
+  return startVersion;
+}
+
+describe('tinykv ctl', { timeout: 60_000 }, () => {
+  it('txn: works on a transaction line by line, mvcc: shows what became of it', async () => {
+    const wrote = await txn([
+      'begin # a comment',
+      'put ctl/a "one and\\x00"',
+      'put ctl/b 2',
+      'get ctl/a',
+      'delete ctl/b',
+      'lock ctl/c',
+      'scan ctl/ ctl/~',
+      'commit',
+    ]);
+    const [begun, ok, , value, , , pair, count, committed] = wrote.output.split('\n');
+    expect(begun).toMatch(/^begun at \d+ \(\d{4}-.*Z\)$/);
+    expect([ok, value]).toEqual(['ok', 'one and\\x00']);
+    expect([pair, count]).toEqual(['ctl/a = one and\\x00', '1 pairs']);
+    expect(committed).toMatch(/^committed at \d+ /);
+    expect(wrote.code).toBe(EXIT.ok);
+
+    const shown = await ctl('mvcc', 'ctl/a');
+    expect(shown.output).toMatch(/^put +\d+ +\d+ +\S+Z +one and\\x00/m);
+    expect(shown.code).toBe(EXIT.ok);
+    const json = JSON.parse((await ctl('mvcc', 'ctl/a', '--json')).output);
+    expect(json).toMatchObject({ versions: [{ kind: 'put' }], hasMore: false });
+    expect(BigInt(json.versions[0].startTs)).toBe(BigInt(/\d+/.exec(begun!)![0]));
+    expect(fromHex(json.key)).toEqual(utf8('ctl/a'));
+    expect((await ctl('mvcc', 'ctl/none')).code).toBe(EXIT.failure);
+  });
+
+  it('txn: a line that fails is the last, and nothing of the transaction is left', async () => {
+    const wrong = await txn(['begin', 'put ctl/lost 1', 'put ctl/lost', 'commit']);
+    expect(wrong.output).toContain('tinykv: line 3: usage: put KEY VALUE');
+    expect(wrong.output).toContain('rolled back, with 1 writes: the input ended without a commit');
+    expect(wrong.code).toBe(EXIT.usage);
+    expect((await txn(['get ctl/lost'])).output).toContain('no transaction is open: begin one');
+    expect((await txn(['frobnicate'])).output).toContain('no such command: frobnicate; there are');
+    const again = await txn(['begin', 'get ctl/lost', 'rollback', 'exit', 'begin'], '--json');
+    expect(again.output.trim().split('\n').slice(1)).toEqual([
+      'null',
+      '{"rolledBack":true,"writes":0}',
+    ]);
+    expect(again.code).toBe(EXIT.ok);
+  });
+
+  it('locks: lists them, and clears those of the dead', async () => {
+    const dead = await leaveLocks(1, 'ctl/lock/1', 'ctl/lock/2');
+    const alive = await leaveLocks(60_000, 'ctl/lock/3');
+    const list = await ctl('locks', 'ls', '--prefix', 'ctl/lock/', '--limit', '2');
+    expect(list.output).toMatch(
+      new RegExp(`^ctl/lock/1 +put +ctl/lock/1 +${dead} .* expired`, 'm'),
+    );
+    expect(list.output).toContain('there are more: --limit shows them');
+    expect((await ctl('mvcc', 'ctl/lock/3')).output).toContain(`locked by ${alive} (put)`);
+    expect((await ctl('locks', 'ls', '--min-age', '3600')).output).toBe('no locks\n');
+
+    const conflict = await txn([
+      'begin',
+      'put ctl/lock/1 mine',
+      'commit',
+      'begin',
+      'get ctl/lock/1',
+    ]);
+    expect(conflict.output).toMatch(/committed at .*\n.*\nmine/);
+    const resolved = await ctl('locks', 'resolve', '--prefix', 'ctl/lock/');
+    expect(resolved.output).toMatch(/^cleared [01] locks; 1 are alive, for \d+ ms at most$/m);
+    const left = JSON.parse((await ctl('locks', 'ls', '--json')).output);
+    expect(left).toMatchObject({ locks: [{ startTs: String(alive) }], hasMore: false });
+  });
+});
