@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDataFolder } from './data-folder.js';
+import type { EngineKind } from './storage.js';
 
 let root: string;
 beforeEach(() => {
@@ -11,8 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-const open = (name = 'store', kind: 'store' | 'scheduler' = 'store') =>
-  openDataFolder(join(root, name), kind);
+const open = (engine: EngineKind = 'level') => openDataFolder(join(root, 'store'), 'store', engine);
 
 describe('data folder', () => {
   it('is made at the first start and found at the next, with its cluster', () => {
@@ -57,7 +57,7 @@ describe('data folder', () => {
     [
       'the version with a Raft log on LevelDB',
       '{"format":1,"kind":"store","clusterId":0}',
-      'has format 1, this build reads format 2',
+      'has format 1, this build reads format 3',
     ],
     ['another kind', '{"format":2,"kind":"scheduler","clusterId":0}', 'folder of a scheduler'],
     ['a damaged record', '{"for', 'is damaged'],
@@ -67,6 +67,25 @@ describe('data folder', () => {
     expect(() => open()).toThrow(message);
     // The refusal leaves no lock behind.
     expect(() => open()).toThrow(message);
+  });
+
+  it.each(['level', 'log', 'memory'] as const)('made with the engine %s has no other', (engine) => {
+    open(engine).release();
+    open(engine).release();
+    const other = engine === 'log' ? 'level' : 'log';
+    const refusal = `was made with the engine ${engine}: it cannot be opened with ${other}`;
+    expect(() => open(other)).toThrow(refusal);
+    expect(() => open(other)).toThrow(refusal);
+  });
+
+  it('of the format that says nothing of engines is one of LevelDB', () => {
+    mkdirSync(join(root, 'store'));
+    const record = '{"format":2,"kind":"store","clusterId":5}';
+    writeFileSync(join(root, 'store/FORMAT'), record);
+    const folder = open('level');
+    expect(folder.clusterId).toBe(5);
+    folder.release();
+    expect(() => open('log')).toThrow('was made with the engine level');
   });
 
   it('refuses a folder that holds something else', () => {

@@ -14,9 +14,12 @@ import { errorMessage } from '@tinykv/base';
 import { lockFolder } from '@tinykv/engine';
 import { EXIT } from './config/command-line.js';
 import { StartError } from './start-error.js';
+import type { EngineKind } from './storage.js';
 
 /** Raised with every change of the layout on disk that an older build cannot read. */
-const FORMAT_VERSION = 2;
+const FORMAT_VERSION = 3;
+/** Says nothing of the engine, which is LevelDB. */
+const FORMAT_WITHOUT_ENGINE = 2;
 const FORMAT_FILE = 'FORMAT';
 
 export type FolderKind = 'store' | 'standalone store' | 'scheduler';
@@ -24,6 +27,8 @@ export type FolderKind = 'store' | 'standalone store' | 'scheduler';
 interface FormatRecord {
   readonly format: number;
   readonly kind: FolderKind;
+  /** Of stores. */
+  readonly engine?: EngineKind;
   /** 0 until the cluster is known. */
   readonly clusterId: number;
 }
@@ -65,9 +70,9 @@ export class DataFolder {
 
 /**
  * Takes a data folder for this process. Refuses with one clear line: a folder in use, of an unknown
- * format, of another kind of process, or one that holds something else.
+ * format, of another kind of process or another engine, or one that holds something else.
  */
-export function openDataFolder(path: string, kind: FolderKind): DataFolder {
+export function openDataFolder(path: string, kind: FolderKind, engine?: EngineKind): DataFolder {
   const strangers = makeFolder(path);
   const release = lockFolder(path);
   try {
@@ -78,8 +83,13 @@ export function openDataFolder(path: string, kind: FolderKind): DataFolder {
         EXIT.failure,
       );
     }
-    if (found !== undefined) checkFormat(path, kind, found);
-    const record = found ?? { format: FORMAT_VERSION, kind, clusterId: 0 };
+    if (found !== undefined) checkFormat(path, { kind, engine }, found);
+    const record = found ?? {
+      format: FORMAT_VERSION,
+      kind,
+      ...(engine === undefined ? {} : { engine }),
+      clusterId: 0,
+    };
     if (found === undefined) writeFormat(path, record);
     return new DataFolder(path, record, release);
   } catch (error) {
@@ -105,7 +115,7 @@ function readFormat(path: string): FormatRecord | undefined {
     const record = JSON.parse(readFileSync(file, 'utf8')) as Partial<FormatRecord>;
     const { format, kind, clusterId } = record;
     if (typeof format === 'number' && kind !== undefined && Number.isSafeInteger(clusterId)) {
-      return { format, kind, clusterId: clusterId ?? 0 };
+      return { ...record, format, kind, clusterId: clusterId ?? 0 };
     }
   } catch {
     // Falls through to the same words as a record with fields missing.
@@ -113,8 +123,12 @@ function readFormat(path: string): FormatRecord | undefined {
   throw new StartError(`${file} is damaged: it is not a format record`, EXIT.failure);
 }
 
-function checkFormat(path: string, kind: FolderKind, record: FormatRecord): void {
-  if (record.format !== FORMAT_VERSION) {
+function checkFormat(
+  path: string,
+  { kind, engine }: { readonly kind: FolderKind; readonly engine: EngineKind | undefined },
+  record: FormatRecord,
+): void {
+  if (record.format !== FORMAT_VERSION && record.format !== FORMAT_WITHOUT_ENGINE) {
     throw new StartError(
       `${path} has format ${record.format}, this build reads format ${FORMAT_VERSION}`,
       EXIT.failure,
@@ -122,6 +136,13 @@ function checkFormat(path: string, kind: FolderKind, record: FormatRecord): void
   }
   if (record.kind !== kind) {
     throw new StartError(`${path} is the data folder of a ${record.kind}`, EXIT.failure);
+  }
+  const made = record.engine ?? 'level';
+  if (engine !== undefined && engine !== made) {
+    throw new StartError(
+      `${path} was made with the engine ${made}: it cannot be opened with ${engine}`,
+      EXIT.failure,
+    );
   }
 }
 

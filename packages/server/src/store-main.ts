@@ -1,23 +1,23 @@
 import { join } from 'node:path';
-import type { ServiceTable } from '@tinykv/base';
 import { SchedulerClient } from '@tinykv/client';
-import { LevelEngine, NodeLogFiles, SegmentedRaftLog } from '@tinykv/engine';
 import type { RealEnv } from '@tinykv/env-real';
-import type { ApiMode } from '@tinykv/model';
 import { defaultRaftStoreConfig } from '@tinykv/raftstore';
-import { RawExecutor, TxnExecutor } from '@tinykv/txn';
-import { type StoreSettings, storeSchema, validateStoreSettings } from './config/store-settings.js';
+import {
+  apiOf,
+  engineOf,
+  REQUEST_TIMEOUT_MS,
+  type StoreSettings,
+  storeSchema,
+  validateStoreSettings,
+} from './config/store-settings.js';
 import { openDataFolder } from './data-folder.js';
 import { listen, runServiceProcess, type Service, type ServiceProgram } from './service-process.js';
-import { batchService } from './store/batch-service.js';
+import { STANDALONE_SCHEDULER_DIR, startStandalone } from './standalone-main.js';
+import { openEngine, raftLogFor } from './storage.js';
 import { createStore, type StoreConfig, type StoreNode } from './store/create-store.js';
-import { StandaloneAccess } from './store/standalone.js';
-import { tinykvService } from './store/tinykv-service.js';
 
 /** Rounds over the schedulers before a start gives up. */
 const SCHEDULER_RETRIES = 10;
-/** A request of a client is answered, if only with "unknown", within this. */
-const REQUEST_TIMEOUT_MS = 15_000;
 /** Shares of the ten seconds that a stop may take. */
 const HANDOVER_MS = 3_000;
 const DRAIN_MS = 2_000;
@@ -34,9 +34,9 @@ const program: ServiceProgram<StoreSettings> = {
     'tinykv-server -addr=127.0.0.1:20161 -path=./store-2 -loglevel debug',
     'tinykv-server --raft=false --path ./alone',
   ],
-  filesDir: (settings) => join(settings.path, 'snap'),
+  filesDir: ({ path, raft }) => join(path, raft ? 'snap' : STANDALONE_SCHEDULER_DIR),
   start: (env, settings, fatal) =>
-    settings.raft ? startRaftStore(env, settings, fatal) : startStandalone(env, settings),
+    settings.raft ? startRaftStore(env, settings, fatal) : startStandalone(env, settings, fatal),
 };
 
 /** `tinykv-server`. */
@@ -49,13 +49,14 @@ async function startRaftStore(
   settings: StoreSettings,
   fatal: (error: unknown) => void,
 ): Promise<Service> {
-  const folder = openDataFolder(settings.path, 'store');
+  const engine = engineOf(settings);
+  const folder = openDataFolder(settings.path, 'store', engine);
   const scheduler = await SchedulerClient.connect(env, settings.scheduler, {
     retries: SCHEDULER_RETRIES,
   });
   folder.bindCluster(scheduler.clusterId);
-  const kv = await LevelEngine.open(join(settings.path, 'kv'));
-  const log = new SegmentedRaftLog(new NodeLogFiles(join(settings.path, 'raft')));
+  const kv = await openEngine(engine, settings.path);
+  const log = raftLogFor(engine, settings.path);
   const store = await createStore(env, { kv, log, scheduler, fatal }, storeConfig(settings));
   const server = await listen(env, settings.addr, store.services());
   await store.start();
@@ -103,7 +104,7 @@ function storeConfig(settings: StoreSettings): StoreConfig {
   return {
     ...defaultRaftStoreConfig,
     address: settings.advertiseAddr === '' ? settings.addr : settings.advertiseAddr,
-    api: apiMode(settings),
+    api: apiOf(settings),
     replica: {
       ...defaultRaftStoreConfig.replica,
       tickMs: settings.raftTickInterval,
@@ -118,35 +119,5 @@ function storeConfig(settings: StoreSettings): StoreConfig {
     regionHeartbeatMs: settings.regionHeartbeatInterval,
     storeHeartbeatMs: settings.storeHeartbeatInterval,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
-  };
-}
-
-function apiMode(settings: StoreSettings): ApiMode {
-  return settings.api === 'raw' ? 'raw' : 'txn';
-}
-
-/** One engine behind the same services, without Raft: what TinyKV's first project builds. */
-async function startStandalone(env: RealEnv, settings: StoreSettings): Promise<Service> {
-  const folder = openDataFolder(settings.path, 'standalone store');
-  const kv = await LevelEngine.open(join(settings.path, 'kv'));
-  const access = new StandaloneAccess(kv, apiMode(settings));
-  const { unary, stream } = tinykvService(env, {
-    txn: new TxnExecutor(env, access),
-    raw: new RawExecutor(access),
-    requestTimeoutMs: REQUEST_TIMEOUT_MS,
-  });
-  const services: ServiceTable = {
-    unary,
-    stream: new Map([...stream, ...batchService(env, unary).stream]),
-  };
-  const server = await listen(env, settings.addr, services);
-  env.logger.info('standalone store serves', { address: server.address });
-  return {
-    status: () => ({ standalone: true, address: settings.addr }),
-    stop: async () => {
-      await server.close(DRAIN_MS);
-      await kv.close();
-      folder.release();
-    },
   };
 }

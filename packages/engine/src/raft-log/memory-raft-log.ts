@@ -17,7 +17,7 @@ interface StoredGroup {
 }
 
 /**
- * A {@link RaftLog} for tests, whose "disk" is the object itself: `crash` or `close`, then `open` again.
+ * A {@link RaftLog} for tests and for stores that keep nothing; its "disk" is the object itself: `crash` or `close`, then `open` again.
  * An append takes effect when it resolves, not before.
  */
 export class MemoryRaftLog implements RaftLog {

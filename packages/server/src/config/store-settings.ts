@@ -1,3 +1,6 @@
+import { assert } from '@tinykv/base';
+import type { ApiMode } from '@tinykv/model';
+import { ENGINES, type EngineKind, isEngineKind } from '../storage.js';
 import {
   checkAddress,
   checkLogLevel,
@@ -7,6 +10,9 @@ import {
 } from './checks.js';
 import { ConfigError } from './load.js';
 import type { Schema } from './setting.js';
+
+/** A request of a client is answered, if only with "unknown", within this. */
+export const REQUEST_TIMEOUT_MS = 15_000;
 
 /** Settings of `tinykv-server`: times in milliseconds, sizes in bytes. */
 export interface StoreSettings {
@@ -19,6 +25,7 @@ export interface StoreSettings {
   readonly path: string;
   readonly raft: boolean;
   readonly api: string;
+  readonly engine: string;
   readonly logLevel: string;
   readonly logFile: string;
   readonly raftTickInterval: number;
@@ -85,7 +92,7 @@ export const storeSchema: Schema<StoreSettings> = {
     key: 'raftstore.enabled',
     default: true,
     flags: ['raft'],
-    doc: 'False: one store alone, without Raft and without a scheduler.',
+    doc: 'False: one store alone, without Raft, that gives out its own timestamps.',
   },
   api: {
     kind: 'string',
@@ -95,6 +102,16 @@ export const storeSchema: Schema<StoreSettings> = {
     placeholder: 'txn|raw',
     doc: 'How a new cluster locates keys; one that exists keeps what it has.',
     check: (api) => (api === 'txn' || api === 'raw' ? undefined : `"${api}" is not txn or raw`),
+  },
+  engine: {
+    kind: 'string',
+    key: 'storage.engine',
+    default: 'level',
+    flags: ['engine'],
+    placeholder: ENGINES.join('|'),
+    doc: 'What keeps the data: LevelDB, a log with all keys in memory, or memory alone. A folder keeps its own.',
+    check: (engine) =>
+      isEngineKind(engine) ? undefined : `"${engine}" is none of ${ENGINES.join(', ')}`,
   },
   logLevel: {
     kind: 'string',
@@ -216,4 +233,13 @@ export function validateStoreSettings(settings: StoreSettings): void {
       `server.addr ${settings.addr} listens everywhere: server.advertise-addr must say where others reach it`,
     );
   }
+}
+
+export function apiOf(settings: StoreSettings): ApiMode {
+  return settings.api === 'raw' ? 'raw' : 'txn';
+}
+
+export function engineOf({ engine }: StoreSettings): EngineKind {
+  assert(isEngineKind(engine), () => `engine ${engine}`);
+  return engine;
 }

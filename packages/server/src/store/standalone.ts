@@ -11,7 +11,7 @@ import {
 } from '@tinykv/model';
 
 /** All keys on one peer, without Raft. */
-const REGION: Region = {
+export const STANDALONE_REGION: Region = {
   id: 1,
   range: { start: EMPTY_BYTES, end: EMPTY_BYTES },
   epoch: INITIAL_EPOCH,
@@ -31,7 +31,7 @@ export class StandaloneAccess implements RegionAccess {
     this.api = api;
     this.#engine = engine;
     this.#view = {
-      region: REGION,
+      region: STANDALONE_REGION,
       term: 1,
       reader: engine,
       snapshot: (): KvSnapshot => engine.snapshot(),

@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import { KvError, type ServiceTable, type Timestamp } from '@tinykv/base';
+import { SchedulerClient } from '@tinykv/client';
+import { NodeLogFiles, SegmentedRaftLog } from '@tinykv/engine';
+import type { RealEnv } from '@tinykv/env-real';
+import { createScheduler } from '@tinykv/scheduler';
+import { RawExecutor, TxnExecutor } from '@tinykv/txn';
+import { EXIT } from './config/command-line.js';
+import {
+  apiOf,
+  engineOf,
+  REQUEST_TIMEOUT_MS,
+  type StoreSettings,
+} from './config/store-settings.js';
+import { openDataFolder } from './data-folder.js';
+import { listen, type Service } from './service-process.js';
+import { StartError } from './start-error.js';
+import { openEngine } from './storage.js';
+import { batchService } from './store/batch-service.js';
+import { StandaloneAccess } from './store/standalone.js';
+import { StandaloneRegistration } from './store/standalone-registration.js';
+import { tinykvService } from './store/tinykv-service.js';
+
+const DRAIN_MS = 2_000;
+/** In the data folder: what the scheduler inside keeps. */
+export const STANDALONE_SCHEDULER_DIR = 'scheduler';
+
+/**
+ * One engine behind the same services, without Raft. A scheduler in the same process answers at the same
+ * port, so that transactions have timestamps that never go back, and clients and gateways find the store as they
+ * find a cluster: its address is that of its scheduler.
+ */
+export async function startStandalone(
+  env: RealEnv,
+  settings: StoreSettings,
+  fatal: (error: unknown) => void,
+): Promise<Service> {
+  const engine = engineOf(settings);
+  const api = apiOf(settings);
+  const folder = openDataFolder(settings.path, 'standalone store', engine);
+  const kv = await openEngine(engine, settings.path);
+  const log = new SegmentedRaftLog(
+    new NodeLogFiles(join(settings.path, STANDALONE_SCHEDULER_DIR, 'raft')),
+  );
+  // The port may be known only later, and is filled in then.
+  const clientUrls = [`http://${settings.advertiseAddr || settings.addr}`];
+  const scheduler = await createScheduler(
+    env,
+    { log, fatal },
+    { name: 'standalone', clientUrls, maxReplicas: 1, api },
+  );
+  let client: SchedulerClient | undefined;
+  const timestamp = async (): Promise<Timestamp> => {
+    if (client === undefined) throw new KvError('UNAVAILABLE', 'the store is starting');
+    return client.tso(1);
+  };
+  const access = new StandaloneAccess(kv, api);
+  const { unary, stream } = tinykvService(env, {
+    txn: new TxnExecutor(env, access, timestamp),
+    raw: new RawExecutor(access),
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+  });
+  const server = await listen(
+    env,
+    settings.addr,
+    together(scheduler.services(), { unary, stream }, batchService(env, unary)),
+  );
+  const address = settings.advertiseAddr || server.address;
+  clientUrls[0] = `http://${address}`;
+  await scheduler.start();
+  client = await SchedulerClient.connect(env, [address]);
+  folder.bindCluster(client.clusterId);
+  const registration = new StandaloneRegistration(env, client, settings.storeHeartbeatInterval);
+  const made = await registration.start(address, api);
+  if (made !== api) {
+    const text = `${settings.path} was made with the api ${made}: it cannot be opened with ${api}`;
+    throw new StartError(text, EXIT.failure);
+  }
+  env.logger.info('standalone store serves', { address: server.address });
+  return {
+    status: () => ({ standalone: true, address, clusterId: scheduler.status().clusterId }),
+    stop: async () => {
+      registration.stop();
+      await server.close(DRAIN_MS);
+      client.close();
+      await scheduler.stop();
+      await log.close();
+      await kv.close();
+      folder.release();
+    },
+  };
+}
+
+function together(...tables: readonly ServiceTable[]): ServiceTable {
+  return {
+    unary: new Map(tables.flatMap((table) => [...table.unary])),
+    stream: new Map(tables.flatMap((table) => [...table.stream])),
+  };
+}

@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import type { KvEngine } from '@tinykv/base';
+import {
+  LevelEngine,
+  LogEngine,
+  MemoryEngine,
+  MemoryRaftLog,
+  NodeLogFiles,
+  SegmentedRaftLog,
+} from '@tinykv/engine';
+import type { RaftLog } from '@tinykv/raft';
+
+export const ENGINES = ['level', 'log', 'memory'] as const;
+
+/** What keeps the data of a store. */
+export type EngineKind = (typeof ENGINES)[number];
+
+export function isEngineKind(text: string): text is EngineKind {
+  return (ENGINES as readonly string[]).includes(text);
+}
+
+/** Rejects with FAILED_PRECONDITION when another process has it open, with DATA_LOSS when it is damaged. */
+export async function openEngine(kind: EngineKind, folder: string): Promise<KvEngine> {
+  const path = join(folder, 'kv');
+  switch (kind) {
+    case 'level':
+      return LevelEngine.open(path);
+    case 'log':
+      return LogEngine.open(path);
+    case 'memory':
+      return new MemoryEngine();
+  }
+}
+
+/** A log that outlived an engine in memory would not fit to the empty one of the next start. */
+export function raftLogFor(kind: EngineKind, folder: string): RaftLog {
+  return kind === 'memory'
+    ? new MemoryRaftLog()
+    : new SegmentedRaftLog(new NodeLogFiles(join(folder, 'raft')));
+}
