@@ -170,7 +170,7 @@ describe('command line', () => {
   it('help shows defaults, the environment, examples and exit codes', () => {
     const help = readCommandLine(program, ['--help'], {}) as { code: number; out: string };
     expect(help.code).toBe(0);
-    for (const text of ['default: 144MB', 'TINYKV_SERVER_ADDR', 'Examples:', 'Exit codes'])
+    for (const text of ['default: 384MB', 'TINYKV_SERVER_ADDR', 'Examples:', 'Exit codes'])
       expect(help.out).toContain(text);
   });
 
