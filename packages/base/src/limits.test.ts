@@ -28,6 +28,7 @@ describe('limits', () => {
     ['regionPendingCommandsMax', 'regionInflightCommandsMax'],
     ['scanPageKeys', 'scanPairsMax'],
     ['scanPageKeys', 'mvccVersionsMax'],
+    ['clientBatchGetKeysMax', 'batchGetKeysMax'],
     ['batchStreamItemsMax', 'batchStreamInflightMax'],
     // One stream alone cannot use up the latches of a store.
     ['batchStreamInflightMax', 'latchCommandsMax'],

@@ -69,6 +69,8 @@ export const limits = {
   clientRegionsMax: 262_144,
   /** Requests that one call of a client has under way at once. */
   clientParallelRequestsMax: 256,
+  /** Keys that a client asks for in one batch get. */
+  clientBatchGetKeysMax: 1_024,
   /** Requests for timestamps in flight from one client; later ones gather into the next. */
   tsoInflightMax: 16,
   /** Keys and values, or keys alone, in one request of a committing transaction. */

@@ -189,7 +189,7 @@ export class Router {
         step = await this.#failures.onRegionError(region, leader, error, operation);
       } catch (error) {
         if (!isPassing(error)) throw conclude(operation, error);
-        // A scan that is too much for one answer is the caller's to cut.
+        // What is too much for one answer is the caller's to cut.
         if (isTooMuch(error) && sizedByCaller.has(method.path)) throw conclude(operation, error);
         cause = error;
         step = await this.#failures.onFailure(region, leader, error, operation);
@@ -263,4 +263,5 @@ const sizedByCaller: ReadonlySet<string> = new Set([
   tinykvpb.TinyKv.kvScan.path,
   tinykvpb.TinyKv.rawScan.path,
   tinykvtxn.Txn.kvScanLock.path,
+  tinykvtxn.Txn.kvBatchGet.path,
 ]);

@@ -1,21 +1,26 @@
-import { copyBytes, limits, type Timestamp } from '@tinykv/base';
+import { copyBytes, keyString, limits, type Timestamp } from '@tinykv/base';
 import type { KeyRange, LockInfo } from '@tinykv/model';
-import { keyErrorFromWire, type kvrpcpb, tinykvpb } from '@tinykv/proto';
+import { keyErrorFromWire, type kvrpcpb, tinykvext, tinykvpb, tinykvtxn } from '@tinykv/proto';
 import { checkKey } from './check-key.js';
 import { KeyLockedError } from './errors.js';
 import { keyErrorToThrow } from './key-errors.js';
 import type { LockResolver } from './lock-resolver.js';
-import type { Operation } from './operation.js';
-import { forEachParallel } from './parallel.js';
+import { isTooMuch, type Operation } from './operation.js';
 import { type FetchPage, type KvPair, RangeScan } from './range-scan.js';
+import type { CachedRegion } from './region-cache.js';
 import type { Router } from './router.js';
+import { splitByCount } from './split-by-count.js';
 
 const rpc = tinykvpb.TinyKv;
+const { ReadCommitted } = tinykvext.IsolationLevel;
 
 export interface SnapshotScanOptions {
   readonly reverse: boolean;
   readonly keyOnly: boolean;
 }
+
+/** `read-committed`: no lock is waited for; what is committed while the read goes on may be missed. */
+export type Isolation = 'snapshot' | 'read-committed';
 
 /**
  * Reads of what was committed at or before a timestamp. A lock from before it may become such a commit:
@@ -25,11 +30,18 @@ export class Snapshot {
   readonly ts: Timestamp;
   readonly #router: Router;
   readonly #resolver: LockResolver;
+  readonly #isolation: Isolation;
 
-  constructor(router: Router, resolver: LockResolver, ts: Timestamp) {
+  constructor(
+    router: Router,
+    resolver: LockResolver,
+    ts: Timestamp,
+    isolation: Isolation = 'snapshot',
+  ) {
     this.#router = router;
     this.#resolver = resolver;
     this.ts = ts;
+    this.#isolation = isolation;
   }
 
   /** Undefined: the key does not exist. Throws {@link KeyLockedError} at the end of the operation's time. */
@@ -39,7 +51,7 @@ export class Snapshot {
       const response = await this.#router.send(
         key,
         rpc.kvGet,
-        (context) => ({ context, key, version: this.ts }),
+        (context) => ({ context: this.#seen(context), key, version: this.ts }),
         operation,
       );
       if (response.error === undefined) {
@@ -49,16 +61,70 @@ export class Snapshot {
     }
   }
 
-  /** Values in the order of the keys. */
+  /** Values in the order of the keys; undefined where there is none. One request for each Region, as a rule. */
   async batchGet(
     keys: readonly Uint8Array[],
     operation: Operation,
   ): Promise<(Uint8Array | undefined)[]> {
-    const values: (Uint8Array | undefined)[] = new Array(keys.length).fill(undefined);
-    await forEachParallel(keys, limits.clientParallelRequestsMax, async (key, i) => {
-      values[i] = await this.get(key, operation.fork());
-    });
-    return values;
+    if (keys.length === 1) return [await this.get(keys[0]!, operation)];
+    for (const key of keys) checkKey(key);
+    const names = keys.map(keyString);
+    const distinct = new Map(keys.map((key, i) => [names[i]!, key]));
+    const values = new Map<string, Uint8Array>();
+    await this.#router.sendGrouped(
+      [...distinct.values()],
+      (key) => key,
+      (part) => splitByCount(part, limits.clientBatchGetKeysMax),
+      (region, part, forked) => this.#getPart(region, part, forked, values),
+      operation,
+    );
+    return names.map((name) => values.get(name));
+  }
+
+  /** Adds the values of keys of one Region. False: it is another by now. */
+  async #getPart(
+    region: CachedRegion,
+    part: readonly Uint8Array[],
+    operation: Operation,
+    values: Map<string, Uint8Array>,
+  ): Promise<boolean> {
+    let keys = part;
+    while (keys.length > 0) {
+      const response = await this.#sendBatchGet(region, keys, operation);
+      if (response === 'too-large') {
+        const middle = Math.ceil(keys.length / 2);
+        const first = await this.#getPart(region, keys.slice(0, middle), operation, values);
+        return first && this.#getPart(region, keys.slice(middle), operation, values);
+      }
+      if (response === undefined) return false;
+      if (response.error !== undefined) throw this.#failure(response.error);
+      const locks: LockInfo[] = [];
+      for (const { key, value, error } of response.pairs) {
+        if (error === undefined) values.set(keyString(key), copyBytes(value));
+        else locks.push(this.#lockOf(error));
+      }
+      if (locks.length > 0) await this.#clear(locks, operation);
+      keys = locks.map(({ key }) => key);
+    }
+    return true;
+  }
+
+  async #sendBatchGet(
+    region: CachedRegion,
+    keys: readonly Uint8Array[],
+    operation: Operation,
+  ): Promise<tinykvtxn.BatchGetResponse | 'too-large' | undefined> {
+    try {
+      return await this.#router.sendToRegion(
+        region,
+        tinykvtxn.Txn.kvBatchGet,
+        (context) => ({ context: this.#seen(context), keys, version: this.ts }),
+        operation,
+      );
+    } catch (error) {
+      if (isTooMuch(error) && keys.length > 1) return 'too-large';
+      throw error;
+    }
   }
 
   scan(range: KeyRange, options: SnapshotScanOptions): RangeScan {
@@ -72,7 +138,7 @@ export class Snapshot {
           region,
           rpc.kvScan,
           (context) => ({
-            context,
+            context: this.#seen(context),
             startKey: start,
             endKey: end,
             limit,
@@ -83,6 +149,7 @@ export class Snapshot {
           operation,
         );
         if (response === undefined) return undefined;
+        if (response.error !== undefined) throw this.#failure(response.error);
         const errors = response.pairs.flatMap(({ error }) => (error === undefined ? [] : [error]));
         if (errors.length === 0) return response.pairs.map(toPair);
         await this.#clear(
@@ -97,6 +164,15 @@ export class Snapshot {
     const keyError = keyErrorFromWire(error);
     if (keyError.type !== 'locked') throw keyErrorToThrow(keyError, this.ts);
     return keyError.lock;
+  }
+
+  #failure(error: kvrpcpb.KeyError): Error {
+    return keyErrorToThrow(keyErrorFromWire(error), this.ts);
+  }
+
+  /** The context of a read, with what it is to see. */
+  #seen(context: kvrpcpb.ContextInit): kvrpcpb.ContextInit {
+    return this.#isolation === 'snapshot' ? context : { ...context, isolation: ReadCommitted };
   }
 
   async #clear(locks: readonly LockInfo[], operation: Operation): Promise<void> {

@@ -1,5 +1,6 @@
 import { EMPTY_BYTES, KvError, type Timestamp, TS_MAX } from '@tinykv/base';
 import { checkKey } from './check-key.js';
+import { HeartBeat } from './heart-beat.js';
 import type { Operation } from './operation.js';
 import type { KvPair, ScanOptions } from './range-scan.js';
 import { Snapshot } from './snapshot.js';
@@ -31,6 +32,7 @@ export class Txn {
   readonly #timeoutMs: number;
   readonly #beganAt: number;
   readonly #buffer = new TxnBuffer();
+  readonly #heartBeat: HeartBeat;
   readonly #onBackground: (work: Promise<void>) => Promise<void>;
   #state: TxnState = 'open';
   #settled: Promise<void> = Promise.resolve();
@@ -48,6 +50,7 @@ export class Txn {
     this.#snapshot = new Snapshot(context.router, context.resolver, startTs);
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#beganAt = beganAt;
+    this.#heartBeat = new HeartBeat(context, { startTs, beganAt });
     this.#onBackground = onBackground;
   }
 
@@ -150,9 +153,11 @@ export class Txn {
       return this.startTs;
     }
     this.#state = 'committing';
+    const mutations = this.#buffer.sorted();
+    this.#heartBeat.start(mutations[0]!.key);
     const commit = new TwoPhaseCommit(this.#context, {
       startTs: this.startTs,
-      mutations: this.#buffer.sorted(),
+      mutations,
       bytes: this.#buffer.bytes,
       beganAt: this.#beganAt,
     });
@@ -164,6 +169,7 @@ export class Txn {
       this.#state = 'failed';
       throw error;
     } finally {
+      this.#heartBeat.stop();
       this.#settled = commit.background;
       await this.#onBackground(commit.background);
     }

@@ -82,6 +82,11 @@ export class FakeCluster {
   /** What the scheduler answers for a location; undefined: the truth. */
   schedulerSays: ((location: Uint8Array) => Region | undefined) | undefined;
   bootstrapped = true;
+  /** How long stores keep their answers. */
+  answersAfterMs = 0;
+  /** Most requests that stores had at once without having answered. */
+  inflightPeak = 0;
+  #inflight = 0;
   readonly #regions = new Map<RegionId, Hosted>();
   readonly #servers = new Map<StoreId, NetServer>();
   readonly #addresses = new Map<StoreId, string>();
@@ -245,7 +250,14 @@ export class FakeCluster {
           .map((item) => this.#serveItem(storeId, stream, item))
           .filter((answer) => answer !== undefined)
           .reverse();
-        stream.send(tinykvstream.BatchResponse.encode({ items: answers }));
+        const answer = (): void => {
+          this.#inflight -= requests.length;
+          stream.send(tinykvstream.BatchResponse.encode({ items: answers }));
+        };
+        this.#inflight += requests.length;
+        this.inflightPeak = Math.max(this.inflightPeak, this.#inflight);
+        if (this.answersAfterMs === 0) answer();
+        else this.env.clock.after(this.answersAfterMs, answer);
       },
       onClose: () => stream.end(),
     };
@@ -349,6 +361,13 @@ export class FakeCluster {
         const { error, value } = data.read(request.key, request.version);
         return { error, value, notFound: error === undefined && value === undefined };
       }
+      case 'KvBatchGet': {
+        const keys: readonly Uint8Array[] = request.keys;
+        const pairs = keys.map((key) => ({ key, ...data.read(key, request.version) }));
+        return { pairs: pairs.filter(({ error, value }) => error ?? value) };
+      }
+      case 'KvTxnHeartBeat':
+        return data.heartBeat(request);
       case 'KvScan': {
         const keys = data.sortedKeys(() => true);
         const pairs = this.#page(keys, request, region)

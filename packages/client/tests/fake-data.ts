@@ -136,6 +136,15 @@ export class FakeData {
     return undefined;
   }
 
+  heartBeat(request: tinykvtxn.TxnHeartBeatRequest): tinykvtxn.TxnHeartBeatResponseInit {
+    const versions = this.at(request.primaryLock);
+    const { lock } = versions;
+    if (lock?.startTs !== request.startVersion) return { error: { abort: 'no lock' } };
+    const ttlMs = Math.max(lock.ttlMs, request.adviseLockTtl);
+    versions.lock = { ...lock, ttlMs };
+    return { lockTtl: ttlMs };
+  }
+
   checkTxnStatus(request: kvrpcpb.CheckTxnStatusRequest): kvrpcpb.CheckTxnStatusResponseInit {
     const { primaryKey, lockTs, currentTs } = request;
     const { lock, writes, rollbacks } = this.at(primaryKey);

@@ -1,0 +1,75 @@
+import { errorMessage, type Timer, type Timestamp } from '@tinykv/base';
+import { tinykvtxn } from '@tinykv/proto';
+import type { TxnContext } from './txn-context.js';
+
+/** Below half of the shortest time that a lock lives: one beat may get lost. */
+const BEAT_MS = 1_000;
+/** How long a transaction outlives its last beat, at most: its client is gone then. */
+const LIFE_MS = 10_000;
+/** A transaction older than this was forgotten by whoever began it. */
+const AGE_MAX_MS = 3_600_000;
+
+/** What a transaction is known by, and since when it is there. */
+export interface LivingTxn {
+  readonly startTs: Timestamp;
+  /** Monotonic milliseconds. */
+  readonly beganAt: number;
+}
+
+/**
+ * Keeps a transaction's primary lock alive while its client works on it. A transaction that ends before the first
+ * beat is due costs a timer and no request. Beats that find no lock are no failure: it is not there yet, or the
+ * transaction was ended, and whoever goes on with it finds that out.
+ */
+export class HeartBeat {
+  readonly #context: TxnContext;
+  readonly #txn: LivingTxn;
+  #primary: Uint8Array | undefined;
+  #timer: Timer | undefined;
+
+  constructor(context: TxnContext, txn: LivingTxn) {
+    this.#context = context;
+    this.#txn = txn;
+  }
+
+  /** Beats until {@link stop}. The primary of a transaction never changes. */
+  start(primary: Uint8Array): void {
+    if (this.#primary !== undefined) return;
+    this.#primary = primary;
+    this.#schedule(primary);
+  }
+
+  /** A beat that is under way may still arrive. */
+  stop(): void {
+    this.#timer?.cancel();
+    this.#primary = undefined;
+  }
+
+  #schedule(primary: Uint8Array): void {
+    const { clock } = this.#context.env;
+    if (clock.mono() - this.#txn.beganAt > AGE_MAX_MS) return;
+    this.#timer = clock.after(BEAT_MS, () => void this.#beat(primary));
+  }
+
+  async #beat(primaryLock: Uint8Array): Promise<void> {
+    const { env, router } = this.#context;
+    const { startTs: startVersion, beganAt } = this.#txn;
+    try {
+      await router.send(
+        primaryLock,
+        tinykvtxn.Txn.kvTxnHeartBeat,
+        (context) => {
+          const adviseLockTtl = Math.ceil(env.clock.mono() - beganAt) + LIFE_MS;
+          return { context, primaryLock, startVersion, adviseLockTtl };
+        },
+        router.begin('repeatable', LIFE_MS),
+      );
+    } catch (error) {
+      env.logger.warn('heartbeat failed', {
+        startTs: String(startVersion),
+        error: errorMessage(error),
+      });
+    }
+    if (this.#primary === primaryLock) this.#schedule(primaryLock);
+  }
+}
