@@ -22,7 +22,11 @@ interface Area {
 }
 
 /** Commands of the simulator, which goes on by files of its own. */
-const simulatorAreas: Readonly<Record<string, string>> = { sim: 'long', planted: 'planted' };
+const simulatorAreas: Readonly<Record<string, readonly string[]>> = {
+  sim: ['long'],
+  'sim-txn': ['long', '--workload', 'txn'],
+  planted: ['planted'],
+};
 
 /** `TINYKV_LONG=1` tells tests to take their full sizes. */
 const areas: readonly Area[] = [
@@ -33,6 +37,8 @@ const areas: readonly Area[] = [
   { name: 'mvcc', files: ['packages/txn/tests/mvcc-model'], rounds: 1 },
   { name: 'failover', files: ['tests/e2e/failover'], rounds: 1 },
   { name: 'bank', files: ['tests/e2e/bank'], rounds: 1 },
+  // A minute of each in a round, with kills.
+  { name: 'txn', files: ['tests/e2e/bank', 'tests/e2e/lists'], rounds: 10 },
   { name: 'scale', files: ['tests/e2e/scale'], rounds: 1 },
   { name: 'bad-input', files: ['tests/e2e/bad-input'], rounds: 1 },
   { name: 'counts', files: ['tests/e2e/counts'], rounds: 1 },
@@ -91,7 +97,7 @@ async function main(): Promise<number> {
   const counts: Counts[] = [];
   for (const area of chosen) counts.push(...(await runArea(area, commit)));
   for (const name of simulated) {
-    counts.push(await runSimulator([simulatorAreas[name]!, ...args]));
+    counts.push(await runSimulator([...simulatorAreas[name]!, ...args]));
   }
   return printSummary(counts);
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromUtf8, utf8 } from '@tinykv/base';
 import { type Client, RetryableTxnError, UndeterminedError } from '@tinykv/client';
+import { killLeaders, splitRegions } from './disturb.js';
 import { type LiveCluster, type LiveClusterOptions, withCluster } from './live-cluster.js';
 
 export interface BankOptions {
@@ -63,7 +64,7 @@ async function runOn(live: LiveCluster, options: BankOptions): Promise<BankResul
   const [first] = clients;
   if (first === undefined) throw new Error('a bank needs clients');
   await openAccounts(first, options.accounts);
-  await splitBank(live);
+  await splitRegions(live, REGIONS_MIN);
   const counts: Counts = {
     transfers: 0,
     conflicts: 0,
@@ -76,26 +77,14 @@ async function runOn(live: LiveCluster, options: BankOptions): Promise<BankResul
   const isOver = (): boolean => performance.now() >= endsAt;
   const tellers = clients.map((client) => transferUntil(client, options, counts, isOver));
   const auditor = auditUntil(first, options, counts, isOver);
-  const kills = await killUntil(live, options, counts, isOver);
+  const progress = (): string => `${counts.transfers} transfers, ${counts.snapshots} snapshots`;
+  const kills = await killLeaders(live, options.killEveryMs, isOver, progress);
   await Promise.all([...tellers, auditor]);
   await live.waitReady();
   await audit(first, options, counts);
   const regions = (await live.regions()).length;
   for (const client of clients) await client.close();
   return { ...counts, kills, regions };
-}
-
-/** Halves every Region until the accounts lie in several. */
-async function splitBank(live: LiveCluster): Promise<void> {
-  const admin = await live.admin();
-  await live.until('splitting the bank', 30_000, async () => {
-    const regions = await live.regions();
-    if (regions.length >= REGIONS_MIN) return true;
-    for (const { region } of regions) {
-      await admin.addOperator({ kind: 'split', regionId: region.id });
-    }
-    return undefined;
-  });
 }
 
 async function openAccounts(client: Client, accounts: number): Promise<void> {
@@ -159,25 +148,4 @@ async function audit(client: Client, options: BankOptions, counts: Counts): Prom
   counts.snapshots++;
   const isRight = values.length === options.accounts && total === options.accounts * START_BALANCE;
   if (!isRight) counts.wrongTotals.push(total);
-}
-
-async function killUntil(
-  live: LiveCluster,
-  options: BankOptions,
-  counts: Counts,
-  isOver: () => boolean,
-): Promise<number> {
-  let kills = 0;
-  while (!isOver()) {
-    await sleep(options.killEveryMs);
-    if (isOver()) break;
-    const name = await live.leadingStore();
-    await live.kill(name);
-    kills++;
-    live.print(`killed ${name}; ${counts.transfers} transfers, ${counts.snapshots} snapshots`);
-    await sleep(options.killEveryMs / 2);
-    live.start(name);
-    await live.waitReady();
-  }
-  return kills;
 }

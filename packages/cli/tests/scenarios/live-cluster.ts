@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, type RegionStatus, type SchedulerAdmin } from '@tinykv/client';
+import { Client, type ClientOptions, type RegionStatus, type SchedulerAdmin } from '@tinykv/client';
 import { createEnv, type RealEnv } from '@tinykv/env-real';
 import { AdminConnection } from '../../src/admin-connection.js';
 import { Cluster } from '../../src/playground/cluster.js';
@@ -86,8 +86,8 @@ export class LiveCluster {
     return this.#admin.get();
   }
 
-  client(): Promise<Client> {
-    return Client.connect(this.env, { scheduler: this.cluster.schedulerAddress });
+  client(options: Partial<ClientOptions> = {}): Promise<Client> {
+    return Client.connect(this.env, { scheduler: this.cluster.schedulerAddress, ...options });
   }
 
   async waitReady(): Promise<void> {

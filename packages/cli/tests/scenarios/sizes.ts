@@ -2,6 +2,7 @@ import type { BadInputOptions } from './bad-input.js';
 import type { BankOptions } from './bank.js';
 import type { CountOptions } from './counts.js';
 import type { FailoverOptions } from './failover.js';
+import type { ListOptions } from './lists.js';
 import type { ScaleOptions } from './scale.js';
 
 /** Sizes of the scenarios: small for `make test`, full for `make test-long` and the demos. */
@@ -14,11 +15,22 @@ export function failoverSizes(full: boolean): Omit<FailoverOptions, 'print'> {
 
 export function bankSizes(full: boolean): Omit<BankOptions, 'print'> {
   return {
-    seconds: full ? 60 : 10,
+    seconds: full ? 60 : 8,
     clients: 8,
     accounts: 100,
     killEveryMs: full ? 5_000 : 3_000,
     portBase: 22_000,
+  };
+}
+
+export function listSizes(full: boolean): Omit<ListOptions, 'print'> {
+  return {
+    seconds: full ? 60 : 6,
+    windowSeconds: full ? 10 : 3,
+    clients: 8,
+    lists: 12,
+    killEveryMs: full ? 5_000 : 2_000,
+    portBase: 25_000,
   };
 }
 

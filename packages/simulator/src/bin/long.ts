@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { WorkloadName } from '../run/plan.js';
 import { EXIT } from './arguments.js';
 import { currentCommit, isDirty, resultsFolder } from './commit.js';
 import { writeCounts } from './counts.js';
@@ -7,31 +8,35 @@ import { ledgerOf, ledgerText, recordOf, type SeedRecord } from './long-record.j
 import { Pool } from './pool.js';
 import { Progress } from './progress.js';
 import { ResultsFile } from './results-file.js';
-import { isRunTwice, planOf } from './seeds.js';
+import { isRunTwice, planOf, type SeedChoice } from './seeds.js';
 import { failureText, progressText, replayCommand, totalsText } from './text.js';
 import { Totals } from './totals.js';
 
-/** What a series of runs must reach. */
+/** What a series of runs must reach: over all workloads by turns, and with one of them alone. */
 export const SEEDS_IN_ALL = 5_000;
+export const SEEDS_OF_ONE = 2_000;
 /** How many a run goes on when that has been reached. */
 const SEEDS_MORE = 500;
 /** A run that fails so often has nothing more to say. */
 const FAILURES_MAX = 20;
 
 export interface LongOptions {
+  /** This one alone, in a series of its own. */
+  readonly workload?: WorkloadName;
   readonly seeds?: number;
   readonly jobs: number;
   readonly counts?: string;
 }
 
 /** `pnpm sim long`: first the seeds that failed on other commits, then seeds that nobody has run. */
-export async function runLong({ seeds, jobs, counts }: LongOptions): Promise<number> {
-  const file = new ResultsFile<SeedRecord>(join(resultsFolder, 'sim.jsonl'));
+export async function runLong({ workload, seeds, jobs, counts }: LongOptions): Promise<number> {
+  const name = workload === undefined ? 'sim' : `sim-${workload}`;
+  const file = new ResultsFile<SeedRecord>(join(resultsFolder, `${name}.jsonl`));
   const commit = currentCommit();
   const records = file.read();
   const before = ledgerOf(records);
   const again = before.open.filter((record) => record.commit !== commit || isDirty(commit));
-  const missing = SEEDS_IN_ALL - before.seeds;
+  const missing = (workload === undefined ? SEEDS_IN_ALL : SEEDS_OF_ONE) - before.seeds;
   const wanted = seeds ?? (missing > 0 ? missing : SEEDS_MORE);
   const queue = [
     ...again.map(({ seed }) => seed),
@@ -45,7 +50,7 @@ export async function runLong({ seeds, jobs, counts }: LongOptions): Promise<num
   const pool = new Pool(jobs);
   try {
     await pool.run(
-      () => jobOf(queue.shift()),
+      () => jobOf(queue.shift(), workload),
       (report) => {
         const record = recordOf(report, commit);
         file.append(record);
@@ -68,7 +73,9 @@ export async function runLong({ seeds, jobs, counts }: LongOptions): Promise<num
   return after.open.length === 0 ? EXIT.ok : EXIT.violation;
 }
 
-function jobOf(seed: number | undefined): Job | undefined {
+function jobOf(seed: number | undefined, workload: WorkloadName | undefined): Job | undefined {
   if (seed === undefined) return undefined;
-  return { plan: planOf(seed, { profile: 'swarm', planted: [] }), twice: isRunTwice(seed) };
+  const choice: SeedChoice = { profile: 'swarm', planted: [] };
+  const plan = planOf(seed, workload === undefined ? choice : { ...choice, workload });
+  return { plan, twice: isRunTwice(seed) };
 }

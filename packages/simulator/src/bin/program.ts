@@ -11,7 +11,7 @@ import {
   type SimOptions,
   UsageError,
 } from './arguments.js';
-import { type LongOptions, runLong, SEEDS_IN_ALL } from './long.js';
+import { type LongOptions, runLong, SEEDS_IN_ALL, SEEDS_OF_ONE } from './long.js';
 import { readPlan } from './plan-file.js';
 import { type PlantedOptions, runPlanted } from './planted.js';
 import { runSeeds } from './run-seeds.js';
@@ -97,7 +97,17 @@ function suiteCommand(finish: Finish): Command {
 function longCommand(finish: Finish): Command {
   return new Command('long')
     .description('Seeds after those of all runs before; results are appended to a file.')
-    .option('--seeds <n>', `how many (default: what is missing to ${SEEDS_IN_ALL})`, parseCount)
+    .option(
+      '--seeds <n>',
+      `how many (default: what is missing to ${SEEDS_IN_ALL}, of one workload ${SEEDS_OF_ONE})`,
+      parseCount,
+    )
+    .addOption(
+      new Option(
+        '--workload <name>',
+        'one alone, in a file of its own (default: by turns)',
+      ).choices(workloadNames),
+    )
     .option('--jobs <n>', 'processes at work', parseCount, JOBS)
     .addOption(countsOption())
     .action(async (options: LongOptions) => finish(await runLong(options)));
