@@ -57,6 +57,10 @@ export const limits = {
   batchGetKeysMax: 10_240,
   /** Commands that hold or wait for latches in one store. */
   latchCommandsMax: 32_768,
+  /** Requests of one store that wait for locks of others; more are told that the key is locked. */
+  lockWaitsMax: 16_384,
+  /** Waits between transactions that one store remembers to find deadlocks. */
+  waitForEdgesMax: 262_144,
   /** Batched requests in flight on one client stream. */
   batchStreamInflightMax: 16_384,
   /** Requests in one batch message. */

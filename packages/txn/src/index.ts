@@ -1,3 +1,5 @@
+export { WaitForGraph } from './deadlock.js';
+export type { DeadlockDetector } from './deadlock-detector.js';
 export { TxnExecutor } from './executor.js';
 export type { Answer } from './latched-commands.js';
 export type { TxnStatus } from './mvcc/check-txn.js';
@@ -11,8 +13,12 @@ export type {
   CommitRequest,
   GetAnswer,
   HeartBeatRequest,
+  LockedValue,
   LockScanRequest,
   PairsAnswer,
+  PessimisticLockAnswer,
+  PessimisticLockRequest,
+  PessimisticRollbackRequest,
   PrewriteRequest,
   RollbackRequest,
   TxnContext,

@@ -43,12 +43,12 @@ export class LatchedCommands {
     );
   }
 
-  /** Decides from what the transaction `startTs` has left on each of the distinct keys. */
+  /** Decides, in one turn, from what the transaction `startTs` has left on each of the distinct keys. */
   onTxnKeys<A>(
     context: TxnContext,
     keys: readonly Uint8Array[],
     startTs: Timestamp,
-    decide: (facts: readonly TxnKeyFacts[]) => Decision<A>,
+    decide: (facts: readonly TxnKeyFacts[], view: RegionView) => Decision<A>,
   ): Answer<A> {
     return this.latched(context, keys, async (view) => {
       let read = readConfirmed(view, (reader) => readTxnKeys(reader, keys, startTs, NO_COMMITS));
@@ -59,7 +59,7 @@ export class LatchedCommands {
       if (!read.ok) return read;
       // The latches hold off every writer of this term, so it is over.
       if (read.value.inHistory.length > 0) return err({ type: 'stale-command' });
-      return this.settle(context, view, keys, decide(read.value.facts));
+      return this.settle(context, view, keys, decide(read.value.facts, view));
     });
   }
 

@@ -39,6 +39,8 @@ export interface PrewriteRequest {
   readonly primary: Uint8Array;
   readonly startTs: Timestamp;
   readonly ttlMs: number;
+  /** Of a pessimistic transaction. */
+  readonly forUpdateTs?: Timestamp;
   /** These are all keys of the transaction: it may be committed at once. */
   readonly tryOnePc?: boolean;
 }
@@ -71,6 +73,44 @@ export interface CheckTxnRequest {
   readonly primary: Uint8Array;
   readonly startTs: Timestamp;
   readonly currentTs: Timestamp;
+  /** The lock that was met is pessimistic: see {@link TxnStatus}. */
+  readonly resolvingPessimisticLock?: boolean;
+}
+
+export interface PessimisticLockRequest {
+  readonly keys: readonly Uint8Array[];
+  readonly primary: Uint8Array;
+  readonly startTs: Timestamp;
+  readonly ttlMs: number;
+  readonly forUpdateTs: Timestamp;
+  readonly minCommitTs: Timestamp;
+  /** How long to wait for another's lock; 0: not at all; undefined: as long as the store does. */
+  readonly waitMs: number | undefined;
+  readonly returnValues: boolean;
+  /** Answer before the locks are on a quorum. */
+  readonly pipelined: boolean;
+}
+
+/** The newest version of a key under its lock. */
+export interface LockedValue {
+  /** Undefined: the key does not exist. */
+  readonly value: Uint8Array | undefined;
+  /** 0: it never did. */
+  readonly commitTs: Timestamp;
+}
+
+/** With an error no key was locked by this request. */
+export interface PessimisticLockAnswer {
+  readonly error?: KeyError;
+  /** One for each key, if asked for. */
+  readonly values: readonly LockedValue[];
+}
+
+export interface PessimisticRollbackRequest {
+  readonly keys: readonly Uint8Array[];
+  readonly startTs: Timestamp;
+  /** Locks that were taken later stay. */
+  readonly forUpdateTs: Timestamp;
 }
 
 export interface LockScanRequest {

@@ -110,13 +110,13 @@ export class WriteCommands {
   }
 
   checkTxnStatus(context: TxnContext, request: CheckTxnRequest): Answer<TxnStatus> {
-    const { primary, startTs, currentTs } = request;
+    const { primary, startTs, currentTs, resolvingPessimisticLock } = request;
     if (isKeyTooLong(primary)) {
       // The response has no field for an error of the key.
       return Promise.resolve(err({ type: 'other', message: keyTooLongMessage(primary) }));
     }
     return this.#commands.onTxnKeys(context, [primary], startTs, (facts) =>
-      checkTxnStatus(facts[0]!, startTs, currentTs, this.#planted),
+      checkTxnStatus(facts[0]!, startTs, currentTs, this.#planted, resolvingPessimisticLock),
     );
   }
 

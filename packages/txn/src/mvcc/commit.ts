@@ -17,6 +17,7 @@ import {
   type Modify,
   type NewestRecord,
   newestKey,
+  type WriteKind,
   type WriteRecord,
 } from '@tinykv/model';
 import { abortError, type Decision, decideAll, type KeyDecision, NOTHING } from './decision.js';
@@ -46,10 +47,15 @@ export function commitKey(facts: TxnKeyFacts, txn: CommitTxn): KeyDecision {
   const { key, lock, newest, outcome } = facts;
   const { planted = nothingPlanted } = txn;
   if (lock?.startTs === txn.startTs) {
+    if (lock.kind === 'pessimistic') {
+      // What the transaction would write here is not known, so it cannot be said to be committed.
+      const message = `transaction ${txn.startTs} has not prewritten key ${describeBytes(key)}`;
+      return err({ type: 'retryable', message });
+    }
     if (lock.kind !== 'lock' && newest?.write?.commitTs === txn.commitTs) {
       return err(abortError(`commit_ts ${txn.commitTs} is another transaction's`, key));
     }
-    const modify = commitLock(key, lock, newest, txn.commitTs);
+    const modify = commitLock(key, lock, lock.kind, newest, txn.commitTs);
     return ok(planted('txn-old-version-dropped') ? { ...modify, history: undefined } : modify);
   }
   if (outcome.type === 'commit' || planted('txn-commit-without-lock')) return NOTHING;
@@ -69,16 +75,12 @@ type CommitModify = Extract<Modify, { type: 'commit' }>;
 
 function commitLock(
   key: Uint8Array,
-  lock: LockRecord,
+  { startTs, shortValue }: LockRecord,
+  kind: WriteKind,
   newest: NewestRecord | undefined,
   commitTs: Timestamp,
 ): CommitModify {
-  const write: WriteRecord = {
-    kind: lock.kind === 'pessimistic' ? 'lock' : lock.kind,
-    startTs: lock.startTs,
-    commitTs,
-    shortValue: lock.shortValue,
-  };
+  const write: WriteRecord = { kind, startTs, commitTs, shortValue };
   return { ...placeWrite(key, write, newest), unlock: true };
 }
 

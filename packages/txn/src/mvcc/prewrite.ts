@@ -18,17 +18,25 @@ import {
 } from '@tinykv/model';
 import { type Decision, type KeyDecision, lockedError, NOTHING } from './decision.js';
 import { type KeyFacts, newestTs } from './key-view.js';
+import { isOwnPessimistic, lostLock } from './pessimistic.js';
 
 /** `lock` guards a key that the transaction read and does not change. */
-export type Mutation =
-  | { readonly kind: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
-  | { readonly kind: 'delete'; readonly key: Uint8Array }
-  | { readonly kind: 'lock'; readonly key: Uint8Array };
+export type Mutation = {
+  readonly key: Uint8Array;
+  /** The transaction has locked the key pessimistically: the lock stands for every check. */
+  readonly isLocked?: boolean;
+} & (
+  | { readonly kind: 'put'; readonly value: Uint8Array }
+  | { readonly kind: 'delete' }
+  | { readonly kind: 'lock' }
+);
 
 export interface PrewriteTxn {
   readonly primary: Uint8Array;
   readonly startTs: Timestamp;
   readonly ttlMs: number;
+  /** Of a pessimistic transaction; 0: optimistic. */
+  readonly forUpdateTs?: Timestamp;
   readonly planted?: Planted;
 }
 
@@ -63,14 +71,18 @@ export function isFreeToLock(facts: readonly KeyFacts[], txn: PrewriteTxn): bool
 }
 
 function prewriteKey(facts: KeyFacts, mutation: Mutation, txn: PrewriteTxn): KeyDecision {
+  const { lock } = facts;
   if (isReplay(facts, txn)) return NOTHING;
-  const error = obstacle(facts, txn);
-  return error === undefined ? ok(lockModify(mutation, txn)) : err(error);
+  const held = isOwnPessimistic(lock, txn.startTs) ? lock : undefined;
+  const error = mutation.isLocked
+    ? lostLock(facts, txn)
+    : obstacle({ ...facts, lock: held === undefined ? lock : undefined }, txn);
+  return error === undefined ? ok(lockModify(mutation, txn, held)) : err(error);
 }
 
 /** Nothing was committed here since the transaction took its lock, whatever later rollbacks say. */
 function isReplay({ lock }: KeyFacts, txn: PrewriteTxn): boolean {
-  return lock?.startTs === txn.startTs;
+  return lock?.startTs === txn.startTs && lock.kind !== 'pessimistic';
 }
 
 /** Why the key cannot be locked. */
@@ -93,17 +105,19 @@ function conflictTsOf(newest: NewestRecord | undefined, planted: Planted): Times
   return newestTs(newest);
 }
 
-function lockModify(mutation: Mutation, txn: PrewriteTxn): Modify {
+/** `held`: the transaction's pessimistic lock, whose place it takes. */
+function lockModify(mutation: Mutation, txn: PrewriteTxn, held: LockRecord | undefined): Modify {
   const { key, kind } = mutation;
-  const value = kind === 'put' ? mutation.value : undefined;
+  const value = mutation.kind === 'put' ? mutation.value : undefined;
   const isLong = value !== undefined && value.length > shortValueBytesMax;
   const record: LockRecord = {
     kind,
     primary: txn.primary,
     startTs: txn.startTs,
-    ttlMs: txn.ttlMs,
-    forUpdateTs: TS_ZERO,
-    minCommitTs: TS_ZERO,
+    // Heartbeats and readers may have raised these meanwhile.
+    ttlMs: Math.max(txn.ttlMs, held?.ttlMs ?? 0),
+    forUpdateTs: txn.forUpdateTs ?? TS_ZERO,
+    minCommitTs: held?.minCommitTs ?? TS_ZERO,
     secondaries: undefined,
     shortValue: isLong ? undefined : value,
   };

@@ -3,6 +3,7 @@ import { type ApiMode, family, type KeyError, type KeyRange, recordRange } from 
 import { commit, commitKey } from './commit.js';
 import { type Decision, decideAll } from './decision.js';
 import { decodeLockAt, type TxnKeyFacts } from './key-view.js';
+import { isOwnPessimistic, unlockModify } from './pessimistic.js';
 import { userKeyOf } from './record-cursor.js';
 import { rollback } from './rollback.js';
 
@@ -53,5 +54,11 @@ export function resolve(
   }
   const locked = facts.filter((fact) => fact.lock?.startTs === startTs);
   if (commitTs === 0n) return rollback(locked, startTs);
-  return commit(locked, { startTs, commitTs, strict: true });
+  // A pessimistic lock that a committed transaction has left was not needed: what it wrote it had prewritten.
+  const isLeft = ({ lock }: TxnKeyFacts): boolean => isOwnPessimistic(lock, startTs);
+  const prewritten = locked.filter((fact) => !isLeft(fact));
+  const { modifies, answer } = commit(prewritten, { startTs, commitTs, strict: true });
+  if (answer !== undefined) return { modifies, answer };
+  const unlocks = locked.filter(isLeft).map(({ key }) => unlockModify(key, startTs));
+  return { modifies: [...modifies, ...unlocks], answer };
 }
