@@ -185,13 +185,9 @@ export class LockWaits {
   #watch(waiter: Waiter): void {
     const { startTs: txn, key } = waiter.wait;
     const edge = { txn, waitForTxn: waiter.holderTs, key };
-    let isOver = false;
-    const unwatch = this.#detector.watch(edge, (cycle) => {
-      isOver = true;
+    waiter.unwatch = this.#detector.watch(edge, (cycle) => {
       this.#end(waiter, { type: 'deadlock', cycle });
     });
-    if (isOver) unwatch();
-    else waiter.unwatch = unwatch;
   }
 
   #checkLater(): void {

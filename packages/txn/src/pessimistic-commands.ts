@@ -147,22 +147,27 @@ export class PessimisticCommands {
     const { keys, startTs, returnValues } = request;
     const txn = { ...request, planted: this.#planted };
     let begun: BegunWait | undefined;
-    const settled = await this.#commands.onTxnKeys<Attempt>(context, keys, startTs, (facts, view) => {
-      const { modifies, answer: error } = lockPessimistically(facts, txn);
-      if (error === undefined) {
-        const values = returnValues ? facts.map((fact) => readLocked(fact, view)) : [];
-        const attempt: Attempt = { type: 'done', answer: { values } };
-        onLocking(view, attempt);
-        return { modifies, answer: attempt };
-      }
-      // The wait begins under the latches, or the lock could go unnoticed.
-      if (error.type === 'locked') begun = this.#wait(context, request, view, error.lock, until);
-      const answer: Attempt =
-        begun === undefined
-          ? { type: 'done', answer: failed(this.#reason(error, request, until)) }
-          : { type: 'waits', wait: begun };
-      return { modifies, answer };
-    });
+    const settled = await this.#commands.onTxnKeys<Attempt>(
+      context,
+      keys,
+      startTs,
+      (facts, view) => {
+        const { modifies, answer: error } = lockPessimistically(facts, txn);
+        if (error === undefined) {
+          const values = returnValues ? facts.map((fact) => readLocked(fact, view)) : [];
+          const attempt: Attempt = { type: 'done', answer: { values } };
+          onLocking(view, attempt);
+          return { modifies, answer: attempt };
+        }
+        // The wait begins under the latches, or the lock could go unnoticed.
+        if (error.type === 'locked') begun = this.#wait(context, request, view, error.lock, until);
+        const answer: Attempt =
+          begun === undefined
+            ? { type: 'done', answer: failed(this.#reason(error, request, until)) }
+            : { type: 'waits', wait: begun };
+        return { modifies, answer };
+      },
+    );
     if (!settled.ok) begun?.abandon();
     return settled;
   }

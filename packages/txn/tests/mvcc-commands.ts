@@ -33,6 +33,7 @@ const mutation: fc.Arbitrary<NaiveMutation> = fc.record({
   kind: fc.constantFrom('put', 'put', 'delete', 'lock'),
   key: name,
   value: fc.constantFrom('', 'x', 'y', LONG),
+  isLocked: fc.constantFrom(false, false, false, true),
 });
 
 export type Command =
@@ -45,7 +46,22 @@ export type Command =
     }
   | { type: 'commit'; keys: string[]; startTs: bigint; commitTs: bigint; strict: boolean }
   | { type: 'rollback'; keys: string[]; startTs: bigint }
-  | { type: 'check'; primary: string; startTs: bigint; currentTs: bigint }
+  | {
+      type: 'lock';
+      keys: string[];
+      primary: string;
+      startTs: bigint;
+      forUpdateTs: bigint;
+      ttlMs: number;
+    }
+  | { type: 'unlock'; keys: string[]; startTs: bigint; forUpdateTs: bigint }
+  | {
+      type: 'check';
+      primary: string;
+      startTs: bigint;
+      currentTs: bigint;
+      forPessimistic: boolean;
+    }
   | { type: 'resolve'; startTs: bigint; commitTs: bigint }
   | { type: 'get'; key: string; ts: bigint; strict: boolean }
   | {
@@ -80,7 +96,28 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ type: type('rollback'), keys: names, startTs }) },
   {
     weight: 2,
-    arbitrary: fc.record({ type: type('check'), primary: name, startTs, currentTs: ts }),
+    arbitrary: fc.record({
+      type: type('check'),
+      primary: name,
+      startTs,
+      currentTs: ts,
+      forPessimistic: fc.boolean(),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: type('lock'),
+      keys: names,
+      primary: name,
+      startTs,
+      forUpdateTs: ts,
+      ttlMs: fc.nat(3),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: type('unlock'), keys: names, startTs, forUpdateTs: ts }),
   },
   {
     weight: 2,
@@ -90,7 +127,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
       commitTs: fc.oneof(ts, fc.constant(0n)),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ type: type('get'), key: name, ts: readTs, strict }) },
+  { weight: 4, arbitrary: fc.record({ type: type('get'), key: name, ts: readTs, strict }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -103,7 +140,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
       strict,
     }),
   },
-  { weight: 1, arbitrary: fc.record({ type: type('history'), key: name }) },
+  { weight: 4, arbitrary: fc.record({ type: type('history'), key: name }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -132,11 +169,35 @@ export const pair = fc
       { type: 'prewrite', mutations: [{ ...m, key: k }], primary: k, startTs: began, ttlMs: 2 },
       second === 'commit'
         ? { type: 'commit', keys: [k], startTs: began, commitTs: later, strict: true }
-        : { type: 'check', primary: k, startTs: began, currentTs: later },
+        : { type: 'check', primary: k, startTs: began, currentTs: later, forPessimistic: false },
     ];
   });
-const mutationOf = ({ kind, key: k, value }: NaiveMutation): Mutation =>
-  kind === 'put' ? { kind, key: key(k), value: utf8(value) } : { kind, key: key(k) };
+
+/** A key that is locked before it is written. */
+export const lockedFirst = fc
+  .record({ start: fc.nat(6), key: name, mutation, seen: ts, commits: fc.boolean() })
+  .map(({ start, key: k, mutation: m, seen, commits }): Command[] => {
+    const startTs = (BigInt(start) << 18n) + 1n;
+    const forUpdateTs = maxTimestamp(startTs, seen);
+    const written = { ...m, key: k, isLocked: true };
+    const lock = { type: 'lock', primary: k, startTs, forUpdateTs, ttlMs: 2 } as const;
+    if (!commits) {
+      const currentTs = (BigInt(start + 3) << 18n) + 1n;
+      return [
+        { ...lock, keys: [k] },
+        { type: 'check', primary: k, startTs, currentTs, forPessimistic: true },
+      ];
+    }
+    return [
+      { ...lock, keys: [k] },
+      { type: 'prewrite', mutations: [written], primary: k, startTs, ttlMs: 2 },
+      { type: 'commit', keys: [k], startTs, commitTs: forUpdateTs + 1n, strict: true },
+    ];
+  });
+const mutationOf = ({ kind, key: k, value, isLocked }: NaiveMutation): Mutation =>
+  kind === 'put'
+    ? { kind, key: key(k), value: utf8(value), isLocked }
+    : { kind, key: key(k), isLocked };
 const typeOf = (error: KeyError | undefined): string => error?.type ?? 'ok';
 
 function describeError(error: KeyError): string {
@@ -162,9 +223,23 @@ export async function real(store: FakeStore, c: Command): Promise<unknown> {
       );
     case 'rollback':
       return typeOf(await served(txn.writes.batchRollback(OLD, { ...c, keys: c.keys.map(key) })));
+    case 'lock': {
+      const named = { ...c, keys: c.keys.map(key), primary: key(c.primary) };
+      const how = { minCommitTs: 0n, waitMs: 0, returnValues: true, pipelined: false };
+      const { error, values } = await served(txn.locks.lock(OLD, { ...named, ...how }));
+      if (error !== undefined) return describeError(error);
+      return `ok ${values.map(({ value }) => (value ? fromUtf8(value) : '-')).join()}`;
+    }
+    case 'unlock':
+      await served(txn.locks.rollback(OLD, { ...c, keys: c.keys.map(key) }));
+      return 'ok';
     case 'check': {
       const status = await served(
-        txn.writes.checkTxnStatus(OLD, { ...c, primary: key(c.primary) }),
+        txn.writes.checkTxnStatus(OLD, {
+          ...c,
+          primary: key(c.primary),
+          resolvingPessimisticLock: c.forPessimistic,
+        }),
       );
       if (status.lockTtlMs > 0) return `alive ${status.lockTtlMs}`;
       if (status.commitTs > 0n) return `committed ${status.commitTs}`;
@@ -210,7 +285,11 @@ export function expected(naive: NaiveMvcc, c: Command): unknown {
     case 'rollback':
       return naive.rollback(c.keys, c.startTs);
     case 'check':
-      return naive.check(c.primary, c.startTs, c.currentTs);
+      return naive.check(c.primary, c.startTs, c.currentTs, c.forPessimistic);
+    case 'lock':
+      return naive.lock(c.keys, c.primary, c.startTs, c.forUpdateTs, c.ttlMs);
+    case 'unlock':
+      return naive.unlock(c.keys, c.startTs, c.forUpdateTs);
     case 'resolve':
       return naive.resolve(c.startTs, c.commitTs);
     case 'get':

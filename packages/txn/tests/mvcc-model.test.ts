@@ -4,7 +4,15 @@ import { runs } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { fakeStore } from './fake-store.js';
-import { type Command, checkRecords, command, expected, pair, real } from './mvcc-commands.js';
+import {
+  type Command,
+  checkRecords,
+  command,
+  expected,
+  lockedFirst,
+  pair,
+  real,
+} from './mvcc-commands.js';
 import { NaiveMvcc } from './naive-mvcc.js';
 
 const script = fc
@@ -12,6 +20,7 @@ const script = fc
     fc.oneof(
       command.map((c) => [c]),
       pair,
+      lockedFirst,
     ),
     { maxLength: 40, size: 'max' },
   )
@@ -78,6 +87,14 @@ it('random commands are answered, and stored, as a list of versions would have i
     'commit ok',
     'commit abort',
     'commit retryable',
+    'lock ok',
+    'lock abort',
+    'lock locked',
+    'lock conflict',
+    'unlock ok',
+    'prewrite abort',
+    'check ttl-expire-pessimistic-rollback',
+    'check lock-not-exist-do-nothing',
     'rollback ok',
     'rollback abort',
     'check alive',

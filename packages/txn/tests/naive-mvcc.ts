@@ -5,7 +5,8 @@ import { maxTimestamp, TS_MAX } from '@tinykv/base';
 export type Kind = 'put' | 'delete' | 'lock';
 
 interface Lock {
-  readonly kind: Kind;
+  readonly kind: Kind | 'pessimistic';
+  readonly forUpdateTs: bigint;
   readonly primary: string;
   readonly startTs: bigint;
   readonly ttlMs: number;
@@ -20,6 +21,7 @@ interface Version {
 }
 
 export interface NaiveMutation {
+  readonly isLocked: boolean;
   readonly kind: Kind;
   readonly key: string;
   readonly value: string;
@@ -77,7 +79,8 @@ export class NaiveMvcc {
 
   #blocks(key: string, ts: bigint, strict: boolean): boolean {
     const { lock } = this.at(key);
-    if (lock === undefined || lock.kind === 'lock' || lock.startTs > ts) return false;
+    if (lock === undefined || lock.startTs > ts) return false;
+    if (lock.kind === 'lock' || lock.kind === 'pessimistic') return false;
     if (ts !== TS_MAX) return true;
     return (lock.primary === key) !== strict;
   }
@@ -139,24 +142,71 @@ export class NaiveMvcc {
     ttlMs: number,
   ): string[] {
     const last = [...new Map(mutations.map((mutation) => [mutation.key, mutation])).values()];
-    const errors = last.flatMap(({ key }) => {
+    const errors = last.flatMap(({ key, isLocked }) => {
       const at = this.at(key);
-      if (at.lock?.startTs === startTs) return [];
+      const own = at.lock?.startTs === startTs;
+      if (own && (isLocked || at.lock?.kind !== 'pessimistic')) return [];
+      if (isLocked) return at.lock || at.latestTs() >= startTs ? ['abort'] : [];
       if (at.latestTs() >= startTs) return [`conflict ${key} ${at.latestTs()}`];
-      return at.lock ? [`locked ${key} ${at.lock.startTs}`] : [];
+      return at.lock && !own ? [`locked ${key} ${at.lock.startTs}`] : [];
     });
     if (errors.length > 0) return errors;
     for (const { key, kind, value } of last) {
       const at = this.at(key);
-      at.lock ??= { kind, primary, startTs, ttlMs, value };
+      if (at.lock !== undefined && at.lock.kind !== 'pessimistic') continue;
+      const ttl = Math.max(ttlMs, at.lock?.ttlMs ?? 0);
+      at.lock = { kind, primary, startTs, ttlMs: ttl, value, forUpdateTs: 0n };
     }
     return [];
+  }
+
+  /** The values under the locks, or why none was taken. */
+  lock(
+    keys: readonly string[],
+    primary: string,
+    startTs: bigint,
+    forUpdateTs: bigint,
+    ttlMs: number,
+  ): string {
+    const distinct = [...new Set(keys)];
+    for (const key of distinct) {
+      const at = this.at(key);
+      const { lock } = at;
+      const own = lock?.startTs === startTs;
+      if (!own && (at.own(startTs) || at.rollbacks.has(startTs))) return 'abort';
+      if (own && lock.kind !== 'pessimistic') return 'abort';
+      if (lock && !own) return `locked ${key} ${lock.startTs}`;
+      if (!own && at.latestTs() > forUpdateTs) return `conflict ${key} ${at.latestTs()}`;
+    }
+    for (const key of distinct) {
+      const at = this.at(key);
+      const { ttlMs: ttl = 0, forUpdateTs: seen = 0n } = at.lock ?? {};
+      at.lock = {
+        kind: 'pessimistic',
+        primary,
+        startTs,
+        ttlMs: Math.max(ttl, ttlMs),
+        forUpdateTs: maxTimestamp(seen, forUpdateTs),
+        value: '',
+      };
+    }
+    return `ok ${distinct.map((key) => this.at(key).visible(TS_MAX) ?? '-').join()}`;
+  }
+
+  unlock(keys: readonly string[], startTs: bigint, forUpdateTs: bigint): string {
+    for (const key of keys) {
+      const at = this.at(key);
+      const isOwn = at.lock?.startTs === startTs && at.lock.kind === 'pessimistic';
+      if (isOwn && at.lock!.forUpdateTs <= forUpdateTs) at.lock = undefined;
+    }
+    return 'ok';
   }
 
   commit(keys: readonly string[], startTs: bigint, commitTs: bigint, strict: boolean): string {
     if (commitTs <= startTs) return 'abort';
     for (const key of keys) {
       const at = this.at(key);
+      if (at.lock?.startTs === startTs && at.lock.kind === 'pessimistic') return 'retryable';
       if (at.lock?.startTs === startTs || at.own(startTs)) continue;
       if (at.rollbacks.has(startTs)) return 'abort';
       if (at.lock !== undefined || strict) return 'retryable';
@@ -169,6 +219,7 @@ export class NaiveMvcc {
     const at = this.at(key);
     if (at.lock?.startTs !== startTs) return;
     const { kind, value } = at.lock;
+    if (kind === 'pessimistic') throw new Error('a pessimistic lock is committed');
     at.versions.push({ kind, startTs, commitTs, value });
     at.lock = undefined;
   }
@@ -185,17 +236,22 @@ export class NaiveMvcc {
     if (at.lock?.startTs === startTs) at.lock = undefined;
   }
 
-  check(primary: string, startTs: bigint, currentTs: bigint): string {
+  check(primary: string, startTs: bigint, currentTs: bigint, forPessimistic: boolean): string {
     const at = this.at(primary);
     if (at.lock?.startTs === startTs) {
       if ((startTs >> 18n) + BigInt(at.lock.ttlMs) > currentTs >> 18n)
         return `alive ${at.lock.ttlMs || 1}`;
+      if (forPessimistic && at.lock.kind === 'pessimistic') {
+        at.lock = undefined;
+        return 'ttl-expire-pessimistic-rollback';
+      }
       this.#rollbackKey(primary, startTs);
       return 'ttl-expire-rollback';
     }
     const own = at.own(startTs);
     if (own) return `committed ${own.commitTs}`;
     if (at.rollbacks.has(startTs)) return 'rolled back';
+    if (forPessimistic) return 'lock-not-exist-do-nothing';
     this.#rollbackKey(primary, startTs);
     return 'lock-not-exist-rollback';
   }
@@ -205,7 +261,13 @@ export class NaiveMvcc {
       .filter(([, at]) => at.lock?.startTs === startTs)
       .map(([key]) => key);
     if (commitTs === 0n) return this.rollback(locked, startTs);
-    return locked.length === 0 ? 'ok' : this.commit(locked, startTs, commitTs, true);
+    if (locked.length === 0) return 'ok';
+    const isPessimistic = (key: string): boolean => this.at(key).lock?.kind === 'pessimistic';
+    const prewritten = locked.filter((key) => !isPessimistic(key));
+    const committed = this.commit(prewritten, startTs, commitTs, true);
+    if (committed !== 'ok') return committed;
+    for (const key of locked.filter(isPessimistic)) this.at(key).lock = undefined;
+    return 'ok';
   }
 }
 

@@ -1,6 +1,6 @@
 import { fromUtf8, utf8 } from '@tinykv/base';
 import { expect } from 'vitest';
-import type { Mutation, TxnContext } from '../src/index.js';
+import type { CheckTxnRequest, Mutation, TxnContext } from '../src/index.js';
 import { type FakeStore, fakeStore, key, OLD, pairs, served } from './fake-store.js';
 
 export const put = (k: string, value: string): Mutation => ({
@@ -34,12 +34,18 @@ export class Session {
       this.store.txn.writes.batchRollback(this.context, { keys: keys.map(key), startTs }),
     );
   }
-  check(primary: string, startTs: bigint, currentTs: bigint) {
+  check(
+    primary: string,
+    startTs: bigint,
+    currentTs: bigint,
+    options: Pick<CheckTxnRequest, 'resolvingPessimisticLock'> = {},
+  ) {
     return served(
       this.store.txn.writes.checkTxnStatus(this.context, {
         primary: key(primary),
         startTs,
         currentTs,
+        ...options,
       }),
     );
   }

@@ -2,6 +2,7 @@ import { type Env, KvError, type ServiceTable, type StreamHandler } from '@tinyk
 import { tinykvpb } from '@tinykv/proto';
 import type { RawExecutor, TxnExecutor } from '@tinykv/txn';
 import { serveInspect } from './inspect-handlers.js';
+import { servePessimistic } from './pessimistic-handlers.js';
 import { serveRaw } from './raw-handlers.js';
 import { serveTxnExt } from './txn-ext-handlers.js';
 import { serveTxn } from './txn-handlers.js';
@@ -21,6 +22,7 @@ export function tinykvService(env: Env, options: TinyKvServiceOptions): ServiceT
   serveTxn(table, options.txn);
   serveInspect(table, options.txn);
   serveTxnExt(table, options.txn);
+  servePessimistic(table, options.txn);
   serveRaw(table, options.raw);
   table.serve(coprocessor, () => Promise.reject(unimplemented(coprocessor.path)));
   return {

@@ -34,9 +34,14 @@ export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
     return respond(txn.writes.batchRollback(contextOf(q), { keys, startTs }), errorResponse);
   });
   table.serve(kvCheckTxnStatus, (q) => {
-    const { primaryKey: primary, lockTs: startTs, currentTs } = q;
+    const { primaryKey: primary, lockTs: startTs, currentTs, resolvingPessimisticLock } = q;
     return respond(
-      txn.writes.checkTxnStatus(contextOf(q), { primary, startTs, currentTs }),
+      txn.writes.checkTxnStatus(contextOf(q), {
+        primary,
+        startTs,
+        currentTs,
+        resolvingPessimisticLock,
+      }),
       statusResponse,
     );
   });
@@ -59,7 +64,14 @@ async function prewrite(
     }
     mutations.push(mutation);
   }
-  const request = { mutations, primary, startTs, ttlMs, tryOnePc: q.tryOnePc };
+  const request = {
+    mutations,
+    primary,
+    startTs,
+    ttlMs,
+    tryOnePc: q.tryOnePc,
+    forUpdateTs: q.forUpdateTs,
+  };
   return respond(
     txn.writes.prewrite(contextOf(q), request),
     ({ errors, onePcCommitTs = TS_ZERO }) => ({
@@ -70,14 +82,15 @@ async function prewrite(
 }
 
 /** Undefined for operations that no prewrite may carry. */
-function mutationFromWire({ op, key, value }: kvrpcpb.Mutation): Mutation | undefined {
+function mutationFromWire(wire: kvrpcpb.Mutation): Mutation | undefined {
+  const { op, key, value, isPessimisticLock: isLocked } = wire;
   switch (op) {
     case kvrpcpb.Op.Put:
-      return { kind: 'put', key, value };
+      return { kind: 'put', key, value, isLocked };
     case kvrpcpb.Op.Del:
-      return { kind: 'delete', key };
+      return { kind: 'delete', key, isLocked };
     case kvrpcpb.Op.Lock:
-      return { kind: 'lock', key };
+      return { kind: 'lock', key, isLocked };
     default:
       return undefined;
   }
@@ -110,6 +123,8 @@ const ACTIONS: Readonly<Record<TxnStatus['action'], kvrpcpb.Action>> = {
   none: kvrpcpb.Action.NoAction,
   'ttl-expire-rollback': kvrpcpb.Action.TTLExpireRollback,
   'lock-not-exist-rollback': kvrpcpb.Action.LockNotExistRollback,
+  'ttl-expire-pessimistic-rollback': kvrpcpb.Action.TTLExpirePessimisticRollback,
+  'lock-not-exist-do-nothing': kvrpcpb.Action.LockNotExistDoNothing,
 };
 
 function statusResponse(status: TxnStatus): Init<kvrpcpb.CheckTxnStatusResponse> {

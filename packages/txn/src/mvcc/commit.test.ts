@@ -77,15 +77,16 @@ describe('commit of one key', () => {
   });
 
   it('of a lock that changes nothing raises otherTs alone', () => {
-    for (const [kind, write] of [
-      ['lock', former],
-      ['pessimistic', undefined],
-    ] as const) {
-      expect(committed(facts(kind, write), 20n)).toEqual({
+    for (const write of [former, undefined]) {
+      expect(committed(facts('lock', write), 20n)).toEqual({
         newest: { write, otherTs: 20n },
         history: { ...own(20n), kind: 'lock' },
       });
     }
     expect(committed(facts('lock', former, 40n), 20n)).toMatchObject({ newest: { otherTs: 40n } });
+  });
+
+  it('of a lock that was not prewritten is refused', () => {
+    expect(committed(facts('pessimistic', undefined), 20n)).toBe('retryable');
   });
 });

@@ -1,0 +1,35 @@
+import { EMPTY_BYTES } from '@tinykv/base';
+import { type Init, keyErrorToWire, tinykvtxn } from '@tinykv/proto';
+import type { LockedValue, PessimisticLockAnswer, TxnExecutor } from '@tinykv/txn';
+import { contextOf } from './txn-wire.js';
+import { respond, type UnaryTable } from './unary.js';
+
+const { kvPessimisticLock, kvPessimisticRollback } = tinykvtxn.Txn;
+
+/** Locks that transactions take before they write. */
+export function servePessimistic(table: UnaryTable, txn: TxnExecutor): void {
+  table.serve(kvPessimisticLock, (q) => {
+    const { keys, primaryLock: primary, startVersion: startTs, lockTtl: ttlMs } = q;
+    const { forUpdateTs, minCommitTs, returnValues, pipelined } = q;
+    const waitMs = q.noWait ? 0 : q.waitTimeout === 0 ? undefined : q.waitTimeout;
+    const txnPart = { primary, startTs, ttlMs, forUpdateTs, minCommitTs };
+    const request = { keys, ...txnPart, waitMs, returnValues, pipelined };
+    return respond(txn.locks.lock(contextOf(q), request), lockResponse);
+  });
+  table.serve(kvPessimisticRollback, (q) => {
+    const { keys, startVersion: startTs, forUpdateTs } = q;
+    return respond(txn.locks.rollback(contextOf(q), { keys, startTs, forUpdateTs }), () => ({}));
+  });
+}
+
+function lockResponse({
+  error,
+  values,
+}: PessimisticLockAnswer): Init<tinykvtxn.PessimisticLockResponse> {
+  if (error !== undefined) return { errors: [keyErrorToWire(error)] };
+  return { values: values.map(valueToWire) };
+}
+
+function valueToWire({ value, commitTs }: LockedValue): Init<tinykvtxn.LockedValue> {
+  return { found: value !== undefined, value: value ?? EMPTY_BYTES, commitTs };
+}
