@@ -20,11 +20,15 @@ const volley = fc.record({
 });
 
 /**
- * A transaction names one time to live. Were it to name two at once, the first to come would count, and
- * neither the answers nor the records that are compared would say which that was.
+ * A transaction names one time to live, one primary and one timestamp for its locks. Were it to name two at once,
+ * neither the answers nor the records that are compared would say which came first.
  */
 function steady(c: Command): Command {
-  return c.type === 'prewrite' ? { ...c, ttlMs: Number(c.startTs % 4n) } : c;
+  if (c.type !== 'prewrite' && c.type !== 'lock') return c;
+  const n = Number(c.startTs >> 18n);
+  const same = { ttlMs: n % 4, primary: 'abcd'[n % 4]! };
+  if (c.type === 'prewrite') return { ...c, ...same };
+  return { ...c, ...same, forUpdateTs: c.startTs + (BigInt(n % 3) << 18n) };
 }
 
 /**
