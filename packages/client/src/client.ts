@@ -22,6 +22,13 @@ export interface ClientOptions {
   readonly onClose?: () => Promise<void>;
 }
 
+/**
+ * A store that commits in one phase may take the timestamp behind the last one that was given out. With
+ * a gap before each that is used, a transaction begins after all that were committed before it began, and
+ * is not refused for one that is as old as itself.
+ */
+const TIMESTAMP_GAP = 2;
+
 /** A client of one cluster; cheap to share, expensive to make. */
 export class Client {
   readonly raw: RawClient;
@@ -36,7 +43,7 @@ export class Client {
     const { onePhaseCommit: onePhase = true, onClose = async () => {} } = options;
     const stores = new StoreStreams(env, scheduler);
     const router = new Router(env, api, new RegionCache(scheduler), stores);
-    const timestamp = (): Promise<Timestamp> => scheduler.tso(1);
+    const timestamp = (): Promise<Timestamp> => scheduler.tso(TIMESTAMP_GAP);
     const resolver = new LockResolver(env, router, timestamp);
     this.raw = new RawClient(router);
     this.inspect = new Inspector(router, resolver);

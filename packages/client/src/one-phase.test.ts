@@ -47,6 +47,12 @@ describe('a transaction of one Region', () => {
     expect([await get('a'), await get('b')]).toEqual(['1', '2']);
   });
 
+  it('is not refused for the commit before it, whose timestamp its store chose', async () => {
+    await run((await begin('a=1')).commit());
+    await run((await begin('a=2')).commit());
+    expect(await get('a')).toBe('2');
+  });
+
   it('goes on in two phases where its store only locks', async () => {
     cluster.onePhase = false;
     const txn = await begin('a=1');
