@@ -25,7 +25,7 @@ const layerRules = layers.flatMap((names, level) => {
 
 // Who may name `node:*`: the edges. Everything else reaches the world through Env.
 const nodeAllowed = [
-  '^packages/(env-real|engine|cli)/',
+  '^packages/(env-real|engine|kvs|cli)/',
   '^packages/server/src/(?!store/)',
   '^packages/gateway/src/server\\.ts$',
   '^packages/simulator/src/(bin|real)/',

@@ -18,5 +18,6 @@ export {
   type ServiceProgram,
 } from './service-process.js';
 export { StartError } from './start-error.js';
+export { ENGINES, type EngineKind, isEngineKind } from './storage.js';
 export { runStoreServer } from './store-main.js';
 export { type BuildInfo, buildInfo, versionLine } from './version.js';

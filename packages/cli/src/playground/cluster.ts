@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Member, type MemberEnd, type MemberSpec } from './member.js';
+import { fileURLToPath } from 'node:url';
+import { Member, type MemberEnd, type MemberSpec } from '@tinykv/kvs';
 import { HOST, isPortFree, type PortBlock, STORES_MAX } from './ports.js';
 
 export interface ClusterOptions {
@@ -91,12 +92,18 @@ export class Cluster {
   }
 }
 
+/** Compiled, also when this file itself runs as source in a test. */
+function entryOf(program: string): string {
+  return fileURLToPath(new URL(`../../dist/bin/${program}.js`, import.meta.url));
+}
+
 function schedulerSpec({ dataDir, block, schedulerArgs }: ClusterOptions): MemberSpec {
   const address = `${HOST}:${block.scheduler}`;
   const statusAddress = `${HOST}:${block.schedulerStatus}`;
   return {
     name: 'scheduler',
     program: 'scheduler',
+    entry: entryOf('scheduler'),
     address,
     statusAddress,
     args: [
@@ -116,6 +123,7 @@ function storeSpec({ dataDir, block, storeArgs }: ClusterOptions, number: number
   return {
     name,
     program: 'tinykv-server',
+    entry: entryOf('tinykv-server'),
     address,
     statusAddress,
     args: [
@@ -137,6 +145,7 @@ function gatewaySpec({ dataDir, block }: ClusterOptions): MemberSpec {
   return {
     name: 'gateway',
     program: 'tinykv-gateway',
+    entry: entryOf('tinykv-gateway'),
     address,
     statusAddress,
     args: [

@@ -2,14 +2,12 @@ import { mkdirSync, rmSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { resolve } from 'node:path';
 import type { Env } from '@tinykv/base';
+import { AdminConnection, describeEnd, type Member, type MemberEnd, waitReady } from '@tinykv/kvs';
 import { EXIT } from '@tinykv/server';
-import { AdminConnection } from '../admin-connection.js';
 import { Cluster, storesOnDisk } from './cluster.js';
 import { askControl, type ControlAnswer, type ControlRequest, serveControl } from './control.js';
 import type { TagFolders } from './folders.js';
-import { describeEnd, type Member, type MemberEnd } from './member.js';
 import { type ChosenPorts, choosePorts, STORES_MAX } from './ports.js';
-import { waitReady } from './ready.js';
 import { endpointTable, linesToPaste, readyLine } from './report.js';
 
 export interface PlaygroundOptions {

@@ -1,6 +1,6 @@
+import type { Member } from '@tinykv/kvs';
 import Table from 'cli-table3';
 import type { Cluster } from './cluster.js';
-import type { Member } from './member.js';
 
 /** cli-table3 without colours and boxes: plain columns. */
 export function plainTable(head: readonly string[], rows: readonly (readonly string[])[]): string {

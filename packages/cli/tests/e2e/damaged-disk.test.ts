@@ -17,9 +17,8 @@ import { basename, join } from 'node:path';
 import { KvError, utf8 } from '@tinykv/base';
 import { Client } from '@tinykv/client';
 import { createEnv } from '@tinykv/env-real';
+import { AdminConnection, waitReady } from '@tinykv/kvs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AdminConnection } from '../../src/admin-connection.js';
-import { waitReady } from '../../src/playground/ready.js';
 import { isLong } from '../scenarios/sizes.js';
 import { freePort, Program, pause, runProgram } from './process.js';
 

@@ -4,11 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type ClientOptions, type RegionStatus, type SchedulerAdmin } from '@tinykv/client';
 import { createEnv, type RealEnv } from '@tinykv/env-real';
-import { AdminConnection } from '../../src/admin-connection.js';
+import { AdminConnection, describeEnd, waitReady } from '@tinykv/kvs';
 import { Cluster } from '../../src/playground/cluster.js';
-import { describeEnd } from '../../src/playground/member.js';
 import { choosePorts } from '../../src/playground/ports.js';
-import { waitReady } from '../../src/playground/ready.js';
 
 export interface LiveClusterOptions {
   readonly name: string;

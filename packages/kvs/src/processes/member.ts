@@ -1,16 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 export type MemberState = 'stopped' | 'running' | 'ended';
 
-/** One process of the playground. */
+/** One process of a cluster on this machine. */
 export interface MemberSpec {
   /** `scheduler`, `store-1`, `gateway`. */
   readonly name: string;
-  /** Compiled entry in `bin/`. */
-  readonly program: 'scheduler' | 'tinykv-server' | 'tinykv-gateway';
+  /** `scheduler`, `tinykv-server`, `tinykv-gateway`. */
+  readonly program: string;
+  /** The compiled JavaScript that runs it. */
+  readonly entry: string;
   readonly args: readonly string[];
   /** host:port of its service and of its status page. */
   readonly address: string;
@@ -29,8 +30,8 @@ export interface MemberEnd {
 const STOP_MS = 12_000;
 
 /**
- * A child with its own log. It is in a session of its own, so that Ctrl-C reaches the playground alone,
- * and holds a channel to it, by whose end it notices when the playground dies.
+ * A child with its own log. It is in a session of its own, so that Ctrl-C reaches its parent alone,
+ * and holds a channel to it, by whose end it notices when the parent dies.
  */
 export class Member {
   readonly spec: MemberSpec;
@@ -58,9 +59,8 @@ export class Member {
     if (this.#child !== undefined) return;
     mkdirSync(dirname(this.spec.logFile), { recursive: true });
     const log = openSync(this.spec.logFile, 'a');
-    // Compiled, also when this file itself runs as source in a test.
-    const entry = fileURLToPath(new URL(`../../dist/bin/${this.spec.program}.js`, import.meta.url));
-    const child = spawn(process.execPath, ['--enable-source-maps', entry, ...this.spec.args], {
+    const { entry, args } = this.spec;
+    const child = spawn(process.execPath, ['--enable-source-maps', entry, ...args], {
       detached: true,
       stdio: ['ignore', log, log, 'ipc'],
     });

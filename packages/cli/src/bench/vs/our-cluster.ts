@@ -1,9 +1,7 @@
 import type { Env } from '@tinykv/base';
-import { AdminConnection } from '../../admin-connection.js';
+import { AdminConnection, describeEnd, waitReady } from '@tinykv/kvs';
 import { Cluster } from '../../playground/cluster.js';
-import { describeEnd } from '../../playground/member.js';
 import { choosePorts } from '../../playground/ports.js';
-import { waitReady } from '../../playground/ready.js';
 import { CliError } from '../../program.js';
 import { countFsyncs } from '../fsyncs.js';
 import type { Resources } from './resources.js';

@@ -1,0 +1,69 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { EngineKind } from '@tinykv/server';
+import { KvsConfigError } from './errors.js';
+
+/** `basic`: one store without Raft. `raft`: a scheduler and stores that replicate. */
+export const KINDS = ['basic', 'raft'] as const;
+export type KvsKind = (typeof KINDS)[number];
+
+/** What a root folder was made for. */
+export interface RootRecord {
+  readonly kind: KvsKind;
+  readonly engine: EngineKind;
+  /** Servers that it holds. */
+  readonly nodes: number;
+}
+
+const RECORD_FILE = 'kvs.json';
+
+/**
+ * Makes the folder ready for a start, or throws KvsConfigError when it holds something else: another kind
+ * or engine, or more servers than are to be started. More than before are added.
+ */
+export function prepareRoot(root: string, wanted: RootRecord): void {
+  mkdirSync(root, { recursive: true });
+  const found = readRecord(root);
+  if (found !== undefined) checkRecord(root, found, wanted);
+  if (wanted.engine === 'memory') forget(root, found?.nodes ?? 0);
+  if (found?.nodes === wanted.nodes) return;
+  const file = join(root, RECORD_FILE);
+  writeFileSync(`${file}.tmp`, `${JSON.stringify(wanted)}\n`);
+  renameSync(`${file}.tmp`, file);
+}
+
+export function serverFolder(root: string, number: number): string {
+  return join(root, `server-${number}`);
+}
+
+export function schedulerFolder(root: string): string {
+  return join(root, 'scheduler');
+}
+
+function readRecord(root: string): RootRecord | undefined {
+  const file = join(root, RECORD_FILE);
+  if (!existsSync(file)) return undefined;
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as RootRecord;
+  } catch {
+    throw new KvsConfigError(`${file} is damaged`);
+  }
+}
+
+function checkRecord(root: string, found: RootRecord, wanted: RootRecord): void {
+  if (found.kind !== wanted.kind || found.engine !== wanted.engine) {
+    throw new KvsConfigError(
+      `${root} was made for kind ${found.kind} and engine ${found.engine}, not for ${wanted.kind} and ${wanted.engine}`,
+    );
+  }
+  if (found.nodes > wanted.nodes) {
+    throw new KvsConfigError(`${root} holds ${found.nodes} servers: ${wanted.nodes} are too few`);
+  }
+}
+
+/** The stores of before have lost all that they knew: a scheduler that remembers them would wait for them. */
+function forget(root: string, servers: number): void {
+  rmSync(schedulerFolder(root), { recursive: true, force: true });
+  for (let i = 1; i <= servers; i++)
+    rmSync(serverFolder(root, i), { recursive: true, force: true });
+}
