@@ -83,6 +83,8 @@ export const limits = {
   txnKeysMax: 1_048_576,
   /** Their bytes with the values. */
   txnBytesMax: 268_435_456,
+  /** Savepoints of one transaction that can be rolled back to. */
+  txnSavepointsMax: 1_024,
   /** Outcomes of other transactions that a client remembers. */
   clientResolvedTxnsMax: 4_096,
   /** Committed transactions of a client whose secondary keys are still to be committed. */

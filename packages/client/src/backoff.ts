@@ -1,4 +1,5 @@
 import type { Env } from '@tinykv/base';
+import type { AbortSignalLike } from './abort.js';
 
 export type BackoffKind =
   /** The store named the leader. */
@@ -41,6 +42,8 @@ const curves: Readonly<Record<BackoffKind, Curve>> = {
 export class Backoff {
   /** Monotonic milliseconds. */
   readonly deadline: number;
+  /** Aborted: no time is left. */
+  readonly signal: AbortSignalLike | undefined;
   readonly #env: Pick<Env, 'clock' | 'rng'>;
   /** Pauses made so far; most operations never make one. */
   #attempts: Map<BackoffKind, number> | undefined;
@@ -49,21 +52,23 @@ export class Backoff {
     env: Pick<Env, 'clock' | 'rng'>,
     deadline: number,
     attempts?: ReadonlyMap<BackoffKind, number>,
+    signal?: AbortSignalLike,
   ) {
     this.#env = env;
     this.deadline = deadline;
+    this.signal = signal;
     this.#attempts = attempts && new Map(attempts);
   }
 
   /** For a part of the operation that goes on by itself: same deadline, pauses as long as they are now. */
   fork(): Backoff {
-    return new Backoff(this.#env, this.deadline, this.#attempts);
+    return new Backoff(this.#env, this.deadline, this.#attempts, this.signal);
   }
 
   /** The same for a shorter time. */
   forkFor(ms: number): Backoff {
     const deadline = Math.min(this.deadline, this.#env.clock.mono() + ms);
-    return new Backoff(this.#env, deadline, this.#attempts);
+    return new Backoff(this.#env, deadline, this.#attempts, this.signal);
   }
 
   /** After a success: the next pause is short again. */
@@ -72,7 +77,7 @@ export class Backoff {
   }
 
   remainingMs(): number {
-    return this.deadline - this.#env.clock.mono();
+    return this.signal?.aborted ? 0 : this.deadline - this.#env.clock.mono();
   }
 
   /** False, at once, when the deadline would pass before the pause is over. `mostMs` bounds the pause. */

@@ -5,11 +5,13 @@ import { SchedulerError } from './errors.js';
 import { Inspector } from './inspector.js';
 import { LockResolver } from './lock-resolver.js';
 import { RawClient } from './raw.js';
+import type { ReadSnapshot } from './read-snapshot.js';
 import { RegionCache } from './region-cache.js';
 import { Router } from './router.js';
 import { SchedulerClient } from './scheduler-client.js';
 import { StoreStreams } from './store-streams.js';
-import { TxnClient } from './txn-client.js';
+import { type Transactions, transactionsOf } from './transactions.js';
+import { type SnapshotOptions, TxnClient } from './txn-client.js';
 
 export interface ClientOptions {
   /** host:port of the scheduler's members. */
@@ -32,10 +34,12 @@ const TIMESTAMP_GAP = 2;
 /** A client of one cluster; cheap to share, expensive to make. */
 export class Client {
   readonly raw: RawClient;
-  readonly txn: TxnClient;
+  /** Transactions: `await client.txn(async (t) => …)`, or by `begin`. */
+  readonly txn: Transactions;
   /** What transactions have left on the stores. */
   readonly inspect: Inspector;
   readonly scheduler: SchedulerClient;
+  readonly #txns: TxnClient;
   readonly #stores: StoreStreams;
   readonly #onClose: () => Promise<void>;
 
@@ -47,7 +51,8 @@ export class Client {
     const resolver = new LockResolver(env, router, timestamp);
     this.raw = new RawClient(router);
     this.inspect = new Inspector(router, resolver);
-    this.txn = new TxnClient({ env, router, resolver, timestamp, onePhase });
+    this.#txns = new TxnClient({ env, router, resolver, timestamp, onePhase });
+    this.txn = transactionsOf(this.#txns);
     this.scheduler = scheduler;
     this.#stores = stores;
     this.#onClose = onClose;
@@ -75,9 +80,22 @@ export class Client {
     }
   }
 
+  /**
+   * What was committed at or before a timestamp, by default now, to be read only: down to the safe point. Throws
+   * KvError when the scheduler gives no timestamp.
+   */
+  snapshot(ts?: Timestamp, options?: SnapshotOptions): Promise<ReadSnapshot> {
+    return this.#txns.snapshot(ts, options);
+  }
+
+  /** For `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   /** Lets committed transactions finish, then fails what else is under way with CANCELLED. */
   async close(): Promise<void> {
-    await this.txn.settle();
+    await this.#txns.settle();
     this.#stores.close();
     this.scheduler.close();
     await this.#onClose();

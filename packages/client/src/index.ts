@@ -1,3 +1,5 @@
+export type { AbortSignalLike } from './abort.js';
+export type { CallOptions } from './call-limits.js';
 export { Client, type ClientOptions } from './client.js';
 export { type ConnectOptions, connect } from './connect.js';
 export {
@@ -18,6 +20,8 @@ export {
 export type { Inspector, KeyHistory, KeyVersion, LockScanOptions } from './inspector.js';
 export type { KvPair, ScanOptions } from './range-scan.js';
 export type { RawClient, RawOptions, RawScanOptions, RawWriteOptions } from './raw.js';
+export type { ReadSnapshot } from './read-snapshot.js';
+export type { Scan } from './scan.js';
 export type {
   AdminOperator,
   ClusterStatus,
@@ -26,5 +30,8 @@ export type {
   StoreStatus,
 } from './scheduler-admin.js';
 export { SchedulerClient, type SchedulerClientOptions } from './scheduler-client.js';
+export type { Isolation } from './snapshot.js';
+export type { Transactions } from './transactions.js';
 export type { Txn, TxnOptions, TxnState } from './txn.js';
-export type { RunOptions, TxnClient } from './txn-client.js';
+export type { Savepoint } from './txn-buffer.js';
+export type { RunOptions, SnapshotOptions } from './txn-client.js';

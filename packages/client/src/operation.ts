@@ -1,4 +1,5 @@
 import { type Clock, errorMessage, KvError, type RegionId } from '@tinykv/base';
+import type { AbortSignalLike } from './abort.js';
 import type { Backoff } from './backoff.js';
 import {
   RegionUnavailableError,
@@ -27,6 +28,10 @@ export class Operation {
   constructor(effect: Effect, backoff: Backoff) {
     this.effect = effect;
     this.backoff = backoff;
+  }
+
+  get signal(): AbortSignalLike | undefined {
+    return this.backoff.signal;
   }
 
   /** For a part of its keys. */

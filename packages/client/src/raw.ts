@@ -1,18 +1,19 @@
 import { copyBytes, EMPTY_BYTES, KvError, limits } from '@tinykv/base';
 import type { RawCf } from '@tinykv/model';
 import { tinykvpb } from '@tinykv/proto';
+import { type AbortSignalLike, orAborted } from './abort.js';
+import { CallLimits, type CallOptions } from './call-limits.js';
 import { checkKey } from './check-key.js';
 import { UndeterminedError } from './errors.js';
-import type { Operation } from './operation.js';
+import { type Operation, undetermined } from './operation.js';
 import { forEachParallel } from './parallel.js';
 import { type FetchPage, type KvPair, RangeScan, type ScanOptions } from './range-scan.js';
 import type { Router } from './router.js';
+import { Scan } from './scan.js';
 
-export interface RawOptions {
+export interface RawOptions extends CallOptions {
   /** Keys of different column families are independent. Default: `default`. */
   readonly cf?: RawCf;
-  /** For the whole call, retries included. Default 10,000. */
-  readonly timeoutMs?: number;
 }
 
 export interface RawWriteOptions extends RawOptions {
@@ -26,7 +27,6 @@ export interface RawWriteOptions extends RawOptions {
 
 export type RawScanOptions = ScanOptions & RawOptions;
 
-const DEFAULT_TIMEOUT_MS = 10_000;
 const rpc = tinykvpb.TinyKv;
 
 /**
@@ -38,40 +38,44 @@ const rpc = tinykvpb.TinyKv;
  */
 export class RawClient {
   readonly #router: Router;
+  readonly #limits: CallLimits;
 
   constructor(router: Router) {
     this.#router = router;
+    this.#limits = new CallLimits(router, {});
   }
 
   /** Undefined: the key does not exist. */
   get(key: Uint8Array, options: RawOptions = {}): Promise<Uint8Array | undefined> {
-    return this.#get(key, options, this.#read(options));
+    return this.#limits.read(options, (operation) => this.#get(key, options, operation));
   }
 
   /** An empty value deletes the key, as in TinyKV. */
   async put(key: Uint8Array, value: Uint8Array, options: RawWriteOptions = {}): Promise<void> {
     checkKey(key);
     const cf = options.cf ?? 'default';
-    const response = await this.#router.send(
+    const operation = this.#write(options);
+    const sent = this.#router.send(
       key,
       rpc.rawPut,
       (context) => ({ context, cf, key, value }),
-      this.#write(options),
+      operation,
     );
-    checkError(response.error);
+    checkError((await orAborted(operation.signal, sent, abandoned)).error);
   }
 
   /** Deleting a key that does not exist is no error. */
   async delete(key: Uint8Array, options: RawWriteOptions = {}): Promise<void> {
     checkKey(key);
     const cf = options.cf ?? 'default';
-    const response = await this.#router.send(
+    const operation = this.#write(options);
+    const sent = this.#router.send(
       key,
       rpc.rawDelete,
       (context) => ({ context, cf, key }),
-      this.#write(options),
+      operation,
     );
-    checkError(response.error);
+    checkError((await orAborted(operation.signal, sent, abandoned)).error);
   }
 
   /** Values in the order of the keys; undefined where there is none. Not one snapshot. */
@@ -80,10 +84,11 @@ export class RawClient {
     options: RawOptions = {},
   ): Promise<(Uint8Array | undefined)[]> {
     const values: (Uint8Array | undefined)[] = new Array(keys.length).fill(undefined);
-    const operation = this.#read(options);
-    await forEachParallel(keys, limits.clientParallelRequestsMax, async (key, i) => {
-      values[i] = await this.#get(key, options, operation.fork());
-    });
+    await this.#limits.read(options, (operation) =>
+      forEachParallel(keys, limits.clientParallelRequestsMax, async (key, i) => {
+        values[i] = await this.#get(key, options, operation.fork());
+      }),
+    );
     return values;
   }
 
@@ -105,23 +110,23 @@ export class RawClient {
     });
   }
 
-  /** Pairs from `start` on, in order. Each Region is read at one moment, not all of them at the same. */
-  async scan(start: Uint8Array, options: RawScanOptions = {}): Promise<KvPair[]> {
-    const pairs: KvPair[] = [];
-    for await (const pair of this.iterate(start, options)) pairs.push(pair);
-    return pairs;
+  /**
+   * Pairs from `start` on, in order. Each page of a Region is read at one moment, not all of them at the same.
+   * Time-outs are for each page.
+   */
+  scan(start: Uint8Array, options: RawScanOptions = {}): Scan<KvPair> {
+    return new Scan(() => this.#iterate(start, options));
   }
 
-  /** The same, page by page as they are consumed. `timeoutMs` is for each page. */
-  async *iterate(
+  async *#iterate(
     start: Uint8Array,
-    options: RawScanOptions = {},
+    options: RawScanOptions,
   ): AsyncGenerator<KvPair, void, undefined> {
     const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY, reverse = false } = options;
     const scan = new RangeScan(this.#router, { start, end }, reverse, this.#fetchPage(options));
     let left = limit;
     while (left > 0) {
-      const page = await scan.next(left, this.#read(options));
+      const page = await this.#limits.read(options, (operation) => scan.next(left, operation));
       if (page === undefined) return;
       left -= page.pairs.length;
       yield* page.pairs;
@@ -158,13 +163,14 @@ export class RawClient {
     };
   }
 
-  #read({ timeoutMs = DEFAULT_TIMEOUT_MS }: RawOptions): Operation {
-    return this.#router.begin('repeatable', timeoutMs);
+  #write(options: RawWriteOptions): Operation {
+    return this.#limits.begin(options.retryUnknown ? 'decisive' : 'once', options);
   }
+}
 
-  #write({ timeoutMs = DEFAULT_TIMEOUT_MS, retryUnknown = false }: RawWriteOptions): Operation {
-    return this.#router.begin(retryUnknown ? 'decisive' : 'once', timeoutMs);
-  }
+/** A write that was sent cannot be called back. */
+function abandoned({ reason }: AbortSignalLike): UndeterminedError {
+  return undetermined(new KvError('CANCELLED', 'the call was aborted', { cause: reason }));
 }
 
 function checkError(error: string): void {

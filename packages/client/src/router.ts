@@ -15,6 +15,7 @@ import {
   tinykvtxn,
   type UnaryMethod,
 } from '@tinykv/proto';
+import type { AbortSignalLike } from './abort.js';
 import { Backoff } from './backoff.js';
 import type { BatchStream } from './batch-stream.js';
 import { FailureHandler, LOOKUP_TIMEOUT_MS, type NextStep } from './failure-handler.js';
@@ -65,9 +66,15 @@ export class Router {
     this.#failures = new FailureHandler(env, cache, stores);
   }
 
-  /** An operation that ends within `timeoutMs`. */
-  begin(effect: Effect, timeoutMs: number): Operation {
-    return new Operation(effect, new Backoff(this.#env, this.#env.clock.mono() + timeoutMs));
+  /** An operation that ends within `timeoutMs`, or soon after the signal. */
+  begin(effect: Effect, timeoutMs: number, signal?: AbortSignalLike): Operation {
+    const deadline = this.#env.clock.mono() + timeoutMs;
+    return new Operation(effect, new Backoff(this.#env, deadline, undefined, signal));
+  }
+
+  /** Until a moment in monotonic milliseconds. */
+  msUntil(deadline: number): number {
+    return deadline - this.#env.clock.mono();
   }
 
   /** As {@link answerInTime}. */

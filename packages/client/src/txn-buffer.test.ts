@@ -1,10 +1,10 @@
-import { compareBytes, fromUtf8, keyString, utf8 } from '@tinykv/base';
+import { compareBytes, fromUtf8, keyString, limits, utf8 } from '@tinykv/base';
 import { runs } from '@tinykv/base/testing/fuzz';
 import { type KeyRange, rangeContains } from '@tinykv/model';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { KvPair } from './range-scan.js';
-import { type Mutation, overlay, TxnBuffer } from './txn-buffer.js';
+import { type Mutation, overlay, type Savepoint, TxnBuffer } from './txn-buffer.js';
 
 const key = fc.uint8Array({ minLength: 1, maxLength: 2, max: 4 });
 const mutation: fc.Arbitrary<Mutation> = fc.oneof(
@@ -86,5 +86,54 @@ describe('TxnBuffer', () => {
       'put a',
       'delete b',
     ]);
+  });
+
+  type Step = Mutation | 'savepoint' | { readonly backTo: number };
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    { weight: 6, arbitrary: mutation },
+    { weight: 2, arbitrary: fc.constant('savepoint' as const) },
+    { weight: 2, arbitrary: fc.record({ backTo: fc.nat(3) }) },
+  );
+
+  it('comes back to savepoints as if nothing had been written since', () => {
+    let undone = 0;
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
+        const buffer = new TxnBuffer();
+        const told: { savepoint: Savepoint; mutations: Mutation[]; bytes: number }[] = [];
+        for (const next of steps) {
+          if (next === 'savepoint') {
+            const mutations = buffer.sorted();
+            told.push({ savepoint: buffer.savepoint(), mutations, bytes: buffer.bytes });
+          } else if ('backTo' in next) {
+            const target = told[next.backTo];
+            if (target === undefined) continue;
+            buffer.rollbackTo(target.savepoint);
+            expect(buffer.sorted()).toEqual(target.mutations);
+            expect([buffer.size, buffer.bytes]).toEqual([target.mutations.length, target.bytes]);
+            for (const { savepoint } of told.splice(next.backTo + 1)) {
+              expect(() => buffer.rollbackTo(savepoint)).toThrow(/no such savepoint/);
+            }
+            undone++;
+          } else buffer.set(next);
+        }
+      }),
+      runs(300),
+    );
+    expect(undone).toBeGreaterThan(100);
+  });
+
+  it('has a limit of savepoints and of what they keep', () => {
+    const buffer = new TxnBuffer();
+    const value = new Uint8Array(limits.txnBytesMax / 4);
+    const put = (): void => buffer.set({ kind: 'put', key: utf8('k'), value });
+    for (let i = 0; i < 3; i++) {
+      put();
+      buffer.savepoint();
+    }
+    expect(put).toThrow(/bytes/);
+    for (let i = 3; i < limits.txnSavepointsMax; i++) buffer.savepoint();
+    expect(() => buffer.savepoint()).toThrow(/savepoints/);
+    expect(() => buffer.rollbackTo(new TxnBuffer().savepoint())).toThrow(/no such/);
   });
 });

@@ -8,16 +8,28 @@ export type Mutation =
   | { readonly kind: 'delete'; readonly key: Uint8Array }
   | { readonly kind: 'lock'; readonly key: Uint8Array };
 
+/** A state of a transaction's writes to come back to; see {@link TxnBuffer.savepoint}. */
+export class Savepoint {
+  /** By name: the mutations that were replaced since, until the next savepoint; undefined: there was none. */
+  readonly replaced: Map<string, Mutation | undefined> = new Map();
+}
+
 /** The writes of a transaction before it commits: the last one for each key. */
 export class TxnBuffer {
-  readonly #byKey = new Map<string, Mutation>();
+  /** Undefined: the key's mutation was rolled back. */
+  readonly #byKey = new Map<string, Mutation | undefined>();
   /** Names of all keys; sorted up to what came since `#sort`. */
   readonly #names: string[] = [];
   #isSorted = true;
+  #size = 0;
   #bytes = 0;
+  /** The latest last. */
+  readonly #savepoints: Savepoint[] = [];
+  /** Of the mutations that savepoints keep. */
+  #keptBytes = 0;
 
   get size(): number {
-    return this.#byKey.size;
+    return this.#size;
   }
 
   /** Of keys and values. */
@@ -34,21 +46,53 @@ export class TxnBuffer {
     const name = keyString(mutation.key);
     const former = this.#byKey.get(name);
     if (former !== undefined && mutation.kind === 'lock') return;
-    const bytes = this.#bytes + mutationBytes(mutation) - (former ? mutationBytes(former) : 0);
-    if (bytes > limits.txnBytesMax || this.#byKey.size >= limits.txnKeysMax) {
-      const text = `the transaction has ${this.#byKey.size} keys and ${bytes} bytes`;
+    const savepoint = this.#savepoints.at(-1);
+    const isKept = savepoint !== undefined && !savepoint.replaced.has(name);
+    const formerBytes = bytesOf(former);
+    this.#checkRoom(mutationBytes(mutation) - (isKept ? 0 : formerBytes));
+    if (isKept) {
+      savepoint.replaced.set(name, former);
+      this.#keptBytes += formerBytes;
+    }
+    this.#replace(name, former, mutation);
+  }
+
+  /** Later changes can be undone from here on; that costs as much as there are changes. */
+  savepoint(): Savepoint {
+    if (this.#savepoints.length >= limits.txnSavepointsMax) {
+      const text = `the transaction has ${this.#savepoints.length} savepoints`;
       throw new KvError('RESOURCE_EXHAUSTED', text);
     }
-    this.#bytes = bytes;
-    this.#byKey.set(name, mutation);
-    if (former !== undefined) return;
-    this.#names.push(name);
-    this.#isSorted = false;
+    const savepoint = new Savepoint();
+    this.#savepoints.push(savepoint);
+    return savepoint;
+  }
+
+  /**
+   * Undoes all changes since the savepoint, which stays; those that are later are gone. Throws KvError
+   * FAILED_PRECONDITION for one that is gone or of another transaction.
+   */
+  rollbackTo(savepoint: Savepoint): void {
+    if (!this.#savepoints.includes(savepoint)) {
+      throw new KvError('FAILED_PRECONDITION', 'the transaction has no such savepoint');
+    }
+    for (;;) {
+      const latest = this.#savepoints.at(-1)!;
+      for (const [name, former] of latest.replaced) {
+        this.#replace(name, this.#byKey.get(name), former);
+        this.#keptBytes -= bytesOf(former);
+      }
+      latest.replaced.clear();
+      if (latest === savepoint) return;
+      this.#savepoints.pop();
+    }
   }
 
   /** All mutations in key order. */
   sorted(): Mutation[] {
-    return this.#sort().map((name) => this.#byKey.get(name)!);
+    return this.#sort()
+      .map((name) => this.#byKey.get(name))
+      .filter((mutation) => mutation !== undefined);
   }
 
   /** Puts and deletes in a range, in key order. */
@@ -59,10 +103,28 @@ export class TxnBuffer {
     for (let i = lowerBound(names, keyString(start)); i < names.length; i++) {
       const name = names[i]!;
       if (stop !== undefined && name >= stop) break;
-      const mutation = this.#byKey.get(name)!;
-      if (mutation.kind !== 'lock') out.push(mutation);
+      const mutation = this.#byKey.get(name);
+      if (mutation !== undefined && mutation.kind !== 'lock') out.push(mutation);
     }
     return out;
+  }
+
+  #checkRoom(moreBytes: number): void {
+    const bytes = this.#bytes + this.#keptBytes + moreBytes;
+    if (bytes > limits.txnBytesMax || this.#size >= limits.txnKeysMax) {
+      const text = `the transaction has ${this.#size} keys and ${bytes} bytes`;
+      throw new KvError('RESOURCE_EXHAUSTED', text);
+    }
+  }
+
+  #replace(name: string, former: Mutation | undefined, mutation: Mutation | undefined): void {
+    this.#bytes += bytesOf(mutation) - bytesOf(former);
+    this.#size += Number(mutation !== undefined) - Number(former !== undefined);
+    if (!this.#byKey.has(name)) {
+      this.#names.push(name);
+      this.#isSorted = false;
+    }
+    this.#byKey.set(name, mutation);
   }
 
   /** Cheap for a few new names behind many sorted ones: the sort merges runs. */
@@ -76,6 +138,10 @@ export class TxnBuffer {
 /** Bytes of key and value. */
 export function mutationBytes(mutation: Mutation): number {
   return mutation.key.length + (mutation.kind === 'put' ? mutation.value.length : 0);
+}
+
+function bytesOf(mutation: Mutation | undefined): number {
+  return mutation === undefined ? 0 : mutationBytes(mutation);
 }
 
 /** What the transaction sees of a page: the stored pairs, overlaid with its own writes there. */

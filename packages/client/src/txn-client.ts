@@ -1,42 +1,54 @@
 import { limits, type Timestamp, TS_MAX } from '@tinykv/base';
+import { checkAborted, orAborted } from './abort.js';
 import { Backoff } from './backoff.js';
+import { CallLimits, type CallOptions } from './call-limits.js';
 import { RetryableTxnError } from './errors.js';
-import { Snapshot } from './snapshot.js';
+import { ReadSnapshot } from './read-snapshot.js';
+import { type Isolation, Snapshot } from './snapshot.js';
 import { Txn, type TxnOptions } from './txn.js';
 import type { TxnContext } from './txn-context.js';
 
+/** `lifetimeMs` is for all runs together. */
 export interface RunOptions extends TxnOptions {
   /** How often a transaction that lost against another one is run again; default 20. */
   readonly retries?: number;
 }
 
-const DEFAULT_RETRIES = 20;
-const DEFAULT_TIMEOUT_MS = 10_000;
+/** `timeoutMs` is for each call, `signal` ends all of them. */
+export interface SnapshotOptions extends CallOptions {
+  /** Default: snapshot. */
+  readonly isolation?: Isolation | undefined;
+}
 
-/** Transactions. */
+const DEFAULT_RETRIES = 20;
+
+/** Begins transactions and looks after what they leave to be done. */
 export class TxnClient {
   readonly #context: TxnContext;
+  readonly #newest: ReadSnapshot;
   readonly #background = new Set<Promise<void>>();
 
   constructor(context: TxnContext) {
     this.#context = context;
+    this.#newest = this.#snapshotAt(TS_MAX, {});
   }
 
   /** Throws KvError when the scheduler gives no timestamp. */
   async begin(options: TxnOptions = {}): Promise<Txn> {
     const beganAt = this.#context.env.clock.mono();
-    const startTs = await this.#context.timestamp();
+    checkAborted(options.signal);
+    const startTs = await orAborted(options.signal, this.#context.timestamp());
     return new Txn(this.#context, startTs, beganAt, options, (work) => this.#track(work));
   }
 
-  /**
-   * Runs `fn` in a transaction and commits it, again from the start while it loses against others. It is
-   * never run again once it may have been committed: then {@link UndeterminedError} is thrown.
-   */
+  /** What {@link Transactions} says. */
   async run<T>(fn: (txn: Txn) => Promise<T>, options: RunOptions = {}): Promise<T> {
-    const backoff = new Backoff(this.#context.env, Number.POSITIVE_INFINITY);
-    for (let left = options.retries ?? DEFAULT_RETRIES; ; left--) {
-      const txn = await this.begin(options);
+    const { env } = this.#context;
+    const { signal, lifetimeMs = Number.POSITIVE_INFINITY, retries = DEFAULT_RETRIES } = options;
+    const backoff = new Backoff(env, env.clock.mono() + lifetimeMs);
+    for (let left = retries; ; left--) {
+      const txn = await this.begin({ ...options, lifetimeMs: backoff.remainingMs() });
+      let failure: RetryableTxnError;
       try {
         const result = await fn(txn);
         if (txn.state === 'open') await txn.commit();
@@ -44,19 +56,28 @@ export class TxnClient {
       } catch (error) {
         if (txn.state === 'open') txn.rollback();
         if (!(error instanceof RetryableTxnError) || left <= 0) throw error;
+        failure = error;
       }
-      await backoff.pause('txn-retry');
+      if (!(await orAborted(signal, backoff.pause('txn-retry')))) throw failure;
     }
   }
 
-  /**
-   * The newest committed value of one key, linearizable, without a timestamp from the scheduler. Two such
-   * reads are not one snapshot. Undefined: the key does not exist.
-   */
-  snapshotGet(key: Uint8Array, options: TxnOptions = {}): Promise<Uint8Array | undefined> {
+  /** Throws KvError when it needs a timestamp and the scheduler gives none. */
+  async snapshot(ts?: Timestamp, options: SnapshotOptions = {}): Promise<ReadSnapshot> {
+    checkAborted(options.signal);
+    const at = ts ?? (await orAborted(options.signal, this.#context.timestamp()));
+    return this.#snapshotAt(at, options);
+  }
+
+  /** The newest committed value of one key. */
+  snapshotGet(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
+    return this.#newest.get(key, options);
+  }
+
+  #snapshotAt(ts: Timestamp, options: SnapshotOptions): ReadSnapshot {
     const { router, resolver } = this.#context;
-    const operation = router.begin('repeatable', options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-    return new Snapshot(router, resolver, TS_MAX).get(key, operation);
+    const stored = new Snapshot(router, resolver, ts, options.isolation);
+    return new ReadSnapshot(stored, new CallLimits(router, options));
   }
 
   /** A fresh timestamp of the cluster. */

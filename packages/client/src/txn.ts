@@ -1,22 +1,22 @@
 import { EMPTY_BYTES, KvError, type Timestamp, TS_MAX } from '@tinykv/base';
+import { CallLimits, type CallOptions } from './call-limits.js';
 import { checkKey } from './check-key.js';
 import { HeartBeat } from './heart-beat.js';
-import type { Operation } from './operation.js';
 import type { KvPair, ScanOptions } from './range-scan.js';
+import { Scan } from './scan.js';
 import { Snapshot } from './snapshot.js';
 import { TwoPhaseCommit } from './two-phase.js';
-import { overlay, TxnBuffer } from './txn-buffer.js';
+import { overlay, type Savepoint, TxnBuffer } from './txn-buffer.js';
 import type { TxnContext } from './txn-context.js';
 
-export interface TxnOptions {
-  /** For each read, retries and waiting for locks included. Default 10,000. */
-  readonly timeoutMs?: number;
+/** `timeoutMs` is for each call, `signal` ends all of them. */
+export interface TxnOptions extends CallOptions {
+  /** Milliseconds from the begin to the answer of the commit; default: no end. */
+  readonly lifetimeMs?: number | undefined;
 }
 
 /** `failed`: the commit threw; whether it took effect is what the error says. */
 export type TxnState = 'open' | 'committing' | 'committed' | 'rolled-back' | 'failed';
-
-const DEFAULT_TIMEOUT_MS = 10_000;
 
 /**
  * An optimistic transaction under snapshot isolation: it reads what was committed when it began, keeps
@@ -29,7 +29,7 @@ export class Txn {
   readonly startTs: Timestamp;
   readonly #context: TxnContext;
   readonly #snapshot: Snapshot;
-  readonly #timeoutMs: number;
+  readonly #limits: CallLimits;
   readonly #beganAt: number;
   readonly #buffer = new TxnBuffer();
   readonly #heartBeat: HeartBeat;
@@ -48,7 +48,8 @@ export class Txn {
     this.startTs = startTs;
     this.#context = context;
     this.#snapshot = new Snapshot(context.router, context.resolver, startTs);
-    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const { lifetimeMs = Number.POSITIVE_INFINITY } = options;
+    this.#limits = new CallLimits(context.router, options, beganAt + lifetimeMs);
     this.#beganAt = beganAt;
     this.#heartBeat = new HeartBeat(context, { startTs, beganAt });
     this.#onBackground = onBackground;
@@ -64,20 +65,26 @@ export class Txn {
   }
 
   /** Undefined: the key does not exist. */
-  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+  async get(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
     this.#checkOpen();
     const own = this.#buffer.get(key);
-    if (own === undefined || own.kind === 'lock') return this.#snapshot.get(key, this.#operation());
-    return own.kind === 'put' ? own.value : undefined;
+    if (own !== undefined && own.kind !== 'lock') return own.kind === 'put' ? own.value : undefined;
+    return this.#limits.read(options, (operation) => this.#snapshot.get(key, operation));
   }
 
   /** Values in the order of the keys; undefined where there is none. */
-  async batchGet(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+  async batchGet(
+    keys: readonly Uint8Array[],
+    options?: CallOptions,
+  ): Promise<(Uint8Array | undefined)[]> {
     this.#checkOpen();
     const own = keys.map((key) => this.#buffer.get(key));
     const isStored = (i: number): boolean => own[i] === undefined || own[i].kind === 'lock';
     const missing = keys.filter((_, i) => isStored(i));
-    const stored = (await this.#batchSource().batchGet(missing, this.#operation())).values();
+    const read = await this.#limits.read(options, (operation) =>
+      this.#batchSource().batchGet(missing, operation),
+    );
+    const stored = read.values();
     return own.map((mutation, i) => {
       if (isStored(i)) return stored.next().value;
       return mutation?.kind === 'put' ? mutation.value : undefined;
@@ -91,17 +98,17 @@ export class Txn {
     return readsNewest ? new Snapshot(router, resolver, TS_MAX) : this.#snapshot;
   }
 
-  /** Pairs from `start` on, in order, own writes included. */
-  async scan(start: Uint8Array, options: ScanOptions = {}): Promise<KvPair[]> {
-    const pairs: KvPair[] = [];
-    for await (const pair of this.iterate(start, options)) pairs.push(pair);
-    return pairs;
+  /**
+   * Pairs from `start` on, in order, own writes included; one that is made during an iteration is seen if its
+   * page was not read yet. Time-outs are for each page.
+   */
+  scan(start: Uint8Array, options: ScanOptions & CallOptions = {}): Scan<KvPair> {
+    return new Scan(() => this.#iterate(start, options));
   }
 
-  /** The same, page by page; a write made meanwhile is seen if its page was not read yet. */
-  async *iterate(
+  async *#iterate(
     start: Uint8Array,
-    options: ScanOptions = {},
+    options: ScanOptions & CallOptions,
   ): AsyncGenerator<KvPair, void, undefined> {
     const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY } = options;
     const { reverse = false, keyOnly = false } = options;
@@ -109,7 +116,7 @@ export class Txn {
     let left = limit;
     while (left > 0) {
       this.#checkOpen();
-      const page = await scan.next(left, this.#operation());
+      const page = await this.#limits.read(options, (operation) => scan.next(left, operation));
       if (page === undefined) return;
       for (const pair of overlay(page, this.#buffer, reverse)) {
         if (left-- <= 0) return;
@@ -138,6 +145,21 @@ export class Txn {
       checkKey(key);
       this.#buffer.set({ kind: 'lock', key });
     }
+  }
+
+  /** A state of the writes to come back to, by {@link rollbackTo}. */
+  savepoint(): Savepoint {
+    this.#checkOpen();
+    return this.#buffer.savepoint();
+  }
+
+  /**
+   * Forgets the writes and locks since the savepoint, which stays good; later ones are gone. Throws KvError
+   * FAILED_PRECONDITION for one that is gone or of another transaction.
+   */
+  rollbackTo(savepoint: Savepoint): void {
+    this.#checkOpen();
+    this.#buffer.rollbackTo(savepoint);
   }
 
   /**
@@ -181,8 +203,9 @@ export class Txn {
     this.#state = 'rolled-back';
   }
 
-  #operation(): Operation {
-    return this.#context.router.begin('repeatable', this.#timeoutMs);
+  /** For `await using`: rolls back what is still open. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state === 'open') this.rollback();
   }
 
   #checkOpen(): void {

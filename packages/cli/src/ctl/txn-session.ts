@@ -1,5 +1,5 @@
 import { EMPTY_BYTES, fromUtf8 } from '@tinykv/base';
-import type { Txn, TxnClient } from '@tinykv/client';
+import type { Transactions, Txn } from '@tinykv/client';
 import { LineError, wordsOf } from './command-line.js';
 import { showBytes, timeOf } from './mvcc.js';
 import type { CtlOptions } from './tools.js';
@@ -52,12 +52,12 @@ export const VERBS_HELP: string = Object.values<Verb>(VERBS)
 
 /** A transaction that is worked on line by line. */
 export class TxnSession {
-  readonly #client: TxnClient;
+  readonly #client: Transactions;
   readonly #options: CtlOptions;
   #txn: Txn | undefined;
   #writes = 0;
 
-  constructor(client: TxnClient, options: CtlOptions) {
+  constructor(client: Transactions, options: CtlOptions) {
     this.#client = client;
     this.#options = options;
   }

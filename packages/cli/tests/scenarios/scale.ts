@@ -185,7 +185,7 @@ async function compareScan(
   }
   const found = createHash('sha256');
   let scannedKeys = 0;
-  for await (const { key, value } of client.raw.iterate(utf8('scale/'), { end: utf8('scale0') })) {
+  for await (const { key, value } of client.raw.scan(utf8('scale/'), { end: utf8('scale0') })) {
     found.update(key).update(value);
     scannedKeys++;
   }

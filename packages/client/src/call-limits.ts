@@ -1,0 +1,62 @@
+import { KvError } from '@tinykv/base';
+import { type AbortSignalLike, checkAborted, eitherSignal, orAborted } from './abort.js';
+import type { Effect, Operation } from './operation.js';
+import type { Router } from './router.js';
+
+/** What ends a call early. */
+export interface CallOptions {
+  /** Milliseconds for the call, retries and waiting for locks included; default 10,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Ends the call with KvError CANCELLED; a write that may have been sent, with {@link UndeterminedError}. */
+  readonly signal?: AbortSignalLike | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+const NO_OPTIONS: CallOptions = {};
+
+/** What ends the calls of one transaction or snapshot early: its own options, and those of each call. */
+export class CallLimits {
+  /** Of all calls. */
+  readonly signal: AbortSignalLike | undefined;
+  readonly #router: Router;
+  readonly #timeoutMs: number;
+  /** Monotonic milliseconds; infinite: none. */
+  readonly #deadline: number;
+
+  constructor(router: Router, options: CallOptions, deadline: number = Number.POSITIVE_INFINITY) {
+    this.#router = router;
+    this.signal = options.signal;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#deadline = deadline;
+  }
+
+  /** Throws KvError CANCELLED or DEADLINE_EXCEEDED when it is too late to begin. */
+  begin(effect: Effect, options: CallOptions = NO_OPTIONS): Operation {
+    const { timeoutMs = this.#timeoutMs } = options;
+    const signal = eitherSignal(options.signal, this.signal);
+    checkAborted(signal);
+    return this.#router.begin(effect, Math.min(timeoutMs, this.remainingMs()), signal);
+  }
+
+  /** A read within the limits. Costs no promise of its own when there is no signal. */
+  read<T>(
+    options: CallOptions | undefined,
+    work: (operation: Operation) => Promise<T>,
+  ): Promise<T> {
+    let operation: Operation;
+    try {
+      operation = this.begin('repeatable', options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return orAborted(operation.signal, work(operation));
+  }
+
+  /** Milliseconds until the deadline. Throws KvError DEADLINE_EXCEEDED when it has passed. */
+  remainingMs(): number {
+    if (this.#deadline === Number.POSITIVE_INFINITY) return this.#deadline;
+    const ms = this.#router.msUntil(this.#deadline);
+    if (ms > 0) return ms;
+    throw new KvError('DEADLINE_EXCEEDED', 'the time of the transaction is over');
+  }
+}

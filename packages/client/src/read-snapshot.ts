@@ -1,0 +1,59 @@
+import { EMPTY_BYTES, type Timestamp } from '@tinykv/base';
+import type { CallLimits, CallOptions } from './call-limits.js';
+import type { KvPair, ScanOptions } from './range-scan.js';
+import { Scan } from './scan.js';
+import type { Snapshot } from './snapshot.js';
+
+/**
+ * What was committed at or before a timestamp, to be read only. It costs the cluster nothing and needs no end; it can
+ * be read until the safe point passes its timestamp, then reads throw {@link BelowSafePointError}.
+ *
+ * Reads throw {@link RegionUnavailableError}, {@link KeyLockedError} when a lock outlasts the time-out, and KvError of
+ * the scheduler.
+ */
+export class ReadSnapshot {
+  readonly #stored: Snapshot;
+  readonly #limits: CallLimits;
+
+  constructor(stored: Snapshot, limits: CallLimits) {
+    this.#stored = stored;
+    this.#limits = limits;
+  }
+
+  get ts(): Timestamp {
+    return this.#stored.ts;
+  }
+
+  /** Undefined: the key did not exist. */
+  get(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
+    return this.#limits.read(options, (operation) => this.#stored.get(key, operation));
+  }
+
+  /** Values in the order of the keys; undefined where there was none. */
+  batchGet(
+    keys: readonly Uint8Array[],
+    options?: CallOptions,
+  ): Promise<(Uint8Array | undefined)[]> {
+    return this.#limits.read(options, (operation) => this.#stored.batchGet(keys, operation));
+  }
+
+  /** Pairs from `start` on, in order. Time-outs are for each page. */
+  scan(start: Uint8Array, options: ScanOptions & CallOptions = {}): Scan<KvPair> {
+    return new Scan(() => this.#iterate(start, options));
+  }
+
+  async *#iterate(
+    start: Uint8Array,
+    options: ScanOptions & CallOptions,
+  ): AsyncGenerator<KvPair, void, undefined> {
+    const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY } = options;
+    const { reverse = false, keyOnly = false } = options;
+    const scan = this.#stored.scan({ start, end }, { reverse, keyOnly });
+    for (let left = limit; left > 0; ) {
+      const page = await this.#limits.read(options, (operation) => scan.next(left, operation));
+      if (page === undefined) return;
+      left -= page.pairs.length;
+      yield* page.pairs;
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import type { Timestamp } from '@tinykv/base';
+import type { CallOptions } from './call-limits.js';
+import type { Txn, TxnOptions } from './txn.js';
+import type { RunOptions, TxnClient } from './txn-client.js';
+
+/**
+ * Transactions, in one call or step by step:
+ *
+ *     const n = await client.txn(async (t) => …);
+ *     await using t = await client.txn.begin();
+ */
+export interface Transactions {
+  /**
+   * Runs `fn` in a transaction and commits it, again from the start while it loses against others. It is
+   * never run again once it may have been committed: then {@link UndeterminedError} is thrown.
+   */
+  <T>(fn: (txn: Txn) => Promise<T>, options?: RunOptions): Promise<T>;
+  /** The same by name. */
+  run<T>(fn: (txn: Txn) => Promise<T>, options?: RunOptions): Promise<T>;
+  /** To be committed by the caller. Throws KvError when the scheduler gives no timestamp. */
+  begin(options?: TxnOptions): Promise<Txn>;
+  /**
+   * The newest committed value of one key, linearizable, without a timestamp from the scheduler. Two such
+   * reads are not one snapshot. Undefined: the key does not exist.
+   */
+  snapshotGet(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined>;
+  /** A fresh timestamp of the cluster. */
+  timestamp(): Promise<Timestamp>;
+}
+
+export function transactionsOf(client: TxnClient): Transactions {
+  const run: Transactions['run'] = (fn, options) => client.run(fn, options);
+  const call: Transactions['run'] = (fn, options) => run(fn, options);
+  return Object.assign(call, {
+    run,
+    begin: (options?: TxnOptions) => client.begin(options),
+    snapshotGet: (key: Uint8Array, options?: CallOptions) => client.snapshotGet(key, options),
+    timestamp: () => client.timestamp(),
+  });
+}
