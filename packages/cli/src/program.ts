@@ -52,3 +52,17 @@ export function parseCount(text: string): number {
   }
   return value;
 }
+
+/** For commander: whole numbers above zero, with commas. */
+export function parseCounts(text: string): readonly number[] {
+  return text.split(',').map(parseCount);
+}
+
+/** For commander: percentages, with commas. */
+export function parsePercents(text: string): readonly number[] {
+  return text.split(',').map((part) => {
+    const value = parseAmount(part);
+    if (value > 100) throw new InvalidArgumentError('It must not be above 100.');
+    return value;
+  });
+}

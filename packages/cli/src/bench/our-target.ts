@@ -5,9 +5,8 @@ import {
   loadKeys,
   type Prepared,
   randomKey,
-  randomKeyPair,
   randomValue,
-  type Workload,
+  type SimpleWorkload,
 } from './workload.js';
 
 export interface TargetOptions extends KeySpace {
@@ -19,7 +18,7 @@ export interface TargetOptions extends KeySpace {
 /** Loads what the workload reads and opens its connections. */
 export function prepareWorkload(
   client: Client,
-  workload: Workload,
+  workload: SimpleWorkload,
   options: TargetOptions,
 ): Promise<Prepared> {
   return workload === 'gw-set' || workload === 'gw-get'
@@ -29,7 +28,7 @@ export function prepareWorkload(
 
 async function prepareClient(
   client: Client,
-  workload: 'raw-put' | 'raw-get' | 'txn',
+  workload: 'raw-put' | 'raw-get',
   options: TargetOptions,
 ): Promise<Prepared> {
   const close = (): Promise<void> => Promise.resolve();
@@ -42,17 +41,6 @@ async function prepareClient(
           if ((await client.raw.get(randomKey(options))) === undefined)
             throw new Error('lost a key');
         },
-        close,
-      };
-    case 'txn':
-      return {
-        operation: () =>
-          client.txn.run(async (txn) => {
-            const [a, b] = randomKeyPair(options);
-            await txn.batchGet([a, b]);
-            txn.put(a, value);
-            txn.put(b, value);
-          }),
         close,
       };
     case 'raw-put':

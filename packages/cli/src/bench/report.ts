@@ -1,8 +1,11 @@
 import { plainTable } from '../playground/report.js';
 import type { Measurement } from './driver.js';
+import { describeShape, type TxnShape } from './txn-work.js';
 
 export interface Result {
   readonly workload: string;
+  /** Of transactions. */
+  readonly shape?: TxnShape;
   readonly clients: number;
   readonly valueBytes: number;
   readonly measurement: Measurement;
@@ -17,6 +20,7 @@ export function resultFigures(result: Result): Record<string, string | number | 
   return {
     system: 'ours',
     workload: result.workload,
+    ...result.shape,
     clients: result.clients,
     valueBytes: result.valueBytes,
     operations: m.operations,
@@ -38,6 +42,8 @@ export function resultFigures(result: Result): Record<string, string | number | 
 }
 
 export function resultTable(results: readonly Result[]): string {
+  const workload = ({ workload: name, shape }: Result): string =>
+    shape === undefined ? name : `${name} ${describeShape(shape)}`.trimEnd();
   const fixed = (value: string | number | undefined): string =>
     typeof value === 'number' ? value.toFixed(2) : '-';
   return plainTable(
@@ -56,10 +62,10 @@ export function resultTable(results: readonly Result[]): string {
       'fsyncs/op',
     ],
     results
-      .map(resultFigures)
-      .map((figures) => [
+      .map((result) => ({ result, figures: resultFigures(result) }))
+      .map(({ result, figures }) => [
         String(figures['system']),
-        String(figures['workload']),
+        workload(result),
         String(figures['clients']),
         String(figures['operationsPerSecond']),
         ...['p50Ms', 'p95Ms', 'p99Ms', 'p999Ms', 'maxMs'].map((name) => fixed(figures[name])),

@@ -4,11 +4,13 @@ import type { Operation } from './driver.js';
 
 export const WORKLOADS = ['raw-put', 'raw-get', 'txn', 'gw-set', 'gw-get'] as const;
 export type Workload = (typeof WORKLOADS)[number];
+/** Those that are all said by their name. */
+export type SimpleWorkload = Exclude<Workload, 'txn'>;
 
 export const WORKLOAD_DOC: Readonly<Record<Workload, string>> = {
   'raw-put': 'put one key by the raw API',
   'raw-get': 'get one key by the raw API',
-  txn: 'read two keys and write both in a transaction',
+  txn: 'read two keys and write both in a transaction; also --mode, --conflict, --regions',
   'gw-set': 'SET through the gateway, a connection per client',
   'gw-get': 'GET through the gateway, a connection per client',
 };

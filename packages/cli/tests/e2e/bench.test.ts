@@ -54,5 +54,8 @@ describe('tinykv bench --vs', { timeout: 60_000 }, () => {
     const other = await runProgram('tinykv', ['bench', '--rounds', '5']);
     expect(other.code).toBe(EXIT.usage);
     expect(other.output).toContain('--rounds needs --vs');
+    const mode = await runProgram('tinykv', ['bench', 'raw-put', '--mode', '1pc']);
+    expect(mode.code).toBe(EXIT.usage);
+    expect(mode.output).toContain('--mode needs the workload txn');
   });
 });

@@ -1,7 +1,7 @@
 import { runClosedLoop } from '../driver.js';
 import { type RoundFigures, roundFigures } from './figures.js';
 import { needsAnother, type Round, type RoundRule } from './rounds.js';
-import type { Row } from './rows.js';
+import type { Row } from './row.js';
 import type { Pair, Side } from './side.js';
 import { CLIENT, type ProcessRef, sampleUsage, usageBetween } from './usage.js';
 

@@ -1,6 +1,7 @@
 import { createEnv } from '@tinykv/env-real';
 import {
   decodeRange,
+  decodeReadTxn,
   decodeSucceeded,
   ETCD_PUT,
   ETCD_RANGE,
@@ -10,6 +11,8 @@ import {
   encodePutIfTxn,
   encodePutTxn,
   encodeRange,
+  encodeReadTxn,
+  type SeenKey,
 } from './etcd-wire.js';
 
 const TIMEOUT_MS = 10_000;
@@ -39,10 +42,14 @@ export class EtcdClient {
     if (!decodeSucceeded(answer)) throw new Error('a transaction without conditions failed');
   }
 
-  /** False: the key has changed since. */
-  async putIf(key: Uint8Array, value: Uint8Array, modRevision: number): Promise<boolean> {
-    const request = encodePutIfTxn(key, value, modRevision);
-    return decodeSucceeded(await this.#call(ETCD_TXN, request));
+  /** Those of the keys that are there, linearizable and at one moment. */
+  async getTogether(keys: readonly Uint8Array[]): Promise<EtcdPair[]> {
+    return decodeReadTxn(await this.#call(ETCD_TXN, encodeReadTxn(keys)));
+  }
+
+  /** False: one of the keys has changed since. */
+  async putAllIf(seen: readonly SeenKey[], value: Uint8Array): Promise<boolean> {
+    return decodeSucceeded(await this.#call(ETCD_TXN, encodePutIfTxn(seen, value)));
   }
 
   close(): Promise<void> {

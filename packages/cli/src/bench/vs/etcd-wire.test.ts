@@ -2,10 +2,12 @@ import { fromHex, toHex, utf8 } from '@tinykv/base';
 import { describe, expect, it } from 'vitest';
 import {
   decodeRange,
+  decodeReadTxn,
   decodeSucceeded,
   encodePut,
   encodePutIfTxn,
   encodePutTxn,
+  encodeReadTxn,
 } from './etcd-wire.js';
 
 const bytes = (hex: string): Uint8Array => fromHex(hex.replaceAll(' ', ''))!;
@@ -29,9 +31,16 @@ describe('messages of etcd', () => {
       toHex(bytes(`${put} ${put}`)),
     );
     const compare = '0a 08 10 02 1a 01 6b 30 ac 02';
-    expect(toHex(encodePutIfTxn(utf8('k'), utf8('v'), 300))).toBe(
+    expect(toHex(encodePutIfTxn([{ key: utf8('k'), modRevision: 300 }], utf8('v')))).toBe(
       toHex(bytes(`${compare} ${put}`)),
     );
+    const read = '12 05 0a 03 0a 01 6b';
+    expect(toHex(encodeReadTxn([utf8('k'), utf8('k')]))).toBe(toHex(bytes(`${read} ${read}`)));
+    // TxnResponse{header{}, succeeded, responses{range{kvs{mod 300 value "v"}}}, responses{range{}}}
+    const found = '1a 0a 0a 08 12 06 18 ac 02 2a 01 76';
+    expect(decodeReadTxn(bytes(`0a 00 10 01 ${found} 1a 02 0a 00`))).toEqual([
+      { value: utf8('v'), modRevision: 300 },
+    ]);
     // TxnResponse{header{}, succeeded}
     expect(decodeSucceeded(bytes('0a 00 10 01'))).toBe(true);
     expect(decodeSucceeded(bytes('0a 00'))).toBe(false);

@@ -77,17 +77,37 @@ export function encodePutTxn(keys: readonly Uint8Array[], value: Uint8Array): Ui
   return concatBytes(...keys.map((key) => field(2, field(2, encodePut(key, value)))));
 }
 
-/** Puts a key if it has not changed since it was read at this revision; 0: it was not there. */
-export function encodePutIfTxn(
-  key: Uint8Array,
-  value: Uint8Array,
-  modRevision: number,
-): Uint8Array {
+/** A key as it was when it was read; revision 0: it was not there. */
+export interface SeenKey {
+  readonly key: Uint8Array;
+  readonly modRevision: number;
+}
+
+/** Puts all keys if none has changed since it was read. */
+export function encodePutIfTxn(seen: readonly SeenKey[], value: Uint8Array): Uint8Array {
   const TARGET_MOD = 2;
   // Compare: result EQUAL = 0 is left out, target = 2, key = 3, mod_revision = 6.
-  const revision = numberField(6, modRevision);
-  const compare = concatBytes(numberField(2, TARGET_MOD), field(3, key), revision);
-  return concatBytes(field(1, compare), encodePutTxn([key], value));
+  const compares = seen.map(({ key, modRevision }) => {
+    const revision = numberField(6, modRevision);
+    return field(1, concatBytes(numberField(2, TARGET_MOD), field(3, key), revision));
+  });
+  const keys = seen.map(({ key }) => key);
+  return concatBytes(...compares, encodePutTxn(keys, value));
+}
+
+/** Reads all keys at once. */
+export function encodeReadTxn(keys: readonly Uint8Array[]): Uint8Array {
+  return concatBytes(...keys.map((key) => field(2, field(1, encodeRange(key)))));
+}
+
+/** What a TxnResponse to {@link encodeReadTxn} has for each key that is there. */
+export function decodeReadTxn(response: Uint8Array): EtcdPair[] {
+  const answers = readFields(response).filter((item) => item.number === 3);
+  return answers.flatMap(({ bytes }) => {
+    const range = readFields(bytes).find((item) => item.number === 1);
+    const pair = range && decodeRange(range.bytes);
+    return pair === undefined ? [] : [pair];
+  });
 }
 
 /** Whether a TxnResponse says that the comparisons held. */

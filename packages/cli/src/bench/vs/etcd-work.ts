@@ -1,6 +1,7 @@
 import { Client } from '@tinykv/client';
 import { createEnv } from '@tinykv/env-real';
 import type { Operation } from '../driver.js';
+import { keysOfTwoRegions, loadTransactions } from '../region-keys.js';
 import { type KeySpace, loadKeys, randomKey, randomKeyPair, randomValue } from '../workload.js';
 import { EtcdClient } from './etcd-client.js';
 import type { EtcdCluster } from './etcd-cluster.js';
@@ -9,7 +10,6 @@ import type { OurCluster } from './our-cluster.js';
 import { type EtcdRowName, ROWS } from './rows.js';
 import { openBoth, orClose, type Pair, type Side } from './side.js';
 import { StoreLink } from './store-link.js';
-import { keysOfTwoRegions, loadTransactions } from './two-regions.js';
 
 export function openEtcdPair(
   name: EtcdRowName,
@@ -134,8 +134,8 @@ async function readThenWrite(
 ): Promise<void> {
   for (;;) {
     const key = randomKey(space);
-    const found = mustBeThere(await client.get(key));
-    if (await client.putIf(key, value, found.modRevision)) return;
+    const { modRevision } = mustBeThere(await client.get(key));
+    if (await client.putAllIf([{ key, modRevision }], value)) return;
   }
 }
 

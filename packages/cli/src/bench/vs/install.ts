@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { CliError } from '../../program.js';
-import type { Peer } from './rows.js';
+import type { Peer } from './row.js';
 
 interface Debian {
   readonly program: string;

@@ -9,8 +9,9 @@ import {
   type Round,
   type RoundRule,
 } from './rounds.js';
+import type { Row } from './row.js';
 import { type RowFigures, rowFigures } from './row-figures.js';
-import { ROWS, type Row, type RowName } from './rows.js';
+import { ROWS, type RowName } from './rows.js';
 
 /** One row with all that is said of it. */
 export interface RowResult {

@@ -1,7 +1,7 @@
 import type { RoundFigures } from './figures.js';
 import { median, type Spread, spreadOf } from './median.js';
 import type { ChosenRounds, Round } from './rounds.js';
-import type { Row } from './rows.js';
+import type { Row } from './row.js';
 
 /** Ours by the peer's: of operations per second, or of median latencies. */
 export function ratioOf({ ours, peer }: Round, measure: Row['measure']): number {

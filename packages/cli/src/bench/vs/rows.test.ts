@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseRows, ROWS, rowsOf } from './rows.js';
+import { chooseRows, inRunningOrder, ROWS, rowsOf, usualRowsOf } from './rows.js';
 
 describe('rows', () => {
   it('each has one peer', () => {
@@ -11,6 +11,27 @@ describe('rows', () => {
   it('are all of the peer, or those that are named, in the order of the report', () => {
     expect(chooseRows('redis', undefined)).toEqual(rowsOf('redis'));
     expect(chooseRows('etcd', 'raftlog, raw-put-1,')).toEqual(['raw-put-1', 'raftlog']);
+  });
+
+  it('of transactions run when they are named, a star standing for anything', () => {
+    expect(chooseRows('etcd', undefined)).toEqual(usualRowsOf('etcd'));
+    expect(usualRowsOf('etcd')).not.toContain('txn-1pc-64');
+    expect(chooseRows('etcd', 'txn-2pc-16*,txn-1pc-1')).toEqual([
+      'txn-1pc-1',
+      'txn-2pc-16',
+      'txn-2pc-16-c10',
+      'txn-2pc-16-c50',
+    ]);
+    expect(chooseRows('etcd', 'txn-.pc-1')).toHaveProperty('problem');
+  });
+
+  it('that split a Region come last', () => {
+    expect(inRunningOrder(['txn-2region-1', 'txn-2pc-1', 'txn-1pc-1', 'raw-put-1'])).toEqual([
+      'txn-1pc-1',
+      'raw-put-1',
+      'txn-2region-1',
+      'txn-2pc-1',
+    ]);
   });
 
   it('of another peer, unknown or none are refused with the names that there are', () => {

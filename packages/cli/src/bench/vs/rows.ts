@@ -1,7 +1,7 @@
-export const PEERS = ['etcd', 'redis'] as const;
-export type Peer = (typeof PEERS)[number];
+import type { Peer, Row } from './row.js';
+import { isTxnRow, TXN_ROWS, type TxnRowName } from './txn-rows.js';
 
-/** Rows against a cluster of etcd. */
+/** Rows against a cluster of etcd, but those of {@link TXN_ROWS}. */
 export type EtcdRowName =
   | 'raw-put-256'
   | 'raw-put-256-unary'
@@ -22,19 +22,7 @@ export type RedisRowName =
   | 'gw-incr-hot';
 
 /** `raftlog` needs no server. */
-export type RowName = EtcdRowName | RedisRowName | 'raftlog';
-
-/** One comparison: the same work on ours and on the peer. */
-export interface Row {
-  readonly peer: Peer;
-  /** What is compared: operations per second, or the median latency, of which less is better. */
-  readonly measure: 'throughput' | 'latency';
-  readonly clients: number;
-  /** Operations that one client sends together. */
-  readonly depth: number;
-  readonly ours: string;
-  readonly theirs: string;
-}
+export type RowName = EtcdRowName | TxnRowName | RedisRowName | 'raftlog';
 
 const etcd = { peer: 'etcd', measure: 'throughput', depth: 1 } as const;
 const redis = { peer: 'redis', measure: 'throughput', depth: 1, clients: 50 } as const;
@@ -84,6 +72,7 @@ export const ROWS: Readonly<Record<RowName, Row>> = {
     ours: 'SegmentedRaftLog, 64 entries of 300 bytes an append',
     theirs: 'LevelRaftLog, in the same process',
   },
+  ...TXN_ROWS,
 };
 
 export function rowsOf(peer: Peer): readonly RowName[] {
@@ -91,27 +80,41 @@ export function rowsOf(peer: Peer): readonly RowName[] {
   return names.filter((name) => ROWS[name].peer === peer);
 }
 
-/** The order to run rows in: the one that splits a Region comes last, the others are to run on one. */
+/** Those that run without being named: the many rows of transactions do not. */
+export function usualRowsOf(peer: Peer): readonly RowName[] {
+  return rowsOf(peer).filter((name) => !isTxnRow(name));
+}
+
+/** The order to run rows in: those that split a Region come last, the others are to run on one. */
 export function inRunningOrder(names: readonly RowName[]): readonly RowName[] {
-  const splits = (name: RowName): boolean => name === 'txn-2region-1';
+  const splits = (name: RowName): boolean =>
+    isTxnRow(name) ? TXN_ROWS[name].txn.regions === 2 : name === 'txn-2region-1';
   return [...names.filter((name) => !splits(name)), ...names.filter(splits)];
 }
 
-/** The rows that `text` names, in the order of the report, all without it; or what is wrong with it. */
+/**
+ * The rows that `text` names, a `*` standing for anything, in the order of the report, the usual ones without it;
+ * or what is wrong with it.
+ */
 export function chooseRows(
   peer: Peer,
   text: string | undefined,
 ): readonly RowName[] | { readonly problem: string } {
+  if (text === undefined) return usualRowsOf(peer);
   const there = rowsOf(peer);
-  if (text === undefined) return there;
   const wanted = text
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
-  const wrong = wanted.filter((name) => !(there as readonly string[]).includes(name));
+  const wrong = wanted.filter((pattern) => !there.some((name) => isNamed(name, pattern)));
   if (wanted.length > 0 && wrong.length === 0) {
-    return there.filter((name) => wanted.includes(name));
+    return there.filter((name) => wanted.some((pattern) => isNamed(name, pattern)));
   }
   const what = wrong.length === 0 ? 'no row is named' : `no such row: ${wrong.join(', ')}`;
   return { problem: `${what}; the rows against ${peer} are ${there.join(', ')}` };
+}
+
+function isNamed(name: RowName, pattern: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replace(/[^\w-]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`).test(name);
 }

@@ -17,7 +17,8 @@ import {
 } from './report.js';
 import { Resources } from './resources.js';
 import { isVoid, type RoundRule } from './rounds.js';
-import { inRunningOrder, type Peer, ROWS, type RowName } from './rows.js';
+import type { Peer } from './row.js';
+import { inRunningOrder, ROWS, type RowName } from './rows.js';
 import type { Pair } from './side.js';
 import { PEER_DOC, type Systems, startSystems } from './systems.js';
 

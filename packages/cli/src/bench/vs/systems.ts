@@ -7,8 +7,11 @@ import { openGatewayPair } from './gateway-work.js';
 import { startOurCluster } from './our-cluster.js';
 import { startRedis } from './redis-process.js';
 import type { Resources } from './resources.js';
-import type { EtcdRowName, Peer, RedisRowName, RowName } from './rows.js';
+import type { Peer } from './row.js';
+import type { EtcdRowName, RedisRowName, RowName } from './rows.js';
 import type { Pair } from './side.js';
+import { openTxnPair } from './txn-pair.js';
+import { isTxnRow } from './txn-rows.js';
 import type { ProcessRef } from './usage.js';
 
 export const PEER_DOC: Readonly<Record<Peer, string>> = {
@@ -36,7 +39,10 @@ export async function startSystems(
     return {
       processes: [...ours.processes, ...etcd.processes],
       checkAlive: () => checkAlive(ours, etcd),
-      openPair: (name) => openEtcdPair(name as EtcdRowName, ours, etcd, space),
+      openPair: (name) =>
+        isTxnRow(name)
+          ? openTxnPair(name, ours, etcd, space)
+          : openEtcdPair(name as EtcdRowName, ours, etcd, space),
     };
   }
   const redis = await startRedis(resources);

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage } from '@tinykv/base';
 import type { Client, RegionStatus } from '@tinykv/client';
 import { locationKey, rangeContains } from '@tinykv/model';
-import { CliError } from '../../program.js';
-import { benchKey, type KeySpace } from '../workload.js';
+import { CliError } from '../program.js';
+import { benchKey, type KeySpace } from './workload.js';
 
 const SPLIT_MS = 60_000;
 const ASK_EVERY_MS = 500;
@@ -11,10 +11,20 @@ const ASK_EVERY_MS = 500;
 const SPREAD_MS = 15_000;
 const LOAD_BATCH = 200;
 
-/** Keys of the benchmark by the Region that holds them: two Regions, neither list empty. */
+/** Keys of the benchmark in two lists, neither of them empty: of two Regions, or of one. */
 export interface RegionKeys {
   readonly first: readonly Uint8Array[];
   readonly second: readonly Uint8Array[];
+}
+
+/** All keys in two halves. */
+export function keysInHalves({ keys }: KeySpace): RegionKeys {
+  return halves(Array.from({ length: keys }, (_, number) => benchKey(number)));
+}
+
+function halves(keys: readonly Uint8Array[]): RegionKeys {
+  const middle = Math.ceil(keys.length / 2);
+  return { first: keys.slice(0, middle), second: keys.slice(middle) };
 }
 
 /** Writes every key in transactions. */
@@ -30,6 +40,26 @@ export async function loadTransactions(
       return Promise.resolve();
     });
   }
+}
+
+/** Loads the keys, and of those that lie in the Region of the first one makes two lists. */
+export async function keysOfOneRegion(
+  client: Client,
+  space: KeySpace,
+  value: Uint8Array,
+): Promise<RegionKeys> {
+  await loadTransactions(client, space, value);
+  const { admin } = client.scheduler;
+  const { api } = await admin.clusterStatus();
+  const location = (number: number): Uint8Array => locationKey(api, benchKey(number));
+  const regions = await admin.regions();
+  const region = regions.find(({ region: { range } }) => rangeContains(range, location(0)));
+  if (region === undefined) throw new CliError('no Region holds the first key');
+  const isInside = (number: number): boolean =>
+    rangeContains(region.region.range, location(number));
+  const numbers = Array.from({ length: space.keys }, (_, number) => number).filter(isInside);
+  if (numbers.length < 2) throw new CliError('the Region of the first key holds no other');
+  return halves(numbers.map(benchKey));
 }
 
 /** Loads the keys and has their Region split, so that they lie in two that different stores lead. */
