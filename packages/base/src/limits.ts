@@ -79,6 +79,12 @@ export const limits = {
   tsoInflightMax: 16,
   /** Keys and values, or keys alone, in one request of a committing transaction. */
   txnBatchBytesMax: 16_384,
+  /** Bytes of a transaction that is sent to one store as one request, to be committed in one phase. */
+  onePhaseBytesMax: 3_145_728,
+  /** Keys of a transaction that commits asynchronously: its primary's lock names all others. */
+  asyncCommitKeysMax: 256,
+  /** Their bytes, without the values. */
+  asyncCommitKeyBytesMax: 4_096,
   /** Keys that one transaction changes or locks. */
   txnKeysMax: 1_048_576,
   /** Their bytes with the values. */

@@ -20,6 +20,8 @@ export interface ClientOptions {
   readonly retries?: number;
   /** Whether transactions within one Region may be committed in one phase; default true. */
   readonly onePhaseCommit?: boolean;
+  /** Whether small transactions over several Regions may be committed once they are prewritten; default true. */
+  readonly asyncCommit?: boolean;
   /** Called when the client has been closed: for what was made for it alone. */
   readonly onClose?: () => Promise<void>;
 }
@@ -44,14 +46,15 @@ export class Client {
   readonly #onClose: () => Promise<void>;
 
   private constructor(env: Env, scheduler: SchedulerClient, api: ApiMode, options: ClientOptions) {
-    const { onePhaseCommit: onePhase = true, onClose = async () => {} } = options;
+    const { onePhaseCommit: onePhase = true, asyncCommit = true } = options;
+    const { onClose = async () => {} } = options;
     const stores = new StoreStreams(env, scheduler);
     const router = new Router(env, api, new RegionCache(scheduler), stores);
     const timestamp = (): Promise<Timestamp> => scheduler.tso(TIMESTAMP_GAP);
     const resolver = new LockResolver(env, router, timestamp);
     this.raw = new RawClient(router);
     this.inspect = new Inspector(router, resolver);
-    this.#txns = new TxnClient({ env, router, resolver, timestamp, onePhase });
+    this.#txns = new TxnClient({ env, router, resolver, timestamp, onePhase, asyncCommit });
     this.txn = transactionsOf(this.#txns);
     this.scheduler = scheduler;
     this.#stores = stores;

@@ -3,12 +3,14 @@ import {
   KvError,
   keyString,
   limits,
+  maxTimestamp,
   physicalMs,
   type Timestamp,
   TS_ZERO,
 } from '@tinykv/base';
 import { describeKeyError, type LockInfo } from '@tinykv/model';
-import { keyErrorFromWire, tinykvpb } from '@tinykv/proto';
+import { keyErrorFromWire, type kvrpcpb, lockFromWire, tinykvpb, tinykvtxn } from '@tinykv/proto';
+import { keyErrorToThrow } from './key-errors.js';
 
 import { Operation } from './operation.js';
 import type { Router } from './router.js';
@@ -24,6 +26,19 @@ export type TxnStatus =
 interface TxnName {
   readonly startTs: Timestamp;
   readonly primary: Uint8Array;
+}
+
+interface CheckMode {
+  /** Nobody works on the transaction any more. */
+  readonly isOver: boolean;
+  readonly forceSyncCommit: boolean;
+}
+
+/** What the store of some secondaries says; fewer locks than were asked for: the transaction has ended. */
+interface SecondaryLocks {
+  readonly asked: number;
+  readonly locks: readonly LockInfo[];
+  readonly commitTs: Timestamp;
 }
 
 const rpc = tinykvpb.TinyKv;
@@ -63,17 +78,39 @@ export class LockResolver {
   }
 
   /** Asks the primary, whatever is remembered. Rolls the transaction back if it has expired. */
-  async check({ primary, startTs }: TxnName, operation: Operation): Promise<TxnStatus> {
+  check(txn: TxnName, operation: Operation): Promise<TxnStatus> {
+    return this.#check(txn, operation, { isOver: false, forceSyncCommit: false });
+  }
+
+  /**
+   * As {@link check}, for the client of the transaction, which has given it up: it is not waited for until
+   * an asynchronous commit expires.
+   */
+  checkOwn(txn: TxnName, operation: Operation): Promise<TxnStatus> {
+    return this.#check(txn, operation, { isOver: true, forceSyncCommit: false });
+  }
+
+  async #check(txn: TxnName, operation: Operation, mode: CheckMode): Promise<TxnStatus> {
+    const { primary, startTs } = txn;
+    const { forceSyncCommit } = mode;
     const currentTs = await this.#router.within(operation, this.#timestamp());
     const response = await this.#router.send(
       primary,
       rpc.kvCheckTxnStatus,
-      (context) => ({ context, primaryKey: primary, lockTs: startTs, currentTs }),
+      (context) => ({ context, primaryKey: primary, lockTs: startTs, currentTs, forceSyncCommit }),
       part(operation),
     );
+    if (response.error !== undefined) {
+      throw keyErrorToThrow(keyErrorFromWire(response.error), startTs);
+    }
     if (response.lockTtl > 0) {
-      const expiresAt = physicalMs(startTs) + response.lockTtl;
-      return { type: 'alive', ttlMs: Math.max(1, expiresAt - physicalMs(currentTs)) };
+      const ttlMs = physicalMs(startTs) + response.lockTtl - physicalMs(currentTs);
+      const lock = response.lockInfo && lockFromWire(response.lockInfo);
+      const isByLocks = lock?.isAsyncCommit === true && !forceSyncCommit;
+      if (isByLocks && (mode.isOver || ttlMs <= 0)) {
+        return this.#checkLocks(lock, operation, mode);
+      }
+      return { type: 'alive', ttlMs: Math.max(1, ttlMs) };
     }
     if (response.commitVersion === TS_ZERO) {
       return this.#looksAtLocksOnly
@@ -83,32 +120,103 @@ export class LockResolver {
     return { type: 'committed', commitTs: response.commitVersion };
   }
 
+  /**
+   * Ends a transaction that may be committed by its locks alone: it is, if all its keys are locked; if one is not,
+   * the store has seen to it that it never will be.
+   */
+  async #checkLocks(lock: LockInfo, operation: Operation, mode: CheckMode): Promise<TxnStatus> {
+    const { startTs, primary, secondaries } = lock;
+    const found = await this.#secondaryLocks(lock, operation);
+    const locks = found.flatMap((answer) => answer.locks);
+    const ended = found.find((answer) => answer.locks.length < answer.asked);
+    if (ended === undefined && locks.some((each) => !each.isAsyncCommit)) {
+      // It has gone back to two phases: its primary decides, as long as it lives.
+      return this.#check({ startTs, primary }, operation, { ...mode, forceSyncCommit: true });
+    }
+    const byLocks = [lock, ...locks].map((each) => each.minCommitTs).reduce(maxTimestamp);
+    const commitTs = ended === undefined ? byLocks : ended.commitTs;
+    await this.#resolveKeys([primary, ...secondaries], startTs, commitTs, operation);
+    return commitTs === TS_ZERO ? { type: 'rolled-back' } : { type: 'committed', commitTs };
+  }
+
+  #secondaryLocks(
+    { startTs, secondaries }: LockInfo,
+    operation: Operation,
+  ): Promise<SecondaryLocks[]> {
+    const answers: SecondaryLocks[] = [];
+    const done = this.#router.sendGrouped(
+      secondaries,
+      (key) => key,
+      (keys) => [keys],
+      async (region, keys, forked) => {
+        const response = await this.#router.sendToRegion(
+          region,
+          tinykvtxn.Txn.kvCheckSecondaryLocks,
+          (context) => ({ context, keys, startVersion: startTs }),
+          forked,
+        );
+        if (response === undefined) return false;
+        if (response.error !== undefined) {
+          throw keyErrorToThrow(keyErrorFromWire(response.error), startTs);
+        }
+        const { locks, commitTs } = response;
+        answers.push({ asked: keys.length, locks: locks.map(lockFromWire), commitTs });
+        return true;
+      },
+      part(operation),
+    );
+    return done.then(() => answers);
+  }
+
   async #resolveTxn(locks: readonly LockInfo[], operation: Operation): Promise<number> {
     const status = await this.#status(locks[0]!, operation);
     if (status.type === 'alive') return status.ttlMs;
     const commitTs = status.type === 'committed' ? status.commitTs : TS_ZERO;
     // One request clears all locks of the transaction in a Region.
     const groups = await this.#router.group(locks, (lock) => lock.key, operation);
-    await Promise.all(groups.map((g) => this.#resolveRegion(g.items, commitTs, operation)));
+    await Promise.all(
+      groups.map(({ items: [lock] }) => this.#resolveRegion(lock!, commitTs, operation)),
+    );
     return 0;
   }
 
-  async #resolveRegion(
-    locks: readonly LockInfo[],
+  #resolveKeys(
+    keys: readonly Uint8Array[],
+    startVersion: Timestamp,
     commitVersion: Timestamp,
     operation: Operation,
   ): Promise<void> {
-    const { key, startTs } = locks[0]!;
+    return this.#router.sendGrouped(
+      keys,
+      (key) => key,
+      (part) => [part],
+      async (region, some, forked) => {
+        const response = await this.#router.sendToRegion(
+          region,
+          rpc.kvResolveLock,
+          (context) => ({ context, startVersion, commitVersion, keys: some }),
+          forked,
+        );
+        checkResolved(startVersion, response?.error);
+        return response !== undefined;
+      },
+      part(operation),
+    );
+  }
+
+  /** All that the transaction locks in the Region of the key. */
+  async #resolveRegion(
+    { key, startTs }: LockInfo,
+    commitVersion: Timestamp,
+    operation: Operation,
+  ): Promise<void> {
     const { error } = await this.#router.send(
       key,
       rpc.kvResolveLock,
       (context) => ({ context, startVersion: startTs, commitVersion }),
       part(operation),
     );
-    if (error !== undefined) {
-      const reason = describeKeyError(keyErrorFromWire(error));
-      throw new KvError('INTERNAL', `cannot resolve the locks of ${startTs}: ${reason}`);
-    }
+    checkResolved(startTs, error);
   }
 
   /** Those who ask about the same transaction at the same time share the answer. */
@@ -140,6 +248,12 @@ export class LockResolver {
 
 function nameOf({ startTs, primary }: TxnName): string {
   return `${startTs}/${keyString(primary)}`;
+}
+
+function checkResolved(startTs: Timestamp, error: kvrpcpb.KeyError | undefined): void {
+  if (error === undefined) return;
+  const reason = describeKeyError(keyErrorFromWire(error));
+  throw new KvError('INTERNAL', `cannot resolve the locks of ${startTs}: ${reason}`);
 }
 
 /** Asking about or resolving another's transaction may be repeated, whatever the caller is doing. */

@@ -1,46 +1,30 @@
-import { assert, errorMessage, keyString, limits, type Timestamp, TS_ZERO } from '@tinykv/base';
-import { locationKey, rangeContains } from '@tinykv/model';
+import { assert, errorMessage, limits, type Timestamp } from '@tinykv/base';
+import { type KeyError, locationKey, rangeContains } from '@tinykv/model';
 import { keyErrorFromWire, type kvrpcpb, tinykvpb } from '@tinykv/proto';
-import type { Backoff } from './backoff.js';
-import { KeyLockedError, UndeterminedError } from './errors.js';
+import { UndeterminedError } from './errors.js';
 import { keyErrorToThrow } from './key-errors.js';
-import type { LockResolver } from './lock-resolver.js';
 import type { Operation } from './operation.js';
-import { lockTtlMs, mutationToWire } from './prewrite-wire.js';
+import { Prewriter } from './prewriter.js';
+import { statusAtPrimary } from './primary-status.js';
 import type { CachedRegion } from './region-cache.js';
 import { splitByBytes } from './split-by-bytes.js';
-import { type Mutation, mutationBytes } from './txn-buffer.js';
 import type { CommitInput, TxnContext } from './txn-context.js';
 
-const PREWRITE_TIMEOUT_MS = 20_000;
 const COMMIT_TIMEOUT_MS = 20_000;
 const CLEANUP_TIMEOUT_MS = 20_000;
-
-// Two transactions that wait for each other's locks would wait until one expires. So only the older of
-// two waits for long (wait-die); the younger gives way, and loses little: when the older commits, this
-// is a conflict anyway.
-const WAIT_FOR_OLDER_MS = 100;
-const WAIT_FOR_YOUNGER_MS = 5_000;
 
 const rpc = tinykvpb.TinyKv;
 
 /**
  * Percolator's commit: lock every key, fetch the commit timestamp, commit the primary key, and with it
  * the transaction. The other keys follow in the background; readers that meet their locks find the
- * outcome at the primary.
- *
- * A transaction whose keys lie in one Region and fit one request is committed by its store at once, as
- * TiKV's one-phase commit, unless that is not safe: then it goes on from the locks that it has.
+ * outcome at the primary. The {@link Prewriter} may do with the first step alone.
  */
 export class TwoPhaseCommit {
   readonly #context: TxnContext;
   readonly #input: CommitInput;
   readonly #primary: Uint8Array;
-  /** Keys that may be locked by this transaction, by name. */
-  readonly #locked = new Map<string, Uint8Array>();
-  #failed = false;
-  /** Of a commit in one phase. */
-  #committedAt: Timestamp | undefined;
+  readonly #prewriter: Prewriter;
   #background: Promise<void> = Promise.resolve();
 
   constructor(context: TxnContext, input: CommitInput) {
@@ -49,6 +33,7 @@ export class TwoPhaseCommit {
     this.#context = context;
     this.#input = input;
     this.#primary = first.key;
+    this.#prewriter = new Prewriter(context, input);
   }
 
   /** What goes on after {@link run} has ended. Never rejects. */
@@ -61,21 +46,22 @@ export class TwoPhaseCommit {
    * certainly not committed, {@link UndeterminedError} when that is not known.
    */
   async run(): Promise<Timestamp> {
-    const { env, router, timestamp } = this.#context;
+    const { env, timestamp } = this.#context;
     const { startTs } = this.#input;
     let rest: readonly Uint8Array[];
     let commitTs: Timestamp;
     try {
       const early = env.planted('txn-early-commit-ts') ? await timestamp() : undefined;
-      // The answer to a prewrite that may commit matters: not to know it is not to know the outcome.
-      const effect = this.#mayTryOnePhase() ? 'decisive' : 'repeatable';
-      await this.#prewrite(router.begin(effect, PREWRITE_TIMEOUT_MS));
-      if (this.#committedAt !== undefined) return this.#committedAt;
-      commitTs = early ?? (await timestamp());
-      assert(commitTs > startTs, () => `commit_ts ${commitTs} is not after start_ts ${startTs}`);
-      if (env.planted('txn-primary-committed-last'))
-        await this.#commitRest(this.#others(), commitTs);
-      rest = await this.#commitPrimary(commitTs, router.begin('decisive', COMMIT_TIMEOUT_MS));
+      const prewritten = await this.#prewriter.run();
+      if (prewritten.type === 'committed') {
+        commitTs = prewritten.commitTs;
+        rest = prewritten.locked;
+      } else {
+        commitTs = early ?? (await timestamp());
+        if (env.planted('txn-primary-committed-last'))
+          await this.#commitRest(this.#others(), commitTs);
+        [commitTs, rest] = await this.#commitPrimary(commitTs);
+      }
     } catch (error) {
       // Whoever does not know the outcome must not clean up after it.
       if (!(error instanceof UndeterminedError)) {
@@ -83,138 +69,41 @@ export class TwoPhaseCommit {
       }
       throw error;
     }
+    assert(commitTs > startTs, () => `commit_ts ${commitTs} is not after start_ts ${startTs}`);
     if (rest.length > 0) {
       this.#background = this.#inBackground('commit', () => this.#commitRest(rest, commitTs));
     }
     return commitTs;
   }
 
-  /** All keys in one Region, as far as is known, and in one request. */
-  #mayTryOnePhase(): boolean {
-    const { onePhase, router } = this.#context;
-    const { mutations, bytes } = this.#input;
-    if (!onePhase || bytes > limits.txnBatchBytesMax) return false;
-    const region = router.cache.find(locationKey(router.api, this.#primary));
-    const last = locationKey(router.api, mutations.at(-1)!.key);
-    return region === undefined || rangeContains(region.range, last);
-  }
-
-  #prewrite(operation: Operation): Promise<void> {
-    return this.#context.router.sendGrouped(
-      this.#input.mutations,
-      (mutation) => mutation.key,
-      (mutations) => splitByBytes(mutations, mutationBytes),
-      (region, mutations, part) => this.#prewritePart(region, mutations, part),
-      operation,
-    );
-  }
-
-  async #prewritePart(
-    region: CachedRegion,
-    mutations: readonly Mutation[],
-    operation: Operation,
-  ): Promise<boolean> {
-    let patience: Backoff | undefined;
-    try {
-      // Once another part has failed there is nothing left to wait for.
-      while (!this.#failed) {
-        const response = await this.#sendPrewrite(region, mutations, operation);
-        if (response === undefined) return false;
-        if (response.onePcCommitTs !== TS_ZERO) {
-          this.#committedAt = response.onePcCommitTs;
-          return true;
-        }
-        if (response.errors.length === 0) {
-          this.#mayHoldLocks(mutations);
-          return true;
-        }
-        patience = await this.#clearLocks(response, operation, patience);
-      }
-      return true;
-    } catch (error) {
-      this.#committedAt = await this.#lostCommit(error, operation);
-      if (this.#committedAt !== undefined) return true;
-      this.#failed = true;
-      throw error;
-    } finally {
-      if (operation.maybeApplied) this.#mayHoldLocks(mutations);
-    }
-  }
-
-  #sendPrewrite(
-    region: CachedRegion,
-    mutations: readonly Mutation[],
-    operation: Operation,
-  ): Promise<kvrpcpb.PrewriteResponse | undefined> {
-    const { env, router } = this.#context;
-    const { startTs: startVersion, bytes, beganAt } = this.#input;
-    return router.sendToRegion(
-      region,
-      rpc.kvPrewrite,
-      (context) => ({
-        context,
-        mutations: mutations.map(mutationToWire),
-        primaryLock: this.#primary,
-        startVersion,
-        tryOnePc:
-          operation.effect === 'decisive' && mutations.length === this.#input.mutations.length,
-        lockTtl: lockTtlMs(bytes, env.clock.mono() - beganAt),
-      }),
-      operation,
-    );
-  }
-
-  /**
-   * After a prewrite that failed: an earlier attempt whose answer was lost may have committed in one phase, or
-   * still do so. The question at the primary ends that; undefined: it is not committed.
-   */
-  async #lostCommit(failure: unknown, operation: Operation): Promise<Timestamp | undefined> {
-    const isOpen = operation.effect === 'decisive' && operation.maybeApplied;
-    if (!isOpen || failure instanceof UndeterminedError) return undefined;
-    const status = await this.#statusAtPrimary(operation);
-    return status.type === 'committed' ? status.commitTs : undefined;
-  }
-
-  /** Resolves the locks that a prewrite has met or waits a little. Throws for every other error. */
-  async #clearLocks(
-    response: kvrpcpb.PrewriteResponse,
-    operation: Operation,
-    patience: Backoff | undefined,
-  ): Promise<Backoff | undefined> {
-    const { startTs } = this.#input;
-    const errors = response.errors.map(keyErrorFromWire);
-    const locks = errors.flatMap((error) => (error.type === 'locked' ? [error.lock] : []));
-    const fatal = errors.find((error) => error.type !== 'locked');
-    if (fatal !== undefined) throw keyErrorToThrow(fatal, startTs);
-    const waitMs = await this.#context.resolver.resolve(locks, operation);
-    if (waitMs === 0) {
-      if (operation.backoff.remainingMs() <= 0) throw new KeyLockedError(locks[0]!);
-      return patience;
-    }
-    const isYounger = locks.some((lock) => lock.startTs < startTs);
-    const mostMs = isYounger ? WAIT_FOR_OLDER_MS : WAIT_FOR_YOUNGER_MS;
-    const waiting = patience ?? operation.backoff.forkFor(mostMs);
-    if (!(await waiting.pause('key-locked', waitMs))) throw new KeyLockedError(locks[0]!);
-    return waiting;
-  }
-
   #others(): readonly Uint8Array[] {
     return this.#input.mutations.slice(1).map(({ key }) => key);
   }
 
-  /** Commits the primary and its neighbours in one request; returns the keys that are left. */
-  async #commitPrimary(commitTs: Timestamp, operation: Operation): Promise<readonly Uint8Array[]> {
-    const { router } = this.#context;
+  /**
+   * Commits the primary and its neighbours in one request; returns the commit timestamp, which is another when a read
+   * has pushed the lock above the first, and the keys that are left.
+   */
+  async #commitPrimary(wanted: Timestamp): Promise<[Timestamp, readonly Uint8Array[]]> {
+    const { router, timestamp } = this.#context;
+    const operation = router.begin('decisive', COMMIT_TIMEOUT_MS);
     const location = locationKey(router.api, this.#primary);
     const all = this.#input.mutations.map(({ key }) => key);
+    let commitTs = wanted;
     for (;;) {
       const region = await router.locate(location, operation);
       const count = this.#primaryBatchLength(region);
       const response = await this.#sendCommit(region, all.slice(0, count), commitTs, operation);
       if (response === undefined) continue;
-      if (response.error === undefined) return all.slice(count);
-      await this.#onCommitError(response.error, commitTs, operation);
-      return all;
+      if (response.error === undefined) return [commitTs, all.slice(count)];
+      const error = keyErrorFromWire(response.error);
+      if (error.type === 'commit-ts-expired') {
+        // Earlier attempts at lower timestamps are refused as well, whenever they arrive.
+        commitTs = await router.within(operation, timestamp());
+      } else {
+        await this.#onCommitError(error, commitTs, operation);
+        return [commitTs, all];
+      }
     }
   }
 
@@ -239,14 +128,12 @@ export class TwoPhaseCommit {
    * The store says that the primary's lock is gone. Returns if it is because an earlier attempt, whose
    * answer was lost, has committed it; throws otherwise.
    */
-  async #onCommitError(
-    error: kvrpcpb.KeyError,
-    commitTs: Timestamp,
-    operation: Operation,
-  ): Promise<void> {
-    const failure = keyErrorToThrow(keyErrorFromWire(error), this.#input.startTs);
+  async #onCommitError(error: KeyError, commitTs: Timestamp, operation: Operation): Promise<void> {
+    const { startTs } = this.#input;
+    const failure = keyErrorToThrow(error, startTs);
     if (!operation.maybeApplied) throw failure;
-    const status = await this.#statusAtPrimary(operation);
+    const txn = { startTs, primary: this.#primary };
+    const status = await statusAtPrimary(this.#context.resolver, txn, operation);
     switch (status.type) {
       case 'rolled-back':
         throw failure;
@@ -255,14 +142,6 @@ export class TwoPhaseCommit {
       case 'committed':
         assert(status.commitTs === commitTs, () => `committed at ${status.commitTs}`);
     }
-  }
-
-  #statusAtPrimary(operation: Operation): ReturnType<LockResolver['check']> {
-    const txn = { startTs: this.#input.startTs, primary: this.#primary };
-    return this.#context.resolver.check(txn, operation).catch((cause: unknown) => {
-      const text = `the outcome of the commit could not be found out: ${errorMessage(cause)}`;
-      throw new UndeterminedError(text, { cause });
-    });
   }
 
   #sendCommit(
@@ -292,7 +171,7 @@ export class TwoPhaseCommit {
 
   #rollback(): Promise<void> {
     const { startTs: startVersion } = this.#input;
-    return this.#sendKeys([...this.#locked.values()], async (region, keys, operation) => {
+    return this.#sendKeys(this.#prewriter.locked, async (region, keys, operation) => {
       const response = await this.#context.router.sendToRegion(
         region,
         rpc.kvBatchRollback,
@@ -330,9 +209,5 @@ export class TwoPhaseCommit {
       const help = 'Background commits and rollbacks that left locks to others';
       env.metrics.counter('tinykv_client_background_failures_total', help, { what }).add();
     }
-  }
-
-  #mayHoldLocks(mutations: readonly Mutation[]): void {
-    for (const { key } of mutations) this.#locked.set(keyString(key), key);
   }
 }

@@ -10,6 +10,8 @@ export interface TxnContext {
   readonly resolver: LockResolver;
   /** Whether transactions within one Region may be committed in one phase. */
   readonly onePhase: boolean;
+  /** Whether transactions over several Regions may be committed by their locks alone. */
+  readonly asyncCommit: boolean;
   /** A timestamp fetched after the call. */
   readonly timestamp: () => Promise<Timestamp>;
 }

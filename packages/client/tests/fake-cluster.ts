@@ -1,6 +1,7 @@
 import {
   compareBytes,
   composeTimestamp,
+  equalBytes,
   fromKeyString,
   KvError,
   keyString,
@@ -79,6 +80,8 @@ export class FakeCluster {
   script: (call: StoreCall) => Script | undefined = () => undefined;
   /** Whether stores commit in one phase where they are asked to. */
   onePhase = false;
+  /** Stores that leave the locks of async commit where they are asked to. */
+  asyncCommit: readonly StoreId[] = [];
   /** What the scheduler answers for a location; undefined: the truth. */
   schedulerSays: ((location: Uint8Array) => Region | undefined) | undefined;
   bootstrapped = true;
@@ -332,7 +335,7 @@ export class FakeCluster {
     return { type: 'key-not-in-region', key: outside, region: hosted.region };
   }
 
-  #execute({ method, request }: StoreCall, region: Region): object {
+  #execute({ method, request, storeId }: StoreCall, region: Region): object {
     const { data } = this;
     const rawName = (key: Uint8Array): string => `${request.cf || 'default'}/${keyString(key)}`;
     switch (method) {
@@ -376,9 +379,12 @@ export class FakeCluster {
         return { pairs: pairs.slice(0, request.limit) };
       }
       case 'KvPrewrite':
-        return this.onePhase && request.tryOnePc
-          ? data.prewriteOnePhase(request)
+        if (this.onePhase && request.tryOnePc) return data.prewriteOnePhase(request);
+        return request.useAsyncCommit && this.asyncCommit.includes(storeId)
+          ? data.prewriteAsync(request)
           : { errors: data.prewrite(request) };
+      case 'KvCheckSecondaryLocks':
+        return data.checkSecondaries(request.keys, request.startVersion);
       case 'KvCommit':
         return { error: data.commit(request.keys, request.startVersion, request.commitVersion) };
       case 'KvBatchRollback':
@@ -386,9 +392,12 @@ export class FakeCluster {
       case 'KvCheckTxnStatus':
         return data.checkTxnStatus(request);
       case 'KvResolveLock': {
-        const { startVersion, commitVersion } = request;
+        const { startVersion, commitVersion, keys: named } = request;
+        const isNamed = (key: Uint8Array): boolean =>
+          named.length === 0 || named.some((each: Uint8Array) => equalBytes(each, key));
         const keys = data.sortedKeys(
           (key) =>
+            isNamed(key) &&
             data.at(key).lock?.startTs === startVersion &&
             rangeContains(region.range, locationKey(this.api, key)),
         );

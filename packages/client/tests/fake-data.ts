@@ -15,6 +15,9 @@ interface Lock {
   readonly ttlMs: number;
   readonly op: number;
   readonly value: Uint8Array;
+  /** Of async commit. */
+  readonly minCommitTs?: Timestamp;
+  readonly secondaries?: readonly Uint8Array[];
 }
 
 interface Write {
@@ -49,8 +52,14 @@ export class FakeData {
   }
 
   locked(key: Uint8Array, lock: Lock): KeyErrorInit {
+    return { locked: this.lockInfo(key, lock) };
+  }
+
+  lockInfo(key: Uint8Array, lock: Lock): kvrpcpb.LockInfoInit {
     const { primary: primaryLock, startTs: lockVersion, ttlMs: lockTtl } = lock;
-    return { locked: { primaryLock, lockVersion, key, lockTtl } };
+    const { minCommitTs = 0n, secondaries = [] } = lock;
+    const useAsyncCommit = lock.secondaries !== undefined;
+    return { primaryLock, lockVersion, key, lockTtl, minCommitTs, useAsyncCommit, secondaries };
   }
 
   history(key: Uint8Array): tinykvtxn.MvccGetByKeyResponseInit {
@@ -105,6 +114,40 @@ export class FakeData {
     return { onePcCommitTs };
   }
 
+  /** The lowest commit timestamp is a little above the start, and differs between the halves of the keys. */
+  prewriteAsync(request: kvrpcpb.PrewriteRequest): kvrpcpb.PrewriteResponseInit {
+    const { startVersion: startTs, mutations, primaryLock } = request;
+    const errors = this.prewrite(request);
+    if (errors.length > 0) return { errors };
+    let highest = 0n;
+    for (const { key } of mutations) {
+      const versions = this.at(key);
+      const minCommitTs = startTs + (key[0]! < 0x6d ? 1n : 2n);
+      const secondaries = equalBytes(key, primaryLock) ? [...request.secondaries] : [];
+      versions.lock = { ...versions.lock!, minCommitTs, secondaries };
+      if (minCommitTs > highest) highest = minCommitTs;
+    }
+    return { minCommitTs: highest };
+  }
+
+  checkSecondaries(
+    keys: readonly Uint8Array[],
+    startTs: Timestamp,
+  ): tinykvtxn.CheckSecondaryLocksResponseInit {
+    const locks: kvrpcpb.LockInfoInit[] = [];
+    for (const key of keys) {
+      const { lock, writes } = this.at(key);
+      const write = writes.find((w) => w.startTs === startTs);
+      if (write !== undefined) return { commitTs: write.commitTs };
+      if (lock?.startTs !== startTs) {
+        this.rollback([key], startTs);
+        return {};
+      }
+      locks.push(this.lockInfo(key, lock));
+    }
+    return { locks };
+  }
+
   commit(
     keys: readonly Uint8Array[],
     startTs: Timestamp,
@@ -149,7 +192,10 @@ export class FakeData {
     const { primaryKey, lockTs, currentTs } = request;
     const { lock, writes, rollbacks } = this.at(primaryKey);
     if (lock?.startTs === lockTs) {
-      if (physicalMs(lockTs) + lock.ttlMs > physicalMs(currentTs)) return { lockTtl: lock.ttlMs };
+      const isByLocks = lock.secondaries !== undefined && !request.forceSyncCommit;
+      if (isByLocks || physicalMs(lockTs) + lock.ttlMs > physicalMs(currentTs)) {
+        return { lockTtl: lock.ttlMs, lockInfo: this.lockInfo(primaryKey, lock) };
+      }
       this.rollback([primaryKey], lockTs);
       return { action: kvrpcpb.Action.TTLExpireRollback };
     }

@@ -15,7 +15,7 @@ export interface LockRecord {
   readonly ttlMs: number;
   readonly forUpdateTs: Timestamp;
   readonly minCommitTs: Timestamp;
-  /** Async commit: the other keys, on the primary's lock only. Undefined: not async commit. */
+  /** Async commit: the transaction's other keys on the primary, none on the others. Undefined: not async commit. */
   readonly secondaries: readonly Uint8Array[] | undefined;
   /** Undefined for kinds without a value and for a value in the value family. */
   readonly shortValue: Uint8Array | undefined;

@@ -1,14 +1,14 @@
-import { assert, keyString, type Timestamp, TS_MAX, TS_ZERO } from '@tinykv/base';
+import { assert, keyString, maxTimestamp, type Timestamp, TS_MAX, TS_ZERO } from '@tinykv/base';
 
-/** A key that is being committed in one phase: reads at or above the timestamp must wait for it. */
+/** A key that is being committed in one phase, or prewritten for async commit: reads at or above the timestamp must wait for it. */
 export interface MemoryLock {
   readonly key: Uint8Array;
   readonly commitTs: Timestamp;
   readonly released: Promise<void>;
 }
 
-/** Keys locked for a commit in one phase. */
-export interface OnePhaseLocks {
+export interface MemoryLocks {
+  /** The commit timestamp, or the lowest that async commit may give. */
   readonly commitTs: Timestamp;
   /** To be called once what was proposed is readable, or certainly never will be. */
   release(): void;
@@ -61,9 +61,12 @@ export class ConcurrencyManager {
     return [...this.#locks.values()].filter((lock) => blocks(lock, ts) && isRead(lock.key));
   }
 
-  /** Chooses a commit timestamp and locks the keys, whose latches the caller holds. */
-  lockKeys(keys: readonly Uint8Array[], startTs: Timestamp): OnePhaseLocks {
-    const commitTs = (this.#maxTs > startTs ? this.#maxTs : startTs) + 1n;
+  /**
+   * Chooses a timestamp above every read that was served, at or above `lowest`, and locks the keys, whose latches
+   * the caller holds.
+   */
+  lockKeys(keys: readonly Uint8Array[], lowest: Timestamp): MemoryLocks {
+    const commitTs = maxTimestamp(this.#maxTs + 1n, lowest);
     let release = (): void => undefined;
     const released = new Promise<void>((resolve) => {
       release = resolve;
@@ -71,7 +74,7 @@ export class ConcurrencyManager {
     const names = keys.map(keyString);
     for (const [i, key] of keys.entries()) {
       const name = names[i]!;
-      assert(!this.#locks.has(name), 'a key is committed in one phase twice at once');
+      assert(!this.#locks.has(name), 'a key is locked in memory twice at once');
       this.#locks.set(name, { key, commitTs, released });
     }
     return {

@@ -43,12 +43,20 @@ export interface PrewriteRequest {
   readonly forUpdateTs?: Timestamp;
   /** These are all keys of the transaction: it may be committed at once. */
   readonly tryOnePc?: boolean;
+  /** The transaction is to be committed once all its keys are prewritten; its other keys, if its primary is here. */
+  readonly asyncCommit?: { readonly secondaries: readonly Uint8Array[] } | undefined;
+  /** The commit timestamp must not be below it. */
+  readonly minCommitTs?: Timestamp;
 }
 
-/** `onePcCommitTs`: the transaction is committed; else it is prewritten unless there are errors. */
+/**
+ * `onePcCommitTs`: the transaction is committed. `minCommitTs`: it is once all its keys are prewritten so, at the
+ * highest of theirs. Neither: it is prewritten, unless there are errors.
+ */
 export interface PrewriteAnswer {
   readonly errors: readonly KeyError[];
   readonly onePcCommitTs?: Timestamp;
+  readonly minCommitTs?: Timestamp;
 }
 
 export interface CommitRequest {
@@ -73,6 +81,10 @@ export interface CheckTxnRequest {
   readonly primary: Uint8Array;
   readonly startTs: Timestamp;
   readonly currentTs: Timestamp;
+  /** Treat the lock of an async commit as any other: somebody knows that it has fallen back to two phases. */
+  readonly forceSyncCommit?: boolean;
+  /** The start of the read that is in the way of the lock; 0: none. */
+  readonly callerStartTs?: Timestamp;
   /** The lock that was met is pessimistic: see {@link TxnStatus}. */
   readonly resolvingPessimisticLock?: boolean;
 }
@@ -111,6 +123,11 @@ export interface PessimisticRollbackRequest {
   readonly startTs: Timestamp;
   /** Locks that were taken later stay. */
   readonly forUpdateTs: Timestamp;
+}
+
+export interface CheckSecondariesRequest {
+  readonly keys: readonly Uint8Array[];
+  readonly startTs: Timestamp;
 }
 
 export interface LockScanRequest {

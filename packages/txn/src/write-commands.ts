@@ -1,14 +1,32 @@
-import { type Env, err, ok, type Planted, type Result, type Timestamp } from '@tinykv/base';
-import type { KeyError, RegionAccess, RegionView } from '@tinykv/model';
+import {
+  type Env,
+  err,
+  limits,
+  maxTimestamp,
+  ok,
+  type Planted,
+  type Result,
+  type Timestamp,
+  TS_ZERO,
+} from '@tinykv/base';
+import { type KeyError, modifiesBytes, type RegionAccess, type RegionView } from '@tinykv/model';
+
 import type { ConcurrencyManager } from './concurrency.js';
 import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
+import { checkSecondaries, lowestCommitTs, type SecondariesStatus } from './mvcc/async-commit.js';
 import { checkTxnStatus, type TxnStatus } from './mvcc/check-txn.js';
 import { commit } from './mvcc/commit.js';
 import { distinctKeys } from './mvcc/decision.js';
 import { heartBeat } from './mvcc/heart-beat.js';
 import { type KeyFacts, readKey } from './mvcc/key-view.js';
 import { commitOnePhase } from './mvcc/one-phase.js';
-import { isFreeToLock, lastMutations, type Mutation, prewrite } from './mvcc/prewrite.js';
+import {
+  isFreeToLock,
+  lastMutations,
+  type Mutation,
+  type PrewriteTxn,
+  prewrite,
+} from './mvcc/prewrite.js';
 import { lockedKeys, type ResolveTxn, resolve } from './mvcc/resolve.js';
 import { rollback } from './mvcc/rollback.js';
 import type { OnePhaseGate } from './one-phase-gate.js';
@@ -20,6 +38,7 @@ import {
   withSnapshot,
 } from './region-read.js';
 import type {
+  CheckSecondariesRequest,
   CheckTxnRequest,
   CommitRequest,
   HeartBeatRequest,
@@ -64,26 +83,55 @@ export class WriteCommands {
       const facts = readConfirmed(view, (reader) => keys.map((key) => readKey(reader, key)));
       if (!facts.ok) return facts;
       const txn = { ...request, planted: this.#planted };
-      const mayCommit = request.tryOnePc === true && this.#gate?.isOpen(view) === true;
-      if (mayCommit && isFreeToLock(facts.value, txn)) {
-        return this.#commitOnePhase(view, facts.value, mutations, request.startTs);
+      const { tryOnePc = false, asyncCommit } = request;
+      const mayChoose = (tryOnePc || asyncCommit !== undefined) && this.#gate?.isOpen(view);
+      if (mayChoose && tryOnePc && isFreeToLock(facts.value, txn)) {
+        const committed = await this.#commitOnePhase(view, facts.value, mutations, txn);
+        if (committed !== undefined) return committed;
       }
-      const decision = prewrite(facts.value, mutations, txn);
+      if (mayChoose && asyncCommit !== undefined) {
+        return this.#prewriteAsync(context, view, facts.value, mutations, txn);
+      }
+      const decision = prewrite(facts.value, mutations, { ...txn, asyncCommit: undefined });
       const settled = await this.#commands.settle(context, view, keys, decision);
       return settled.ok ? ok({ errors: settled.value }) : settled;
     });
   }
 
+  /** Prewrites so that the locks alone tell at which timestamp the transaction is committed. */
+  async #prewriteAsync(
+    context: TxnContext,
+    view: RegionView,
+    facts: readonly KeyFacts[],
+    mutations: readonly Mutation[],
+    txn: PrewriteTxn,
+  ): Answer<PrewriteAnswer> {
+    const { startTs } = txn;
+    const keys = mutations.map(({ key }) => key);
+    const { commitTs: fresh, release } = this.#concurrency.lockKeys(keys, lowestOf(txn));
+    try {
+      const decision = prewrite(facts, mutations, { ...txn, minCommitTs: fresh });
+      const settled = await this.#commands.settle(context, view, keys, decision);
+      if (!settled.ok) return settled;
+      if (settled.value.length > 0) return ok({ errors: settled.value });
+      return ok({ errors: [], minCommitTs: lowestCommitTs(facts, startTs, fresh) });
+    } finally {
+      release();
+    }
+  }
+
+  /** Undefined: the versions that it would displace make it larger than one entry. */
   async #commitOnePhase(
     view: RegionView,
     facts: readonly KeyFacts[],
     mutations: readonly Mutation[],
-    startTs: Timestamp,
-  ): Answer<PrewriteAnswer> {
+    txn: PrewriteTxn,
+  ): Promise<Awaited<Answer<PrewriteAnswer>> | undefined> {
     const keys = mutations.map(({ key }) => key);
-    const { commitTs, release } = this.#concurrency.lockKeys(keys, startTs);
+    const { commitTs, release } = this.#concurrency.lockKeys(keys, lowestOf(txn));
     try {
-      const modifies = commitOnePhase(facts, mutations, startTs, commitTs);
+      const modifies = commitOnePhase(facts, mutations, txn.startTs, commitTs);
+      if (modifiesBytes(modifies) > limits.raftEntryBytesMax) return undefined;
       const proposed = await proposeModifies(this.#access, view, modifies);
       return proposed.ok ? ok({ errors: [], onePcCommitTs: commitTs }) : proposed;
     } finally {
@@ -110,13 +158,13 @@ export class WriteCommands {
   }
 
   checkTxnStatus(context: TxnContext, request: CheckTxnRequest): Answer<TxnStatus> {
-    const { primary, startTs, currentTs, resolvingPessimisticLock } = request;
+    const { primary, startTs } = request;
     if (isKeyTooLong(primary)) {
       // The response has no field for an error of the key.
       return Promise.resolve(err({ type: 'other', message: keyTooLongMessage(primary) }));
     }
     return this.#commands.onTxnKeys(context, [primary], startTs, (facts) =>
-      checkTxnStatus(facts[0]!, startTs, currentTs, this.#planted, resolvingPessimisticLock),
+      checkTxnStatus(facts[0]!, { ...request, planted: this.#planted }),
     );
   }
 
@@ -129,23 +177,60 @@ export class WriteCommands {
     );
   }
 
-  /** Ends the transaction on every key of the Region that it still locks, a bounded batch at a time. */
-  async resolveLock(context: TxnContext, named: ResolveTxn): Answer<KeyError | undefined> {
+  /** Whether a transaction that commits asynchronously has all of these keys prewritten. */
+  checkSecondaryLocks(
+    context: TxnContext,
+    request: CheckSecondariesRequest,
+  ): Answer<SecondariesStatus> {
+    const keys = distinctKeys(request.keys);
+    const tooLong = keys.find(isKeyTooLong);
+    if (tooLong !== undefined) {
+      return Promise.resolve(err({ type: 'other', message: keyTooLongMessage(tooLong) }));
+    }
+    return this.#commands.onTxnKeys(context, keys, request.startTs, (facts) =>
+      checkSecondaries(facts, request.startTs),
+    );
+  }
+
+  /**
+   * Ends the transaction on those of the keys that it still locks; without keys, on every key of the Region, a
+   * bounded batch at a time.
+   */
+  async resolveLock(
+    context: TxnContext,
+    named: ResolveTxn,
+    keys: readonly Uint8Array[] = [],
+  ): Answer<KeyError | undefined> {
     const takesAny = this.#planted('txn-foreign-lock-resolved');
     const txn = takesAny ? { ...named, takesAny } : named;
+    if (keys.length > 0) return this.#resolveKeys(context, keys, txn);
     const view = await this.#access.acquireWrite(context, []);
     if (!view.ok) return view;
     const { api } = this.#access;
     const resolved = await withSnapshot(view.value, async (snapshot) => {
       const { range } = view.value.region;
       for await (const keys of lockedKeys(snapshot, api, range, txn)) {
-        const done = await this.#commands.onTxnKeys(context, keys, txn.startTs, (facts) =>
-          resolve(facts, txn),
-        );
+        const done = await this.#resolveKeys(context, keys, txn);
         if (!done.ok || done.value !== undefined) return done;
       }
       return ok(undefined);
     });
     return resolved.ok ? resolved.value : resolved;
   }
+
+  #resolveKeys(
+    context: TxnContext,
+    keys: readonly Uint8Array[],
+    txn: ResolveTxn,
+  ): Answer<KeyError | undefined> {
+    const distinct = distinctKeys(keys);
+    const tooLong = distinct.find(isKeyTooLong);
+    if (tooLong !== undefined) return Promise.resolve(ok(keyTooLong(tooLong)));
+    return this.#commands.onTxnKeys(context, distinct, txn.startTs, (facts) => resolve(facts, txn));
+  }
+}
+
+/** No commit timestamp below it will do. */
+function lowestOf({ startTs, minCommitTs = TS_ZERO }: PrewriteTxn): Timestamp {
+  return maxTimestamp(startTs + 1n, minCommitTs);
 }

@@ -1,6 +1,8 @@
 import { TS_ZERO } from '@tinykv/base';
+
 import { describeKeyError, type KeyError } from '@tinykv/model';
-import { type Init, keyErrorToWire, kvrpcpb, tinykvpb } from '@tinykv/proto';
+import { type Init, keyErrorToWire, kvrpcpb, lockToWire, tinykvpb, tinykvtxn } from '@tinykv/proto';
+
 import type {
   GetAnswer,
   Mutation,
@@ -12,6 +14,7 @@ import type {
 import { contextOf, pairToWire } from './txn-wire.js';
 import { respond, type UnaryTable } from './unary.js';
 
+const { kvCheckSecondaryLocks } = tinykvtxn.Txn;
 const { kvBatchRollback, kvCheckTxnStatus, kvCommit, kvGet, kvPrewrite, kvResolveLock, kvScan } =
   tinykvpb.TinyKv;
 
@@ -34,20 +37,27 @@ export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
     return respond(txn.writes.batchRollback(contextOf(q), { keys, startTs }), errorResponse);
   });
   table.serve(kvCheckTxnStatus, (q) => {
-    const { primaryKey: primary, lockTs: startTs, currentTs, resolvingPessimisticLock } = q;
+    const { primaryKey: primary, lockTs: startTs, currentTs, callerStartTs } = q;
+    const { forceSyncCommit, resolvingPessimisticLock } = q;
+    const request = { primary, startTs, currentTs, callerStartTs, forceSyncCommit };
     return respond(
-      txn.writes.checkTxnStatus(contextOf(q), {
-        primary,
-        startTs,
-        currentTs,
-        resolvingPessimisticLock,
-      }),
+      txn.writes.checkTxnStatus(contextOf(q), { ...request, resolvingPessimisticLock }),
       statusResponse,
     );
   });
+  table.serve(kvCheckSecondaryLocks, (q) => {
+    const { keys, startVersion: startTs } = q;
+    return respond(
+      txn.writes.checkSecondaryLocks(contextOf(q), { keys, startTs }),
+      ({ locks, commitTs }) => ({ locks: locks.map(lockToWire), commitTs }),
+    );
+  });
   table.serve(kvResolveLock, (q) => {
-    const { startVersion: startTs, commitVersion: commitTs } = q;
-    return respond(txn.writes.resolveLock(contextOf(q), { startTs, commitTs }), errorResponse);
+    const { startVersion: startTs, commitVersion: commitTs, keys } = q;
+    return respond(
+      txn.writes.resolveLock(contextOf(q), { startTs, commitTs }, keys),
+      errorResponse,
+    );
   });
 }
 
@@ -64,21 +74,15 @@ async function prewrite(
     }
     mutations.push(mutation);
   }
-  const request = {
-    mutations,
-    primary,
-    startTs,
-    ttlMs,
-    tryOnePc: q.tryOnePc,
-    forUpdateTs: q.forUpdateTs,
-  };
-  return respond(
-    txn.writes.prewrite(contextOf(q), request),
-    ({ errors, onePcCommitTs = TS_ZERO }) => ({
-      errors: errors.map(keyErrorToWire),
-      onePcCommitTs,
-    }),
-  );
+  const { tryOnePc, minCommitTs, forUpdateTs } = q;
+  const asyncCommit = q.useAsyncCommit ? { secondaries: q.secondaries } : undefined;
+  const txnOf = { primary, startTs, ttlMs, tryOnePc, minCommitTs, forUpdateTs, asyncCommit };
+  const request = { mutations, ...txnOf };
+  return respond(txn.writes.prewrite(contextOf(q), request), (answer) => ({
+    errors: answer.errors.map(keyErrorToWire),
+    onePcCommitTs: answer.onePcCommitTs ?? TS_ZERO,
+    minCommitTs: answer.minCommitTs ?? TS_ZERO,
+  }));
 }
 
 /** Undefined for operations that no prewrite may carry. */
@@ -125,6 +129,7 @@ const ACTIONS: Readonly<Record<TxnStatus['action'], kvrpcpb.Action>> = {
   'lock-not-exist-rollback': kvrpcpb.Action.LockNotExistRollback,
   'ttl-expire-pessimistic-rollback': kvrpcpb.Action.TTLExpirePessimisticRollback,
   'lock-not-exist-do-nothing': kvrpcpb.Action.LockNotExistDoNothing,
+  'min-commit-ts-pushed': kvrpcpb.Action.MinCommitTsPushed,
 };
 
 function statusResponse(status: TxnStatus): Init<kvrpcpb.CheckTxnStatusResponse> {
@@ -132,5 +137,7 @@ function statusResponse(status: TxnStatus): Init<kvrpcpb.CheckTxnStatusResponse>
     lockTtl: status.lockTtlMs,
     commitVersion: status.commitTs,
     action: ACTIONS[status.action],
+    lockInfo: status.lock && lockToWire(status.lock),
+    error: status.error && keyErrorToWire(status.error),
   };
 }

@@ -26,7 +26,8 @@ export class ClientNode extends Node {
   protected override async run(env: Env, proc: SimProcess): Promise<void> {
     // Each way to commit gets its share, and each must put up with the other.
     const onePhaseCommit = env.rng.fork('one-phase').int(0, 2) === 1;
-    const options = { scheduler: this.#scheduler, retries: 1_000, onePhaseCommit };
+    const asyncCommit = env.rng.fork('async-commit').int(0, 2) === 1;
+    const options = { scheduler: this.#scheduler, retries: 1_000, onePhaseCommit, asyncCommit };
     const client = await Client.connect(env, options);
     if (proc.dead) return;
     this.#env = env;

@@ -52,6 +52,11 @@ export function commitKey(facts: TxnKeyFacts, txn: CommitTxn): KeyDecision {
       const message = `transaction ${txn.startTs} has not prewritten key ${describeBytes(key)}`;
       return err({ type: 'retryable', message });
     }
+    if (txn.commitTs < lock.minCommitTs && !planted('txn-min-commit-ts-ignored')) {
+      const { startTs, commitTs } = txn;
+      const { minCommitTs } = lock;
+      return err({ type: 'commit-ts-expired', startTs, commitTs, key, minCommitTs });
+    }
     if (lock.kind !== 'lock' && newest?.write?.commitTs === txn.commitTs) {
       return err(abortError(`commit_ts ${txn.commitTs} is another transaction's`, key));
     }

@@ -1,6 +1,8 @@
 import {
+  equalBytes,
   err,
   keyString,
+  maxTimestamp,
   nothingPlanted,
   ok,
   type Planted,
@@ -37,6 +39,10 @@ export interface PrewriteTxn {
   readonly ttlMs: number;
   /** Of a pessimistic transaction; 0: optimistic. */
   readonly forUpdateTs?: Timestamp;
+  /** The commit timestamp will not be below it. */
+  readonly minCommitTs?: Timestamp;
+  /** With it the transaction is committed once all its keys are prewritten. */
+  readonly asyncCommit?: { readonly secondaries: readonly Uint8Array[] } | undefined;
   readonly planted?: Planted;
 }
 
@@ -81,7 +87,7 @@ function prewriteKey(facts: KeyFacts, mutation: Mutation, txn: PrewriteTxn): Key
 }
 
 /** Nothing was committed here since the transaction took its lock, whatever later rollbacks say. */
-function isReplay({ lock }: KeyFacts, txn: PrewriteTxn): boolean {
+export function isReplay({ lock }: KeyFacts, txn: Pick<PrewriteTxn, 'startTs'>): boolean {
   return lock?.startTs === txn.startTs && lock.kind !== 'pessimistic';
 }
 
@@ -117,8 +123,8 @@ function lockModify(mutation: Mutation, txn: PrewriteTxn, held: LockRecord | und
     // Heartbeats and readers may have raised these meanwhile.
     ttlMs: Math.max(txn.ttlMs, held?.ttlMs ?? 0),
     forUpdateTs: txn.forUpdateTs ?? TS_ZERO,
-    minCommitTs: held?.minCommitTs ?? TS_ZERO,
-    secondaries: undefined,
+    minCommitTs: maxTimestamp(txn.minCommitTs ?? TS_ZERO, held?.minCommitTs ?? TS_ZERO),
+    secondaries: secondariesAt(key, txn),
     shortValue: isLong ? undefined : value,
   };
   return {
@@ -128,4 +134,12 @@ function lockModify(mutation: Mutation, txn: PrewriteTxn, held: LockRecord | und
     lock: encodeLock(lockKey(key), record),
     longValue: isLong ? value : undefined,
   };
+}
+
+function secondariesAt(
+  key: Uint8Array,
+  { primary, asyncCommit }: PrewriteTxn,
+): readonly Uint8Array[] | undefined {
+  if (asyncCommit === undefined) return undefined;
+  return equalBytes(key, primary) ? asyncCommit.secondaries : [];
 }

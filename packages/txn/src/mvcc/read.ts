@@ -44,6 +44,8 @@ function isBlockedBy(key: Uint8Array, lock: LockRecord, point: ReadPoint): boole
   if (lock.startTs > ts || planted('txn-read-ignores-locks')) return false;
   if (lock.kind === 'lock' || lock.kind === 'pessimistic') return false;
   if (point.isolation === 'read-committed' || point.resolvedLocks?.has(lock.startTs)) return false;
+  // It will be committed above the read, if at all.
+  if (lock.minCommitTs > ts) return false;
   if (ts !== TS_MAX) return true;
   const isPrimary = equalBytes(key, lock.primary);
   if (!strict) return isPrimary;
