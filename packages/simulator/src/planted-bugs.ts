@@ -271,6 +271,20 @@ const txn: readonly PlantedBug[] = [
     workload: 'txn',
   },
   {
+    name: 'txn-commit-below-reads',
+    package: 'txn',
+    breaks:
+      'A store chooses commit timestamps without regard to the reads that it has served: a snapshot that was read changes, which the versions that reads have seen show.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-secondaries-not-checked',
+    package: 'txn',
+    breaks:
+      'An expired asynchronous commit is taken for committed though not all its keys are locked: half a transaction, which sums and lists show.',
+    workload: 'txn',
+  },
+  {
     name: 'txn-batch-get-reads-newest',
     package: 'txn',
     breaks:

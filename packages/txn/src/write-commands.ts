@@ -11,7 +11,7 @@ import {
 } from '@tinykv/base';
 import { type KeyError, modifiesBytes, type RegionAccess, type RegionView } from '@tinykv/model';
 
-import type { ConcurrencyManager } from './concurrency.js';
+import type { ConcurrencyManager, MemoryLocks } from './concurrency.js';
 import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
 import { checkSecondaries, lowestCommitTs, type SecondariesStatus } from './mvcc/async-commit.js';
 import { checkTxnStatus, type TxnStatus } from './mvcc/check-txn.js';
@@ -108,7 +108,7 @@ export class WriteCommands {
   ): Answer<PrewriteAnswer> {
     const { startTs } = txn;
     const keys = mutations.map(({ key }) => key);
-    const { commitTs: fresh, release } = this.#concurrency.lockKeys(keys, lowestOf(txn));
+    const { commitTs: fresh, release } = this.#lockInMemory(keys, txn);
     try {
       const decision = prewrite(facts, mutations, { ...txn, minCommitTs: fresh });
       const settled = await this.#commands.settle(context, view, keys, decision);
@@ -128,7 +128,7 @@ export class WriteCommands {
     txn: PrewriteTxn,
   ): Promise<Awaited<Answer<PrewriteAnswer>> | undefined> {
     const keys = mutations.map(({ key }) => key);
-    const { commitTs, release } = this.#concurrency.lockKeys(keys, lowestOf(txn));
+    const { commitTs, release } = this.#lockInMemory(keys, txn);
     try {
       const modifies = commitOnePhase(facts, mutations, txn.startTs, commitTs);
       if (modifiesBytes(modifies) > limits.raftEntryBytesMax) return undefined;
@@ -137,6 +137,11 @@ export class WriteCommands {
     } finally {
       release();
     }
+  }
+
+  #lockInMemory(keys: readonly Uint8Array[], txn: PrewriteTxn): MemoryLocks {
+    const locks = this.#concurrency.lockKeys(keys, lowestOf(txn));
+    return this.#planted('txn-commit-below-reads') ? { ...locks, commitTs: lowestOf(txn) } : locks;
   }
 
   commit(context: TxnContext, request: CommitRequest): Answer<KeyError | undefined> {
@@ -164,7 +169,7 @@ export class WriteCommands {
       return Promise.resolve(err({ type: 'other', message: keyTooLongMessage(primary) }));
     }
     return this.#commands.onTxnKeys(context, [primary], startTs, (facts) =>
-      checkTxnStatus(facts[0]!, { ...request, planted: this.#planted }),
+      checkTxnStatus(facts[0]!, { ...request, strict: context.strict, planted: this.#planted }),
     );
   }
 

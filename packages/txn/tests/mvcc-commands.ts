@@ -14,7 +14,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { Mutation } from '../src/index.js';
 import { type FakeStore, key, OLD, pairs, STRICT, served } from './fake-store.js';
-import type { NaiveMutation, NaiveMvcc } from './naive-mvcc.js';
+import type { Mode, NaiveMutation, NaiveMvcc } from './naive-mvcc.js';
 
 // Few keys and few timestamps, so that transactions meet, replay each other and share timestamps.
 const name = fc.constantFrom('a', 'b', 'c', 'd');
@@ -43,7 +43,9 @@ export type Command =
       primary: string;
       startTs: bigint;
       ttlMs: number;
+      mode: Mode;
     }
+  | { type: 'secondaries'; keys: string[]; startTs: bigint }
   | { type: 'commit'; keys: string[]; startTs: bigint; commitTs: bigint; strict: boolean }
   | { type: 'rollback'; keys: string[]; startTs: bigint }
   | {
@@ -87,8 +89,10 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
       primary: name,
       startTs,
       ttlMs: fc.nat(3),
+      mode: fc.constantFrom<Mode[]>('plain', 'plain', 'one-phase', 'async'),
     }),
   },
+  { weight: 3, arbitrary: fc.record({ type: type('secondaries'), keys: names, startTs }) },
   {
     weight: 5,
     arbitrary: fc.record({ type: type('commit'), keys: names, startTs, commitTs: ts, strict }),
@@ -160,16 +164,26 @@ export const pair = fc
     key: name,
     mutation,
     ms: fc.nat(3),
-    second: fc.constantFrom('commit', 'commit', 'check'),
+    mode: fc.constantFrom<Mode[]>('plain', 'plain', 'plain', 'async', 'one-phase'),
+    second: fc.constantFrom('commit', 'commit', 'commit', 'check', 'secondaries'),
   })
-  .map(({ start, key: k, mutation: m, ms, second }): Command[] => {
+  .map(({ start, key: k, mutation: m, ms, mode, second }): Command[] => {
     const began = (BigInt(start) << 18n) + 1n;
     const later = began + (BigInt(ms) << 18n) + 1n;
     return [
-      { type: 'prewrite', mutations: [{ ...m, key: k }], primary: k, startTs: began, ttlMs: 2 },
+      {
+        type: 'prewrite',
+        mutations: [{ ...m, key: k }],
+        primary: k,
+        startTs: began,
+        ttlMs: 2,
+        mode,
+      },
       second === 'commit'
         ? { type: 'commit', keys: [k], startTs: began, commitTs: later, strict: true }
-        : { type: 'check', primary: k, startTs: began, currentTs: later, forPessimistic: false },
+        : second === 'check'
+          ? { type: 'check', primary: k, startTs: began, currentTs: later, forPessimistic: false }
+          : { type: 'secondaries', keys: [k], startTs: began },
     ];
   });
 
@@ -190,7 +204,7 @@ export const lockedFirst = fc
     }
     return [
       { ...lock, keys: [k] },
-      { type: 'prewrite', mutations: [written], primary: k, startTs, ttlMs: 2 },
+      { type: 'prewrite', mutations: [written], primary: k, startTs, ttlMs: 2, mode: 'plain' },
       { type: 'commit', keys: [k], startTs, commitTs: forUpdateTs + 1n, strict: true },
     ];
   });
@@ -214,8 +228,23 @@ export async function real(store: FakeStore, c: Command): Promise<unknown> {
   const { txn } = store;
   switch (c.type) {
     case 'prewrite': {
-      const request = { ...c, mutations: c.mutations.map(mutationOf), primary: key(c.primary) };
-      return (await served(txn.writes.prewrite(OLD, request))).errors.map(describeError);
+      const request = {
+        ...c,
+        mutations: c.mutations.map(mutationOf),
+        primary: key(c.primary),
+        tryOnePc: c.mode === 'one-phase',
+        asyncCommit: c.mode === 'async' ? { secondaries: [] } : undefined,
+      };
+      const answer = await served(txn.writes.prewrite(OLD, request));
+      if (answer.errors.length > 0) return answer.errors.map(describeError);
+      if (answer.onePcCommitTs !== undefined) return [`committed ${answer.onePcCommitTs}`];
+      return answer.minCommitTs ? [`from ${answer.minCommitTs}`] : [];
+    }
+    case 'secondaries': {
+      const request = { startTs: c.startTs, keys: c.keys.map(key) };
+      const { locks, commitTs } = await served(txn.writes.checkSecondaryLocks(STRICT, request));
+      if (commitTs > 0n) return `committed ${commitTs}`;
+      return locks.length < new Set(c.keys).size ? 'rolled back' : `locks ${locks.length}`;
     }
     case 'commit':
       return typeOf(
@@ -279,7 +308,9 @@ export async function real(store: FakeStore, c: Command): Promise<unknown> {
 export function expected(naive: NaiveMvcc, c: Command): unknown {
   switch (c.type) {
     case 'prewrite':
-      return naive.prewrite(c.mutations, c.primary, c.startTs, c.ttlMs);
+      return naive.prewrite(c.mutations, c.primary, c.startTs, c.ttlMs, c.mode);
+    case 'secondaries':
+      return naive.secondaries(c.keys, c.startTs);
     case 'commit':
       return naive.commit(c.keys, c.startTs, c.commitTs, c.strict);
     case 'rollback':

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { TS_MAX } from '@tinykv/base';
+import { fakeEnv } from '@tinykv/base/testing';
 import { runs } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { fakeStore } from './fake-store.js';
+import { type FakeStore, fakeStore, key, STRICT, served } from './fake-store.js';
 import {
   type Command,
   checkRecords,
@@ -59,13 +60,25 @@ function agree(actual: unknown, wanted: unknown): void {
 const COMMANDS_PER_RUN = 25;
 const RUNS = runs(400);
 
+/** Below every timestamp that a command may have. */
+const FETCHED = 1n;
+
+/** A store that has fetched a timestamp in its term, and so may choose others. */
+async function choosingStore(): Promise<FakeStore> {
+  const store = fakeStore(fakeEnv(), () => Promise.resolve(FETCHED));
+  const request = { mutations: [], primary: key('p'), startTs: 1n, ttlMs: 1, tryOnePc: true };
+  await served(store.txn.writes.prewrite(STRICT, request));
+  await store.env.clock.settle();
+  return store;
+}
+
 it('random commands are answered, and stored, as a list of versions would have it', async () => {
   const seen = new Map<string, number>();
   let steps = 0;
   await fc.assert(
     fc.asyncProperty(script, async (commands) => {
-      const store = fakeStore();
-      const naive = new NaiveMvcc();
+      const store = await choosingStore();
+      const naive = new NaiveMvcc(FETCHED);
       for (const c of commands) {
         const answer = expected(naive, c);
         agree(await real(store, c), answer);
@@ -84,6 +97,12 @@ it('random commands are answered, and stored, as a list of versions would have i
   for (const label of [
     'prewrite conflict',
     'prewrite locked',
+    'prewrite committed',
+    'prewrite from',
+    'secondaries locks',
+    'secondaries committed',
+    'secondaries rolled',
+    'commit commit-ts-expired',
     'commit ok',
     'commit abort',
     'commit retryable',

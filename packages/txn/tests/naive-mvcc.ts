@@ -11,7 +11,12 @@ interface Lock {
   readonly startTs: bigint;
   readonly ttlMs: number;
   readonly value: string;
+  readonly minCommitTs: bigint;
+  readonly isAsync: boolean;
 }
+
+/** `one-phase` and `async` count only where the store chooses timestamps. */
+export type Mode = 'plain' | 'one-phase' | 'async';
 
 interface Version {
   readonly kind: Kind;
@@ -59,13 +64,20 @@ class NaiveKey {
 
 export class NaiveMvcc {
   readonly keys: Map<string, NaiveKey>;
+  /** The highest read; undefined: the store does not choose timestamps. */
+  #maxTs: bigint | undefined;
 
-  constructor(keys: ReadonlyMap<string, NaiveKey> = new Map()) {
+  constructor(maxTs?: bigint, keys: ReadonlyMap<string, NaiveKey> = new Map()) {
+    this.#maxTs = maxTs;
     this.keys = new Map([...keys].map(([key, at]) => [key, at.copy()]));
   }
 
   copy(): NaiveMvcc {
-    return new NaiveMvcc(this.keys);
+    return new NaiveMvcc(this.#maxTs, this.keys);
+  }
+
+  #read(ts: bigint): void {
+    if (this.#maxTs !== undefined && ts !== TS_MAX) this.#maxTs = maxTimestamp(this.#maxTs, ts);
   }
 
   at(key: string): NaiveKey {
@@ -81,12 +93,13 @@ export class NaiveMvcc {
     const { lock } = this.at(key);
     if (lock === undefined || lock.startTs > ts) return false;
     if (lock.kind === 'lock' || lock.kind === 'pessimistic') return false;
-    if (ts !== TS_MAX) return true;
-    return (lock.primary === key) !== strict;
+    if (ts !== TS_MAX) return lock.minCommitTs <= ts;
+    return strict ? lock.primary !== key || lock.isAsync : lock.primary === key;
   }
 
   /** The value, `undefined`, or `locked`. */
   get(key: string, ts: bigint, strict: boolean): string {
+    this.#read(ts);
     if (this.#blocks(key, ts, strict)) return 'locked';
     const value = this.at(key).visible(ts);
     return value === undefined ? 'none' : `=${value}`;
@@ -99,6 +112,7 @@ export class NaiveMvcc {
     reverse: boolean,
     strict: boolean,
   ): string[] {
+    this.#read(ts);
     const names = [...this.keys.keys()].filter((key) => key >= range[0] && key < range[1]).sort();
     if (reverse) names.reverse();
     return names
@@ -125,6 +139,7 @@ export class NaiveMvcc {
 
   /** No end when `to` is empty; all when the limit is 0. */
   locks([from, to]: [string, string], maxTs: bigint, limit: number): string[] {
+    this.#read(maxTs);
     return [...this.keys.keys()]
       .filter((key) => key >= from && (to === '' || key < to))
       .sort()
@@ -140,6 +155,7 @@ export class NaiveMvcc {
     primary: string,
     startTs: bigint,
     ttlMs: number,
+    mode: Mode,
   ): string[] {
     const last = [...new Map(mutations.map((mutation) => [mutation.key, mutation])).values()];
     const errors = last.flatMap(({ key, isLocked }) => {
@@ -151,13 +167,40 @@ export class NaiveMvcc {
       return at.lock && !own ? [`locked ${key} ${at.lock.startTs}`] : [];
     });
     if (errors.length > 0) return errors;
-    for (const { key, kind, value } of last) {
-      const at = this.at(key);
-      if (at.lock !== undefined && at.lock.kind !== 'pessimistic') continue;
-      const ttl = Math.max(ttlMs, at.lock?.ttlMs ?? 0);
-      at.lock = { kind, primary, startTs, ttlMs: ttl, value, forUpdateTs: 0n };
+    const chosen = maxTimestamp(this.#maxTs ?? 0n, startTs) + 1n;
+    const chooses = mode !== 'plain' && this.#maxTs !== undefined;
+    const isFree = last.every(({ key }) => this.at(key).lock === undefined);
+    if (chooses && mode === 'one-phase' && isFree) {
+      for (const { key, kind, value } of last)
+        this.at(key).versions.push({ kind, startTs, commitTs: chosen, value });
+      return [`committed ${chosen}`];
     }
-    return [];
+    const isAsync = chooses && mode === 'async';
+    const minCommitTs = isAsync ? chosen : 0n;
+    const locks = last.map(({ key, kind, value }) => {
+      const at = this.at(key);
+      if (at.lock !== undefined && at.lock.kind !== 'pessimistic') return at.lock;
+      const { ttlMs: ttl = 0, minCommitTs: promised = 0n } = at.lock ?? {};
+      const times = { ttlMs: Math.max(ttlMs, ttl), forUpdateTs: 0n };
+      const lowest = maxTimestamp(minCommitTs, promised);
+      at.lock = { kind, primary, startTs, value, ...times, minCommitTs: lowest, isAsync };
+      return at.lock;
+    });
+    if (!isAsync || locks.some((lock) => !lock.isAsync)) return [];
+    const lowest = locks.map((lock) => lock.minCommitTs).reduce(maxTimestamp, 0n);
+    return lowest === 0n ? [] : [`from ${lowest}`];
+  }
+
+  secondaries(keys: readonly string[], startTs: bigint): string {
+    for (const key of new Set(keys)) {
+      const at = this.at(key);
+      if (at.lock?.startTs === startTs && at.lock.kind !== 'pessimistic') continue;
+      const own = at.own(startTs);
+      if (own) return `committed ${own.commitTs}`;
+      this.#rollbackKey(key, startTs);
+      return 'rolled back';
+    }
+    return `locks ${new Set(keys).size}`;
   }
 
   /** The values under the locks, or why none was taken. */
@@ -168,6 +211,7 @@ export class NaiveMvcc {
     forUpdateTs: bigint,
     ttlMs: number,
   ): string {
+    this.#read(forUpdateTs);
     const distinct = [...new Set(keys)];
     for (const key of distinct) {
       const at = this.at(key);
@@ -188,6 +232,8 @@ export class NaiveMvcc {
         ttlMs: Math.max(ttl, ttlMs),
         forUpdateTs: maxTimestamp(seen, forUpdateTs),
         value: '',
+        minCommitTs: at.lock?.minCommitTs ?? 0n,
+        isAsync: false,
       };
     }
     return `ok ${distinct.map((key) => this.at(key).visible(TS_MAX) ?? '-').join()}`;
@@ -207,7 +253,11 @@ export class NaiveMvcc {
     for (const key of keys) {
       const at = this.at(key);
       if (at.lock?.startTs === startTs && at.lock.kind === 'pessimistic') return 'retryable';
-      if (at.lock?.startTs === startTs || at.own(startTs)) continue;
+      if (at.lock?.startTs === startTs) {
+        if (commitTs < at.lock.minCommitTs) return 'commit-ts-expired';
+        continue;
+      }
+      if (at.own(startTs)) continue;
       if (at.rollbacks.has(startTs)) return 'abort';
       if (at.lock !== undefined || strict) return 'retryable';
     }
@@ -239,7 +289,7 @@ export class NaiveMvcc {
   check(primary: string, startTs: bigint, currentTs: bigint, forPessimistic: boolean): string {
     const at = this.at(primary);
     if (at.lock?.startTs === startTs) {
-      if ((startTs >> 18n) + BigInt(at.lock.ttlMs) > currentTs >> 18n)
+      if (at.lock.isAsync || (startTs >> 18n) + BigInt(at.lock.ttlMs) > currentTs >> 18n)
         return `alive ${at.lock.ttlMs || 1}`;
       if (forPessimistic && at.lock.kind === 'pessimistic') {
         at.lock = undefined;

@@ -74,7 +74,7 @@ describe('project 4C: check txn status', () => {
   it('TestCheckTxnStatusTtlNotExpired4C', async () => {
     const w = world([lock]);
     const before = w.state();
-    expect(await w.check(3, physical(100), physical(107))).toEqual({
+    expect(await w.check(3, physical(100), physical(107))).toMatchObject({
       lockTtlMs: 8,
       commitTs: 0n,
       action: 'none',

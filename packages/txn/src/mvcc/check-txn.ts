@@ -42,6 +42,8 @@ export interface CheckTxn {
   readonly callerStartTs?: Timestamp;
   /** The lock that was met is pessimistic: a primary without one is no reason to end the transaction. */
   readonly resolvingPessimisticLock?: boolean;
+  /** Whether the client understands that a key is not the primary. */
+  readonly strict: boolean;
   readonly planted?: Planted;
 }
 
@@ -56,7 +58,7 @@ export function checkTxnStatus(facts: TxnKeyFacts, txn: CheckTxn): Decision<TxnS
   const { key, lock, outcome } = facts;
   const { startTs, resolvingPessimisticLock, planted = nothingPlanted } = txn;
   if (lock?.startTs === startTs) {
-    if (!equalBytes(lock.primary, key)) {
+    if (txn.strict && !equalBytes(lock.primary, key)) {
       const error = { type: 'primary-mismatch', key, primary: lock.primary, startTs } as const;
       return { modifies: [], answer: { ...ROLLED_BACK, lockTtlMs: aliveFor(lock), error } };
     }

@@ -52,7 +52,7 @@ export function commitKey(facts: TxnKeyFacts, txn: CommitTxn): KeyDecision {
       const message = `transaction ${txn.startTs} has not prewritten key ${describeBytes(key)}`;
       return err({ type: 'retryable', message });
     }
-    if (txn.commitTs < lock.minCommitTs && !planted('txn-min-commit-ts-ignored')) {
+    if (txn.commitTs < lock.minCommitTs) {
       const { startTs, commitTs } = txn;
       const { minCommitTs } = lock;
       return err({ type: 'commit-ts-expired', startTs, commitTs, key, minCommitTs });
