@@ -165,7 +165,7 @@ export const pair = fc
     mutation,
     ms: fc.nat(3),
     mode: fc.constantFrom<Mode[]>('plain', 'plain', 'plain', 'async', 'one-phase'),
-    second: fc.constantFrom('commit', 'commit', 'commit', 'check', 'secondaries'),
+    second: fc.constantFrom('commit', 'commit', 'commit', 'check', 'secondaries', 'rollback'),
   })
   .map(({ start, key: k, mutation: m, ms, mode, second }): Command[] => {
     const began = (BigInt(start) << 18n) + 1n;
@@ -183,7 +183,7 @@ export const pair = fc
         ? { type: 'commit', keys: [k], startTs: began, commitTs: later, strict: true }
         : second === 'check'
           ? { type: 'check', primary: k, startTs: began, currentTs: later, forPessimistic: false }
-          : { type: 'secondaries', keys: [k], startTs: began },
+          : { type: second, keys: [k], startTs: began },
     ];
   });
 
