@@ -30,6 +30,13 @@ async function get(key: string): Promise<string | undefined> {
   return value && fromUtf8(value);
 }
 
+/** Commits, and waits for the end of it. */
+async function write(...pairs: string[]): Promise<void> {
+  const txn = await begin(...pairs);
+  await run(txn.commit());
+  await run(txn.settled);
+}
+
 /** Goes past every commit timestamp that the stores have chosen. */
 async function passCommits(): Promise<void> {
   for (let i = 0; i < 2; i++) await run(client.txn.timestamp());
@@ -50,8 +57,7 @@ beforeEach(async () => {
   // Three Regions, the second led by another store; the client has met all of them.
   const second = cluster.split(utf8('m'));
   cluster.transferLeader(second, 2);
-  await run((await begin('a=0', 'z=0')).commit());
-  await run(client.txn.settle());
+  await write('a=0', 'z=0');
   await passCommits();
   cluster.calls.length = 0;
   cluster.tsoRequests.length = 0;
@@ -143,8 +149,7 @@ describe('an answer that is lost', () => {
 
   it('before a conflict with another is no commit', async () => {
     const txn = await begin('a=1', 'z=1');
-    await run((await begin('z=2')).commit());
-    await run(client.txn.settle());
+    await write('z=2');
     let prewrites = 0;
     cluster.script = ({ method, storeId }) =>
       method === 'KvPrewrite' && storeId === 2 && prewrites++ === 0
