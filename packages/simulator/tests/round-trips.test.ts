@@ -15,7 +15,8 @@ let scenario: Scenario;
 
 beforeEach(async ({ task }) => {
   tap = new Wiretap();
-  scenario = await Scenario.start(task.name);
+  // No Region is split unless it is told to be.
+  scenario = await Scenario.start(task.name, { regionMaxBytes: 100_000_000 });
 });
 
 /** A client that knows the Region and its leader, of a store that may choose timestamps. */
@@ -64,12 +65,17 @@ describe('a transaction within one Region', () => {
     const client = await connect();
     expect(await costOf(() => put(client, 'a', utf8('1')))).toEqual(one);
     expect(await costOf(() => put(client, 'b', utf8('1'), utf8('2'), utf8('3')))).toEqual(one);
+    // At once behind the last one that wrote the key.
+    expect(await costOf(() => put(client, 'b', utf8('4')))).toEqual(one);
   });
 
-  it('also when it fills a request', async () => {
+  it('also when it is about as large as a request may be, of one key or many', async () => {
     const client = await connect();
-    const value = new Uint8Array(limits.txnBatchBytesMax - utf8('a/0').length);
-    expect(await costOf(() => put(client, 'a', value))).toEqual(one);
+    // What stands around each key in an entry counts too.
+    const largest = (keys: number): number => limits.onePhaseBytesMax / keys - 512;
+    expect(await costOf(() => put(client, 'a', new Uint8Array(largest(1))))).toEqual(one);
+    const parts = Array.from({ length: 64 }, () => new Uint8Array(largest(64)));
+    expect(await costOf(() => put(client, 'b', ...parts))).toEqual(one);
   });
 
   it('costs a request more for what it reads', async () => {
@@ -83,11 +89,64 @@ describe('a transaction within one Region', () => {
   });
 
   it('in two phases costs a timestamp, a request and an entry more', async () => {
-    const client = await connect({ onePhaseCommit: false });
+    const client = await connect({ onePhaseCommit: false, asyncCommit: false });
     const cost = await costOf(() => put(client, 'a', utf8('1'), utf8('2')));
     expect(cost).toEqual({ Tso: 2, KvPrewrite: 1, KvCommit: 1, entries: 2 });
   });
 });
+
+describe('a transaction over two Regions', () => {
+  it('is answered after one entry in each, and committed behind that', async () => {
+    const client = await connect();
+    await splitInTwo(client);
+    const commit = async (): Promise<void> => {
+      const txn = await client.txn.begin();
+      for (const key of [LOW, HIGH]) txn.put(utf8(key), utf8('1'));
+      await txn.commit();
+      // Counted before anything that follows can have been sent.
+      answered = { ...tap.take(), entries: entries() };
+      await txn.settled;
+    };
+    let answered: Record<string, number> = {};
+    const before = entries();
+    tap.take();
+    await scenario.wait(commit());
+    expect(answered).toEqual({ Tso: 1, KvPrewrite: 2, entries: before + 2 });
+    expect({ ...tap.take(), entries: entries() }).toEqual({ KvCommit: 2, entries: before + 4 });
+  });
+
+  it('in two phases is answered after the entry of its primary', async () => {
+    const client = await connect({ asyncCommit: false });
+    await splitInTwo(client);
+    const cost = await costOf(async () => {
+      const txn = await scenario.wait(client.txn.begin());
+      for (const key of [LOW, HIGH]) txn.put(utf8(key), utf8('1'));
+      await scenario.wait(txn.commit());
+      await scenario.wait(txn.settled);
+    });
+    expect(cost).toEqual({ Tso: 2, KvPrewrite: 2, KvCommit: 2, entries: 4 });
+  });
+});
+
+const [LOW, HIGH] = ['a/0', 'z/0'];
+
+/** Has the Region split between the two keys; the client knows both parts. */
+async function splitInTwo(client: Client): Promise<void> {
+  for (const key of ['a', 'm', 'z']) await put(client, key, new Uint8Array(1_000));
+  const { admin } = client.scheduler;
+  const [info] = await scenario.wait(admin.regions());
+  let isAsked = false;
+  await scenario.until('two Regions with leaders', () => {
+    if (!isAsked) void admin.addOperator({ kind: 'split', regionId: info!.region.id });
+    isAsked = true;
+    const leaders = scenario.cluster.peers().filter(({ status }) => status.role === 'StateLeader');
+    return leaders.length === 2;
+  });
+  // The scheduler spreads the leaders.
+  await scenario.run(10_000);
+  for (const key of ['a', 'z']) await put(client, key, utf8('again'));
+  await quiet();
+}
 
 describe('a point get', () => {
   it('costs a request, no timestamp and no entry', async () => {
