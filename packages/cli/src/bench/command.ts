@@ -206,7 +206,7 @@ ${WORKLOADS.map((name) => `  ${name.padEnd(8)} ${WORKLOAD_DOC[name]}`).join('\n'
 Rows:
 ${PEERS.map((peer) => `  ${peer.padEnd(6)} ${usualRowsOf(peer).join(' ')}`).join('\n')}
   and against etcd, when named, txn-MODE-CLIENTS and txn-MODE-CLIENTS-cPERCENT:
-  MODE is ${TXN_MODES.join(' or ')}, CLIENTS 1, 16, 64 or 256, PERCENT of conflicts 10 or 50
+  MODE is ${TXN_MODES.join(', ')}, CLIENTS 1, 16, 64 or 256, PERCENT of conflicts 10 or 50
 
 With --rate a latency counts from the time an operation should have been sent, so a stall shows in all that
 it held up. With --vs both systems run on this machine, in turns; each figure is the median of its rounds,
@@ -216,7 +216,7 @@ cores is void and repeated.
 Examples:
   tinykv bench raw-put --clients 256 --seconds 30
   tinykv bench raw-get --rate 5000 --json
-  tinykv bench txn --mode 1pc,2pc --clients 1,16,64,256 --conflict 0,10,50
+  tinykv bench txn --mode 1pc,async,2pc --clients 1,16,64,256 --conflict 0,10,50
   tinykv bench --vs etcd --rows raw-put-256,get-1 --rounds 7 --json
   tinykv bench txn --vs etcd --rounds 3
   tinykv bench --vs etcd --rows 'txn-1pc-*,txn-2pc-64*' --rounds 3`;

@@ -4,7 +4,7 @@ import { keysOfOneRegion, keysOfTwoRegions, type RegionKeys } from './region-key
 import { type KeySpace, randomValue } from './workload.js';
 
 /** How transactions are committed. */
-export const TXN_MODES = ['1pc', '2pc'] as const;
+export const TXN_MODES = ['1pc', 'async', '2pc'] as const;
 export type TxnMode = (typeof TXN_MODES)[number];
 
 /** What transactions are like that each read two keys and write both. */
@@ -18,8 +18,9 @@ export interface TxnShape {
 }
 
 const MODE_OPTIONS: Readonly<Record<TxnMode, Partial<ClientOptions>>> = {
-  '1pc': { onePhaseCommit: true },
-  '2pc': { onePhaseCommit: false },
+  '1pc': { onePhaseCommit: true, asyncCommit: false },
+  async: { onePhaseCommit: false, asyncCommit: true },
+  '2pc': { onePhaseCommit: false, asyncCommit: false },
 };
 
 /** How a client is made that commits so. */

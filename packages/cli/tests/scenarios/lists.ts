@@ -44,7 +44,8 @@ export function runLists(options: ListOptions): Promise<ListResult> {
 async function runOn(live: LiveCluster, options: ListOptions): Promise<ListResult> {
   const clients: Client[] = [];
   for (let i = 0; i < options.clients; i++) {
-    clients.push(await live.client({ onePhaseCommit: i % 2 === 0 }));
+    const how = { onePhaseCommit: i % 2 === 0, asyncCommit: i % 4 < 2 };
+    clients.push(await live.client(how));
   }
   await fill(clients[0]!, options.lists);
   await splitRegions(live, REGIONS_MIN);

@@ -13,6 +13,7 @@ export interface TxnRow extends Row {
 
 const WAYS: Readonly<Record<TxnMode, { readonly regions: 1 | 2; readonly way: string }>> = {
   '1pc': { regions: 1, way: 'of one Region, in one phase' },
+  async: { regions: 2, way: 'of two Regions, committed asynchronously' },
   '2pc': { regions: 2, way: 'of two Regions, in two phases' },
 };
 
