@@ -41,7 +41,7 @@ export function eitherSignal(
   return new EitherSignal(a, b);
 }
 
-function cancelled(signal: AbortSignalLike): KvError {
+export function cancelled(signal: AbortSignalLike): KvError {
   return new KvError('CANCELLED', 'the call was aborted', { cause: signal.reason });
 }
 

@@ -1,6 +1,7 @@
 import {
   assert,
   type Env,
+  type Histogram,
   type KvErrorCode,
   limits,
   type NetError,
@@ -10,6 +11,7 @@ import {
   batchNumber,
   type Init,
   kvErrorCodeOf,
+  type Method,
   tinykvpb,
   tinykvstream,
   type UnaryMethod,
@@ -60,6 +62,7 @@ export class BatchStream {
   #sweeping = false;
   #waiting: Pending[] = [];
   readonly #inflight = new Map<number, Pending>();
+  readonly #seconds = new Map<string, Histogram>();
 
   constructor(env: Env, address: string) {
     this.#env = env;
@@ -196,19 +199,33 @@ export class BatchStream {
       // Late answers to requests that have timed out, and the answer to the greeting.
       if (pending === undefined) continue;
       this.#inflight.delete(item.id);
-      if (item.status === 0) this.#resolve(pending, item.response);
+      if (item.status === 0) this.#resolve(session, pending, item.response);
       else pending.reject(statusError(item, this.address));
     }
     this.#flush();
   }
 
-  #resolve({ called, resolve, reject }: Pending, response: Uint8Array): void {
+  #resolve(session: Session, pending: Pending, response: Uint8Array): void {
+    const { called, resolve, reject } = pending;
+    this.#secondsOf(called).observe((session.lastReceivedAt - pending.sentAt) / 1000);
     try {
       resolve(called.response.decode(response));
     } catch (error) {
       const text = `malformed answer to ${called.name} from ${this.address}`;
       reject(new RequestError('DATA_LOSS', text, 'unknown', { cause: error }));
     }
+  }
+
+  #secondsOf({ name }: Method<object, object>): Histogram {
+    let seconds = this.#seconds.get(name);
+    if (seconds === undefined) {
+      const help = 'Time from the sending of a request to its answer';
+      seconds = this.#env.metrics.histogram('tinykv_client_request_seconds', help, {
+        method: name,
+      });
+      this.#seconds.set(name, seconds);
+    }
+    return seconds;
   }
 
   #onClose(session: Session, error: NetError | undefined): void {

@@ -1,5 +1,6 @@
 import { KvError } from '@tinykv/base';
 import { type AbortSignalLike, checkAborted, eitherSignal, orAborted } from './abort.js';
+import type { Patience } from './give-up.js';
 import type { Effect, Operation } from './operation.js';
 import type { Router } from './router.js';
 
@@ -50,6 +51,17 @@ export class CallLimits {
       return Promise.reject(error);
     }
     return orAborted(operation.signal, work(operation));
+  }
+
+  /**
+   * How long to wait for a commit: its own time-out, for it has none by default, and the deadline. Throws as
+   * {@link begin} does.
+   */
+  patience(options: CallOptions): Patience {
+    const signal = eitherSignal(options.signal, this.signal);
+    checkAborted(signal);
+    const { timeoutMs = Number.POSITIVE_INFINITY } = options;
+    return { signal, ms: Math.min(timeoutMs, this.remainingMs()) };
   }
 
   /** Milliseconds until the deadline. Throws KvError DEADLINE_EXCEEDED when it has passed. */

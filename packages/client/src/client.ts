@@ -12,6 +12,9 @@ import { SchedulerClient } from './scheduler-client.js';
 import { StoreStreams } from './store-streams.js';
 import { type Transactions, transactionsOf } from './transactions.js';
 import { type SnapshotOptions, TxnClient } from './txn-client.js';
+import { TxnMetrics } from './txn-metrics.js';
+import type { Codecs } from './typed/codec.js';
+import { TypedClient } from './typed/typed-client.js';
 
 export interface ClientOptions {
   /** host:port of the scheduler's members. */
@@ -54,7 +57,15 @@ export class Client {
     const resolver = new LockResolver(env, router, timestamp);
     this.raw = new RawClient(router);
     this.inspect = new Inspector(router, resolver);
-    this.#txns = new TxnClient({ env, router, resolver, timestamp, onePhase, asyncCommit });
+    this.#txns = new TxnClient({
+      env,
+      router,
+      resolver,
+      timestamp,
+      onePhase,
+      asyncCommit,
+      metrics: new TxnMetrics(env),
+    });
     this.txn = transactionsOf(this.#txns);
     this.scheduler = scheduler;
     this.#stores = stores;
@@ -89,6 +100,11 @@ export class Client {
    */
   snapshot(ts?: Timestamp, options?: SnapshotOptions): Promise<ReadSnapshot> {
     return this.#txns.snapshot(ts, options);
+  }
+
+  /** The same client for keys and values of other types. */
+  withCodecs<K, V>(codecs: Codecs<K, V>): TypedClient<K, V> {
+    return new TypedClient(this, codecs);
   }
 
   /** For `await using`. */

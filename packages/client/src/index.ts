@@ -35,3 +35,7 @@ export type { Transactions } from './transactions.js';
 export type { Txn, TxnOptions, TxnState } from './txn.js';
 export type { Savepoint } from './txn-buffer.js';
 export type { RunOptions, SnapshotOptions } from './txn-client.js';
+export { bytesCodec, type Codec, type Codecs, jsonCodec, utf8Codec } from './typed/codec.js';
+export type { TypedClient, TypedRaw, TypedTransactions } from './typed/typed-client.js';
+export type { TypedPair, TypedReads, TypedScanOptions } from './typed/typed-reads.js';
+export type { TypedSnapshot, TypedTxn } from './typed/typed-txn.js';

@@ -60,6 +60,16 @@ export class Prewriter {
     this.#async = this.#mayCommitAsync();
   }
 
+  /** Its requests may commit the transaction, not only lock keys. */
+  get mayCommit(): boolean {
+    return this.#onePhase || this.#async;
+  }
+
+  /** Begins no more requests: nobody wants the transaction any more. */
+  stop(): void {
+    this.#failed = true;
+  }
+
   get locked(): readonly Uint8Array[] {
     return [...this.#locked.values()];
   }
@@ -67,7 +77,7 @@ export class Prewriter {
   /** Throws as {@link TwoPhaseCommit.run} does. */
   async run(): Promise<Prewritten> {
     // The answer to a prewrite that may commit matters: not to know it is not to know the outcome.
-    const effect = this.#onePhase || this.#async ? 'decisive' : 'repeatable';
+    const effect = this.mayCommit ? 'decisive' : 'repeatable';
     await this.#context.router.sendGrouped(
       this.#input.mutations,
       (mutation) => mutation.key,

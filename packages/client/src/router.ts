@@ -1,3 +1,4 @@
+import type { Attributes } from '@opentelemetry/api';
 import { type Env, KvError, limits } from '@tinykv/base';
 import {
   type ApiMode,
@@ -31,6 +32,7 @@ import {
 import { forEachParallel } from './parallel.js';
 import type { CachedRegion, RegionCache } from './region-cache.js';
 import type { StoreStreams } from './store-streams.js';
+import { activeTracer, tracedRequest } from './tracing.js';
 
 export interface RegionGroup<T> {
   readonly region: CachedRegion;
@@ -262,8 +264,25 @@ export class Router {
     };
     const remaining = Math.max(0, backoff.remainingMs());
     const timeout = effect === 'once' ? remaining : Math.min(remaining, ATTEMPT_TIMEOUT_MS);
-    return stream.call(method, build(context), timeout);
+    const answer = stream.call(method, build(context), timeout);
+    const tracer = activeTracer();
+    if (tracer === undefined) return answer;
+    return tracedRequest(tracer, method.name, requestAttributes(method, region, stream), answer);
   }
+}
+
+/** By OpenTelemetry's conventions for calls. */
+function requestAttributes(
+  { service, name }: { readonly service: string; readonly name: string },
+  region: CachedRegion,
+  stream: BatchStream,
+): Attributes {
+  return {
+    'rpc.system.name': 'grpc',
+    'rpc.method': `${service}/${name}`,
+    'server.address': stream.address,
+    'tinykv.region': region.id,
+  };
 }
 
 const sizedByCaller: ReadonlySet<string> = new Set([

@@ -1,7 +1,8 @@
-import { assert, errorMessage, limits, type Timestamp } from '@tinykv/base';
+import { assert, errorMessage, KvError, limits, type Timestamp } from '@tinykv/base';
 import { type KeyError, locationKey, rangeContains } from '@tinykv/model';
 import { keyErrorFromWire, type kvrpcpb, tinykvpb } from '@tinykv/proto';
 import { UndeterminedError } from './errors.js';
+import type { Abandonable } from './give-up.js';
 import { keyErrorToThrow } from './key-errors.js';
 import type { Operation } from './operation.js';
 import { Prewriter } from './prewriter.js';
@@ -20,11 +21,14 @@ const rpc = tinykvpb.TinyKv;
  * the transaction. The other keys follow in the background; readers that meet their locks find the
  * outcome at the primary. The {@link Prewriter} may do with the first step alone.
  */
-export class TwoPhaseCommit {
+export class TwoPhaseCommit implements Abandonable {
   readonly #context: TxnContext;
   readonly #input: CommitInput;
   readonly #primary: Uint8Array;
   readonly #prewriter: Prewriter;
+  /** From here on it may be committed. */
+  #isDeciding = false;
+  #isGivenUp = false;
   #background: Promise<void> = Promise.resolve();
 
   constructor(context: TxnContext, input: CommitInput) {
@@ -41,6 +45,20 @@ export class TwoPhaseCommit {
     return this.#background;
   }
 
+  /** See {@link Abandonable}. */
+  giveUp(): boolean {
+    if (this.#isDeciding) return false;
+    this.#isGivenUp = true;
+    this.#prewriter.stop();
+    return true;
+  }
+
+  /** Called when the next request may commit the transaction. */
+  #decide(): void {
+    if (this.#isGivenUp) throw new KvError('CANCELLED', 'the commit was given up');
+    this.#isDeciding = true;
+  }
+
   /**
    * The commit timestamp. Throws {@link RetryableTxnError} or another KvError when the transaction is
    * certainly not committed, {@link UndeterminedError} when that is not known.
@@ -52,12 +70,14 @@ export class TwoPhaseCommit {
     let commitTs: Timestamp;
     try {
       const early = env.planted('txn-early-commit-ts') ? await timestamp() : undefined;
+      if (this.#prewriter.mayCommit) this.#decide();
       const prewritten = await this.#prewriter.run();
       if (prewritten.type === 'committed') {
         commitTs = prewritten.commitTs;
         rest = prewritten.locked;
       } else {
         commitTs = early ?? (await timestamp());
+        this.#decide();
         if (env.planted('txn-primary-committed-last'))
           await this.#commitRest(this.#others(), commitTs);
         [commitTs, rest] = await this.#commitPrimary(commitTs);

@@ -275,3 +275,81 @@ describe('a call that is given up', () => {
     await expect(run(hurried)).rejects.toMatchObject({ name: 'WriteConflictError' });
   });
 });
+
+describe('a commit that is given up', () => {
+  const decided = (): Promise<string | undefined> =>
+    run(client.txn.snapshotGet(utf8('a'), { timeoutMs: 60_000 })).then(text);
+  /** Gives it up when the first request of the method arrives, which gets no answer until then. */
+  async function givenUpAt(method: string, options: { timeoutMs?: number } = {}): Promise<unknown> {
+    const abort = new AbortController();
+    const txn = await run(client.txn.begin());
+    txn.put(utf8('a'), utf8('1'));
+    txn.put(utf8('z'), utf8('1'));
+    cluster.answersAfterMs = 100;
+    cluster.script = (call) => {
+      if (call.method === method && options.timeoutMs === undefined) abort.abort('enough');
+      return undefined;
+    };
+    const failure = await run(
+      txn.commit({ signal: abort.signal, ...options }).catch((error: unknown) => error),
+    );
+    expect(txn.state).toBe('failed');
+    await run(txn.settled);
+    cluster.answersAfterMs = 0;
+    return failure;
+  }
+
+  beforeEach(async () => {
+    cluster.split(utf8('m'));
+    const options = { scheduler: SCHEDULER, asyncCommit: false };
+    client = await run(Client.connect(cluster.env, options));
+    // In one phase, for all that the client knows, while it knows no Regions.
+    await decided();
+  });
+
+  it('while it is prewritten is certainly not committed, and leaves no locks', async () => {
+    expect(await givenUpAt('KvPrewrite')).toMatchObject({ code: 'CANCELLED', cause: 'enough' });
+    expect(cluster.callsOf('KvCommit')).toEqual([]);
+    expect(cluster.data.at(utf8('a')).lock).toBeUndefined();
+    expect(cluster.data.at(utf8('z')).lock).toBeUndefined();
+    expect(await decided()).toBeUndefined();
+  });
+
+  it('while it is decided is undetermined, whatever becomes of it', async () => {
+    expect(await givenUpAt('KvCommit')).toMatchObject({ name: 'UndeterminedError' });
+    expect(await decided()).toBe('1');
+  });
+
+  it('by its time-out is the same', async () => {
+    expect(await givenUpAt('', { timeoutMs: 50 })).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(await decided()).toBeUndefined();
+    expect(await givenUpAt('', { timeoutMs: 150 })).toMatchObject({ name: 'UndeterminedError' });
+    expect(await decided()).toBe('1');
+  });
+
+  it('in one phase is being decided from the start', async () => {
+    const abort = new AbortController();
+    const txn = await run(client.txn.begin({ signal: abort.signal }));
+    txn.put(utf8('a'), utf8('1'));
+    cluster.onePhase = true;
+    cluster.answersAfterMs = 100;
+    const committing = txn.commit().catch((error: unknown) => error);
+    await cluster.env.clock.run(50);
+    abort.abort();
+    expect(await run(committing)).toMatchObject({ name: 'UndeterminedError' });
+    await run(txn.settled);
+    expect(await decided()).toBe('1');
+  });
+
+  it('before it began, or after the time of its transaction, does nothing', async () => {
+    const txn = await run(client.txn.begin({ lifetimeMs: 100 }));
+    txn.put(utf8('a'), utf8('1'));
+    const signal = AbortSignal.abort();
+    await expect(run(txn.commit({ signal }))).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(txn.state).toBe('open');
+    await cluster.env.clock.run(100);
+    await expect(run(txn.commit())).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(cluster.callsOf('KvPrewrite')).toEqual([]);
+    txn.rollback();
+  });
+});

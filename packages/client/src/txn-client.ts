@@ -1,3 +1,4 @@
+import type { Span } from '@opentelemetry/api';
 import { limits, type Timestamp, TS_MAX } from '@tinykv/base';
 import { checkAborted, orAborted } from './abort.js';
 import { Backoff } from './backoff.js';
@@ -5,6 +6,7 @@ import { CallLimits, type CallOptions } from './call-limits.js';
 import { RetryableTxnError } from './errors.js';
 import { ReadSnapshot } from './read-snapshot.js';
 import { type Isolation, Snapshot } from './snapshot.js';
+import { traced } from './tracing.js';
 import { Txn, type TxnOptions } from './txn.js';
 import type { TxnContext } from './txn-context.js';
 
@@ -42,8 +44,16 @@ export class TxnClient {
   }
 
   /** What {@link Transactions} says. */
-  async run<T>(fn: (txn: Txn) => Promise<T>, options: RunOptions = {}): Promise<T> {
-    const { env } = this.#context;
+  run<T>(fn: (txn: Txn) => Promise<T>, options: RunOptions = {}): Promise<T> {
+    return traced('tinykv.txn', (span) => this.#run(fn, options, span));
+  }
+
+  async #run<T>(
+    fn: (txn: Txn) => Promise<T>,
+    options: RunOptions,
+    span: Span | undefined,
+  ): Promise<T> {
+    const { env, metrics } = this.#context;
     const { signal, lifetimeMs = Number.POSITIVE_INFINITY, retries = DEFAULT_RETRIES } = options;
     const backoff = new Backoff(env, env.clock.mono() + lifetimeMs);
     for (let left = retries; ; left--) {
@@ -59,6 +69,8 @@ export class TxnClient {
         failure = error;
       }
       if (!(await orAborted(signal, backoff.pause('txn-retry')))) throw failure;
+      metrics.reruns.add();
+      span?.addEvent('run again', { reason: failure.name });
     }
   }
 

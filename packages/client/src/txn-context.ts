@@ -2,6 +2,7 @@ import type { Env, Timestamp } from '@tinykv/base';
 import type { LockResolver } from './lock-resolver.js';
 import type { Router } from './router.js';
 import type { Mutation } from './txn-buffer.js';
+import type { TxnMetrics } from './txn-metrics.js';
 
 /** What transactions share. */
 export interface TxnContext {
@@ -12,6 +13,7 @@ export interface TxnContext {
   readonly onePhase: boolean;
   /** Whether transactions over several Regions may be committed by their locks alone. */
   readonly asyncCommit: boolean;
+  readonly metrics: TxnMetrics;
   /** A timestamp fetched after the call. */
   readonly timestamp: () => Promise<Timestamp>;
 }

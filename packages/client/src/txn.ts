@@ -1,10 +1,12 @@
 import { EMPTY_BYTES, KvError, type Timestamp, TS_MAX } from '@tinykv/base';
 import { CallLimits, type CallOptions } from './call-limits.js';
 import { checkKey } from './check-key.js';
+import { withPatience } from './give-up.js';
 import { HeartBeat } from './heart-beat.js';
 import type { KvPair, ScanOptions } from './range-scan.js';
 import { Scan } from './scan.js';
 import { Snapshot } from './snapshot.js';
+import { traced } from './tracing.js';
 import { TwoPhaseCommit } from './two-phase.js';
 import { overlay, type Savepoint, TxnBuffer } from './txn-buffer.js';
 import type { TxnContext } from './txn-context.js';
@@ -166,10 +168,16 @@ export class Txn {
    * The commit timestamp, or the start's when there is nothing to commit. Throws
    * {@link RetryableTxnError} when the transaction lost against another one,
    * {@link RegionUnavailableError} or another KvError when it is certainly not committed, and
-   * {@link UndeterminedError} when nobody knows.
+   * {@link UndeterminedError} when nobody knows. One that is given up, by a signal, its time-out or the end of the
+   * transaction's lifetime, is certainly not committed unless it was being decided: then nobody knows.
    */
-  async commit(): Promise<Timestamp> {
+  commit(options: CallOptions = {}): Promise<Timestamp> {
+    return traced('tinykv.commit', () => this.#context.metrics.commit(this.#commit(options)));
+  }
+
+  async #commit(options: CallOptions): Promise<Timestamp> {
     this.#checkOpen();
+    const patience = this.#limits.patience(options);
     if (this.#buffer.size === 0) {
       this.#state = 'committed';
       return this.startTs;
@@ -183,8 +191,14 @@ export class Txn {
       bytes: this.#buffer.bytes,
       beganAt: this.#beganAt,
     });
+    const outcome = commit.run();
+    // A commit that was given up goes on until it has cleaned up.
+    const background = outcome.then(
+      () => commit.background,
+      () => commit.background,
+    );
     try {
-      const commitTs = await commit.run();
+      const commitTs = await withPatience(this.#context.env.clock, commit, outcome, patience);
       this.#state = 'committed';
       return commitTs;
     } catch (error) {
@@ -192,8 +206,8 @@ export class Txn {
       throw error;
     } finally {
       this.#heartBeat.stop();
-      this.#settled = commit.background;
-      await this.#onBackground(commit.background);
+      this.#settled = background;
+      await this.#onBackground(background);
     }
   }
 
