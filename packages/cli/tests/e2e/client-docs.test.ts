@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -10,19 +11,21 @@ const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const program = join(root, 'packages/cli/node_modules/.cache/docs/client.mts');
 const DOCUMENTED = '127.0.0.1:2379';
 
+let folder: string;
 let store: Program;
 let address: string;
 
 beforeAll(async () => {
   address = `127.0.0.1:${await freePort()}`;
-  const args = ['--raft=false', '--engine', 'memory', '--addr', address, '--status-addr', ''];
-  store = new Program('tinykv-server', args);
+  folder = mkdtempSync(join(tmpdir(), 'tinykv-client-docs-'));
+  const args = ['--raft=false', '--engine=memory', `--path=${folder}`, `--addr=${address}`];
+  store = new Program('tinykv-server', [...args, '--status-addr=']);
   await store.waitFor(/serving|ready/);
 });
 afterAll(async () => {
   store.child.kill('SIGKILL');
   await store.ended;
-  rmSync(dirname(program), { recursive: true, force: true });
+  for (const path of [folder, dirname(program)]) rmSync(path, { recursive: true, force: true });
 });
 
 /** The examples of the page in order, and what their comments say that they print. */
