@@ -50,6 +50,12 @@ class NaiveKey {
     return all.reduce(maxTimestamp, 0n);
   }
 
+  /** Of the puts and deletes. */
+  newestTs(): bigint {
+    const changes = this.versions.filter(({ kind }) => kind !== 'lock');
+    return changes.map(({ commitTs }) => commitTs).reduce(maxTimestamp, 0n);
+  }
+
   own(startTs: bigint): Version | undefined {
     return this.versions.find((version) => version.startTs === startTs);
   }
@@ -255,6 +261,7 @@ export class NaiveMvcc {
       if (at.lock?.startTs === startTs && at.lock.kind === 'pessimistic') return 'retryable';
       if (at.lock?.startTs === startTs) {
         if (commitTs < at.lock.minCommitTs) return 'commit-ts-expired';
+        if (commitTs <= at.newestTs()) return 'abort';
         continue;
       }
       if (at.own(startTs)) continue;

@@ -51,8 +51,8 @@ function committed(given: TxnKeyFacts, commitTs: bigint) {
   };
 }
 
-// Locks and their conflict checks make commits of a key come in order; were a client to lock without such
-// a check and then commit low, its version must still go to its own place in time.
+// Locks and their conflict checks make commits of a key come in order; were a client to lock at a late timestamp
+// and then commit at an early one, its version could take the place of another that lies in the history.
 describe('commit of one key', () => {
   const own = (commitTs: bigint): WriteRecord => ({
     kind: 'put',
@@ -68,22 +68,21 @@ describe('commit of one key', () => {
     });
   });
 
-  it('below the newest goes to the history itself', () => {
-    expect(committed(facts('put', former), 15n)).toEqual({ newest: undefined, history: own(15n) });
-  });
-
-  it('at the timestamp of another is refused', () => {
-    expect(committed(facts('put', former), 20n)).toBe('abort');
+  it('at the timestamp of the newest, or below, is refused', () => {
+    for (const kind of ['put', 'delete', 'lock'] as const) {
+      expect(committed(facts(kind, former), 20n)).toBe('abort');
+      expect(committed(facts(kind, former), 15n)).toBe('abort');
+    }
   });
 
   it('of a lock that changes nothing raises otherTs alone', () => {
     for (const write of [former, undefined]) {
-      expect(committed(facts('lock', write), 20n)).toEqual({
-        newest: { write, otherTs: 20n },
-        history: { ...own(20n), kind: 'lock' },
+      expect(committed(facts('lock', write), 30n)).toEqual({
+        newest: { write, otherTs: 30n },
+        history: { ...own(30n), kind: 'lock' },
       });
     }
-    expect(committed(facts('lock', former, 40n), 20n)).toMatchObject({ newest: { otherTs: 40n } });
+    expect(committed(facts('lock', former, 40n), 30n)).toMatchObject({ newest: { otherTs: 40n } });
   });
 
   it('of a lock that was not prewritten is refused', () => {

@@ -1,4 +1,5 @@
 import {
+  assert,
   describeBytes,
   err,
   maxTimestamp,
@@ -57,8 +58,11 @@ export function commitKey(facts: TxnKeyFacts, txn: CommitTxn): KeyDecision {
       const { minCommitTs } = lock;
       return err({ type: 'commit-ts-expired', startTs, commitTs, key, minCommitTs });
     }
-    if (lock.kind !== 'lock' && newest?.write?.commitTs === txn.commitTs) {
-      return err(abortError(`commit_ts ${txn.commitTs} is another transaction's`, key));
+    const former = newest?.write?.commitTs ?? TS_ZERO;
+    if (txn.commitTs <= former) {
+      // Nobody else has written the key since it was locked: a timestamp that was fetched then lies above.
+      const message = `commit_ts ${txn.commitTs} is not above ${former}, the newest version's`;
+      return err(abortError(message, key));
     }
     const modify = commitLock(key, lock, lock.kind, newest, txn.commitTs);
     return ok(planted('txn-old-version-dropped') ? { ...modify, history: undefined } : modify);
@@ -98,25 +102,23 @@ export function placeWrite(
   const { startTs, commitTs } = write;
   const former = newest?.write;
   const otherTs = newest?.otherTs ?? TS_ZERO;
+  assert(former === undefined || former.commitTs < commitTs, 'a version below the newest');
   const done = { type: 'commit', key, startTs, unlock: false } as const;
   if (write.kind === 'lock') {
     const raised: NewestRecord = { write: former, otherTs: maxTimestamp(otherTs, commitTs) };
     return { ...done, ...place(key, raised, write) };
   }
-  if (former !== undefined && former.commitTs > commitTs) {
-    return { ...done, ...place(key, undefined, write) };
-  }
   return { ...done, ...place(key, { write, otherTs }, former) };
 }
 
-/** The record that is now the newest (undefined: as it was), and what goes to the history. */
+/** The record that is now the newest, and what goes to the history. */
 function place(
   key: Uint8Array,
-  newest: NewestRecord | undefined,
+  newest: NewestRecord,
   moved: WriteRecord | undefined,
 ): Pick<CommitModify, 'newest' | 'history' | 'longValue'> {
   return {
-    newest: newest && encodeNewest(newestKey(key), newest),
+    newest: encodeNewest(newestKey(key), newest),
     history: moved && {
       ts: moved.commitTs,
       record: encodeHistoryWrite(historyKey(key, moved.commitTs, 'w'), moved),
