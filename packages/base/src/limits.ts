@@ -55,6 +55,8 @@ export const limits = {
   mvccVersionsMax: 1_024,
   /** Keys of one batch get, whatever their values. */
   batchGetKeysMax: 10_240,
+  /** Records that one command of the collection reads, and may remove. */
+  gcPageRecords: 512,
   /** Commands that hold or wait for latches in one store. */
   latchCommandsMax: 32_768,
   /** Requests of one store that wait for locks of others; more are told that the key is locked. */
@@ -109,6 +111,10 @@ export const limits = {
   operatorsMax: 4_096,
   /** Finished operators that a scheduler remembers. */
   operatorRecordsMax: 4_096,
+  /** Services that hold back the GC safe point. */
+  gcServicesMax: 256,
+  /** Bytes of the name of one. */
+  gcServiceIdBytesMax: 128,
   /** Connections of one gateway; more are told so and closed. */
   gatewayClientsMax: 10_000,
   /** An inline request, or the line of a RESP length. */

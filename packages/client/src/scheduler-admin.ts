@@ -1,6 +1,14 @@
-import { type ClusterId, KvError, type RegionId, type StoreId } from '@tinykv/base';
+import {
+  type ClusterId,
+  KvError,
+  type RegionId,
+  type StoreId,
+  type Timestamp,
+  TS_ZERO,
+} from '@tinykv/base';
 import type {
   ApiMode,
+  GcProgress,
   Peer,
   RegionWithLeader,
   StoreMeta,
@@ -41,6 +49,26 @@ export interface ClusterStatus {
   readonly bootstrapped: boolean;
   readonly api: ApiMode;
   readonly stores: readonly StoreStatus[];
+}
+
+/** How old versions are collected. */
+export interface GcStatus extends GcProgress {
+  readonly settings: GcSettings;
+  /** Services that hold back the safe point. */
+  readonly services: readonly GcService[];
+}
+
+export interface GcSettings {
+  /** Milliseconds. 0: the safe point is not moved. */
+  readonly lifeMs: number;
+  readonly intervalMs: number;
+}
+
+export interface GcService {
+  readonly id: string;
+  readonly safePoint: Timestamp;
+  /** Milliseconds from now. */
+  readonly ttlMs: number;
 }
 
 export type AdminOperator =
@@ -94,6 +122,40 @@ export class SchedulerAdmin {
     const storeId = operator.kind === 'split' ? 0 : operator.storeId;
     const request = { regionId: operator.regionId, kind: operator.kind, storeId };
     refuse((await this.#link.callPlain(rpc.addOperator, request)).error);
+  }
+
+  async gcState(): Promise<GcStatus> {
+    const state = await this.#link.callPlain(rpc.getGCState, {});
+    return {
+      safePoint: state.safePoint,
+      resolved: state.resolvedSafePoint,
+      settings: { lifeMs: state.lifeTimeMs, intervalMs: state.runIntervalMs },
+      services: state.services.map(({ serviceId: id, safePoint, ttlMs }) => ({
+        id,
+        safePoint,
+        ttlMs,
+      })),
+    };
+  }
+
+  /** Throws FAILED_PRECONDITION when the scheduler refuses. */
+  async setGc({ lifeMs, intervalMs }: GcSettings): Promise<void> {
+    const request = { lifeTimeMs: lifeMs, runIntervalMs: intervalMs };
+    refuse((await this.#link.callPlain(rpc.setGC, request)).error);
+  }
+
+  /** Until its time is over the safe point stays at or below it. Throws FAILED_PRECONDITION when it is above already. */
+  async holdSafePoint({ id, safePoint, ttlMs }: GcService): Promise<void> {
+    const request = { serviceId: id, safePoint, ttlMs };
+    refuse((await this.#link.callPlain(rpc.updateServiceGCSafePoint, request)).error);
+  }
+
+  async releaseSafePoint(id: string): Promise<void> {
+    await this.holdSafePoint({ id, safePoint: TS_ZERO, ttlMs: 0 });
+  }
+
+  async reportLocksResolved(upTo: Timestamp): Promise<void> {
+    await this.#link.callPlain(rpc.reportLocksResolved, { upTo });
   }
 }
 

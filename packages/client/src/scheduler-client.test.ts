@@ -178,7 +178,7 @@ describe('calls', () => {
       unary(rpc.bootstrap, () => ({
         header: refused(schedulerpb.ErrorType.ALREADY_BOOTSTRAPPED),
       })),
-      unary(rpc.getGCSafePoint, () => ({ header: { clusterId: 8 } })),
+      unary(rpc.allocID, () => ({ header: { clusterId: 8 } })),
     ];
     await members.stop('a:1');
     await members.start('a:1');
@@ -187,7 +187,7 @@ describe('calls', () => {
     await expect(run(client.putStore(store))).rejects.toThrow(SchedulerError);
     const region = { ...reportOf(1).region };
     expect(await run(client.bootstrap(store, region, 'txn'))).toBe(false);
-    await expect(run(client.getGcSafePoint())).rejects.toThrow('mismatch cluster id');
+    await expect(run(client.allocId())).rejects.toThrow('mismatch cluster id');
   });
 });
 

@@ -9,6 +9,7 @@ import {
 } from '@tinykv/base';
 import type {
   ApiMode,
+  GcProgress,
   Region,
   RegionOperator,
   RegionReport,
@@ -166,8 +167,13 @@ export class SchedulerClient implements SchedulerApi {
     return this.#timestamps.get(count);
   }
 
-  async getGcSafePoint(): Promise<Timestamp> {
-    return (await this.#link.call(rpc.getGCSafePoint, {}, REPEAT)).safePoint;
+  async gcProgress(): Promise<GcProgress> {
+    const { safePoint, resolved } = await this.admin.gcState();
+    return { safePoint, resolved };
+  }
+
+  locksResolved(upTo: Timestamp): Promise<void> {
+    return this.admin.reportLocksResolved(upTo);
   }
 }
 

@@ -9,7 +9,8 @@ import {
   type Timestamp,
   utf8,
 } from '@tinykv/base';
-import type { ApiMode, StoreMeta, StoreState } from '@tinykv/model';
+import type { ApiMode, ServiceSafePoint, StoreMeta, StoreState } from '@tinykv/model';
+import type { GcSettings } from './gc-state.js';
 
 /**
  * What the scheduler's members agree on, one log entry each. A command carries facts that its proposer
@@ -33,7 +34,14 @@ export type Command =
   | { readonly type: 'reserve-ids'; readonly from: number; readonly to: number }
   /** No timestamp at or beyond this physical time may be served before a greater bound is saved. */
   | { readonly type: 'save-tso'; readonly boundMs: number }
-  | { readonly type: 'raise-gc-safe-point'; readonly safePoint: Timestamp };
+  /** No further than the services let it. */
+  | { readonly type: 'raise-gc-safe-point'; readonly safePoint: Timestamp }
+  /** No transaction that began before `upTo` has a lock left. */
+  | { readonly type: 'raise-gc-resolved'; readonly upTo: Timestamp }
+  | { readonly type: 'set-gc-service'; readonly service: ServiceSafePoint }
+  | { readonly type: 'remove-gc-service'; readonly id: string }
+  | { readonly type: 'expire-gc-services'; readonly nowMs: number }
+  | { readonly type: 'set-gc'; readonly settings: GcSettings };
 
 /** First byte of an encoded command. Never reused: logs outlive versions. */
 const kinds = {
@@ -45,6 +53,11 @@ const kinds = {
   'reserve-ids': 6,
   'save-tso': 7,
   'raise-gc-safe-point': 8,
+  'raise-gc-resolved': 9,
+  'set-gc-service': 10,
+  'remove-gc-service': 11,
+  'expire-gc-services': 12,
+  'set-gc': 13,
 } as const satisfies Record<Command['type'], number>;
 
 const apis: readonly ApiMode[] = ['txn', 'raw'];
@@ -78,6 +91,23 @@ export function encodeCommand(command: Command): Uint8Array {
       break;
     case 'raise-gc-safe-point':
       writer.timestamp(command.safePoint);
+      break;
+    case 'raise-gc-resolved':
+      writer.timestamp(command.upTo);
+      break;
+    case 'set-gc-service': {
+      const { id, safePoint, expiresAtMs } = command.service;
+      writer.bytes(utf8(id)).timestamp(safePoint).u64(expiresAtMs);
+      break;
+    }
+    case 'remove-gc-service':
+      writer.bytes(utf8(command.id));
+      break;
+    case 'expire-gc-services':
+      writer.u64(command.nowMs);
+      break;
+    case 'set-gc':
+      writer.u64(command.settings.lifeMs).u64(command.settings.intervalMs);
       break;
     default:
       assertNever(command);
@@ -118,6 +148,19 @@ function readCommand(reader: ByteReader): Command {
       return { type: 'save-tso', boundMs: reader.u64() };
     case kinds['raise-gc-safe-point']:
       return { type: 'raise-gc-safe-point', safePoint: reader.timestamp() };
+    case kinds['raise-gc-resolved']:
+      return { type: 'raise-gc-resolved', upTo: reader.timestamp() };
+    case kinds['set-gc-service']: {
+      const id = fromUtf8(reader.bytes());
+      const service = { id, safePoint: reader.timestamp(), expiresAtMs: reader.u64() };
+      return { type: 'set-gc-service', service };
+    }
+    case kinds['remove-gc-service']:
+      return { type: 'remove-gc-service', id: fromUtf8(reader.bytes()) };
+    case kinds['expire-gc-services']:
+      return { type: 'expire-gc-services', nowMs: reader.u64() };
+    case kinds['set-gc']:
+      return { type: 'set-gc', settings: { lifeMs: reader.u64(), intervalMs: reader.u64() } };
     default:
       throw new CodecError(`unknown command ${kind}`);
   }

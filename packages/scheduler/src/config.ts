@@ -30,8 +30,10 @@ export interface SchedulerConfig {
   readonly leaderTolerance: number;
   /** A store with more pending and incoming peers than this gets no further ones. */
   readonly pendingPeersMax: number;
-  /** Versions newer than this are kept: the GC safe point follows `now` at this distance. 0: it is never moved. */
+  /** Versions newer than this are kept: the GC safe point follows the present at this distance. 0: it is never moved. */
   readonly gcLifeMs: number;
+  /** The safe point is moved this often. */
+  readonly gcIntervalMs: number;
   /** A new peer gets the log before it gets its vote. TinyKV has no learners. */
   readonly learnersFirst: boolean;
 }
@@ -55,6 +57,7 @@ export const defaultSchedulerConfig: SchedulerConfig = {
   leaderTolerance: 2,
   pendingPeersMax: 16,
   gcLifeMs: 600_000,
+  gcIntervalMs: 60_000,
   learnersFirst: true,
 };
 
@@ -65,6 +68,7 @@ export function schedulerConfig(given: Partial<SchedulerConfig>): SchedulerConfi
   assert(config.tsoSaveIntervalMs >= 200, () => `tso-save-interval ${config.tsoSaveIntervalMs} ms`);
   assert(config.leaderTolerance >= 2, 'with less than 2 leaders would go back and forth');
   assert(config.scheduleIntervalMinMs > 0, 'schedule-interval-min must be positive');
+  assert(config.gcIntervalMs > 0, 'gc-run-interval must be positive');
   assert(config.clientUrls.length > 0, 'clients need at least one URL');
   for (const url of config.clientUrls) assert(url.includes('://'), () => `${url} has no scheme`);
   return config;

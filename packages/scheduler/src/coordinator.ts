@@ -1,11 +1,4 @@
-import {
-  composeTimestamp,
-  EMPTY_BYTES,
-  type Env,
-  errorMessage,
-  type Rng,
-  type Timer,
-} from '@tinykv/base';
+import { EMPTY_BYTES, type Env, errorMessage, type Rng, type Timer } from '@tinykv/base';
 import type { Cluster } from './cluster.js';
 import { PresentView } from './cluster-view.js';
 import { policyConfig, type SchedulerConfig } from './config.js';
@@ -22,7 +15,6 @@ import type { StateGroup } from './state-group.js';
 /** Regions that one round of the patrol looks at. */
 const PATROL_REGIONS = 128;
 const EXPIRE_INTERVAL_MS = 1_000;
-const GC_INTERVAL_MS = 60_000;
 /** By so much the pause between tries of a balance policy grows while it finds nothing to do. */
 const BACKOFF = 1.3;
 
@@ -71,7 +63,6 @@ export class Coordinator {
     this.#every(config.patrolIntervalMs, () => this.#patrol());
     this.#every(config.storeCheckIntervalMs, () => this.#buryDrained());
     this.#every(EXPIRE_INTERVAL_MS, () => driver.expire());
-    if (config.gcLifeMs > 0) this.#every(GC_INTERVAL_MS, () => this.#raiseSafePoint());
     this.#balance(limit.region, purposes.balanceRegion, (view) =>
       balanceRegion(view, this.#rng, this.#policy),
     );
@@ -183,18 +174,5 @@ export class Coordinator {
         env.logger.warn('store not buried', { store: storeId, error: errorMessage(error) });
       },
     );
-  }
-
-  /** Versions older than the life time may be collected; a young cluster has none. */
-  #raiseSafePoint(): void {
-    const { group, config, env } = this.#ports;
-    const { cluster, tsoBoundMs, gcSafePoint } = group.state;
-    const untilMs = Math.min(env.clock.wall(), tsoBoundMs) - config.gcLifeMs;
-    if (cluster === undefined || untilMs <= cluster.bootstrappedAtMs) return;
-    const safePoint = composeTimestamp(untilMs, 0);
-    if (safePoint <= gcSafePoint) return;
-    group.propose({ type: 'raise-gc-safe-point', safePoint }).catch((error: unknown) => {
-      env.logger.warn('gc safe point not raised', { error: errorMessage(error) });
-    });
   }
 }

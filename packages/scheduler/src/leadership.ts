@@ -4,6 +4,7 @@ import { operatorToWire } from '@tinykv/proto';
 import { Cluster } from './cluster.js';
 import type { SchedulerConfig } from './config.js';
 import { Coordinator } from './coordinator.js';
+import { GcKeeper } from './gc-keeper.js';
 import type { HeartbeatStreams } from './heartbeat-streams.js';
 import type { IdAllocator } from './id-alloc.js';
 import { ClusterMetrics } from './metrics.js';
@@ -24,6 +25,7 @@ export class Leadership {
   readonly cluster: Cluster;
   readonly driver: OperatorDriver;
   readonly coordinator: Coordinator;
+  readonly #gc: GcKeeper;
   readonly #metrics: ClusterMetrics;
 
   constructor(ports: LeadershipPorts, term: Term) {
@@ -44,16 +46,19 @@ export class Leadership {
     });
     const { cluster, driver } = this;
     this.coordinator = new Coordinator({ env, config, group, cluster, driver, ids });
+    this.#gc = new GcKeeper({ env, config, group });
     this.#metrics = new ClusterMetrics(env, cluster, config.storeDisconnectedMs);
   }
 
   start(): void {
     this.coordinator.start();
+    this.#gc.start();
     this.#metrics.start();
   }
 
   stop(): void {
     this.coordinator.stop();
+    this.#gc.stop();
     this.#metrics.stop();
   }
 }

@@ -7,6 +7,7 @@ import { SchedulerState } from './state.js';
 import { decodeStateFile, encodeStateFile } from './state-file.js';
 
 const u53 = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const u64 = fc.oneof(fc.bigInt({ min: 0n, max: 9n }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }));
 const storeState = fc.constantFrom('up' as const, 'offline' as const, 'tombstone' as const);
 const store = fc.record({
   id: fc.integer({ min: 1, max: 4 }),
@@ -33,7 +34,22 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ type: fc.constant('save-tso' as const), boundMs: u53 }),
   fc.record({
     type: fc.constant('raise-gc-safe-point' as const),
-    safePoint: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+    safePoint: u64,
+  }),
+  fc.record({ type: fc.constant('raise-gc-resolved' as const), upTo: u64 }),
+  fc.record({
+    type: fc.constant('set-gc-service' as const),
+    service: fc.record({
+      id: fc.constantFrom('backup', 'ü', ''),
+      safePoint: u64,
+      expiresAtMs: u53,
+    }),
+  }),
+  fc.record({ type: fc.constant('remove-gc-service' as const), id: fc.constantFrom('backup', '') }),
+  fc.record({ type: fc.constant('expire-gc-services' as const), nowMs: u53 }),
+  fc.record({
+    type: fc.constant('set-gc' as const),
+    settings: fc.record({ lifeMs: u53, intervalMs: u53 }),
   }),
 );
 
@@ -88,11 +104,17 @@ describe('SchedulerState', () => {
       fc.property(fc.array(command, { maxLength: 40 }), (commands) => {
         const state = new SchedulerState();
         for (const each of commands) {
-          const { tsoBoundMs, gcSafePoint, clusterId } = state;
+          const { tsoBoundMs, clusterId } = state;
+          const { safePoint, resolved } = state.gc;
           const dead = [...state.stores.values()].filter((s) => s.state === 'tombstone');
           state.apply(each);
           expect(state.tsoBoundMs).toBeGreaterThanOrEqual(tsoBoundMs);
-          expect(state.gcSafePoint).toBeGreaterThanOrEqual(gcSafePoint);
+          expect(state.gc.safePoint).toBeGreaterThanOrEqual(safePoint);
+          expect(state.gc.resolved).toBeGreaterThanOrEqual(resolved);
+          expect(state.gc.resolved).toBeLessThanOrEqual(state.gc.safePoint);
+          for (const service of state.gc.services.values()) {
+            expect(service.safePoint).toBeGreaterThanOrEqual(state.gc.safePoint);
+          }
           if (clusterId !== 0) expect(state.clusterId).toBe(clusterId);
           for (const { id } of dead) expect(state.stores.get(id)?.state).toBe('tombstone');
         }
@@ -156,6 +178,14 @@ describe('SchedulerState', () => {
 });
 
 describe('the state file', () => {
+  it('of a version that kept no more of the collection than its safe point is read', () => {
+    const made = new SchedulerState();
+    made.apply({ type: 'raise-gc-safe-point', safePoint: 7n });
+    // Resolved, settings and services of a state that has none of them.
+    const old = made.encode().slice(0, -13);
+    expect(SchedulerState.decode(old).encode()).toEqual(made.encode());
+  });
+
   const state = fc.array(command, { maxLength: 8 }).map((commands) => {
     const made = new SchedulerState();
     for (const each of commands) made.apply(each);

@@ -1,15 +1,7 @@
-import {
-  assertNever,
-  ByteReader,
-  ByteWriter,
-  type ClusterId,
-  maxTimestamp,
-  type StoreId,
-  type Timestamp,
-  TS_ZERO,
-} from '@tinykv/base';
+import { assertNever, ByteReader, ByteWriter, type ClusterId, type StoreId } from '@tinykv/base';
 import type { ApiMode, StoreMeta, StoreState } from '@tinykv/model';
 import { type Command, readApi, readStore, writeApi, writeStore } from './command.js';
+import { type GcRefusal, GcState } from './gc-state.js';
 
 /** What applying a command came to. A refused command changed nothing. */
 export type Outcome = 'done' | Refusal;
@@ -23,7 +15,8 @@ export type Refusal =
   | 'store-not-offline'
   | 'address-in-use'
   /** The bound that the proposer read has moved since. */
-  | 'bound-moved';
+  | 'bound-moved'
+  | GcRefusal;
 
 /** The cluster since its bootstrap. */
 export interface ClusterMeta {
@@ -47,7 +40,7 @@ export class SchedulerState {
   #idBound = 0;
   /** Every timestamp ever served has a physical part below this. */
   #tsoBoundMs = 0;
-  #gcSafePoint: Timestamp = TS_ZERO;
+  #gc = new GcState();
 
   get clusterId(): ClusterId {
     return this.#clusterId;
@@ -69,8 +62,8 @@ export class SchedulerState {
     return this.#tsoBoundMs;
   }
 
-  get gcSafePoint(): Timestamp {
-    return this.#gcSafePoint;
+  get gc(): Readonly<Pick<GcState, 'safePoint' | 'resolved' | 'settings' | 'services'>> {
+    return this.#gc;
   }
 
   apply(command: Command): Outcome {
@@ -101,7 +94,21 @@ export class SchedulerState {
         this.#tsoBoundMs = Math.max(this.#tsoBoundMs, command.boundMs);
         return 'done';
       case 'raise-gc-safe-point':
-        this.#gcSafePoint = maxTimestamp(this.#gcSafePoint, command.safePoint);
+        this.#gc.raise(command.safePoint);
+        return 'done';
+      case 'raise-gc-resolved':
+        this.#gc.raiseResolved(command.upTo);
+        return 'done';
+      case 'set-gc-service':
+        return this.#gc.setService(command.service) ?? 'done';
+      case 'remove-gc-service':
+        this.#gc.removeService(command.id);
+        return 'done';
+      case 'expire-gc-services':
+        this.#gc.expireServices(command.nowMs);
+        return 'done';
+      case 'set-gc':
+        this.#gc.set(command.settings);
         return 'done';
       default:
         return assertNever(command);
@@ -143,7 +150,8 @@ export class SchedulerState {
     writer.u32(this.#stores.size);
     const stores = [...this.#stores.values()].sort((a, b) => a.id - b.id);
     for (const store of stores) writeStore(writer, store);
-    writer.u64(this.#idBound).u64(this.#tsoBoundMs).timestamp(this.#gcSafePoint);
+    writer.u64(this.#idBound).u64(this.#tsoBoundMs).timestamp(this.#gc.safePoint);
+    this.#gc.write(writer);
     return writer.finish();
   }
 
@@ -162,7 +170,7 @@ export class SchedulerState {
     }
     state.#idBound = reader.u64();
     state.#tsoBoundMs = reader.u64();
-    state.#gcSafePoint = reader.timestamp();
+    state.#gc = GcState.read(reader.timestamp(), reader);
     reader.end();
     return state;
   }

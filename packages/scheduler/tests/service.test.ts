@@ -1,5 +1,4 @@
 /** Every unary call of the scheduler, through encoded bytes: what TinyKV answers, to the letter. */
-import { composeTimestamp } from '@tinykv/base';
 import { regionToWire, reportToWire, schedulerpb } from '@tinykv/proto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Harness } from './support/harness.js';
@@ -99,7 +98,7 @@ describe('the gate of all calls', () => {
     for (const method of Object.values(Scheduler)) {
       expect((method.clientStream ? stream : unary).has(method.path)).toBe(true);
     }
-    expect([...unary.keys()].filter((path) => path.startsWith('/tinykvadmin')).length).toBe(4);
+    expect([...unary.keys()].filter((path) => path.startsWith('/tinykvadmin')).length).toBe(8);
   });
 });
 
@@ -279,7 +278,7 @@ describe('Regions', () => {
   });
 });
 
-describe('cluster config and the GC safe point', () => {
+describe('cluster config', () => {
   beforeEach(() => harness.bootstrap());
 
   it('takes a new number of replicas for its own cluster', async () => {
@@ -290,28 +289,5 @@ describe('cluster config and the GC safe point', () => {
     expect(cluster?.maxPeerCount).toBe(5);
     await expect(put(9, 5)).rejects.toMatchObject({ code: 'UNKNOWN' });
     await expect(put(harness.clusterId, 1_000)).rejects.toMatchObject({ code: 'UNKNOWN' });
-  });
-
-  it('never lets the safe point go back; u64 beyond 2^63 included', async () => {
-    const get = async (): Promise<bigint> =>
-      (await harness.call(Scheduler.getGCSafePoint, {})).safePoint;
-    const update = async (safePoint: bigint): Promise<bigint> =>
-      (await harness.call(Scheduler.updateGCSafePoint, { safePoint })).newSafePoint;
-    expect(await get()).toBe(0n);
-    expect(await update(2n ** 53n + 1n)).toBe(2n ** 53n + 1n);
-    expect(await update(5n)).toBe(2n ** 53n + 1n);
-    expect(await update(2n ** 64n - 1n)).toBe(2n ** 64n - 1n);
-    expect(await get()).toBe(2n ** 64n - 1n);
-  });
-
-  it('moves the safe point by itself once the cluster is older than versions live', async () => {
-    const get = async (): Promise<bigint> =>
-      (await harness.call(Scheduler.getGCSafePoint, {})).safePoint;
-    await harness.clock.run(590_000);
-    expect(await get()).toBe(0n);
-    await harness.clock.run(90_000);
-    const now = harness.clock.wall();
-    expect(await get()).toBeGreaterThan(composeTimestamp(now - 665_000, 0));
-    expect(await get()).toBeLessThanOrEqual(composeTimestamp(now - 600_000, 0));
   });
 });

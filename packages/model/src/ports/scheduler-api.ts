@@ -33,7 +33,25 @@ export interface SchedulerApi {
   onOperator(handler: (operator: RegionOperator) => void): void;
   /** The last of `count` consecutive timestamps. */
   tso(count: number): Promise<Timestamp>;
-  getGcSafePoint(): Promise<Timestamp>;
+  gcProgress(): Promise<GcProgress>;
+  /** No transaction that began before `upTo` has a lock left in the whole cluster. */
+  locksResolved(upTo: Timestamp): Promise<void>;
+}
+
+/** How far the collection of old versions has come. Neither ever goes back. */
+export interface GcProgress {
+  /** Nothing below it may be read or begun any more. */
+  readonly safePoint: Timestamp;
+  /** At most `safePoint`. Transactions that began before it have no locks: what they no longer need may go. */
+  readonly resolved: Timestamp;
+}
+
+/** Somebody who still needs the versions at a timestamp, and for how long the scheduler is to believe it. */
+export interface ServiceSafePoint {
+  readonly id: string;
+  readonly safePoint: Timestamp;
+  /** By the scheduler's time, in milliseconds since the Unix epoch. */
+  readonly expiresAtMs: number;
 }
 
 export interface RegionWithLeader {

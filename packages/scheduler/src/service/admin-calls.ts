@@ -39,7 +39,8 @@ export function adminCalls(host: ServiceHost): ReadonlyMap<string, UnaryHandler>
   ]);
 }
 
-function led<Request, Response>(
+/** A handler that only the leader runs. */
+export function led<Request, Response>(
   host: ServiceHost,
   method: UnaryMethod<Request, Response>,
   handle: (request: Request, leadership: Leadership) => Init<Response> | Promise<Init<Response>>,

@@ -8,9 +8,9 @@ import {
   storeStatsToWire,
   storeToWire,
 } from '@tinykv/proto';
-import type { Outcome } from '../state.js';
 import {
   type Answer,
+  checkDone,
   gated,
   gatedCluster,
   refusalText,
@@ -40,7 +40,6 @@ export function clusterCalls(host: ServiceHost): ReadonlyMap<string, UnaryHandle
     [Scheduler.putStore.path, gatedCluster(host, Scheduler.putStore, (r) => putStore(host, r))],
     ...storeReads(host),
     ...clusterConfig(host),
-    ...gcSafePoint(host),
   ]);
 }
 
@@ -169,28 +168,4 @@ function clusterConfig(host: ServiceHost): readonly (readonly [string, UnaryHand
       }),
     ],
   ];
-}
-
-function gcSafePoint(host: ServiceHost): readonly (readonly [string, UnaryHandler])[] {
-  return [
-    [
-      Scheduler.getGCSafePoint.path,
-      gatedCluster(host, Scheduler.getGCSafePoint, () =>
-        ok({ safePoint: host.group.state.gcSafePoint }),
-      ),
-    ],
-    [
-      Scheduler.updateGCSafePoint.path,
-      gatedCluster(host, Scheduler.updateGCSafePoint, async ({ safePoint }) => {
-        if (safePoint > host.group.state.gcSafePoint) {
-          checkDone(await host.group.propose({ type: 'raise-gc-safe-point', safePoint }));
-        }
-        return ok({ newSafePoint: host.group.state.gcSafePoint });
-      }),
-    ],
-  ];
-}
-
-function checkDone(outcome: Outcome): void {
-  if (outcome !== 'done') throw unknownError(refusalText(outcome));
 }

@@ -4,7 +4,7 @@ import type { SchedulerConfig } from '../config.js';
 import type { HeartbeatStreams } from '../heartbeat-streams.js';
 import type { IdAllocator } from '../id-alloc.js';
 import type { Leadership } from '../leadership.js';
-import type { ClusterMeta, Refusal } from '../state.js';
+import type { ClusterMeta, Outcome, Refusal } from '../state.js';
 import type { StateGroup } from '../state-group.js';
 import type { TsoServer } from '../tso-server.js';
 
@@ -93,6 +93,11 @@ export function unknownError(message: string): KvError {
   return new KvError('UNKNOWN', message);
 }
 
+/** For commands whose refusal has no words of its own in the answer. */
+export function checkDone(outcome: Outcome): void {
+  if (outcome !== 'done') throw unknownError(refusalText(outcome));
+}
+
 /** What a refused command says to people. */
 export function refusalText(refusal: Refusal): string {
   switch (refusal) {
@@ -110,5 +115,9 @@ export function refusalText(refusal: Refusal): string {
       return 'address is used by another store';
     case 'bound-moved':
       return 'bound has moved';
+    case 'below-safe-point':
+      return 'what it asks to be kept is below the safe point';
+    case 'too-many-services':
+      return 'too many services hold back the safe point';
   }
 }

@@ -83,7 +83,8 @@ export class FakeScheduler {
         this.#ts += count;
         return composeTimestamp(this.#ts, 0);
       },
-      getGcSafePoint: async () => 0n,
+      gcProgress: async () => ({ safePoint: 0n, resolved: 0n }),
+      locksResolved: async () => undefined,
     };
   }
 
