@@ -36,6 +36,15 @@ const modify: fc.Arbitrary<Modify> = fc.oneof(
     newest: record,
     record,
   }),
+  fc.record({
+    type: is('collect'),
+    key: bytes,
+    safePoint: ts,
+    writes: fc.array(ts, { maxLength: 5 }),
+    rollbacks: fc.array(ts, { maxLength: 5 }),
+    values: fc.array(ts, { maxLength: 5 }),
+    newest: fc.boolean(),
+  }),
 );
 
 function encode(m: Modify): Uint8Array {

@@ -67,6 +67,20 @@ export type Modify =
       readonly dropValue: boolean;
       readonly newest: Uint8Array;
       readonly record: Uint8Array;
+    }
+  /**
+   * Removes what no read at or above the safe point sees: commits of the history by their commit timestamps,
+   * rollbacks by their starts, long values by the starts of their transactions, and perhaps the newest record. Who
+   * applies it must refuse reads below the safe point from then on.
+   */
+  | {
+      readonly type: 'collect';
+      readonly key: Uint8Array;
+      readonly safePoint: Timestamp;
+      readonly writes: readonly Timestamp[];
+      readonly rollbacks: readonly Timestamp[];
+      readonly values: readonly Timestamp[];
+      readonly newest: boolean;
     };
 
 /** Where a modify goes: an engine batch, or a count of bytes. */
@@ -105,6 +119,12 @@ export function applyModify(api: ApiMode, m: Modify, sink: ModifySink): void {
       sink.put(newestKey(m.key), m.newest);
       if (m.dropValue) sink.delete(valueKey(m.key, m.startTs));
       if (m.unlock) sink.delete(lockKey(m.key));
+      return;
+    case 'collect':
+      for (const ts of m.writes) sink.delete(historyKey(m.key, ts, 'w'));
+      for (const ts of m.rollbacks) sink.delete(historyKey(m.key, ts, 'r'));
+      for (const ts of m.values) sink.delete(valueKey(m.key, ts));
+      if (m.newest) sink.delete(newestKey(m.key));
       return;
     default:
       assertNever(m, 'modify');
@@ -145,10 +165,12 @@ function payloadBytes(m: Modify): number {
       return (m.newest?.length ?? 0) + (m.history?.record.length ?? 0) + (m.longValue?.length ?? 0);
     case 'rollback':
       return m.newest.length + m.record.length;
+    case 'collect':
+      return 8 * (m.writes.length + m.rollbacks.length + m.values.length);
   }
 }
 
-const TYPES = ['raw-put', 'raw-delete', 'lock', 'unlock', 'commit', 'rollback'] as const;
+const TYPES = ['raw-put', 'raw-delete', 'lock', 'unlock', 'commit', 'rollback', 'collect'] as const;
 const FLAG_UNLOCK = 1;
 const FLAG_DROP_VALUE = 2;
 const FLAG_LONG_VALUE = 4;
@@ -188,6 +210,10 @@ export function encodeModify(w: ByteWriter, m: Modify): void {
     case 'rollback':
       w.u8((m.unlock ? FLAG_UNLOCK : 0) | (m.dropValue ? FLAG_DROP_VALUE : 0));
       w.timestamp(m.startTs).bytes(m.newest).bytes(m.record);
+      return;
+    case 'collect':
+      w.u8(m.newest ? FLAG_NEWEST : 0).timestamp(m.safePoint);
+      for (const list of [m.writes, m.rollbacks, m.values]) writeTimestamps(w, list);
       return;
     default:
       assertNever(m, 'modify');
@@ -247,11 +273,32 @@ export function decodeModify(r: ByteReader): Modify {
         record: r.bytes(),
       };
     }
+    case 'collect':
+      return {
+        type,
+        key,
+        newest: (r.u8() & FLAG_NEWEST) !== 0,
+        safePoint: r.timestamp(),
+        writes: readTimestamps(r),
+        rollbacks: readTimestamps(r),
+        values: readTimestamps(r),
+      };
     case undefined:
       throw new CodecError('modify type is unknown');
     default:
       return assertNever(type, 'modify type');
   }
+}
+
+function writeTimestamps(w: ByteWriter, list: readonly Timestamp[]): void {
+  w.varint(list.length);
+  for (const ts of list) w.timestamp(ts);
+}
+
+function readTimestamps(r: ByteReader): Timestamp[] {
+  const list: Timestamp[] = [];
+  for (let left = r.varint(); left > 0; left--) list.push(r.timestamp());
+  return list;
 }
 
 function readCf(r: ByteReader): RawCf {

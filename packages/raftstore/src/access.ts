@@ -10,6 +10,7 @@ import {
   ok,
   type Result,
   type Term,
+  type Timestamp,
 } from '@tinykv/base';
 import {
   type Modify,
@@ -23,17 +24,20 @@ import {
 import type { ReadRefusal } from '@tinykv/replica';
 import { checkContext, epochNotMatch, type PeerDirectory } from './context-check.js';
 import { busy, type Peer } from './peer.js';
+import type { SafePointMark } from './safe-point.js';
 
 /** The door of the transaction layer to this store's Regions, over Raft. */
 export class RaftRegionAccess implements RegionAccess {
   readonly api: PeerDirectory['api'];
   readonly #directory: PeerDirectory;
   readonly #engine: KvEngine;
+  readonly #safePoint: SafePointMark;
   /** Planted bugs. */
   readonly #trustsRoutes: boolean;
   readonly #readsAnywhere: boolean;
 
-  constructor(env: Env, directory: PeerDirectory, engine: KvEngine) {
+  constructor(env: Env, directory: PeerDirectory, engine: KvEngine, safePoint: SafePointMark) {
+    this.#safePoint = safePoint;
     this.api = directory.api;
     this.#directory = directory;
     this.#engine = engine;
@@ -47,6 +51,10 @@ export class RaftRegionAccess implements RegionAccess {
     return checkContext(this.#directory, { ...context, epoch: known.region.epoch }, []);
   }
 
+  #view(peer: Peer, byLease: boolean): View {
+    return new View(this.#directory, this.#engine, this.#safePoint, peer, byLease);
+  }
+
   acquireRead(
     context: RequestContext,
     keys: readonly Uint8Array[],
@@ -55,11 +63,11 @@ export class RaftRegionAccess implements RegionAccess {
     if (!checked.ok) {
       const follower = this.#readsAnywhere && this.#directory.peers.get(context.regionId);
       if (checked.error.type !== 'not-leader' || !follower) return checked;
-      return ok(new View(this.#directory, this.#engine, follower, false));
+      return ok(this.#view(follower, false));
     }
     const peer = checked.value;
     if (peer.group.leaseValid()) {
-      return ok(new View(this.#directory, this.#engine, peer, true));
+      return ok(this.#view(peer, true));
     }
     return this.#afterReadIndex(peer, context, keys);
   }
@@ -72,7 +80,7 @@ export class RaftRegionAccess implements RegionAccess {
     if (!checked.ok) return checked;
     const peer = checked.value;
     if (peer.group.appliedOwnTerm) {
-      return ok(new View(this.#directory, this.#engine, peer, false));
+      return ok(this.#view(peer, false));
     }
     // A read index is given only once an entry of the own term is committed, and waits for its apply.
     return this.#afterReadIndex(peer, context, keys);
@@ -91,7 +99,7 @@ export class RaftRegionAccess implements RegionAccess {
         }
         // The Region may have changed while the read waited.
         const again = this.#check(context, keys);
-        resolve(again.ok ? ok(new View(this.#directory, this.#engine, again.value, false)) : again);
+        resolve(again.ok ? ok(this.#view(again.value, false)) : again);
       });
       peer.group.touch();
     });
@@ -122,10 +130,18 @@ class View implements RegionView {
   readonly reader: KvReader;
   readonly #directory: PeerDirectory;
   readonly #engine: KvEngine;
+  readonly #safePoint: SafePointMark;
   readonly #peer: Peer;
   readonly #byLease: boolean;
 
-  constructor(directory: PeerDirectory, engine: KvEngine, peer: Peer, byLease: boolean) {
+  constructor(
+    directory: PeerDirectory,
+    engine: KvEngine,
+    safePoint: SafePointMark,
+    peer: Peer,
+    byLease: boolean,
+  ) {
+    this.#safePoint = safePoint;
     this.#directory = directory;
     this.#engine = engine;
     this.#peer = peer;
@@ -137,6 +153,10 @@ class View implements RegionView {
 
   snapshot(): KvSnapshot {
     return this.#engine.snapshot();
+  }
+
+  get safePoint(): Timestamp {
+    return this.#safePoint.value;
   }
 
   confirm(): Result<void, RegionError> {

@@ -9,7 +9,13 @@ import {
   type WriteBatch,
 } from '@tinykv/base';
 import { fakeEnv } from '@tinykv/base/testing';
-import { applyStateKey, type Modify, type Region, type RegionError } from '@tinykv/model';
+import {
+  applyStateKey,
+  type Modify,
+  type Region,
+  type RegionError,
+  safePointKey,
+} from '@tinykv/model';
 import type { Entry } from '@tinykv/raft';
 import type { ApplyWork, Group } from '@tinykv/replica';
 import { describe, expect, it } from 'vitest';
@@ -18,6 +24,7 @@ import { addCommand, beginData } from './command.js';
 import { decodeApplyState } from './local-state.js';
 import { Peer } from './peer.js';
 import { PeerRegistry } from './registry.js';
+import { SafePointMark, storedSafePoint } from './safe-point.js';
 
 /** Keeps the batches that are written, or refuses them. */
 class BatchEngine {
@@ -55,7 +62,7 @@ function peer(id: number, term: number): Peer {
   return new Peer(region.peers[0]!, region, group, 0);
 }
 
-function entry(id: number, index: number): Entry {
+function entry(id: number, index: number, ...more: readonly Modify[]): Entry {
   const put: Modify = {
     type: 'raw-put',
     cf: 'default',
@@ -64,7 +71,7 @@ function entry(id: number, index: number): Entry {
   };
   const w = new ByteWriter(64);
   beginData(w, 6, 1);
-  addCommand(w, [put]);
+  addCommand(w, [put, ...more]);
   return { term: 6, index, type: 'EntryNormal', data: w.finish().slice() };
 }
 
@@ -88,7 +95,9 @@ describe('apply_index_atomic_with_data', () => {
     const env = fakeEnv();
     const registry = new PeerRegistry(env, 1, 'txn');
     for (const one of peers.values()) registry.add(one);
-    const host = { env, engine: engine as unknown as KvEngine, api: 'txn', registry } as const;
+    const safePoint = SafePointMark.load({ get: () => undefined } as unknown as KvEngine);
+    const parts = { env, engine: engine as unknown as KvEngine, registry, safePoint };
+    const host = { ...parts, api: 'txn' } as const;
     const run = (): Promise<void> => applyData(host, work);
     return { engine, answers, run };
   };
@@ -113,5 +122,53 @@ describe('apply_index_atomic_with_data', () => {
     engine.failure = new KvError('INTERNAL', 'input/output error');
     await expect(run()).rejects.toThrow('input/output error');
     expect(answers).toEqual([]);
+  });
+});
+
+describe('the safe point of a store', () => {
+  const collect = (safePoint: bigint): Modify => {
+    const nothing = { rollbacks: [], values: [], newest: false };
+    return { type: 'collect', key: utf8('1a'), safePoint, writes: [3n], ...nothing };
+  };
+  const apply = async (mark: SafePointMark, ...safePoints: bigint[]): Promise<BatchEngine> => {
+    const engine = new BatchEngine();
+    const env = fakeEnv();
+    const registry = new PeerRegistry(env, 1, 'txn');
+    const one = peer(1, 6);
+    registry.add(one);
+    const parts = { env, engine: engine as unknown as KvEngine, registry, safePoint: mark };
+    const entries = safePoints.map((safePoint, i) => entry(1, 6 + i, collect(safePoint)));
+    for (const each of entries) {
+      const written = applyData({ ...parts, api: 'txn' }, [{ group: one.group, entries: [each] }]);
+      // Readers are refused before the removal is in the engine.
+      expect(mark.value).toBeGreaterThanOrEqual(safePoints[0]!);
+      await written;
+    }
+    return engine;
+  };
+  const fresh = (): SafePointMark =>
+    SafePointMark.load({ get: () => undefined } as unknown as KvEngine);
+  const stored = (batch: Map<string, Uint8Array>): bigint =>
+    storedSafePoint({ get: () => batch.get(toHex(safePointKey)) } as unknown as KvEngine);
+
+  it('is in every batch that removes something for its sake, at the highest that was heard of', async () => {
+    const { batches } = await apply(fresh(), 10n, 30n, 20n);
+    expect(batches.map(stored)).toEqual([10n, 30n, 30n]);
+  });
+
+  it('outlives the process, and refuses to be guessed when it is damaged', async () => {
+    const [batch] = (await apply(fresh(), 10n)).batches;
+    const bytes = batch!.get(toHex(safePointKey))!;
+    const engine = { get: () => bytes } as unknown as KvEngine;
+    expect(SafePointMark.load(engine).value).toBe(10n);
+    bytes[3]! ^= 1;
+    expect(() => SafePointMark.load(engine)).toThrow(KvError);
+  });
+
+  it('may be raised ahead of any collection', () => {
+    const mark = fresh();
+    mark.raise(9n);
+    mark.raise(4n);
+    expect(mark.value).toBe(9n);
   });
 });

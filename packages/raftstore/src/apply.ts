@@ -6,6 +6,7 @@ import { decodePayload, nextCommand } from './command.js';
 import { encodeApplyState } from './local-state.js';
 import { appliedOk, type Peer, type Waiter } from './peer.js';
 import type { PeerRegistry } from './registry.js';
+import type { SafePointMark } from './safe-point.js';
 
 /** What applying data entries needs of the store. */
 export interface ApplyHost {
@@ -13,6 +14,7 @@ export interface ApplyHost {
   readonly engine: KvEngine;
   readonly api: ApiMode;
   readonly registry: PeerRegistry;
+  readonly safePoint: SafePointMark;
 }
 
 interface Answer {
@@ -61,7 +63,7 @@ function applyEntry(
 }
 
 function applyPayload(
-  { env, api }: ApplyHost,
+  { env, api, safePoint }: ApplyHost,
   peer: Peer,
   entry: Entry,
   batch: ReturnType<KvEngine['batch']>,
@@ -82,6 +84,9 @@ function applyPayload(
   for (;;) {
     const command = nextCommand(payload.body);
     if (command === undefined) return appliedOk;
-    for (const modify of command) applyModify(api, modify, batch);
+    for (const modify of command) {
+      if (modify.type === 'collect') safePoint.collect(modify.safePoint, batch);
+      applyModify(api, modify, batch);
+    }
   }
 }

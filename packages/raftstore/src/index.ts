@@ -1,2 +1,3 @@
 export { defaultRaftStoreConfig, type RaftStoreConfig } from './config.js';
+export { SafePointMark } from './safe-point.js';
 export { RaftStore, type RaftStoreParts, type RegionStatus } from './store.js';

@@ -1,4 +1,13 @@
-import { ByteReader, ByteWriter, CodecError, crc32, type LogIndex, type Term } from '@tinykv/base';
+import {
+  ByteReader,
+  ByteWriter,
+  CodecError,
+  crc32,
+  type LogIndex,
+  type Term,
+  type Timestamp,
+  TS_ZERO,
+} from '@tinykv/base';
 import type { ApiMode, Peer, Region } from '@tinykv/model';
 
 /** Version of everything a store keeps on disk; another one refuses to start. */
@@ -96,6 +105,23 @@ export function encodeRegion(region: Region): Uint8Array {
 
 export function decodeRegion(bytes: Uint8Array): Region {
   return readRegion(unseal(bytes, 'region'));
+}
+
+/**
+ * What a snapshot says of itself: its Region, and the safe point below which its data may lack versions. Who knows
+ * the Region alone reads it by {@link decodeRegion}.
+ */
+export function encodeSnapshotHead(region: Region, safePoint: Timestamp): Uint8Array {
+  const w = new ByteWriter(128);
+  writeRegion(w, region);
+  return seal(w.timestamp(safePoint));
+}
+
+/** Of a snapshot; one made before there was a collection has 0. */
+export function decodeSnapshotSafePoint(bytes: Uint8Array): Timestamp {
+  const r = unseal(bytes, 'snapshot');
+  readRegion(r);
+  return r.remaining === 0 ? TS_ZERO : r.timestamp();
 }
 
 export function encodeRegionState(state: RegionLocalState): Uint8Array {

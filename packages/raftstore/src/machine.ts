@@ -9,6 +9,7 @@ import type { Envelope } from './envelope.js';
 import type { Peer } from './peer.js';
 import type { PeerRegistry } from './registry.js';
 import { isInitial } from './router.js';
+import type { SafePointMark } from './safe-point.js';
 import type { Snapshots } from './snapshots.js';
 
 /** What the machine needs of the store. */
@@ -17,6 +18,7 @@ export interface MachineHost {
   readonly engine: KvEngine;
   readonly api: ApiMode;
   readonly registry: PeerRegistry;
+  readonly safePoint: SafePointMark;
   readonly snapshots: Snapshots;
   readonly admin: AdminApplier;
   sendTo(storeId: number, envelopes: readonly Envelope[]): void;

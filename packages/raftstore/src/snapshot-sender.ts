@@ -22,7 +22,8 @@ import { tinykvpeer } from '@tinykv/proto';
 import type { Snapshot } from '@tinykv/raft';
 import { confStateOf } from './conf-state.js';
 import type { Envelope } from './envelope.js';
-import { decodeApplyState, decodeRegionState, encodeRegion } from './local-state.js';
+import { decodeApplyState, decodeRegionState, encodeSnapshotHead } from './local-state.js';
+import { storedSafePoint } from './safe-point.js';
 import {
   encodeEnd,
   encodeHeader,
@@ -65,7 +66,7 @@ export class SnapshotSender {
     const { region } = decodeRegionState(stateBytes);
     const { index, term } = decodeApplyState(applyBytes);
     const snapshot: Snapshot = {
-      data: encodeRegion(region),
+      data: encodeSnapshotHead(region, storedSafePoint(view)),
       metadata: { confState: confStateOf(region), index, term },
     };
     this.#prepared.set(snapshot, view);

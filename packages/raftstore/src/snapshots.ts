@@ -19,9 +19,10 @@ import type { Snapshot } from '@tinykv/raft';
 import type { Group } from '@tinykv/replica';
 import type { Envelope } from './envelope.js';
 import type { PeerLifecycle } from './lifecycle.js';
-import { decodeRegion, encodeRegionState } from './local-state.js';
+import { decodeRegion, decodeSnapshotSafePoint, encodeRegionState } from './local-state.js';
 import type { Peer } from './peer.js';
 import type { PeerRegistry } from './registry.js';
+import type { SafePointMark } from './safe-point.js';
 import { installSnapshotData, problemOfFile } from './snapshot-install.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { SnapshotSender } from './snapshot-sender.js';
@@ -34,6 +35,7 @@ export interface SnapshotsHost {
   readonly clusterId: number;
   readonly registry: PeerRegistry;
   readonly lifecycle: PeerLifecycle;
+  readonly safePoint: SafePointMark;
   resolve(storeId: number): Promise<string>;
   changed(peer: Peer): void;
   damaged(peer: Peer, reason: string): void;
@@ -245,8 +247,10 @@ export class Snapshots {
     state: 'applying' | 'normal',
     snapshotFile: string,
   ): Promise<void> {
-    const { engine } = this.#host;
+    const { engine, safePoint } = this.#host;
     const batch = engine.batch();
+    // What the sender had collected is missing here, too, as soon as its data is.
+    safePoint.collect(decodeSnapshotSafePoint(snapshot.data), batch);
     batch.put(
       regionStateKey(region.id),
       encodeRegionState({

@@ -31,6 +31,7 @@ import { recoverPeers } from './recovery.js';
 import { PeerRegistry } from './registry.js';
 import { Reporter } from './reporter.js';
 import { Router } from './router.js';
+import { SafePointMark } from './safe-point.js';
 import { Snapshots } from './snapshots.js';
 import { SplitChecker } from './split-check.js';
 import { RaftTransport } from './transport.js';
@@ -64,6 +65,7 @@ export class RaftStore {
   readonly storeId: StoreId;
   readonly ident: StoreIdent;
   readonly access: RegionAccess;
+  readonly safePoint: SafePointMark;
   readonly #env: Env;
   readonly #config: RaftStoreConfig;
   readonly #parts: RaftStoreParts;
@@ -117,7 +119,8 @@ export class RaftStore {
     const { engine, scheduler } = parts;
     const registry = new PeerRegistry(env, ident.storeId, ident.api);
     this.#registry = registry;
-    this.access = new RaftRegionAccess(env, registry, engine);
+    this.safePoint = SafePointMark.load(engine);
+    this.access = new RaftRegionAccess(env, registry, engine, this.safePoint);
     const resolve = async (storeId: number): Promise<string> =>
       (await scheduler.getStore(storeId)).address;
     const changed = (peer: Peer): void => this.#reporter.report(peer);
@@ -133,6 +136,7 @@ export class RaftStore {
       clusterId: ident.clusterId,
       registry,
       lifecycle,
+      safePoint: this.safePoint,
       resolve,
       changed,
       damaged,
@@ -178,6 +182,7 @@ export class RaftStore {
       engine,
       api: this.ident.api,
       registry: this.#registry,
+      safePoint: this.safePoint,
       get snapshots() {
         return store.#snapshots;
       },

@@ -1,6 +1,7 @@
 export { WaitForGraph } from './deadlock.js';
 export type { DeadlockDetector } from './deadlock-detector.js';
 export { TxnExecutor } from './executor.js';
+export type { Collected, CollectRequest, ResolvedUpTo } from './gc-commands.js';
 export type { Answer } from './latched-commands.js';
 export type { TxnStatus } from './mvcc/check-txn.js';
 export type { KeyHistory, KeyVersion } from './mvcc/key-history.js';

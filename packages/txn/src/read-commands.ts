@@ -25,7 +25,13 @@ import { findVisibleInHistory, readKey, readValue } from './mvcc/key-view.js';
 import { type ReadPoint, visibleAt } from './mvcc/read.js';
 import { ScanBudget, type ScanPair, scan } from './mvcc/scan.js';
 import type { OnePhaseGate } from './one-phase-gate.js';
-import { isKeyTooLong, locationRange, readConfirmed, withSnapshot } from './region-read.js';
+import {
+  belowSafePoint,
+  isKeyTooLong,
+  locationRange,
+  readConfirmed,
+  withSnapshot,
+} from './region-read.js';
 import type { GetAnswer, PairsAnswer, TxnContext, TxnScanRequest } from './requests.js';
 
 /** What the read commands of a store stand on. */
@@ -134,10 +140,12 @@ export class ReadCommands {
     const limit = Math.min(request.limit, limits.scanPairsMax);
     const turn = (): Promise<void> => this.#turn();
     const point = this.#pointOf(context, ts);
-    const pairs = await withSnapshot(view.value, (snapshot) =>
-      scan(snapshot, api, point, { range, limit, reverse, keyOnly, turn }),
-    );
-    return pairs.ok ? ok({ type: 'pairs', pairs: pairs.value }) : pairs;
+    return withSnapshot(view.value, async (snapshot): Promise<PairsAnswer> => {
+      const error = belowSafePoint(view.value, ts, this.#planted);
+      if (error !== undefined) return { type: 'key-error', error };
+      const options = { range, limit, reverse, keyOnly, turn };
+      return { type: 'pairs', pairs: await scan(snapshot, api, point, options) };
+    });
   }
 
   /** As {@link OnePhaseGate.admit}. A read without a snapshot has none that a commit could change. */
@@ -170,6 +178,8 @@ function getThrough(
     return { type: 'value', value: readValue(reader, key, visible.write) } as const;
   });
   if (!recent.ok) return recent;
+  const error = belowSafePoint(view, point.ts, point.planted);
+  if (error !== undefined) return ok({ type: 'key-error', error });
   switch (recent.value.type) {
     case 'value':
       return ok(recent.value);
@@ -179,13 +189,19 @@ function getThrough(
     case 'version':
       return ok({ type: 'not-found' });
     case 'in-history':
-      return getFromHistory(view, key, point.ts);
+      return getFromHistory(view, key, point);
   }
 }
 
 /** The newest version is above `ts`; older ones are in the history by the time that it was seen. */
-function getFromHistory(view: RegionView, key: Uint8Array, ts: Timestamp): Answer<GetAnswer> {
+function getFromHistory(
+  view: RegionView,
+  key: Uint8Array,
+  { ts, planted }: ReadPoint,
+): Answer<GetAnswer> {
   return withSnapshot(view, async (snapshot) => {
+    const error = belowSafePoint(view, ts, planted);
+    if (error !== undefined) return { type: 'key-error', error };
     const write = await findVisibleInHistory(snapshot, key, ts);
     if (write?.kind !== 'put') return { type: 'not-found' };
     return { type: 'value', value: readValue(snapshot, key, write) };

@@ -4,13 +4,17 @@ import {
   err,
   type KvReader,
   limits,
+  nothingPlanted,
   ok,
+  type Planted,
   type Result,
+  type Timestamp,
 } from '@tinykv/base';
 import {
   type ApiMode,
   beforeEnd,
   compareEnds,
+  type KeyError,
   type KeyRange,
   locationKey,
   type Modify,
@@ -52,6 +56,16 @@ export async function withSnapshot<T>(
   } finally {
     snapshot.close();
   }
+}
+
+/** Why nothing may be read or begun at the timestamp. To be asked after the reads, or after taking the snapshot. */
+export function belowSafePoint(
+  { safePoint }: RegionView,
+  ts: Timestamp,
+  planted: Planted = nothingPlanted,
+): KeyError | undefined {
+  if (ts >= safePoint || planted('txn-read-below-safe-point')) return undefined;
+  return { type: 'below-safe-point', ts, safePoint };
 }
 
 /** [start, end) of user keys as location keys within a Region; undefined when they do not meet. */

@@ -31,6 +31,7 @@ import { lockedKeys, type ResolveTxn, resolve } from './mvcc/resolve.js';
 import { rollback } from './mvcc/rollback.js';
 import type { OnePhaseGate } from './one-phase-gate.js';
 import {
+  belowSafePoint,
   isKeyTooLong,
   keyTooLongMessage,
   proposeModifies,
@@ -82,6 +83,9 @@ export class WriteCommands {
     return this.#commands.latched(context, keys, async (view) => {
       const facts = readConfirmed(view, (reader) => keys.map((key) => readKey(reader, key)));
       if (!facts.ok) return facts;
+      // What told of a transaction that old may be gone, that it is rolled back, too.
+      const tooOld = belowSafePoint(view, request.startTs);
+      if (tooOld !== undefined) return ok({ errors: [tooOld] });
       const txn = { ...request, planted: this.#planted };
       const { tryOnePc = false, asyncCommit } = request;
       const mayChoose = (tryOnePc || asyncCommit !== undefined) && this.#gate?.isOpen(view);

@@ -3,9 +3,11 @@ import {
   EMPTY_BYTES,
   err,
   KvError,
+  maxTimestamp,
   ok,
   type Result,
   type Timestamp,
+  TS_MAX,
   utf8,
 } from '@tinykv/base';
 import { type FakeEnv, fakeEnv } from '@tinykv/base/testing';
@@ -64,6 +66,7 @@ export class FakeAccess implements RegionAccess {
   /** Set: proposals wait here until the test says what becomes of them, in any order. */
   held: HeldProposal[] | undefined;
   proposals = 0;
+  safePoint = 0n;
 
   #view(): Result<RegionView, RegionError> {
     const { term, region, engine } = this;
@@ -71,7 +74,17 @@ export class FakeAccess implements RegionAccess {
       term === this.term
         ? ok(undefined)
         : err({ type: 'not-leader', regionId: 1, leader: undefined });
-    return ok({ region, term, reader: engine, snapshot: () => engine.snapshot(), confirm });
+    const access = this;
+    return ok({
+      region,
+      term,
+      reader: engine,
+      snapshot: () => engine.snapshot(),
+      get safePoint() {
+        return access.safePoint;
+      },
+      confirm,
+    });
   }
 
   acquireRead(): Promise<Result<RegionView, RegionError>> {
@@ -103,7 +116,12 @@ export class FakeAccess implements RegionAccess {
 
   async #apply(modifies: readonly Modify[]): Promise<void> {
     const batch = this.engine.batch();
-    for (const modify of modifies) applyModify(this.api, modify, batch);
+    for (const modify of modifies) {
+      if (modify.type === 'collect') {
+        this.safePoint = maxTimestamp(this.safePoint, modify.safePoint);
+      }
+      applyModify(this.api, modify, batch);
+    }
     await this.engine.write(batch, { sync: false });
   }
 }
@@ -125,7 +143,8 @@ export function fakeStore(
     env,
     access,
     engine: access.engine,
-    txn: new TxnExecutor(env, access, timestamp),
+    // All locks count as resolved: the tests know what they do.
+    txn: new TxnExecutor(env, access, timestamp, { resolvedUpTo: async () => TS_MAX }),
     raw: new RawExecutor(access),
   };
 }

@@ -84,4 +84,11 @@ export class Session {
         : `${fromUtf8(pair.key)}:${pair.error.type}`,
     );
   }
+  /** Why a scan reads nothing. */
+  async scanError(ts: bigint) {
+    const range = { startKey: utf8(''), endKey: utf8(''), limit: 9 };
+    const request = { ...range, ts, reverse: false, keyOnly: false };
+    const answer = await served(this.store.txn.reads.scan(this.context, request));
+    return answer.type === 'key-error' ? answer.error : undefined;
+  }
 }

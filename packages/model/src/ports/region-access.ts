@@ -1,4 +1,4 @@
-import type { Awaitable, KvReader, KvSnapshot, Result, Term } from '@tinykv/base';
+import type { Awaitable, KvReader, KvSnapshot, Result, Term, Timestamp } from '@tinykv/base';
 import type { RegionError } from '../errors.js';
 import type { ApiMode } from '../keys.js';
 import type { Modify } from '../modify.js';
@@ -47,6 +47,12 @@ export interface RegionView {
   /** Point reads of the present state. */
   readonly reader: KvReader;
   snapshot(): KvSnapshot;
+  /**
+   * As it is now, in the whole store. A read below it may find that what it would have seen is gone, and must be
+   * refused. It is raised before anything is removed for its sake: who asks after having read, or after having
+   * taken a snapshot, knows.
+   */
+  readonly safePoint: Timestamp;
   /** To be called after the reads (or after taking the snapshot) and before their results are used. */
   confirm(): Result<void, RegionError>;
 }

@@ -1,4 +1,4 @@
-import { EMPTY_BYTES, type KvEngine, type KvSnapshot, ok, type Result } from '@tinykv/base';
+import { EMPTY_BYTES, type KvEngine, type KvSnapshot, ok, type Result, type Timestamp } from '@tinykv/base';
 import {
   type ApiMode,
   applyModify,
@@ -9,6 +9,7 @@ import {
   type RegionError,
   type RegionView,
 } from '@tinykv/model';
+import { SafePointMark } from '@tinykv/raftstore';
 
 /** All keys on one peer, without Raft. */
 export const STANDALONE_REGION: Region = {
@@ -25,16 +26,22 @@ export const STANDALONE_REGION: Region = {
 export class StandaloneAccess implements RegionAccess {
   readonly api: ApiMode;
   readonly #engine: KvEngine;
+  readonly #safePoint: SafePointMark;
   readonly #view: RegionView;
 
   constructor(engine: KvEngine, api: ApiMode) {
     this.api = api;
     this.#engine = engine;
+    const mark = SafePointMark.load(engine);
+    this.#safePoint = mark;
     this.#view = {
       region: STANDALONE_REGION,
       term: 1,
       reader: engine,
       snapshot: (): KvSnapshot => engine.snapshot(),
+      get safePoint(): Timestamp {
+        return mark.value;
+      },
       confirm: () => ok(undefined),
     };
   }
@@ -52,7 +59,10 @@ export class StandaloneAccess implements RegionAccess {
     modifies: readonly Modify[],
   ): Promise<Result<void, RegionError>> {
     const batch = this.#engine.batch();
-    for (const modify of modifies) applyModify(this.api, modify, batch);
+    for (const modify of modifies) {
+      if (modify.type === 'collect') this.#safePoint.collect(modify.safePoint, batch);
+      applyModify(this.api, modify, batch);
+    }
     await this.#engine.write(batch, { sync: true });
     return ok(undefined);
   }
