@@ -18,6 +18,7 @@ export {
   WriteConflictError,
 } from './errors.js';
 export type { Inspector, KeyHistory, KeyVersion, LockScanOptions } from './inspector.js';
+export { LockSweeper } from './lock-sweeper.js';
 export type { KvPair, ScanOptions } from './range-scan.js';
 export type { RawClient, RawOptions, RawScanOptions, RawWriteOptions } from './raw.js';
 export type { ReadSnapshot } from './read-snapshot.js';
@@ -25,6 +26,9 @@ export type { Scan } from './scan.js';
 export type {
   AdminOperator,
   ClusterStatus,
+  GcService,
+  GcSettings,
+  GcStatus,
   RegionStatus,
   SchedulerAdmin,
   StoreStatus,

@@ -1,3 +1,4 @@
 export { defaultRaftStoreConfig, type RaftStoreConfig } from './config.js';
 export { SafePointMark } from './safe-point.js';
 export { RaftStore, type RaftStoreParts, type RegionStatus } from './store.js';
+export { wipeRange } from './wipe.js';

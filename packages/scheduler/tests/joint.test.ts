@@ -68,6 +68,8 @@ class JointCluster {
       regionHeartbeatMs: 1_000,
       storeHeartbeatMs: 1_000,
       requestTimeoutMs: 5_000,
+      gcPollMs: 10_000,
+      gcPagePauseMs: 20,
     };
     const store = await this.clock.runUntil(createStore(env, parts, config));
     await this.net.serve(address, store.services());

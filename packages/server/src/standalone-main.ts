@@ -17,7 +17,10 @@ import { listen, type Service } from './service-process.js';
 import { StartError } from './start-error.js';
 import { openEngine } from './storage.js';
 import { batchService } from './store/batch-service.js';
-import { StandaloneAccess } from './store/standalone.js';
+import { createGc } from './store/create-gc.js';
+import { rangeDestroyer } from './store/destroy-range.js';
+import { defaultGcConfig, type LedRegion } from './store/gc-worker.js';
+import { STANDALONE_REGION, StandaloneAccess } from './store/standalone.js';
 import { StandaloneRegistration } from './store/standalone-registration.js';
 import { tinykvService } from './store/tinykv-service.js';
 
@@ -50,14 +53,18 @@ export async function startStandalone(
     { name: 'standalone', clientUrls, maxReplicas: 1, api },
   );
   let client: SchedulerClient | undefined;
-  const timestamp = async (): Promise<Timestamp> => {
+  const started = (): SchedulerClient => {
     if (client === undefined) throw new KvError('UNAVAILABLE', 'the store is starting');
-    return client.tso(1);
+    return client;
   };
+  const timestamp = async (): Promise<Timestamp> => started().tso(1);
+  const resolvedUpTo = async (): Promise<Timestamp> => (await started().gcProgress()).resolved;
   const access = new StandaloneAccess(kv, api);
+  const txn = new TxnExecutor(env, access, timestamp, resolvedUpTo);
   const { unary, stream } = tinykvService(env, {
-    txn: new TxnExecutor(env, access, timestamp),
+    txn,
     raw: new RawExecutor(access),
+    destroyRange: rangeDestroyer(kv, api),
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
   });
   const server = await listen(
@@ -76,11 +83,17 @@ export async function startStandalone(
     const text = `${settings.path} was made with the api ${made}: it cannot be opened with ${api}`;
     throw new StartError(text, EXIT.failure);
   }
+  const led = (): readonly LedRegion[] => [{ region: STANDALONE_REGION, peerId: 1 }];
+  const { safePoint } = access;
+  const parts = { scheduler: client, api, safePoint, gc: txn.gc, led, fatal };
+  const gc = createGc(env, parts, defaultGcConfig);
+  gc.start();
   env.logger.info('standalone store serves', { address: server.address });
   return {
     status: () => ({ standalone: true, address, clusterId: scheduler.status().clusterId }),
     stop: async () => {
       registration.stop();
+      await gc.stop();
       await server.close(DRAIN_MS);
       client.close();
       await scheduler.stop();

@@ -15,6 +15,7 @@ import { listen, runServiceProcess, type Service, type ServiceProgram } from './
 import { STANDALONE_SCHEDULER_DIR, startStandalone } from './standalone-main.js';
 import { openEngine, raftLogFor } from './storage.js';
 import { createStore, type StoreConfig, type StoreNode } from './store/create-store.js';
+import { defaultGcConfig } from './store/gc-worker.js';
 
 /** Rounds over the schedulers before a start gives up. */
 const SCHEDULER_RETRIES = 10;
@@ -119,5 +120,6 @@ function storeConfig(settings: StoreSettings): StoreConfig {
     regionHeartbeatMs: settings.regionHeartbeatInterval,
     storeHeartbeatMs: settings.storeHeartbeatInterval,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    ...defaultGcConfig,
   };
 }

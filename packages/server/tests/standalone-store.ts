@@ -4,7 +4,7 @@ import { MemoryEngine } from '@tinykv/engine';
 import type { RegionAccess } from '@tinykv/model';
 import type { Init, UnaryMethod } from '@tinykv/proto';
 import { RawExecutor, TxnExecutor } from '@tinykv/txn';
-import { StandaloneAccess, tinykvService } from '../src/store/index.js';
+import { rangeDestroyer, StandaloneAccess, tinykvService } from '../src/store/index.js';
 
 /** A store of one engine behind the handlers of its service. */
 export class StandaloneStore {
@@ -17,6 +17,7 @@ export class StandaloneStore {
     this.unary = tinykvService(this.env, {
       txn: new TxnExecutor(this.env, this.access),
       raw: new RawExecutor(this.access),
+      destroyRange: rangeDestroyer(this.engine, 'txn'),
       requestTimeoutMs: 10_000,
     }).unary;
   }

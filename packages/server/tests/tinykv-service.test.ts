@@ -1,9 +1,10 @@
 import { utf8 } from '@tinykv/base';
 import { fakeEnv } from '@tinykv/base/testing';
+import { MemoryEngine } from '@tinykv/engine';
 import { kvrpcpb, tinykvpb } from '@tinykv/proto';
 import { RawExecutor, TxnExecutor } from '@tinykv/txn';
 import { describe, expect, it } from 'vitest';
-import { tinykvService } from '../src/store/index.js';
+import { rangeDestroyer, tinykvService } from '../src/store/index.js';
 import { StandaloneStore } from './standalone-store.js';
 
 const rpc = tinykvpb.TinyKv;
@@ -154,6 +155,7 @@ describe('TinyKv service', () => {
     const service = tinykvService(env, {
       txn: new TxnExecutor(env, store.access),
       raw: new RawExecutor(store.access),
+      destroyRange: rangeDestroyer(store.engine, 'txn'),
       requestTimeoutMs: 1000,
     });
     const bytes = await service.unary.get(rpc.kvGet.path)!(new Uint8Array(0), { address: 't' });
@@ -194,6 +196,7 @@ describe('TinyKv service', () => {
     const { unary } = tinykvService(env, {
       txn: new TxnExecutor(env, access),
       raw: new RawExecutor(access),
+      destroyRange: rangeDestroyer(new MemoryEngine(), 'txn'),
       requestTimeoutMs: 5,
     });
     const answer = unary.get(rpc.rawGet.path)!(new Uint8Array(0), { address: 't' });

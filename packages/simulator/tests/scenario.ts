@@ -20,6 +20,7 @@ const SHAPE: ClusterShape = {
   barrierIntervalMs: 500,
   diskDelayMs: 0.2,
   messageBytesMax: limits.raftMessageBytesMax,
+  gcLifeMs: 0,
 };
 
 /** A cluster in a simulated world to which a test does what it names, at the moment that it names. */

@@ -1,9 +1,12 @@
-import type { Env, KvEngine, ServiceTable, StreamHandler } from '@tinykv/base';
+import type { Env, KvEngine, ServiceTable, StreamHandler, Timestamp } from '@tinykv/base';
 import type { SchedulerApi } from '@tinykv/model';
 import type { RaftLog } from '@tinykv/raft';
 import { RaftStore, type RaftStoreConfig, type RegionStatus } from '@tinykv/raftstore';
 import { RawExecutor, TxnExecutor } from '@tinykv/txn';
 import { batchService } from './batch-service.js';
+import { createGc } from './create-gc.js';
+import { rangeDestroyer } from './destroy-range.js';
+import type { GcConfig } from './gc-worker.js';
 import { tinykvService } from './tinykv-service.js';
 
 /** What a store stands on. */
@@ -15,7 +18,7 @@ export interface StoreParts {
   fatal(error: unknown): void;
 }
 
-export interface StoreConfig extends RaftStoreConfig {
+export interface StoreConfig extends RaftStoreConfig, GcConfig {
   readonly requestTimeoutMs: number;
 }
 
@@ -46,9 +49,14 @@ export async function createStore(
     { engine: kv, log, scheduler, fatal: (error) => fatal(error) },
     config,
   );
+  const { api } = store.ident;
+  const timestamp = (): Promise<Timestamp> => scheduler.tso(1);
+  const resolvedUpTo = async (): Promise<Timestamp> => (await scheduler.gcProgress()).resolved;
+  const txn = new TxnExecutor(env, store.access, timestamp, resolvedUpTo);
   const tinykv = tinykvService(env, {
-    txn: new TxnExecutor(env, store.access, () => scheduler.tso(1)),
+    txn,
     raw: new RawExecutor(store.access),
+    destroyRange: rangeDestroyer(kv, api),
     requestTimeoutMs: config.requestTimeoutMs,
   });
   const batch = batchService(env, tinykv.unary);
@@ -57,13 +65,23 @@ export async function createStore(
     ...batch.stream,
     ...store.streams(),
   ]);
+  const led = (): readonly RegionStatus[] =>
+    store.regions().filter(({ role }) => role === 'StateLeader');
+  const { safePoint } = store;
+  const gc = createGc(env, { scheduler, api, safePoint, gc: txn.gc, led, fatal }, config);
   return {
     storeId: store.storeId,
     clusterId: store.ident.clusterId,
     services: () => ({ unary: tinykv.unary, stream }),
-    start: () => store.start(),
+    start: async () => {
+      await store.start();
+      gc.start();
+    },
     transferLeaders: () => store.transferLeaders(),
-    stop: () => store.stop(),
+    stop: async () => {
+      await gc.stop();
+      await store.stop();
+    },
     regions: () => store.regions(),
   };
 }

@@ -1,4 +1,11 @@
-import { EMPTY_BYTES, type KvEngine, type KvSnapshot, ok, type Result, type Timestamp } from '@tinykv/base';
+import {
+  EMPTY_BYTES,
+  type KvEngine,
+  type KvSnapshot,
+  ok,
+  type Result,
+  type Timestamp,
+} from '@tinykv/base';
 import {
   type ApiMode,
   applyModify,
@@ -26,14 +33,14 @@ export const STANDALONE_REGION: Region = {
 export class StandaloneAccess implements RegionAccess {
   readonly api: ApiMode;
   readonly #engine: KvEngine;
-  readonly #safePoint: SafePointMark;
+  readonly safePoint: SafePointMark;
   readonly #view: RegionView;
 
   constructor(engine: KvEngine, api: ApiMode) {
     this.api = api;
     this.#engine = engine;
     const mark = SafePointMark.load(engine);
-    this.#safePoint = mark;
+    this.safePoint = mark;
     this.#view = {
       region: STANDALONE_REGION,
       term: 1,
@@ -60,7 +67,7 @@ export class StandaloneAccess implements RegionAccess {
   ): Promise<Result<void, RegionError>> {
     const batch = this.#engine.batch();
     for (const modify of modifies) {
-      if (modify.type === 'collect') this.#safePoint.collect(modify.safePoint, batch);
+      if (modify.type === 'collect') this.safePoint.collect(modify.safePoint, batch);
       applyModify(this.api, modify, batch);
     }
     await this.#engine.write(batch, { sync: true });

@@ -1,6 +1,8 @@
 import { type Env, KvError, type ServiceTable, type StreamHandler } from '@tinykv/base';
 import { tinykvpb } from '@tinykv/proto';
 import type { RawExecutor, TxnExecutor } from '@tinykv/txn';
+import type { DestroyRange } from './destroy-range.js';
+import { serveGc } from './gc-handlers.js';
 import { serveInspect } from './inspect-handlers.js';
 import { servePessimistic } from './pessimistic-handlers.js';
 import { serveRaw } from './raw-handlers.js';
@@ -11,6 +13,7 @@ import { UnaryTable } from './unary.js';
 export interface TinyKvServiceOptions {
   readonly txn: TxnExecutor;
   readonly raw: RawExecutor;
+  readonly destroyRange: DestroyRange;
   /** Until a client is told that the outcome of its request is unknown. */
   readonly requestTimeoutMs: number;
 }
@@ -21,6 +24,7 @@ export function tinykvService(env: Env, options: TinyKvServiceOptions): ServiceT
   const table = new UnaryTable(env, options.requestTimeoutMs);
   serveTxn(table, options.txn);
   serveInspect(table, options.txn);
+  serveGc(table, options.txn, options.destroyRange);
   serveTxnExt(table, options.txn);
   servePessimistic(table, options.txn);
   serveRaw(table, options.raw);

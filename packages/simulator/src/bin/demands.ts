@@ -26,6 +26,8 @@ const happenings = [
   'freeze longer than the lease',
   'result unknown',
   'scheduler restart',
+  'versions collected',
+  'transaction below the safe point',
 ] as const;
 
 export interface Demand {

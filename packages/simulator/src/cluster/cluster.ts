@@ -41,7 +41,12 @@ export class Cluster {
     this.shape = shape;
     this.network = new Network(world, options.network);
     this.#surroundings = { world, network: this.network, planted, onCrash, onPoint };
-    this.scheduler = new SchedulerNode('scheduler', this.#machine('scheduler'), this.#surroundings);
+    this.scheduler = new SchedulerNode(
+      'scheduler',
+      this.#machine('scheduler'),
+      this.#surroundings,
+      shape,
+    );
     const { address } = this.scheduler;
     for (let i = 1; i <= shape.stores; i++) this.addStore();
     for (let i = 1; i <= shape.gateways; i++) {

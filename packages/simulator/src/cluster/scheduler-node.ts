@@ -3,14 +3,16 @@ import { createScheduler, type Scheduler } from '@tinykv/scheduler';
 import type { Machine } from '../world/machine.js';
 import type { SimProcess } from '../world/sim-proc.js';
 import { Node, type NodeWorld } from './node.js';
-import { schedulerConfig } from './sim-config.js';
+import { type ClusterShape, schedulerConfig } from './sim-config.js';
 
 export class SchedulerNode extends Node {
   readonly address: string;
+  readonly #shape: ClusterShape;
   #scheduler: Scheduler | undefined;
 
-  constructor(name: string, machine: Machine, surroundings: NodeWorld) {
+  constructor(name: string, machine: Machine, surroundings: NodeWorld, shape: ClusterShape) {
     super(name, machine, surroundings);
+    this.#shape = shape;
     this.address = `${machine.host}:2379`;
   }
 
@@ -22,7 +24,7 @@ export class SchedulerNode extends Node {
     const scheduler = await createScheduler(
       env,
       { log: this.machine.log, fatal: (error) => this.fatal(proc, error) },
-      schedulerConfig(this.address),
+      schedulerConfig(this.address, this.#shape),
     );
     if (proc.dead) return;
     this.#scheduler = scheduler;

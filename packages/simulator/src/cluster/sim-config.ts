@@ -16,6 +16,8 @@ export interface ClusterShape {
   readonly diskDelayMs: number;
   /** Of entries in one Raft message: small, so that a tail travels in parts. */
   readonly messageBytesMax: number;
+  /** Short, so that what a transaction may still ask for is collected as soon as it may be; 0: nothing is. */
+  readonly gcLifeMs: number;
 }
 
 export function storeConfig(address: string, shape: ClusterShape): StoreConfig {
@@ -38,10 +40,15 @@ export function storeConfig(address: string, shape: ClusterShape): StoreConfig {
     storeHeartbeatMs: 1_000,
     staleLeaderMs: 5_000,
     requestTimeoutMs: 5_000,
+    gcPollMs: 500,
+    gcPagePauseMs: 5,
   };
 }
 
-export function schedulerConfig(address: string): Partial<SchedulerConfig> {
+export function schedulerConfig(
+  address: string,
+  { gcLifeMs }: ClusterShape,
+): Partial<SchedulerConfig> {
   return {
     clientUrls: [`http://${address}`],
     maxStoreDownTimeMs: 600_000,
@@ -51,5 +58,7 @@ export function schedulerConfig(address: string): Partial<SchedulerConfig> {
     storeCheckIntervalMs: 1_000,
     scheduleIntervalMinMs: 100,
     scheduleIntervalMaxMs: 1_000,
+    gcLifeMs,
+    gcIntervalMs: 1_000,
   };
 }

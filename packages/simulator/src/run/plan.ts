@@ -1,4 +1,4 @@
-import { limits, Prng } from '@tinykv/base';
+import { limits, Prng, type Rng } from '@tinykv/base';
 import type { ClusterShape } from '../cluster/sim-config.js';
 import { drawFaults, drawNetwork, type Fault, type Profile } from '../faults/fault.js';
 import type { NetworkTraits } from '../world/network.js';
@@ -60,6 +60,7 @@ export function drawPlan({ seed, profile, workload, planted = [] }: PlanOptions)
       barrierIntervalMs: rng.int(100, 2_000),
       diskDelayMs: 0.1 + rng.float() * 2,
       messageBytesMax: rng.float() < 0.5 ? rng.int(100, 2_000) : limits.raftMessageBytesMax,
+      gcLifeMs: drawGcLife(rng.fork('gc')),
     },
     network: drawNetwork(rng.fork('network'), profile),
     faults: workload === 'churn' ? [...faults, ...churn(rng, durationMs)] : faults,
@@ -67,6 +68,11 @@ export function drawPlan({ seed, profile, workload, planted = [] }: PlanOptions)
     thinkMs: profile === 'swarm' ? thinkMs + rng.float() * rng.float() * 500 : thinkMs,
     keys: rng.int(3, 12),
   };
+}
+
+/** In most seeds shorter than some transactions take; in some nothing is collected at all. */
+function drawGcLife(rng: Rng): number {
+  return rng.float() < 0.2 ? 0 : rng.int(500, 8_000);
 }
 
 /** Membership changes, splits and leader moves on top of what else is drawn. */

@@ -88,6 +88,7 @@ class Run {
       },
       onPoint: (name) => {
         if (name === 'snapshot-after-data') tally.event('snapshot applied');
+        if (name === 'gc-page-collected') tally.event('versions collected');
       },
     });
     this.#oracles.watch(this.#cluster);

@@ -2,7 +2,13 @@ import { fromUtf8, type Rng, utf8 } from '@tinykv/base';
 import type { Client } from '@tinykv/client';
 import type { BankRead } from '../checkers/bank.js';
 import { outcomeOf } from './outcome.js';
-import { loop, OPERATION_TIMEOUT_MS, type WorkloadContext } from './workload.js';
+import {
+  countRefusal,
+  dawdle,
+  loop,
+  OPERATION_TIMEOUT_MS,
+  type WorkloadContext,
+} from './workload.js';
 
 const FIRST_BALANCE = 100;
 
@@ -38,8 +44,9 @@ export class BankWorkload {
     try {
       if (!this.#opened) await this.#open(client);
       else if (rng.float() < 0.5) await this.#transfer(client, rng);
-      else await this.#read(client, id);
+      else await this.#read(client, rng, id);
     } catch (error) {
+      countRefusal(this.#context, error);
       if (outcomeOf(error) === 'unknown') this.#context.tally.event('result unknown');
     }
   }
@@ -74,9 +81,10 @@ export class BankWorkload {
     this.#context.tally.checked++;
   }
 
-  async #read(client: Client, id: number): Promise<void> {
+  async #read(client: Client, rng: Rng, id: number): Promise<void> {
     const call = this.#context.tick();
     const txn = await client.txn.begin({ timeoutMs: OPERATION_TIMEOUT_MS });
+    await dawdle(this.#context, rng);
     const values = await txn.batchGet(this.#accounts.map(utf8));
     const ret = this.#context.tick();
     this.reads.push({ client: id, call, ret, ts: txn.startTs, balances: values.map(balance) });

@@ -2,7 +2,13 @@ import { fromUtf8, type Rng, utf8 } from '@tinykv/base';
 import type { Client, Txn } from '@tinykv/client';
 import type { TxnOp, TxnRecord } from '../checkers/txn-record.js';
 import { type Outcome, outcomeOf } from './outcome.js';
-import { loop, OPERATION_TIMEOUT_MS, type WorkloadContext } from './workload.js';
+import {
+  countRefusal,
+  dawdle,
+  loop,
+  OPERATION_TIMEOUT_MS,
+  type WorkloadContext,
+} from './workload.js';
 
 const APPENDS_PER_KEY_MAX = 60;
 const OPS_MAX = 5;
@@ -49,9 +55,11 @@ export class ListAppendWorkload {
         ops.push({ kind: 'append', key, value });
         txn.put(utf8(key), utf8([...list, value].join(' ')));
       }
+      await dawdle(this.#context, rng);
       const at = await txn.commit();
       if (plan.some(({ append }) => append)) commitTs = at;
     } catch (error) {
+      countRefusal(this.#context, error);
       outcome = outcomeOf(error);
       // What reads alone has no effect that could be unknown.
       if (!ops.some(({ kind }) => kind === 'append')) outcome = 'fail';

@@ -1,4 +1,5 @@
 import type { Rng } from '@tinykv/base';
+import { BelowSafePointError } from '@tinykv/client';
 import type { ClientNode } from '../cluster/client-node.js';
 import type { Cluster } from '../cluster/cluster.js';
 import type { Tally } from '../run/tally.js';
@@ -19,8 +20,20 @@ export interface WorkloadContext {
 /** How long a client waits for one operation. */
 export const OPERATION_TIMEOUT_MS = 4_000;
 
+/** So that a suite can tell that it has met the safe point. */
+export function countRefusal({ tally }: WorkloadContext, error: unknown): void {
+  if (error instanceof BelowSafePointError) tally.event('transaction below the safe point');
+}
+
+const DAWDLE_MAX_MS = 4_000;
+
 /** Pause of a program that finds its client not connected yet. */
 const NOT_UP_MS = 50;
+
+/** Now and then a transaction takes its time, and some take more than the versions live that it reads. */
+export async function dawdle({ cluster: { world } }: WorkloadContext, rng: Rng): Promise<void> {
+  if (rng.float() < 0.1) await world.sleep(rng.float() * DAWDLE_MAX_MS, 'a slow transaction');
+}
 
 /** Runs `step` again and again in a client's process until the run stops; resolves when it has. */
 export async function loop(
