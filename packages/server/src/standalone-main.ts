@@ -60,7 +60,7 @@ export async function startStandalone(
   const timestamp = async (): Promise<Timestamp> => started().tso(1);
   const resolvedUpTo = async (): Promise<Timestamp> => (await started().gcProgress()).resolved;
   const access = new StandaloneAccess(kv, api);
-  const txn = new TxnExecutor(env, access, timestamp, resolvedUpTo);
+  const txn = new TxnExecutor(env, access, timestamp, { resolvedUpTo });
   const { unary, stream } = tinykvService(env, {
     txn,
     raw: new RawExecutor(access),

@@ -357,6 +357,20 @@ const gateway: readonly PlantedBug[] = [
       'EXEC runs although a watched key has changed: increments by WATCH, GET, MULTI, SET, EXEC are lost, which counters show.',
     workload: 'redis',
   },
+  {
+    name: 'txn-gc-ignores-locks',
+    package: 'txn',
+    breaks:
+      'Versions are collected while transactions from before the safe point still have locks: a lock that outlives the record of its commit is rolled back, and the transaction is torn, which sums and lists show.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-read-below-safe-point',
+    package: 'txn',
+    breaks:
+      'A read below the safe point is served from what the collection has left: versions are missing, which sums show.',
+    workload: 'txn',
+  },
 ];
 
 const scheduler: readonly PlantedBug[] = [

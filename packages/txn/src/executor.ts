@@ -33,7 +33,10 @@ export class TxnExecutor {
     env: Env,
     access: RegionAccess,
     timestamp?: () => Promise<Timestamp>,
-    { detector = new LocalDeadlockDetector(), resolvedUpTo = async () => TS_ZERO }: ClusterParts = {},
+    {
+      detector = new LocalDeadlockDetector(),
+      resolvedUpTo = async () => TS_ZERO,
+    }: ClusterParts = {},
   ) {
     const waits = new LockWaits(env, access, detector);
     const observed = new ObservedAccess(access, (modifies) => waits.onApplied(modifies));

@@ -15,7 +15,7 @@ import { abortError, distinctKeys } from './mvcc/decision.js';
 import { readValue, type TxnKeyFacts } from './mvcc/key-view.js';
 import { lockPessimistically, unlockPessimistic } from './mvcc/pessimistic.js';
 import type { OnePhaseGate } from './one-phase-gate.js';
-import { isKeyTooLong } from './region-read.js';
+import { belowSafePoint, isKeyTooLong } from './region-read.js';
 import type {
   LockedValue,
   PessimisticLockAnswer,
@@ -152,6 +152,10 @@ export class PessimisticCommands {
       keys,
       startTs,
       (facts, view) => {
+        const tooOld = belowSafePoint(view, startTs);
+        if (tooOld !== undefined) {
+          return { modifies: [], answer: { type: 'done', answer: failed(tooOld) } };
+        }
         const { modifies, answer: error } = lockPessimistically(facts, txn);
         if (error === undefined) {
           const values = returnValues ? facts.map((fact) => readLocked(fact, view)) : [];

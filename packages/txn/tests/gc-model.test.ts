@@ -28,7 +28,10 @@ function isLegal(c: Command, safePoint: bigint): boolean {
     case 'prewrite':
     case 'rollback':
     case 'check':
+    case 'unlock':
       return c.startTs >= safePoint;
+    case 'lock':
+      return c.startTs >= safePoint && c.forUpdateTs >= safePoint;
     case 'commit':
     case 'resolve': {
       const isRollback = c.type === 'resolve' && c.commitTs === 0n;

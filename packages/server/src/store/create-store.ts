@@ -52,7 +52,7 @@ export async function createStore(
   const { api } = store.ident;
   const timestamp = (): Promise<Timestamp> => scheduler.tso(1);
   const resolvedUpTo = async (): Promise<Timestamp> => (await scheduler.gcProgress()).resolved;
-  const txn = new TxnExecutor(env, store.access, timestamp, resolvedUpTo);
+  const txn = new TxnExecutor(env, store.access, timestamp, { resolvedUpTo });
   const tinykv = tinykvService(env, {
     txn,
     raw: new RawExecutor(store.access),
