@@ -10,6 +10,7 @@ import {
 } from '@tinykv/base';
 import { describeKeyError, type LockInfo } from '@tinykv/model';
 import { keyErrorFromWire, type kvrpcpb, lockFromWire, tinykvpb, tinykvtxn } from '@tinykv/proto';
+import { BelowSafePointError } from './errors.js';
 import { keyErrorToThrow } from './key-errors.js';
 
 import { Operation } from './operation.js';
@@ -87,7 +88,7 @@ export class LockResolver {
 
   /**
    * As {@link check}, for the client of the transaction, which has given it up: it is not waited for until
-   * an asynchronous commit expires.
+   * an asynchronous commit expires. Throws {@link BelowSafePointError} when nobody remembers it.
    */
   checkOwn(txn: TxnName, operation: Operation): Promise<TxnStatus> {
     return this.#check(txn, operation, { isOver: true, forceSyncCommit: false });
@@ -230,6 +231,12 @@ export class LockResolver {
     const running = this.#running.get(name);
     if (running !== undefined) return running;
     const checking = this.check(txn, operation)
+      .catch((error: unknown): TxnStatus => {
+        // Nobody remembers it, and here is a lock of it: if it were committed, its locks would have been resolved
+        // before that was forgotten.
+        if (error instanceof BelowSafePointError) return { type: 'rolled-back' };
+        throw error;
+      })
       .then((status) => {
         if (status.type !== 'alive') this.#remember(name, status);
         return status;

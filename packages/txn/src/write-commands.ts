@@ -172,8 +172,9 @@ export class WriteCommands {
       // The response has no field for an error of the key.
       return Promise.resolve(err({ type: 'other', message: keyTooLongMessage(primary) }));
     }
-    return this.#commands.onTxnKeys(context, [primary], startTs, (facts) =>
-      checkTxnStatus(facts[0]!, { ...request, strict: context.strict, planted: this.#planted }),
+    const { strict } = context;
+    return this.#commands.onTxnKeys(context, [primary], startTs, (facts, { safePoint }) =>
+      checkTxnStatus(facts[0]!, { ...request, strict, safePoint, planted: this.#planted }),
     );
   }
 

@@ -156,6 +156,26 @@ describe('gc_safe_point_vs_long_txn', () => {
   });
 });
 
+describe('a transaction that nobody remembers', () => {
+  it('is not declared dead: whoever asks is told that it cannot be known', async () => {
+    await session.put(10n, 11n, 'p', 'one');
+    await session.put(20n, 21n, 'p', 'two');
+    await collectAll(30n);
+    session.context = STRICT;
+    expect(await session.check('p', 10n, 100n << 18n)).toMatchObject({
+      lockTtlMs: 0,
+      commitTs: 0n,
+      action: 'none',
+      error: { type: 'below-safe-point', ts: 10n, safePoint: 30n },
+    });
+    expect(store.engine.get(historyKey(key('p'), 10n, 'r'))).toBeUndefined();
+    expect(await session.check('p', 20n, 100n << 18n)).toMatchObject({ commitTs: 21n });
+    expect(await session.check('p', 31n, 100n << 18n)).toMatchObject({
+      action: 'lock-not-exist-rollback',
+    });
+  });
+});
+
 describe('pages', () => {
   it('are bounded in what they read and remove, also of one key', async () => {
     const versions = 3 * limits.gcPageRecords;

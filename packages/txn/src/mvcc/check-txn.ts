@@ -29,7 +29,7 @@ export interface TxnStatus {
     | 'min-commit-ts-pushed';
   /** The primary's lock, while there is one. */
   readonly lock?: LockInfo;
-  /** The key is not the primary of the transaction. */
+  /** The key is not the primary of the transaction; or it is so old that nobody remembers what became of it. */
   readonly error?: KeyError;
 }
 
@@ -42,6 +42,8 @@ export interface CheckTxn {
   readonly callerStartTs?: Timestamp;
   /** The lock that was met is pessimistic: a primary without one is no reason to end the transaction. */
   readonly resolvingPessimisticLock?: boolean;
+  /** What told of older transactions may be collected. */
+  readonly safePoint?: Timestamp;
   /** Whether the client understands that a key is not the primary. */
   readonly strict: boolean;
   readonly planted?: Planted;
@@ -56,7 +58,7 @@ const ROLLED_BACK: TxnStatus = { lockTtlMs: 0, commitTs: TS_ZERO, action: 'none'
  */
 export function checkTxnStatus(facts: TxnKeyFacts, txn: CheckTxn): Decision<TxnStatus> {
   const { key, lock, outcome } = facts;
-  const { startTs, resolvingPessimisticLock, planted = nothingPlanted } = txn;
+  const { startTs, resolvingPessimisticLock, safePoint = TS_ZERO, planted = nothingPlanted } = txn;
   if (lock?.startTs === startTs) {
     if (txn.strict && !equalBytes(lock.primary, key)) {
       const error = { type: 'primary-mismatch', key, primary: lock.primary, startTs } as const;
@@ -72,6 +74,11 @@ export function checkTxnStatus(facts: TxnKeyFacts, txn: CheckTxn): Decision<TxnS
     case 'none':
       if (resolvingPessimisticLock) {
         return { modifies: [], answer: { ...ROLLED_BACK, action: 'lock-not-exist-do-nothing' } };
+      }
+      if (startTs < safePoint) {
+        // To who still sees a lock of it this says that it is rolled back: the others were resolved before.
+        const error = { type: 'below-safe-point', ts: startTs, safePoint } as const;
+        return { modifies: [], answer: { ...ROLLED_BACK, error } };
       }
       return {
         modifies: planted('txn-check-without-rollback') ? [] : [rollbackModify(facts, startTs)],
