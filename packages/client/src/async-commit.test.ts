@@ -131,6 +131,35 @@ describe('locks of a client that has died', () => {
   });
 });
 
+describe('a read that meets a living transaction of two phases', () => {
+  it('passes its locks and moves its commit above itself', async () => {
+    client = await connect({ asyncCommit: false });
+    const writer = await begin('a=1', 'z=1');
+    let seen: (string | undefined)[] = [];
+    let isRead = false;
+    // Between its prewrites and its commit; the commit timestamp is older than the read.
+    cluster.script = ({ method }) => {
+      if (method !== 'KvCommit' || isRead) return undefined;
+      isRead = true;
+      return { type: 'lose', served: false };
+    };
+    const committing = writer.commit();
+    const reading = client.txn.run(async (txn) => {
+      while (!isRead) await client.txn.timestamp();
+      const reader = await client.txn.begin();
+      const values = await Promise.all([utf8('z'), utf8('a')].map((key) => reader.get(key)));
+      seen = values.map((value) => value && fromUtf8(value));
+      await txn.get(utf8('b'));
+      return reader.startTs;
+    });
+    const readTs = await run(reading);
+    expect(seen).toEqual(['0', '0']);
+    expect(await run(committing)).toBeGreaterThan(readTs);
+    await run(writer.settled);
+    expect([await get('a'), await get('z')]).toEqual(['1', '1']);
+  });
+});
+
 describe('an answer that is lost', () => {
   it('is found out from the locks, also when somebody else has finished the commit', async () => {
     const txn = await begin('a=1', 'z=1');

@@ -18,8 +18,8 @@ import type { Router } from './router.js';
 
 /** What became of a transaction. All but `alive` never changes. */
 export type TxnStatus =
-  /** `ttlMs`: how long its lock is good for, from now. */
-  | { readonly type: 'alive'; readonly ttlMs: number }
+  /** `ttlMs`: how long its lock is good for, from now. It will not be committed below `minCommitTs`. */
+  | { readonly type: 'alive'; readonly ttlMs: number; readonly minCommitTs: Timestamp }
   | { readonly type: 'committed'; readonly commitTs: Timestamp }
   | { readonly type: 'rolled-back' };
 
@@ -29,11 +29,22 @@ interface TxnName {
   readonly primary: Uint8Array;
 }
 
+/** A snapshot that locks are in the way of. */
+export interface Reader {
+  readonly ts: Timestamp;
+  /** Starts of living transactions that will be committed above it, if at all: their locks need not be heeded. */
+  readonly passed: Set<Timestamp>;
+}
+
 interface CheckMode {
+  /** Of a read that asks to be let past the lock; 0: nobody does. */
+  readonly callerStartTs: Timestamp;
   /** Nobody works on the transaction any more. */
   readonly isOver: boolean;
   readonly forceSyncCommit: boolean;
 }
+
+const STRANGER: CheckMode = { callerStartTs: TS_ZERO, isOver: false, forceSyncCommit: false };
 
 /** What the store of some secondaries says; fewer locks than were asked for: the transaction has ended. */
 interface SecondaryLocks {
@@ -67,23 +78,29 @@ export class LockResolver {
   }
 
   /**
-   * Resolves what it can. Milliseconds after which the last of the others' locks expires; 0: none is
-   * left. Throws as the router does.
+   * Resolves what it can, and lets the reader pass those that will be committed above it. Milliseconds after which
+   * the last of the others' locks expires; 0: none is left. Throws as the router does.
    */
-  async resolve(locks: readonly LockInfo[], operation: Operation): Promise<number> {
+  async resolve(
+    locks: readonly LockInfo[],
+    operation: Operation,
+    reader?: Reader,
+  ): Promise<number> {
     const byTxn = new Map<string, LockInfo[]>();
     for (const lock of locks) {
       const same = byTxn.get(nameOf(lock));
       if (same === undefined) byTxn.set(nameOf(lock), [lock]);
       else same.push(lock);
     }
-    const waits = await Promise.all([...byTxn.values()].map((l) => this.#resolveTxn(l, operation)));
+    const waits = await Promise.all(
+      [...byTxn.values()].map((some) => this.#resolveTxn(some, operation, reader)),
+    );
     return Math.max(0, ...waits);
   }
 
   /** Asks the primary, whatever is remembered. Rolls the transaction back if it has expired. */
   check(txn: TxnName, operation: Operation): Promise<TxnStatus> {
-    return this.#check(txn, operation, { isOver: false, forceSyncCommit: false });
+    return this.#check(txn, operation, STRANGER);
   }
 
   /**
@@ -91,17 +108,24 @@ export class LockResolver {
    * an asynchronous commit expires. Throws {@link BelowSafePointError} when nobody remembers it.
    */
   checkOwn(txn: TxnName, operation: Operation): Promise<TxnStatus> {
-    return this.#check(txn, operation, { isOver: true, forceSyncCommit: false });
+    return this.#check(txn, operation, { ...STRANGER, isOver: true });
   }
 
   async #check(txn: TxnName, operation: Operation, mode: CheckMode): Promise<TxnStatus> {
     const { primary, startTs } = txn;
-    const { forceSyncCommit } = mode;
+    const { forceSyncCommit, callerStartTs } = mode;
     const currentTs = await this.#router.within(operation, this.#timestamp());
     const response = await this.#router.send(
       primary,
       rpc.kvCheckTxnStatus,
-      (context) => ({ context, primaryKey: primary, lockTs: startTs, currentTs, forceSyncCommit }),
+      (context) => ({
+        context,
+        primaryKey: primary,
+        lockTs: startTs,
+        currentTs,
+        forceSyncCommit,
+        callerStartTs,
+      }),
       part(operation),
     );
     if (response.error !== undefined) {
@@ -114,7 +138,8 @@ export class LockResolver {
       if (isByLocks && (mode.isOver || ttlMs <= 0)) {
         return this.#checkLocks(lock, operation, mode);
       }
-      return { type: 'alive', ttlMs: Math.max(1, ttlMs) };
+      const minCommitTs = lock?.minCommitTs ?? TS_ZERO;
+      return { type: 'alive', ttlMs: Math.max(1, ttlMs), minCommitTs };
     }
     if (response.commitVersion === TS_ZERO) {
       return this.#looksAtLocksOnly
@@ -172,9 +197,18 @@ export class LockResolver {
     return done.then(() => answers);
   }
 
-  async #resolveTxn(locks: readonly LockInfo[], operation: Operation): Promise<number> {
-    const status = await this.#status(locks[0]!, operation);
-    if (status.type === 'alive') return status.ttlMs;
+  async #resolveTxn(
+    locks: readonly LockInfo[],
+    operation: Operation,
+    reader: Reader | undefined,
+  ): Promise<number> {
+    const { startTs } = locks[0]!;
+    const status = await this.#status(locks[0]!, operation, reader?.ts ?? TS_ZERO);
+    if (status.type === 'alive') {
+      if (reader === undefined || status.minCommitTs <= reader.ts) return status.ttlMs;
+      reader.passed.add(startTs);
+      return 0;
+    }
     const commitTs = status.type === 'committed' ? status.commitTs : TS_ZERO;
     // One request clears all locks of the transaction in a Region.
     const groups = await this.#router.group(locks, (lock) => lock.key, operation);
@@ -224,13 +258,14 @@ export class LockResolver {
   }
 
   /** Those who ask about the same transaction at the same time share the answer. */
-  #status(txn: TxnName, operation: Operation): Promise<TxnStatus> {
+  #status(txn: TxnName, operation: Operation, callerStartTs: Timestamp): Promise<TxnStatus> {
     const name = nameOf(txn);
     const known = this.#known.get(name);
     if (known !== undefined) return Promise.resolve(known);
-    const running = this.#running.get(name);
+    const asked = `${name} ${callerStartTs}`;
+    const running = this.#running.get(asked);
     if (running !== undefined) return running;
-    const checking = this.check(txn, operation)
+    const checking = this.#check(txn, operation, { ...STRANGER, callerStartTs })
       .catch((error: unknown): TxnStatus => {
         // Nobody remembers it, and here is a lock of it: if it were committed, its locks would have been resolved
         // before that was forgotten.
@@ -241,8 +276,8 @@ export class LockResolver {
         if (status.type !== 'alive') this.#remember(name, status);
         return status;
       })
-      .finally(() => this.#running.delete(name));
-    this.#running.set(name, checking);
+      .finally(() => this.#running.delete(asked));
+    this.#running.set(asked, checking);
     return checking;
   }
 

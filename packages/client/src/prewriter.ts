@@ -173,6 +173,8 @@ export class Prewriter {
         startVersion,
         tryOnePc: this.#isOnePhase(mutations),
         useAsyncCommit: this.#async,
+        // Reads may push it, and so pass the locks of a transaction that takes long.
+        minCommitTs: startVersion + 1n,
         secondaries: this.#async && hasPrimary ? this.#others() : [],
         lockTtl: lockTtlMs(bytes, env.clock.mono() - beganAt),
       }),

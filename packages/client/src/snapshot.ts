@@ -1,4 +1,4 @@
-import { copyBytes, keyString, limits, type Timestamp } from '@tinykv/base';
+import { copyBytes, keyString, limits, type Timestamp, TS_MAX } from '@tinykv/base';
 import type { KeyRange, LockInfo } from '@tinykv/model';
 import { keyErrorFromWire, type kvrpcpb, tinykvext, tinykvpb, tinykvtxn } from '@tinykv/proto';
 import { checkKey } from './check-key.js';
@@ -31,6 +31,8 @@ export class Snapshot {
   readonly #router: Router;
   readonly #resolver: LockResolver;
   readonly #isolation: Isolation;
+  /** Transactions that will be committed above the snapshot, if at all. */
+  readonly #passed = new Set<Timestamp>();
 
   constructor(
     router: Router,
@@ -172,11 +174,15 @@ export class Snapshot {
 
   /** The context of a read, with what it is to see. */
   #seen(context: kvrpcpb.ContextInit): kvrpcpb.ContextInit {
-    return this.#isolation === 'snapshot' ? context : { ...context, isolation: ReadCommitted };
+    if (this.#isolation !== 'snapshot') return { ...context, isolation: ReadCommitted };
+    if (this.#passed.size === 0) return context;
+    return { ...context, resolvedLocks: [...this.#passed].map((startTs) => ({ startTs })) };
   }
 
   async #clear(locks: readonly LockInfo[], operation: Operation): Promise<void> {
-    const waitMs = await this.#resolver.resolve(locks, operation);
+    // The newest commit is what a read at the greatest timestamp wants: there is nothing above it.
+    const reader = this.ts === TS_MAX ? undefined : { ts: this.ts, passed: this.#passed };
+    const waitMs = await this.#resolver.resolve(locks, operation, reader);
     const { backoff } = operation;
     const goOn =
       waitMs === 0 ? backoff.remainingMs() > 0 : await backoff.pause('key-locked', waitMs);

@@ -335,7 +335,7 @@ export class FakeCluster {
     return { type: 'key-not-in-region', key: outside, region: hosted.region };
   }
 
-  #execute({ method, request, storeId }: StoreCall, region: Region): object {
+  #execute({ method, request, storeId, context }: StoreCall, region: Region): object {
     const { data } = this;
     const rawName = (key: Uint8Array): string => `${request.cf || 'default'}/${keyString(key)}`;
     switch (method) {
@@ -361,12 +361,15 @@ export class FakeCluster {
         return { kvs: kvs.slice(0, request.limit) };
       }
       case 'KvGet': {
-        const { error, value } = data.read(request.key, request.version);
+        const { error, value } = data.read(request.key, request.version, context?.resolvedLocks);
         return { error, value, notFound: error === undefined && value === undefined };
       }
       case 'KvBatchGet': {
         const keys: readonly Uint8Array[] = request.keys;
-        const pairs = keys.map((key) => ({ key, ...data.read(key, request.version) }));
+        const pairs = keys.map((key) => ({
+          key,
+          ...data.read(key, request.version, context?.resolvedLocks),
+        }));
         return { pairs: pairs.filter(({ error, value }) => error ?? value) };
       }
       case 'KvTxnHeartBeat':
@@ -374,7 +377,7 @@ export class FakeCluster {
       case 'KvScan': {
         const keys = data.sortedKeys(() => true);
         const pairs = this.#page(keys, request, region)
-          .map((key) => ({ key, ...data.read(key, request.version) }))
+          .map((key) => ({ key, ...data.read(key, request.version, context?.resolvedLocks) }))
           .filter(({ error, value }) => error !== undefined || value !== undefined);
         return { pairs: pairs.slice(0, request.limit) };
       }

@@ -7,7 +7,7 @@ import {
   type Timestamp,
   TS_MAX,
 } from '@tinykv/base';
-import { kvrpcpb, type tinykvtxn } from '@tinykv/proto';
+import { kvrpcpb, type tinykvext, type tinykvtxn } from '@tinykv/proto';
 
 interface Lock {
   readonly startTs: Timestamp;
@@ -69,9 +69,17 @@ export class FakeData {
     return { info: { ...held, writes: history } };
   }
 
-  read(key: Uint8Array, ts: Timestamp): { error?: KeyErrorInit; value?: Uint8Array } {
+  read(
+    key: Uint8Array,
+    ts: Timestamp,
+    passed: readonly tinykvext.TxnName[] = [],
+  ): { error?: KeyErrorInit; value?: Uint8Array } {
     const { lock, writes } = this.at(key);
-    if (lock !== undefined && lock.startTs <= ts && lock.op !== kvrpcpb.Op.Lock) {
+    const isPassed =
+      lock === undefined ||
+      (lock.minCommitTs ?? 0n) > ts ||
+      passed.some((txn) => txn.startTs === lock.startTs);
+    if (!isPassed && lock.startTs <= ts && lock.op !== kvrpcpb.Op.Lock) {
       const isUndecided = ts === TS_MAX && equalBytes(lock.primary, key);
       if (!isUndecided) return { error: this.locked(key, lock) };
     }
@@ -93,8 +101,8 @@ export class FakeData {
     }
     if (errors.length > 0) return errors;
     for (const { key, op, value } of request.mutations) {
-      const { primaryLock: primary, lockTtl: ttlMs } = request;
-      this.at(key).lock ??= { startTs, primary, ttlMs, op, value };
+      const { primaryLock: primary, lockTtl: ttlMs, minCommitTs } = request;
+      this.at(key).lock ??= { startTs, primary, ttlMs, op, value, minCommitTs };
     }
     return [];
   }
@@ -155,6 +163,10 @@ export class FakeData {
   ): KeyErrorInit | undefined {
     for (const key of keys) {
       const { lock, writes } = this.at(key);
+      if (lock?.startTs === startTs && commitTs < (lock.minCommitTs ?? 0n)) {
+        const { minCommitTs = 0n } = lock;
+        return { commitTsExpired: { startTs, attemptedCommitTs: commitTs, key, minCommitTs } };
+      }
       if (lock?.startTs === startTs || writes.some((w) => w.startTs === startTs)) continue;
       return { retryable: 'lock not found' };
     }
@@ -194,7 +206,14 @@ export class FakeData {
     if (lock?.startTs === lockTs) {
       const isByLocks = lock.secondaries !== undefined && !request.forceSyncCommit;
       if (isByLocks || physicalMs(lockTs) + lock.ttlMs > physicalMs(currentTs)) {
-        return { lockTtl: lock.ttlMs, lockInfo: this.lockInfo(primaryKey, lock) };
+        const { callerStartTs } = request;
+        const minCommitTs = callerStartTs + 1n;
+        const { minCommitTs: promised = 0n } = lock;
+        const isPushable = !isByLocks && callerStartTs > 0n && promised > 0n;
+        const isPushed = isPushable && minCommitTs > promised;
+        const now = isPushed ? { ...lock, minCommitTs } : lock;
+        this.at(primaryKey).lock = now;
+        return { lockTtl: lock.ttlMs, lockInfo: this.lockInfo(primaryKey, now) };
       }
       this.rollback([primaryKey], lockTs);
       return { action: kvrpcpb.Action.TTLExpireRollback };
