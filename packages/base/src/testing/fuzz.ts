@@ -11,11 +11,11 @@ declare const process: { readonly env: Readonly<Record<string, string | undefine
 const LONG_FACTOR = 100;
 
 /** `TINYKV_LONG=1` asks for the full sizes. */
-const isLong: boolean = process.env['TINYKV_LONG'] === '1';
+export const isLongRun: boolean = process.env['TINYKV_LONG'] === '1';
 
 /** So many runs of a property as a rule, 100 times that many at full size. */
 export function runs(usual: number): { readonly numRuns: number } {
-  return { numRuns: isLong ? LONG_FACTOR * usual : usual };
+  return { numRuns: isLongRun ? LONG_FACTOR * usual : usual };
 }
 
 type Damage =
