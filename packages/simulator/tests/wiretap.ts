@@ -1,4 +1,4 @@
-import { batchMethod, type Method, schedulerpb, tinykvstream } from '@tinykv/proto';
+import { batchMethod, type Method, schedulerpb, tinykvadmin, tinykvstream } from '@tinykv/proto';
 import { afterEach, vi } from 'vitest';
 import { SimNet } from '../src/world/sim-net.js';
 
@@ -6,7 +6,8 @@ const { open, call } = SimNet.prototype;
 
 /**
  * Counts what all processes of simulated clusters send: timestamps asked for, and requests to stores by the name
- * of their method, whether on a stream or by themselves. Messages between stores do not count.
+ * of their method, whether on a stream or by themselves. Messages between stores do not count, nor what stores ask
+ * of the scheduler by themselves.
  */
 export class Wiretap {
   readonly #counts = new Map<string, number>();
@@ -25,7 +26,8 @@ export class Wiretap {
       });
     });
     vi.spyOn(SimNet.prototype, 'call').mockImplementation(function (this: SimNet, ...args) {
-      tap.#add(args[1].slice(args[1].lastIndexOf('/') + 1));
+      const [, method] = args;
+      if (!isHousekeeping(method)) tap.#add(method.slice(method.lastIndexOf('/') + 1));
       return call.apply(this, args);
     });
     afterEach(() => {
@@ -52,6 +54,18 @@ export class Wiretap {
   #add(name: string): void {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
   }
+}
+
+const { getRegion, getStore } = schedulerpb.Scheduler;
+const schedulerCalls: ReadonlySet<string> = new Set(
+  [schedulerpb.Scheduler, tinykvadmin.Admin].flatMap((service) =>
+    Object.values<Method<object, object>>(service).map(({ path }) => path),
+  ),
+);
+
+/** What is asked of the scheduler now and then, but for what clients ask to find their way. */
+function isHousekeeping(path: string): boolean {
+  return schedulerCalls.has(path) && !isOf(getRegion, path) && !isOf(getStore, path);
 }
 
 function isOf(method: Method<object, object>, path: string): boolean {

@@ -55,7 +55,7 @@ async function leaveLocks(ttlMs: number, ...keys: string[]): Promise<bigint> {
   return startVersion;
 }
 
-describe('tinykv ctl', { timeout: 60_000 }, () => {
+describe('tinykv ctl', { timeout: 180_000 }, () => {
   it('txn: works on a transaction line by line, mvcc: shows what became of it', async () => {
     const wrote = await txn([
       'begin # a comment',
