@@ -29,6 +29,7 @@ describe('limits', () => {
     ['scanPageKeys', 'scanPairsMax'],
     ['scanPageKeys', 'mvccVersionsMax'],
     ['clientBatchGetKeysMax', 'batchGetKeysMax'],
+    ['clientParallelBatchesMax', 'clientParallelRequestsMax'],
     ['batchStreamItemsMax', 'batchStreamInflightMax'],
     // One stream alone cannot use up the latches of a store.
     ['batchStreamInflightMax', 'latchCommandsMax'],

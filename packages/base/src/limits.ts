@@ -75,6 +75,8 @@ export const limits = {
   clientRegionsMax: 262_144,
   /** Requests that one call of a client has under way at once. */
   clientParallelRequestsMax: 256,
+  /** Batches of one call that a client has under way at once: more would make stores answer later, not sooner. */
+  clientParallelBatchesMax: 64,
   /** Keys that a client asks for in one batch get. */
   clientBatchGetKeysMax: 1_024,
   /** Requests for timestamps in flight from one client; later ones gather into the next. */

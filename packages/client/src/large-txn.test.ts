@@ -22,8 +22,8 @@ it('a transaction of 100,000 keys goes by batches, a bounded number of them at o
   expect(prewrites.reduce((sum, mutations) => sum + mutations.length, 0)).toBe(KEYS);
   const largest = Math.max(...prewrites.map((mutations) => mutations.length));
   expect(largest * (name(0).length + value.length)).toBeLessThanOrEqual(limits.txnBatchBytesMax);
-  expect(cluster.inflightPeak).toBeGreaterThan(limits.clientParallelRequestsMax / 2);
-  expect(cluster.inflightPeak).toBeLessThanOrEqual(limits.clientParallelRequestsMax);
+  expect(cluster.inflightPeak).toBeGreaterThan(limits.clientParallelBatchesMax / 2);
+  expect(cluster.inflightPeak).toBeLessThanOrEqual(limits.clientParallelBatchesMax);
   const stored = cluster.data.sortedKeys(
     (key) => cluster.data.read(key, TS_MAX).value?.length === 100,
   );

@@ -6,9 +6,16 @@ const TTL_BASE_MS = 3_000;
 const TTL_MAX_MS = 120_000;
 /** TTL of 1 MiB; it grows with the square root of the size. */
 const TTL_PER_MIB_MS = 6_000;
+const PHASE_BASE_MS = 20_000;
+const PHASE_PER_MIB_MS = 1_000;
 const MIB = 1_048_576;
 
 const OPS = { put: kvrpcpb.Op.Put, delete: kvrpcpb.Op.Del, lock: kvrpcpb.Op.Lock } as const;
+
+/** Milliseconds for a phase of a commit that goes over all keys: the slowest store in sight takes a MiB in a second. */
+export function phaseTimeoutMs(bytes: number): number {
+  return PHASE_BASE_MS + (bytes / MIB) * PHASE_PER_MIB_MS;
+}
 
 /** As TinySQL's: long enough for the size, counted from the begin since that is where the clock starts. */
 export function lockTtlMs(bytes: number, elapsedMs: number): number {

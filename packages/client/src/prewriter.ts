@@ -5,14 +5,12 @@ import type { Backoff } from './backoff.js';
 import { KeyLockedError, UndeterminedError } from './errors.js';
 import { keyErrorToThrow } from './key-errors.js';
 import type { Operation } from './operation.js';
-import { lockTtlMs, mutationToWire } from './prewrite-wire.js';
+import { lockTtlMs, mutationToWire, phaseTimeoutMs } from './prewrite-wire.js';
 import { statusAtPrimary } from './primary-status.js';
 import type { CachedRegion } from './region-cache.js';
 import { splitByBytes } from './split-by-bytes.js';
 import { type Mutation, mutationBytes } from './txn-buffer.js';
 import type { CommitInput, TxnContext } from './txn-context.js';
-
-const PREWRITE_TIMEOUT_MS = 20_000;
 
 // Two transactions that wait for each other's locks would wait until one expires. So only the older of
 // two waits for long (wait-die); the younger gives way, and loses little: when the older commits, this
@@ -84,7 +82,7 @@ export class Prewriter {
       (mutations) =>
         this.#isOnePhase(mutations) ? [mutations] : splitByBytes(mutations, mutationBytes),
       (region, mutations, part) => this.#prewritePart(region, mutations, part),
-      this.#context.router.begin(effect, PREWRITE_TIMEOUT_MS),
+      this.#context.router.begin(effect, phaseTimeoutMs(this.#input.bytes)),
     );
     if (this.#committedAt !== undefined) {
       return { type: 'committed', commitTs: this.#committedAt, locked: [] };

@@ -226,7 +226,7 @@ export class Router {
     const parts = groups.flatMap(({ region, items: members }) =>
       split(members).map((part) => ({ region, part })),
     );
-    await forEachParallel(parts, limits.clientParallelRequestsMax, async ({ region, part }) => {
+    await forEachParallel(parts, limits.clientParallelBatchesMax, async ({ region, part }) => {
       const forked = operation.fork();
       const done = await send(region, part, forked);
       if (!done) await this.sendGrouped(part, keyOf, split, send, forked);

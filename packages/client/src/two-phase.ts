@@ -5,6 +5,7 @@ import { UndeterminedError } from './errors.js';
 import type { Abandonable } from './give-up.js';
 import { keyErrorToThrow } from './key-errors.js';
 import type { Operation } from './operation.js';
+import { phaseTimeoutMs } from './prewrite-wire.js';
 import { Prewriter } from './prewriter.js';
 import { statusAtPrimary } from './primary-status.js';
 import type { CachedRegion } from './region-cache.js';
@@ -12,7 +13,6 @@ import { splitByBytes } from './split-by-bytes.js';
 import type { CommitInput, TxnContext } from './txn-context.js';
 
 const COMMIT_TIMEOUT_MS = 20_000;
-const CLEANUP_TIMEOUT_MS = 20_000;
 
 const rpc = tinykvpb.TinyKv;
 
@@ -214,7 +214,7 @@ export class TwoPhaseCommit implements Abandonable {
       (key) => key,
       (part) => splitByBytes(part, (key) => key.length),
       send,
-      this.#context.router.begin('repeatable', CLEANUP_TIMEOUT_MS),
+      this.#context.router.begin('repeatable', phaseTimeoutMs(this.#input.bytes)),
     );
   }
 
