@@ -62,6 +62,7 @@ export async function startStandalone(
   const access = new StandaloneAccess(kv, api);
   const txn = new TxnExecutor(env, access, timestamp, { resolvedUpTo });
   const { unary, stream } = tinykvService(env, {
+    access,
     txn,
     raw: new RawExecutor(access),
     destroyRange: rangeDestroyer(kv, api),

@@ -15,6 +15,7 @@ export class StandaloneStore {
 
   constructor() {
     this.unary = tinykvService(this.env, {
+      access: this.access,
       txn: new TxnExecutor(this.env, this.access),
       raw: new RawExecutor(this.access),
       destroyRange: rangeDestroyer(this.engine, 'txn'),

@@ -153,6 +153,7 @@ describe('TinyKv service', () => {
     store.access.acquireRead = () =>
       Promise.resolve({ ok: false, error: { type: 'region-not-found', regionId: 7 } });
     const service = tinykvService(env, {
+      access: store.access,
       txn: new TxnExecutor(env, store.access),
       raw: new RawExecutor(store.access),
       destroyRange: rangeDestroyer(store.engine, 'txn'),
@@ -194,6 +195,7 @@ describe('TinyKv service', () => {
     let fail: (error: Error) => void = () => undefined;
     access.acquireRead = () => new Promise((_, reject) => (fail = reject));
     const { unary } = tinykvService(env, {
+      access,
       txn: new TxnExecutor(env, access),
       raw: new RawExecutor(access),
       destroyRange: rangeDestroyer(new MemoryEngine(), 'txn'),

@@ -1,10 +1,12 @@
 import type { Env, KvEngine, ServiceTable, StreamHandler, Timestamp } from '@tinykv/base';
+import { storeRouter } from '@tinykv/client';
 import type { SchedulerApi } from '@tinykv/model';
 import type { RaftLog } from '@tinykv/raft';
 import { RaftStore, type RaftStoreConfig, type RegionStatus } from '@tinykv/raftstore';
 import { RawExecutor, TxnExecutor } from '@tinykv/txn';
 import { batchService } from './batch-service.js';
 import { createGc } from './create-gc.js';
+import { DeadlockLink } from './deadlock-link.js';
 import { rangeDestroyer } from './destroy-range.js';
 import type { GcConfig } from './gc-worker.js';
 import { tinykvService } from './tinykv-service.js';
@@ -52,8 +54,11 @@ export async function createStore(
   const { api } = store.ident;
   const timestamp = (): Promise<Timestamp> => scheduler.tso(1);
   const resolvedUpTo = async (): Promise<Timestamp> => (await scheduler.gcProgress()).resolved;
-  const txn = new TxnExecutor(env, store.access, timestamp, { resolvedUpTo });
+  const peers = storeRouter(env, api, scheduler);
+  const detector = new DeadlockLink(env, peers.router);
+  const txn = new TxnExecutor(env, store.access, timestamp, { detector, resolvedUpTo });
   const tinykv = tinykvService(env, {
+    access: store.access,
     txn,
     raw: new RawExecutor(store.access),
     destroyRange: rangeDestroyer(kv, api),
@@ -79,6 +84,7 @@ export async function createStore(
     },
     transferLeaders: () => store.transferLeaders(),
     stop: async () => {
+      peers.close();
       await gc.stop();
       await store.stop();
     },

@@ -1,6 +1,8 @@
 import { type Env, KvError, type ServiceTable, type StreamHandler } from '@tinykv/base';
+import type { RegionAccess } from '@tinykv/model';
 import { tinykvpb } from '@tinykv/proto';
 import type { RawExecutor, TxnExecutor } from '@tinykv/txn';
+import { serveDeadlocks } from './deadlock-service.js';
 import type { DestroyRange } from './destroy-range.js';
 import { serveGc } from './gc-handlers.js';
 import { serveInspect } from './inspect-handlers.js';
@@ -11,6 +13,7 @@ import { serveTxn } from './txn-handlers.js';
 import { UnaryTable } from './unary.js';
 
 export interface TinyKvServiceOptions {
+  readonly access: RegionAccess;
   readonly txn: TxnExecutor;
   readonly raw: RawExecutor;
   readonly destroyRange: DestroyRange;
@@ -27,6 +30,7 @@ export function tinykvService(env: Env, options: TinyKvServiceOptions): ServiceT
   serveGc(table, options.txn, options.destroyRange);
   serveTxnExt(table, options.txn);
   servePessimistic(table, options.txn);
+  serveDeadlocks(table, env, options.access);
   serveRaw(table, options.raw);
   table.serve(coprocessor, () => Promise.reject(unimplemented(coprocessor.path)));
   return {
