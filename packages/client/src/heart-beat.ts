@@ -9,6 +9,11 @@ const LIFE_MS = 10_000;
 /** A transaction older than this was forgotten by whoever began it. */
 const AGE_MAX_MS = 3_600_000;
 
+/** The time to live, from the start, of the primary's lock of a transaction that is so old and will be kept alive. */
+export function livesFor(ageMs: number): number {
+  return Math.ceil(ageMs) + LIFE_MS;
+}
+
 /** What a transaction is known by, and since when it is there. */
 export interface LivingTxn {
   readonly startTs: Timestamp;
@@ -59,7 +64,7 @@ export class HeartBeat {
         primaryLock,
         tinykvtxn.Txn.kvTxnHeartBeat,
         (context) => {
-          const adviseLockTtl = Math.ceil(env.clock.mono() - beganAt) + LIFE_MS;
+          const adviseLockTtl = livesFor(env.clock.mono() - beganAt);
           return { context, primaryLock, startVersion, adviseLockTtl };
         },
         router.begin('repeatable', LIFE_MS),

@@ -22,8 +22,8 @@ export { LockSweeper } from './lock-sweeper.js';
 export type { KvPair, ScanOptions } from './range-scan.js';
 export type { RawClient, RawOptions, RawScanOptions, RawWriteOptions } from './raw.js';
 export type { ReadSnapshot } from './read-snapshot.js';
-export type { Scan } from './scan.js';
 export type { Router } from './router.js';
+export type { Scan } from './scan.js';
 export type {
   AdminOperator,
   ClusterStatus,
@@ -36,8 +36,8 @@ export type {
 } from './scheduler-admin.js';
 export { SchedulerClient, type SchedulerClientOptions } from './scheduler-client.js';
 export type { Isolation } from './snapshot.js';
-export type { Transactions } from './transactions.js';
 export { type StoreRouter, storeRouter } from './store-router.js';
+export type { Transactions } from './transactions.js';
 export type { Txn, TxnOptions, TxnState } from './txn.js';
 export type { Savepoint } from './txn-buffer.js';
 export type { RunOptions, SnapshotOptions } from './txn-client.js';

@@ -14,6 +14,7 @@ import { BelowSafePointError } from './errors.js';
 import { keyErrorToThrow } from './key-errors.js';
 
 import { Operation } from './operation.js';
+import { PessimisticResolver } from './pessimistic-resolver.js';
 import type { Router } from './router.js';
 
 /** What became of a transaction. All but `alive` never changes. */
@@ -62,6 +63,7 @@ const rpc = tinykvpb.TinyKv;
 export class LockResolver {
   readonly #router: Router;
   readonly #timestamp: () => Promise<Timestamp>;
+  readonly #pessimistic: PessimisticResolver;
   /** Final outcomes, oldest first. */
   readonly #known = new Map<string, TxnStatus>();
   readonly #running = new Map<string, Promise<TxnStatus>>();
@@ -75,6 +77,7 @@ export class LockResolver {
     this.#checksNoSecondaries = env.planted('txn-secondaries-not-checked');
     this.#router = router;
     this.#timestamp = timestamp;
+    this.#pessimistic = new PessimisticResolver(router, timestamp);
   }
 
   /**
@@ -88,8 +91,9 @@ export class LockResolver {
   ): Promise<number> {
     const byTxn = new Map<string, LockInfo[]>();
     for (const lock of locks) {
-      const same = byTxn.get(nameOf(lock));
-      if (same === undefined) byTxn.set(nameOf(lock), [lock]);
+      const name = `${lock.kind === 'pessimistic' ? 'p' : ''}${nameOf(lock)}`;
+      const same = byTxn.get(name);
+      if (same === undefined) byTxn.set(name, [lock]);
       else same.push(lock);
     }
     const waits = await Promise.all(
@@ -202,7 +206,11 @@ export class LockResolver {
     operation: Operation,
     reader: Reader | undefined,
   ): Promise<number> {
-    const { startTs } = locks[0]!;
+    const { startTs, kind } = locks[0]!;
+    if (kind === 'pessimistic') {
+      const waitMs = await this.#pessimistic.resolve(locks, operation);
+      if (waitMs !== undefined) return waitMs;
+    }
     const status = await this.#status(locks[0]!, operation, reader?.ts ?? TS_ZERO);
     if (status.type === 'alive') {
       if (reader === undefined || status.minCommitTs <= reader.ts) return status.ttlMs;

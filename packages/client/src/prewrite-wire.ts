@@ -24,9 +24,14 @@ export function lockTtlMs(bytes: number, elapsedMs: number): number {
   return Math.ceil(Math.min(TTL_MAX_MS, ttl) + elapsedMs);
 }
 
-export function mutationToWire(mutation: Mutation): Init<kvrpcpb.Mutation> {
-  const op = OPS[mutation.kind];
-  return mutation.kind === 'put'
-    ? { op, key: mutation.key, value: mutation.value }
-    : { op, key: mutation.key };
+/** `isPessimisticLock`: the transaction has locked the key before. */
+export function mutationToWire(
+  mutation: Mutation,
+  isPessimisticLock: boolean,
+): Init<kvrpcpb.Mutation> {
+  const { kind, key } = mutation;
+  const op = OPS[kind];
+  return kind === 'put'
+    ? { op, key, value: mutation.value, isPessimisticLock }
+    : { op, key, isPessimisticLock };
 }

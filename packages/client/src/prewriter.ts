@@ -56,6 +56,8 @@ export class Prewriter {
     this.#primary = input.mutations[0]!.key;
     this.#onePhase = this.#mayTryOnePhase();
     this.#async = this.#mayCommitAsync();
+    const { mutations, locks } = input;
+    if (locks !== undefined) this.#mayHoldLocks(mutations.filter(({ key }) => locks.holds(key)));
   }
 
   /** Its requests may commit the transaction, not only lock keys. */
@@ -94,7 +96,9 @@ export class Prewriter {
   /** All keys in one Region, as far as is known, and small enough for one request and one entry. */
   #mayTryOnePhase(): boolean {
     const { onePhase, router } = this.#context;
-    const { mutations, bytes } = this.#input;
+    const { mutations, bytes, locks } = this.#input;
+    // Where there are locks there is more than one phase.
+    if (locks !== undefined) return false;
     if (!onePhase || bytes + mutations.length * KEY_OVERHEAD_BYTES > limits.onePhaseBytesMax) {
       return false;
     }
@@ -159,16 +163,20 @@ export class Prewriter {
     operation: Operation,
   ): Promise<kvrpcpb.PrewriteResponse | undefined> {
     const { env, router } = this.#context;
-    const { startTs: startVersion, bytes, beganAt } = this.#input;
+    const { startTs: startVersion, bytes, beganAt, locks } = this.#input;
+    const forUpdateTs = locks?.forUpdateTs ?? TS_ZERO;
     const hasPrimary = mutations[0] === this.#input.mutations[0];
     return router.sendToRegion(
       region,
       tinykvpb.TinyKv.kvPrewrite,
       (context) => ({
         context,
-        mutations: mutations.map(mutationToWire),
+        mutations: mutations.map((m) => mutationToWire(m, locks?.holds(m.key) === true)),
         primaryLock: this.#primary,
         startVersion,
+        forUpdateTs,
+        // What the locks have seen is below the commit.
+        minCommitTs: forUpdateTs === TS_ZERO ? TS_ZERO : forUpdateTs + 1n,
         tryOnePc: this.#isOnePhase(mutations),
         useAsyncCommit: this.#async,
         // Reads may push it, and so pass the locks of a transaction that takes long.

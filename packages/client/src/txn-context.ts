@@ -1,5 +1,6 @@
 import type { Env, Timestamp } from '@tinykv/base';
 import type { LockResolver } from './lock-resolver.js';
+import type { PessimisticLocks } from './pessimistic-locks.js';
 import type { Router } from './router.js';
 import type { Mutation } from './txn-buffer.js';
 import type { TxnMetrics } from './txn-metrics.js';
@@ -20,10 +21,12 @@ export interface TxnContext {
 
 export interface CommitInput {
   readonly startTs: Timestamp;
-  /** Not empty; in key order. The first key is the primary. */
+  /** Not empty. The first key is the primary; the others, and it too in an optimistic transaction, are in key order. */
   readonly mutations: readonly Mutation[];
   /** Of keys and values. */
   readonly bytes: number;
   /** Monotonic milliseconds of the transaction's begin. */
   readonly beganAt: number;
+  /** Undefined: the transaction is optimistic. */
+  readonly locks: Pick<PessimisticLocks, 'forUpdateTs' | 'holds'> | undefined;
 }

@@ -139,7 +139,7 @@ describe('conflicts', () => {
   it('locked keys protect what was only read', async () => {
     await write('a=1', 'b=1');
     const txn = await begin();
-    txn.lockKeys(utf8('a'));
+    await txn.lockKeys(utf8('a'));
     put(txn, 'b=2');
     await write('a=2');
     await expect(run(txn.commit())).rejects.toThrow(WriteConflictError);

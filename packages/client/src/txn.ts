@@ -1,8 +1,9 @@
-import { EMPTY_BYTES, KvError, type Timestamp, TS_MAX } from '@tinykv/base';
+import { EMPTY_BYTES, KvError, keyString, type Timestamp, TS_MAX } from '@tinykv/base';
 import { CallLimits, type CallOptions } from './call-limits.js';
 import { checkKey } from './check-key.js';
 import { withPatience } from './give-up.js';
 import { HeartBeat } from './heart-beat.js';
+import { PessimisticLocks } from './pessimistic-locks.js';
 import type { KvPair, ScanOptions } from './range-scan.js';
 import { Scan } from './scan.js';
 import { Snapshot } from './snapshot.js';
@@ -15,14 +16,26 @@ import type { TxnContext } from './txn-context.js';
 export interface TxnOptions extends CallOptions {
   /** Milliseconds from the begin to the answer of the commit; default: no end. */
   readonly lifetimeMs?: number | undefined;
+  /** Locks are taken as keys are asked for, not with the commit. Default false. */
+  readonly pessimistic?: boolean | undefined;
+  /** How long a call of a pessimistic transaction waits for locks; 0: not at all. Default: as long as the call may take. */
+  readonly lockWaitMs?: number | undefined;
+  /**
+   * Pessimistic locks are answered before they are on a quorum: faster, and now and then one is lost, which the
+   * commit finds out. Default false.
+   */
+  readonly pipelined?: boolean | undefined;
 }
 
 /** `failed`: the commit threw; whether it took effect is what the error says. */
 export type TxnState = 'open' | 'committing' | 'committed' | 'rolled-back' | 'failed';
 
 /**
- * An optimistic transaction under snapshot isolation: it reads what was committed when it began, keeps
- * its writes to itself, and commits them all if nobody has written any of its keys meanwhile.
+ * A transaction under snapshot isolation: it reads what was committed when it began, keeps its writes to
+ * itself, and commits them all if nobody has written any of its keys meanwhile.
+ *
+ * A pessimistic one may lock keys before it writes them. What it has locked it reads as it is by then, and nobody
+ * else writes it until the end; transactions that lock all that they read are serializable.
  *
  * Reads throw {@link RegionUnavailableError}, {@link KeyLockedError} when a lock outlasts the time-out,
  * and KvError of the scheduler.
@@ -35,6 +48,8 @@ export class Txn {
   readonly #beganAt: number;
   readonly #buffer = new TxnBuffer();
   readonly #heartBeat: HeartBeat;
+  /** Undefined: the transaction is optimistic. */
+  readonly #locks: PessimisticLocks | undefined;
   readonly #onBackground: (work: Promise<void>) => Promise<void>;
   #state: TxnState = 'open';
   #settled: Promise<void> = Promise.resolve();
@@ -53,7 +68,11 @@ export class Txn {
     const { lifetimeMs = Number.POSITIVE_INFINITY } = options;
     this.#limits = new CallLimits(context.router, options, beganAt + lifetimeMs);
     this.#beganAt = beganAt;
-    this.#heartBeat = new HeartBeat(context, { startTs, beganAt });
+    const living = { startTs, beganAt };
+    this.#heartBeat = new HeartBeat(context, living);
+    this.#locks = options.pessimistic
+      ? new PessimisticLocks(context, living, this.#heartBeat, options)
+      : undefined;
     this.#onBackground = onBackground;
   }
 
@@ -140,13 +159,40 @@ export class Txn {
     this.#buffer.set({ kind: 'delete', key });
   }
 
-  /** The commit shall fail if another transaction writes one of these keys after this one's start. */
-  lockKeys(...keys: readonly Uint8Array[]): void {
+  /**
+   * The commit shall fail if another transaction writes one of these keys after this one's start. A pessimistic
+   * transaction locks them now, whatever was committed since its start. Throws then {@link DeadlockError},
+   * {@link LockWaitTimeoutError}, and whatever reads throw; the transaction may go on without those locks.
+   */
+  lockKeys(...keys: readonly Uint8Array[]): Promise<void> {
     this.#checkOpen();
-    for (const key of keys) {
-      checkKey(key);
-      this.#buffer.set({ kind: 'lock', key });
+    for (const key of keys) checkKey(key);
+    const locks = this.#locks;
+    if (locks !== undefined) {
+      return this.#limits.read(undefined, async (operation) => {
+        await locks.lock(keys, operation);
+      });
     }
+    for (const key of keys) this.#buffer.set({ kind: 'lock', key });
+    return Promise.resolve();
+  }
+
+  /**
+   * Locks the key as {@link lockKeys} does, and reads it: in a pessimistic transaction under its lock, so that
+   * the value stays the newest until the end. Undefined: the key does not exist.
+   */
+  async getForUpdate(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
+    const locks = this.#locks;
+    if (locks === undefined) {
+      await this.lockKeys(key);
+      return this.get(key, options);
+    }
+    this.#checkOpen();
+    checkKey(key);
+    const locked = await this.#limits.read(options, (operation) => locks.lock([key], operation));
+    const own = this.#buffer.get(key);
+    if (own === undefined || own.kind === 'lock') return locked.get(keyString(key));
+    return own.kind === 'put' ? own.value : undefined;
   }
 
   /** A state of the writes to come back to, by {@link rollbackTo}. */
@@ -156,7 +202,7 @@ export class Txn {
   }
 
   /**
-   * Forgets the writes and locks since the savepoint, which stays good; later ones are gone. Throws KvError
+   * Forgets the writes and optimistic locks since the savepoint, which stays good; later ones are gone. Throws KvError
    * FAILED_PRECONDITION for one that is gone or of another transaction.
    */
   rollbackTo(savepoint: Savepoint): void {
@@ -178,18 +224,20 @@ export class Txn {
   async #commit(options: CallOptions): Promise<Timestamp> {
     this.#checkOpen();
     const patience = this.#limits.patience(options);
-    if (this.#buffer.size === 0) {
-      this.#state = 'committed';
+    const writes = this.#buffer.sorted();
+    const mutations = this.#locks?.addTo(writes) ?? writes;
+    if (mutations.length === 0) {
+      this.#end('committed');
       return this.startTs;
     }
     this.#state = 'committing';
-    const mutations = this.#buffer.sorted();
     this.#heartBeat.start(mutations[0]!.key);
     const commit = new TwoPhaseCommit(this.#context, {
       startTs: this.startTs,
       mutations,
       bytes: this.#buffer.bytes,
       beganAt: this.#beganAt,
+      locks: this.#locks,
     });
     const outcome = commit.run();
     // A commit that was given up goes on until it has cleaned up.
@@ -206,15 +254,24 @@ export class Txn {
       throw error;
     } finally {
       this.#heartBeat.stop();
-      this.#settled = background;
-      await this.#onBackground(background);
+      this.#settled = this.#locks?.endWith(background) ?? background;
+      await this.#onBackground(this.#settled);
     }
   }
 
-  /** Forgets the writes. Nothing of an uncommitted transaction is on any store. */
+  /** Forgets the writes. Pessimistic locks are given back in the background. */
   rollback(): void {
     this.#checkOpen();
-    this.#state = 'rolled-back';
+    this.#end('rolled-back');
+  }
+
+  /** Without a commit. */
+  #end(state: TxnState): void {
+    this.#state = state;
+    this.#heartBeat.stop();
+    if (this.#locks === undefined) return;
+    this.#settled = this.#locks.releaseAll();
+    void this.#onBackground(this.#settled);
   }
 
   /** For `await using`: rolls back what is still open. */

@@ -55,7 +55,8 @@ class ClientTxn implements KvTxn {
   }
 
   lockKey(key: Uint8Array): void {
-    translatedNow(() => this.#txn.lockKeys(key));
+    // An optimistic transaction only notes the key.
+    translatedNow(() => void this.#txn.lockKeys(key));
   }
 
   async commit(): Promise<void> {

@@ -1,4 +1,4 @@
-import { EMPTY_BYTES, fromUtf8 } from '@tinykv/base';
+import { type Awaitable, EMPTY_BYTES, fromUtf8 } from '@tinykv/base';
 import type { Transactions, Txn } from '@tinykv/client';
 import { LineError, wordsOf } from './command-line.js';
 import { showBytes, timeOf } from './mvcc.js';
@@ -138,8 +138,8 @@ export class TxnSession {
     return { value: { pairs }, text: [...lines, `${pairs.length} pairs`].join('\n') };
   }
 
-  #write(change: (txn: Txn) => void): LineResult {
-    change(this.#open());
+  async #write(change: (txn: Txn) => Awaitable<void>): Promise<LineResult> {
+    await change(this.#open());
     this.#writes++;
     return { value: { ok: true }, text: 'ok' };
   }

@@ -19,6 +19,9 @@ const passes: readonly ReadonlySet<EdgeKind>[] = [
  * Adds the cycles that snapshot isolation forbids: all but those in which two `rw` edges follow each
  * other. For `ww`, `wr` and `rt` say that one committed before the other began, and `rw` that one began
  * before the other committed; so an `rw` with any other edge after it leads to a later begin.
+ *
+ * A transaction that locks what it reads reads as if it began when it commits. So two `rw` edges may not follow
+ * each other over it either, and among such transactions alone no cycle is allowed: they are serializable.
  */
 export function findCycles(
   txns: readonly Txn[],
@@ -45,7 +48,7 @@ export function findCycles(
 
 /**
  * Walks without two `rw` edges in a row, as a graph in which every transaction stands twice: as reached
- * by an `rw` edge (odd), which must not be left by one, and as reached otherwise (even).
+ * by an `rw` edge (odd), which must not be left by one unless it locks, and as reached otherwise (even).
  */
 class Walks {
   readonly #edges: Edge[] = [];
@@ -56,7 +59,7 @@ class Walks {
     const to: number[] = [];
     for (const edge of edges) {
       const isRw = edge.kind === 'rw';
-      for (const side of isRw ? [0] : [0, 1]) {
+      for (const side of isRw && edge.from.record.locking !== true ? [0] : [0, 1]) {
         from.push(2 * edge.from.node + side);
         to.push(2 * edge.to.node + (isRw ? 1 : 0));
         this.#edges.push(edge);
@@ -91,6 +94,9 @@ function report(cycle: readonly Edge[], anomalies: Anomalies): void {
 function classify(cycle: readonly Edge[]): string {
   const has = (wanted: EdgeKind): number => cycle.filter(({ kind }) => kind === wanted).length;
   const suffix = has('rt') > 0 ? '-realtime' : '';
+  if (cycle.every(({ from }) => from.record.locking === true) && has('rw') > 1) {
+    return `G2-locking${suffix}`;
+  }
   if (has('rw') > 1) return `G-nonadjacent${suffix}`;
   if (has('rw') === 1) return `G-single${suffix}`;
   return has('wr') > 0 ? `G1c${suffix}` : `G0${suffix}`;

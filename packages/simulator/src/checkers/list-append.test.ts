@@ -55,6 +55,41 @@ describe('transactions over lists', () => {
   });
 });
 
+describe('transactions that lock what they read', () => {
+  const locking = (record: TxnRecord): TxnRecord => ({ ...record, locking: true });
+  const skew = [
+    txn(1, 4, r('x'), r('y'), a('y', 1)),
+    txn(2, 3, r('y'), r('x'), a('x', 1)),
+  ] as const;
+
+  it('see what was committed after they began', () => {
+    const late = txn(1, 5, r('x', 1), a('y', 1));
+    expect(kinds(txn(2, 3, a('x', 1)), late)).not.toEqual([]);
+    expect(kinds(txn(2, 3, a('x', 1)), locking(late))).toEqual([]);
+  });
+
+  it('are serializable: write skew convicts them, be they two or more', () => {
+    expect(kinds(...skew)).toEqual([]);
+    expect(kinds(...skew.map(locking))).toContain('G2-locking');
+    const three = [
+      txn(1, 9, r('x'), a('y', 1)),
+      txn(1, 9, r('y'), a('z', 1)),
+      txn(1, 9, r('z'), a('x', 1)),
+    ];
+    expect(kinds(...timeless(...three))).toEqual([]);
+    expect(kinds(...timeless(...three.map(locking)))).toEqual(['G2-locking']);
+  });
+
+  it('put up with others that do not', () => {
+    expect(kinds(...timeless(locking(skew[0]), skew[1]))).toEqual([]);
+  });
+
+  it('of unknown outcome say nothing by their timestamps', () => {
+    const unknown = locking(unfinished('unknown', 1, a('x', 1)));
+    expect(kinds(unknown, txn(3, 4, r('x')), txn(5, 6, r('x', 1)))).toEqual([]);
+  });
+});
+
 describe('a single read convicts', () => {
   it('an append that its own transaction does not see', () => {
     expect(kinds(txn(1, 2, a('x', 1), r('x')))).toEqual(['internal']);

@@ -9,6 +9,8 @@ export interface TxnRecord extends Interval {
   readonly outcome: 'ok' | 'fail' | 'unknown';
   readonly ops: readonly TxnOp[];
   readonly startTs: bigint;
+  /** It locked everything that it read before it read it, so its reads hold until it commits. */
+  readonly locking?: boolean;
   /** Of transactions that wrote and are known to have committed. */
   readonly commitTs?: bigint;
 }

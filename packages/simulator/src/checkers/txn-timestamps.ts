@@ -1,6 +1,7 @@
 import { type Anomalies, nameOf } from './anomalies.js';
 import type { Edge } from './dependencies.js';
 import type { Txn } from './txn-facts.js';
+import type { TxnRecord } from './txn-record.js';
 
 /**
  * The timestamps must tell the same story as the lists: whoever comes after a commit began at or after
@@ -32,8 +33,18 @@ export function checkTimestamps(
 }
 
 function isKept({ from: { record: from }, to: { record: to }, kind }: Edge): boolean {
-  if (kind === 'rw') return to.commitTs === undefined || from.startTs < to.commitTs;
+  if (kind === 'rw') {
+    const begin = readTs(from);
+    return to.commitTs === undefined || begin === undefined || begin < to.commitTs;
+  }
+  const begin = readTs(to);
+  if (begin === undefined) return true;
   // A commit whose timestamp is not known was later than its start. For `ww` this is more than order:
   // of two that overlap and write one key, the first to commit wins and the other must not.
-  return from.commitTs === undefined ? from.startTs < to.startTs : from.commitTs <= to.startTs;
+  return from.commitTs === undefined ? from.startTs < begin : from.commitTs <= begin;
+}
+
+/** What a transaction saw was committed up to here; undefined: nobody knows. */
+function readTs({ locking, startTs, commitTs }: TxnRecord): bigint | undefined {
+  return locking === true ? commitTs : startTs;
 }

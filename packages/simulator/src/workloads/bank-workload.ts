@@ -7,6 +7,7 @@ import {
   dawdle,
   loop,
   OPERATION_TIMEOUT_MS,
+  pessimistic,
   type WorkloadContext,
 } from './workload.js';
 
@@ -72,12 +73,21 @@ export class BankWorkload {
     const from = rng.int(0, this.#accounts.length);
     const to = (from + rng.int(1, this.#accounts.length)) % this.#accounts.length;
     const keys = [from, to].map((i) => utf8(this.#accounts[i]!));
-    const txn = await client.txn.begin({ timeoutMs: OPERATION_TIMEOUT_MS });
-    const [a, b] = (await txn.batchGet(keys)).map(balance);
-    const amount = Math.min(a!, rng.int(1, 20));
-    txn.put(keys[0]!, utf8(String(a! - amount)));
-    txn.put(keys[1]!, utf8(String(b! + amount)));
-    await txn.commit();
+    const locking = rng.float() < 0.5;
+    const options = locking ? pessimistic(rng) : {};
+    const txn = await client.txn.begin({ timeoutMs: OPERATION_TIMEOUT_MS, ...options });
+    try {
+      const values = locking
+        ? [await txn.getForUpdate(keys[0]!), await txn.getForUpdate(keys[1]!)]
+        : await txn.batchGet(keys);
+      const [a, b] = values.map(balance);
+      const amount = Math.min(a!, rng.int(1, 20));
+      txn.put(keys[0]!, utf8(String(a! - amount)));
+      txn.put(keys[1]!, utf8(String(b! + amount)));
+      await txn.commit();
+    } finally {
+      if (txn.state === 'open') txn.rollback();
+    }
     this.#context.tally.checked++;
   }
 

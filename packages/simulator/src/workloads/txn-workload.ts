@@ -1,5 +1,5 @@
 import { fromUtf8, type Rng, utf8 } from '@tinykv/base';
-import type { Client, Txn } from '@tinykv/client';
+import { type Client, DeadlockError, type Txn } from '@tinykv/client';
 import type { TxnOp, TxnRecord } from '../checkers/txn-record.js';
 import { type Outcome, outcomeOf } from './outcome.js';
 import {
@@ -7,13 +7,20 @@ import {
   dawdle,
   loop,
   OPERATION_TIMEOUT_MS,
+  pessimistic,
   type WorkloadContext,
 } from './workload.js';
 
 const APPENDS_PER_KEY_MAX = 60;
 const OPS_MAX = 5;
 
-/** Transactions that read lists and append to them: whatever order they took shows in what they read. */
+/** How many transactions lock what they read. */
+const LOCKING_SHARE = 0.4;
+
+/**
+ * Transactions that read lists and append to them: whatever order they took shows in what they read. Some lock all
+ * that they read, in whatever order they come to it, so that they wait for each other, in circles too.
+ */
 export class ListAppendWorkload {
   readonly history: TxnRecord[] = [];
   readonly #context: WorkloadContext;
@@ -40,15 +47,17 @@ export class ListAppendWorkload {
       key: this.#key(rng),
       append: rng.float() < 0.5,
     }));
+    const locking = rng.float() < LOCKING_SHARE;
+    const options = locking ? pessimistic(rng) : {};
     const call = this.#context.tick();
     const ops: TxnOp[] = [];
     let txn: Txn | undefined;
     let outcome: Outcome = 'ok';
     let commitTs: bigint | undefined;
     try {
-      txn = await client.txn.begin({ timeoutMs: OPERATION_TIMEOUT_MS });
+      txn = await client.txn.begin({ timeoutMs: OPERATION_TIMEOUT_MS, ...options });
       for (const { key, append } of plan) {
-        const list = parse(await txn.get(utf8(key)));
+        const list = parse(await (locking ? txn.getForUpdate(utf8(key)) : txn.get(utf8(key))));
         ops.push({ kind: 'read', key, values: list });
         if (!append) continue;
         const value = ++this.#values;
@@ -57,10 +66,12 @@ export class ListAppendWorkload {
       }
       await dawdle(this.#context, rng);
       const at = await txn.commit();
-      if (plan.some(({ append }) => append)) commitTs = at;
+      if (locking || plan.some(({ append }) => append)) commitTs = at;
     } catch (error) {
       countRefusal(this.#context, error);
       outcome = outcomeOf(error);
+      if (error instanceof DeadlockError) this.#context.tally.event('deadlock');
+      if (locking && txn?.state === 'open') txn.rollback();
       // What reads alone has no effect that could be unknown.
       if (!ops.some(({ kind }) => kind === 'append')) outcome = 'fail';
       if (outcome === 'unknown') this.#context.tally.event('result unknown');
@@ -71,7 +82,9 @@ export class ListAppendWorkload {
       call,
       ret: outcome === 'ok' ? this.#context.tick() : Number.POSITIVE_INFINITY,
       outcome,
-      ops,
+      // Locks may be lost before the commit finds out: what they showed counts only once it has not.
+      ops: locking && outcome !== 'ok' ? ops.filter(({ kind }) => kind === 'append') : ops,
+      locking,
       startTs: txn.startTs,
       ...(commitTs === undefined ? {} : { commitTs }),
     });

@@ -1,5 +1,5 @@
 import type { Rng } from '@tinykv/base';
-import { BelowSafePointError } from '@tinykv/client';
+import { BelowSafePointError, type TxnOptions } from '@tinykv/client';
 import type { ClientNode } from '../cluster/client-node.js';
 import type { Cluster } from '../cluster/cluster.js';
 import type { Tally } from '../run/tally.js';
@@ -57,4 +57,10 @@ export async function loop(
     await step(client);
     context.tally.inFlight(calledAt, world.now);
   }
+}
+
+/** Pessimistic transactions of all kinds; none waits for longer than others' operations take. */
+export function pessimistic(rng: Rng): TxnOptions {
+  const lockWaitMs = rng.float() < 0.1 ? 0 : OPERATION_TIMEOUT_MS;
+  return { pessimistic: true, lockWaitMs, pipelined: rng.float() < 0.5 };
 }
