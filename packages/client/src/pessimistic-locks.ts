@@ -17,7 +17,7 @@ import type { Operation } from './operation.js';
 import type { CachedRegion } from './region-cache.js';
 import { splitByBytes } from './split-by-bytes.js';
 import type { Mutation } from './txn-buffer.js';
-import type { TxnContext } from './txn-context.js';
+import type { HeldLocks, TxnContext } from './txn-context.js';
 
 const RELEASE_TIMEOUT_MS = 20_000;
 
@@ -48,7 +48,7 @@ interface LockCall {
  * The locks that a transaction takes before it writes. The first key that is locked becomes its primary, and
  * heartbeats keep that lock alive; the others live as long as it does.
  */
-export class PessimisticLocks {
+export class PessimisticLocks implements HeldLocks {
   readonly #context: TxnContext;
   readonly #txn: LivingTxn;
   readonly #options: PessimisticOptions;
@@ -75,12 +75,10 @@ export class PessimisticLocks {
     this.#options = options;
   }
 
-  /** The newest timestamp that a lock has seen; what is committed must lie above it. */
   get forUpdateTs(): Timestamp {
     return this.#forUpdateTs;
   }
 
-  /** Certainly, unless the lock was lost since. */
   holds(key: Uint8Array): boolean {
     return this.#held.has(keyString(key));
   }

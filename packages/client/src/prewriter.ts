@@ -175,12 +175,10 @@ export class Prewriter {
         primaryLock: this.#primary,
         startVersion,
         forUpdateTs,
-        // What the locks have seen is below the commit.
-        minCommitTs: forUpdateTs === TS_ZERO ? TS_ZERO : forUpdateTs + 1n,
         tryOnePc: this.#isOnePhase(mutations),
         useAsyncCommit: this.#async,
-        // Reads may push it, and so pass the locks of a transaction that takes long.
-        minCommitTs: startVersion + 1n,
+        // Above all that the locks have seen. Reads may push it, and so pass the locks of a transaction that takes long.
+        minCommitTs: maxTimestamp(startVersion, forUpdateTs) + 1n,
         secondaries: this.#async && hasPrimary ? this.#others() : [],
         lockTtl: lockTtlMs(bytes, env.clock.mono() - beganAt),
       }),

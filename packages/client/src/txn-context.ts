@@ -1,6 +1,5 @@
 import type { Env, Timestamp } from '@tinykv/base';
 import type { LockResolver } from './lock-resolver.js';
-import type { PessimisticLocks } from './pessimistic-locks.js';
 import type { Router } from './router.js';
 import type { Mutation } from './txn-buffer.js';
 import type { TxnMetrics } from './txn-metrics.js';
@@ -19,6 +18,14 @@ export interface TxnContext {
   readonly timestamp: () => Promise<Timestamp>;
 }
 
+/** Locks that a transaction has taken before its commit. */
+export interface HeldLocks {
+  /** The newest timestamp that a lock has seen; what is committed must lie above it. */
+  readonly forUpdateTs: Timestamp;
+  /** Certainly, unless the lock was lost since. */
+  holds(key: Uint8Array): boolean;
+}
+
 export interface CommitInput {
   readonly startTs: Timestamp;
   /** Not empty. The first key is the primary; the others, and it too in an optimistic transaction, are in key order. */
@@ -28,5 +35,5 @@ export interface CommitInput {
   /** Monotonic milliseconds of the transaction's begin. */
   readonly beganAt: number;
   /** Undefined: the transaction is optimistic. */
-  readonly locks: Pick<PessimisticLocks, 'forUpdateTs' | 'holds'> | undefined;
+  readonly locks: HeldLocks | undefined;
 }

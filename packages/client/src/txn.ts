@@ -190,6 +190,7 @@ export class Txn {
     this.#checkOpen();
     checkKey(key);
     const locked = await this.#limits.read(options, (operation) => locks.lock([key], operation));
+    if (this.#context.env.planted('txn-locked-read-of-snapshot')) return this.get(key, options);
     const own = this.#buffer.get(key);
     if (own === undefined || own.kind === 'lock') return locked.get(keyString(key));
     return own.kind === 'put' ? own.value : undefined;

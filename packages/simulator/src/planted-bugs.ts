@@ -285,6 +285,20 @@ const txn: readonly PlantedBug[] = [
     workload: 'txn',
   },
   {
+    name: 'txn-locked-read-of-snapshot',
+    package: 'txn',
+    breaks:
+      'A transaction reads a key that it has locked as it was at its start: what was committed between that and the lock it overwrites unseen, which lists and bank totals show.',
+    workload: 'txn',
+  },
+  {
+    name: 'txn-lost-lock-unnoticed',
+    package: 'txn',
+    breaks:
+      'A prewrite takes its pessimistic lock for granted: where it expired or was never kept, others have written meanwhile, and their updates are lost, which lists and bank totals show.',
+    workload: 'txn',
+  },
+  {
     name: 'txn-batch-get-reads-newest',
     package: 'txn',
     breaks:

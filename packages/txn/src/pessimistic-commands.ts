@@ -1,13 +1,4 @@
-import {
-  type Env,
-  equalBytes,
-  err,
-  errorMessage,
-  ok,
-  type Planted,
-  physicalMs,
-  TS_ZERO,
-} from '@tinykv/base';
+import { type Env, equalBytes, err, errorMessage, ok, physicalMs, TS_ZERO } from '@tinykv/base';
 import type { KeyError, LockInfo, RegionView, WaitForEdge } from '@tinykv/model';
 import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
 import type { BegunWait, LockWaits } from './lock-waits.js';
@@ -48,14 +39,12 @@ export class PessimisticCommands {
   readonly #commands: LatchedCommands;
   readonly #waits: LockWaits;
   readonly #gate: OnePhaseGate | undefined;
-  readonly #planted: Planted;
 
   constructor({ env, commands, waits, gate }: PessimisticParts) {
     this.#env = env;
     this.#commands = commands;
     this.#waits = waits;
     this.#gate = gate;
-    this.#planted = (name) => env.planted(name);
   }
 
   /** Locks all keys, or none. While another transaction has one of them, it waits. */
@@ -145,7 +134,6 @@ export class PessimisticCommands {
     onLocking: (view: RegionView, attempt: Attempt) => void,
   ): Answer<Attempt> {
     const { keys, startTs, returnValues } = request;
-    const txn = { ...request, planted: this.#planted };
     let begun: BegunWait | undefined;
     const settled = await this.#commands.onTxnKeys<Attempt>(
       context,
@@ -156,7 +144,7 @@ export class PessimisticCommands {
         if (tooOld !== undefined) {
           return { modifies: [], answer: { type: 'done', answer: failed(tooOld) } };
         }
-        const { modifies, answer: error } = lockPessimistically(facts, txn);
+        const { modifies, answer: error } = lockPessimistically(facts, request);
         if (error === undefined) {
           const values = returnValues ? facts.map((fact) => readLocked(fact, view)) : [];
           const attempt: Attempt = { type: 'done', answer: { values } };

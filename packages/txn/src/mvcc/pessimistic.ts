@@ -26,7 +26,6 @@ export interface PessimisticTxn {
   /** The locks see, and guard, what was committed up to here. */
   readonly forUpdateTs: Timestamp;
   readonly minCommitTs: Timestamp;
-  readonly planted?: Planted;
 }
 
 /**
@@ -43,7 +42,7 @@ export function lockPessimistically(
 
 function lockKeyFor(facts: TxnKeyFacts, txn: PessimisticTxn): KeyDecision {
   const { key, lock, newest, outcome } = facts;
-  const { startTs, forUpdateTs, primary, planted = nothingPlanted } = txn;
+  const { startTs, forUpdateTs, primary } = txn;
   // A request that was under way for long: a lock now would belong to nobody, and at the primary it would
   // tell others that a transaction which has ended is alive.
   if (outcome.type !== 'none') {
@@ -54,7 +53,7 @@ function lockKeyFor(facts: TxnKeyFacts, txn: PessimisticTxn): KeyDecision {
     return lock.startTs === startTs ? raiseOwnLock(key, lock, txn) : err(lockedError(key, lock));
   }
   const conflictTs = newestTs(newest);
-  if (conflictTs > forUpdateTs && !planted('txn-lock-ignores-newer-commit')) {
+  if (conflictTs > forUpdateTs) {
     return err({ type: 'conflict', startTs, conflictTs, key, primary });
   }
   return ok(
@@ -127,7 +126,10 @@ export function isOwnPessimistic(
  */
 export function lostLock(
   { key, lock, newest }: KeyFacts,
-  { startTs, planted = nothingPlanted }: Pick<PessimisticTxn, 'startTs' | 'planted'>,
+  {
+    startTs,
+    planted = nothingPlanted,
+  }: { readonly startTs: Timestamp; readonly planted?: Planted },
 ): KeyError | undefined {
   if (planted('txn-lost-lock-unnoticed')) return undefined;
   const isLost = lock === undefined ? newestTs(newest) >= startTs : lock.startTs !== startTs;
