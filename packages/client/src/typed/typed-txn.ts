@@ -47,6 +47,12 @@ export class TypedTxn<K, V> extends TypedReads<K, V, CallOptions> {
     return this.bytes.lockKeys(...keys.map((key) => this.codecs.key.encode(key)));
   }
 
+  /** As {@link Txn.getForUpdate}. */
+  async getForUpdate(key: K, options?: CallOptions): Promise<V | undefined> {
+    const value = await this.bytes.getForUpdate(this.codecs.key.encode(key), options);
+    return value === undefined ? undefined : this.codecs.value.decode(value);
+  }
+
   /** As {@link Txn.savepoint}. */
   savepoint(): Savepoint {
     return this.bytes.savepoint();

@@ -35,6 +35,8 @@ describe('a client with codecs', () => {
         expect(await t.get('b')).toBeUndefined();
         t.rollbackTo(savepoint);
         await t.lockKeys('d');
+        expect(await t.getForUpdate('a')).toEqual(account('Ann'));
+        expect(await t.getForUpdate('x')).toBeUndefined();
         return t.batchGet(['b', 'x', 'a']);
       }),
     );
