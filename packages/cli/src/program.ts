@@ -1,5 +1,5 @@
-import { errorMessage, KvError } from '@tinykv/base';
-import { EXIT } from '@tinykv/server';
+import { errorMessage, KvError, TS_MAX } from '@tinykv/base';
+import { EXIT, parseDuration } from '@tinykv/server';
 import { CommanderError, InvalidArgumentError } from 'commander';
 
 /** A failure that one line explains, with the exit code it stands for. */
@@ -65,4 +65,19 @@ export function parsePercents(text: string): readonly number[] {
     if (value > 100) throw new InvalidArgumentError('It must not be above 100.');
     return value;
   });
+}
+
+/** For commander: `10m` → milliseconds. */
+export function parseTime(text: string): number {
+  const parsed = parseDuration(text);
+  if (!parsed.ok) throw new InvalidArgumentError(parsed.error);
+  return parsed.value;
+}
+
+/** For commander: a timestamp of the cluster, as a whole number. */
+export function parseTimestamp(text: string): bigint {
+  if (!/^\d{1,20}$/.test(text) || BigInt(text) > TS_MAX) {
+    throw new InvalidArgumentError('It must be a timestamp of the cluster.');
+  }
+  return BigInt(text);
 }

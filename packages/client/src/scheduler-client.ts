@@ -167,6 +167,11 @@ export class SchedulerClient implements SchedulerApi {
     return this.#timestamps.get(count);
   }
 
+  /** Never back, and no further than services let it. Where it is then. */
+  async raiseGcSafePoint(safePoint: Timestamp): Promise<Timestamp> {
+    return (await this.#link.call(rpc.updateGCSafePoint, { safePoint }, REPEAT)).newSafePoint;
+  }
+
   async gcProgress(): Promise<GcProgress> {
     const { safePoint, resolved } = await this.admin.gcState();
     return { safePoint, resolved };

@@ -7,6 +7,7 @@ export {
 export { EXIT, type Program } from './config/command-line.js';
 export { ConfigError } from './config/load.js';
 export type { Schema, Setting } from './config/setting.js';
+export { formatDuration, parseDuration } from './config/units.js';
 export { isSupportedPlatform } from './platform.js';
 export type { Running } from './process.js';
 export { runSchedulerServer } from './scheduler-main.js';

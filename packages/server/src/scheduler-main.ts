@@ -79,5 +79,7 @@ function schedulerConfig(settings: SchedulerSettings): Partial<SchedulerConfig> 
     leaderScheduleLimit: settings.leaderScheduleLimit,
     regionScheduleLimit: settings.regionScheduleLimit,
     replicaScheduleLimit: settings.replicaScheduleLimit,
+    gcLifeMs: settings.gcLifeTime,
+    gcIntervalMs: settings.gcRunInterval,
   };
 }

@@ -5,6 +5,7 @@ import { EXIT } from '@tinykv/server';
 import { Command } from 'commander';
 import { parseCount } from '../program.js';
 import { regionsTable, storesTable } from './format.js';
+import { gcCommand } from './gc.js';
 import { locksCommand } from './locks.js';
 import { mvccCommand } from './mvcc.js';
 import { describeValue, readKey } from './read.js';
@@ -21,6 +22,7 @@ Examples:
   tinykv ctl get hello --redis
   tinykv ctl mvcc user:1
   tinykv ctl locks ls --min-age 60
+  tinykv ctl gc set --life-time 1h
   tinykv ctl txn
   tinykv ctl store offline 4
 
@@ -41,6 +43,7 @@ export function ctlCommand(openEnv: () => Env, finish: (code: number) => void): 
     .addCommand(getCommand(tools))
     .addCommand(mvccCommand(tools))
     .addCommand(locksCommand(tools))
+    .addCommand(gcCommand(tools))
     .addCommand(txnCommand(tools))
     .addCommand(storeCommand(tools));
 }

@@ -26,6 +26,8 @@ export interface SchedulerSettings {
   readonly leaderScheduleLimit: number;
   readonly regionScheduleLimit: number;
   readonly replicaScheduleLimit: number;
+  readonly gcLifeTime: number;
+  readonly gcRunInterval: number;
 }
 
 const tls = { kind: 'string', default: '', placeholder: 'file', check: refuseTls } as const;
@@ -175,6 +177,21 @@ export const schedulerSchema: Schema<SchedulerSettings> = {
     default: 64,
     flags: [],
     doc: 'Repairs of replicas at once.',
+  },
+  gcLifeTime: {
+    kind: 'duration',
+    key: 'gc.life-time',
+    default: 600_000,
+    flags: ['gc-life-time'],
+    doc: 'Versions that were replaced this long ago may be collected, until ctl gc set says otherwise; 0s: none.',
+  },
+  gcRunInterval: {
+    kind: 'duration',
+    key: 'gc.run-interval',
+    default: 60_000,
+    flags: ['gc-run-interval'],
+    doc: 'How often that is looked at.',
+    check: checkPositive,
   },
 };
 
