@@ -21,7 +21,12 @@ interface Verb {
 }
 
 const VERBS = {
-  begin: { usage: 'begin', doc: 'begins a transaction', least: 0, most: 0 },
+  begin: {
+    usage: 'begin [pessimistic]',
+    doc: 'begins a transaction; a pessimistic one locks keys at once',
+    least: 0,
+    most: 1,
+  },
   get: { usage: 'get KEY', doc: 'the value of a key', least: 1, most: 1 },
   put: { usage: 'put KEY VALUE', doc: 'writes a key', least: 2, most: 2 },
   delete: { usage: 'delete KEY', doc: 'deletes a key', least: 1, most: 1 },
@@ -33,7 +38,7 @@ const VERBS = {
   },
   lock: {
     usage: 'lock KEY…',
-    doc: 'the commit shall fail when another writes one of these keys',
+    doc: 'no other shall write these keys: the commit fails, or the other waits',
     least: 1,
     most: Number.POSITIVE_INFINITY,
   },
@@ -90,7 +95,7 @@ export class TxnSession {
   #run(verb: VerbName, given: Arguments): LineResult | Promise<LineResult> {
     switch (verb) {
       case 'begin':
-        return this.#begin();
+        return this.#begin(given[0] && fromUtf8(given[0]));
       case 'get':
         return this.#get(this.#bytes(given[0]!));
       case 'put':
@@ -110,11 +115,13 @@ export class TxnSession {
     }
   }
 
-  async #begin(): Promise<LineResult> {
+  async #begin(kind: string | undefined): Promise<LineResult> {
+    if (kind !== undefined && kind !== 'pessimistic')
+      throw new LineError(`usage: ${VERBS.begin.usage}`);
     if (this.#txn !== undefined) {
       throw new LineError(`transaction ${this.#txn.startTs} is open: commit or rollback`);
     }
-    this.#txn = await this.#client.begin();
+    this.#txn = await this.#client.begin({ pessimistic: kind === 'pessimistic' });
     this.#writes = 0;
     const { startTs } = this.#txn;
     return { value: { startTs }, text: `begun at ${startTs} (${timeOf(startTs)})` };

@@ -91,6 +91,9 @@ describe('tinykv ctl', { timeout: 180_000 }, () => {
     expect(wrong.code).toBe(EXIT.usage);
     expect((await txn(['get ctl/lost'])).output).toContain('no transaction is open: begin one');
     expect((await txn(['frobnicate'])).output).toContain('no such command: frobnicate; there are');
+    const pessimistic = ['begin pessimistic', 'lock ctl/lost', 'put ctl/c 3', 'commit'];
+    expect((await txn(pessimistic)).output).toMatch(/^begun .*\nok\nok\ncommitted at /);
+    expect((await txn(['begin optimistic'])).output).toContain('usage: begin [pessimistic]');
     const again = await txn(['begin', 'get ctl/lost', 'rollback', 'exit', 'begin'], '--json');
     expect(again.output.trim().split('\n').slice(1)).toEqual([
       'null',

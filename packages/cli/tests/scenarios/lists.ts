@@ -29,6 +29,8 @@ export interface ListResult {
 
 const REGIONS_MIN = 4;
 const OPS_MAX = 4;
+/** Of transactions that lock all that they read. */
+const LOCKING_SHARE = 0.3;
 const PAUSE_AFTER_FAILURE_MS = 5;
 
 /**
@@ -114,43 +116,53 @@ class Lists {
   }
 
   async #step(client: Client, number: number): Promise<TxnRecord['outcome']> {
+    const locking = Math.random() < LOCKING_SHARE;
     const call = ++this.#ordinal;
     const ops: TxnOp[] = [];
     let txn: Txn | undefined;
     let outcome: TxnRecord['outcome'] = 'ok';
     let commitTs: bigint | undefined;
     try {
-      txn = await client.txn.begin();
+      txn = await client.txn.begin({ pessimistic: locking });
       for (let left = 1 + draw(OPS_MAX); left > 0; left--) {
-        await this.#operate(txn, ops, Math.random() < 0.5);
+        await this.#operate(txn, ops, locking);
       }
       const at = await txn.commit();
-      if (hasAppends(ops)) commitTs = at;
+      if (locking || hasAppends(ops)) commitTs = at;
     } catch (error) {
       // What reads alone has no effect that could be unknown.
       outcome = error instanceof UndeterminedError && hasAppends(ops) ? 'unknown' : 'fail';
       if (!(error instanceof KvError)) throw error;
+      // What it has locked would be in the way of others until it expires.
+      if (txn?.state === 'open') txn.rollback();
     }
     if (txn === undefined) return outcome;
     const ret = outcome === 'ok' ? ++this.#ordinal : Number.POSITIVE_INFINITY;
-    const record = { client: number, call, ret, outcome, ops, startTs: txn.startTs };
+    const { startTs } = txn;
+    // Locks may be lost before the commit finds out: what they showed counts only once it has not.
+    const told = locking && outcome !== 'ok' ? ops.filter(isAppend) : ops;
+    const record = { client: number, call, ret, outcome, ops: told, locking, startTs };
     this.#history.push(commitTs === undefined ? record : { ...record, commitTs });
     return outcome;
   }
 
-  async #operate(txn: Txn, ops: TxnOp[], isAppend: boolean): Promise<void> {
+  async #operate(txn: Txn, ops: TxnOp[], locking: boolean): Promise<void> {
     const key = keyOf(draw(this.#options.lists), this.#window);
-    const values = parse(await txn.get(utf8(key)));
+    const values = parse(await (locking ? txn.getForUpdate(utf8(key)) : txn.get(utf8(key))));
     ops.push({ kind: 'read', key, values });
-    if (!isAppend) return;
+    if (Math.random() < 0.5) return;
     const value = ++this.#values;
     ops.push({ kind: 'append', key, value });
     txn.put(utf8(key), utf8([...values, value].join(' ')));
   }
 }
 
+function isAppend({ kind }: TxnOp): boolean {
+  return kind === 'append';
+}
+
 function hasAppends(ops: readonly TxnOp[]): boolean {
-  return ops.some(({ kind }) => kind === 'append');
+  return ops.some(isAppend);
 }
 
 function parse(bytes: Uint8Array | undefined): number[] {
