@@ -36,6 +36,12 @@ export interface PessimisticOptions {
 /** By `keyString`; undefined: the key does not exist. */
 type Values = Map<string, Uint8Array | undefined>;
 
+/** A key that is locked, and what was committed when it was. */
+interface HeldKey {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
 /** One call that locks keys. */
 interface LockCall {
   readonly operation: Operation;
@@ -53,7 +59,7 @@ export class PessimisticLocks implements HeldLocks {
   readonly #txn: LivingTxn;
   readonly #options: PessimisticOptions;
   readonly #heartBeat: HeartBeat;
-  readonly #held = new Map<string, Uint8Array>();
+  readonly #held = new Map<string, HeldKey>();
   /** Keys that were asked for and may be locked, although nobody has said so. */
   readonly #doubtful = new Map<string, Uint8Array>();
   readonly #calls = new Set<Promise<unknown>>();
@@ -87,7 +93,7 @@ export class PessimisticLocks implements HeldLocks {
   addTo(writes: readonly Mutation[]): readonly Mutation[] {
     const unwritten = new Map(this.#held);
     for (const { key } of writes) unwritten.delete(keyString(key));
-    const locks = [...unwritten.values()].map((key): Mutation => ({ kind: 'lock', key }));
+    const locks = [...unwritten.values()].map(({ key }): Mutation => ({ kind: 'lock', key }));
     const all = [...writes, ...locks].sort((a, b) => compareBytes(a.key, b.key));
     const primary = this.#primary;
     const at = primary ? all.findIndex(({ key }) => equalBytes(key, primary)) : -1;
@@ -98,7 +104,8 @@ export class PessimisticLocks implements HeldLocks {
   /**
    * Locks keys and reads what is committed under the locks. Throws {@link DeadlockError},
    * {@link LockWaitTimeoutError}, {@link TxnAbortedError}, or what the router throws; keys that were locked
-   * before stay so, and some of these may be.
+   * before stay so, and some of these may be. A key that is held is not asked for again: its lock may be lost by now,
+   * and one that was taken anew would hide from the prewrite that somebody wrote the key in between.
    */
   lock(keys: readonly Uint8Array[], operation: Operation): Promise<Values> {
     const call = this.#lock(keys, operation);
@@ -113,8 +120,13 @@ export class PessimisticLocks implements HeldLocks {
     const mostMs = operation.backoff.remainingMs() - ANSWER_MARGIN_MS;
     const waitsUntil = this.#context.env.clock.mono() + Math.min(lockWaitMs, mostMs);
     const call: LockCall = { operation, waitsUntil, values: new Map() };
-    await this.#renew(operation);
-    const wanted = [...new Map(keys.map((key) => [keyString(key), key])).values()];
+    const wanted: Uint8Array[] = [];
+    for (const [name, key] of new Map(keys.map((each) => [keyString(each), each]))) {
+      const held = this.#held.get(name);
+      if (held === undefined) wanted.push(key);
+      else call.values.set(name, held.value);
+    }
+    if (wanted.length > 0) await this.#renew(operation);
     while (wanted.length > 0 && this.#primary === undefined) {
       if (this.#choosing === undefined) {
         this.#choosing = this.#lockFirst(wanted.shift()!, call).finally(() => {
@@ -217,8 +229,9 @@ export class PessimisticLocks implements HeldLocks {
   #onLocked(key: Uint8Array, { found, value }: tinykvtxn.LockedValue, { values }: LockCall): void {
     const name = keyString(key);
     this.#doubtful.delete(name);
-    this.#held.set(name, key);
-    values.set(name, found ? copyBytes(value) : undefined);
+    const held = { key, value: found ? copyBytes(value) : undefined };
+    this.#held.set(name, held);
+    values.set(name, held.value);
   }
 
   /** What the next locks are to have seen. */
@@ -231,11 +244,15 @@ export class PessimisticLocks implements HeldLocks {
   /** Gives up all locks. Never rejects: a lock that is left expires with its transaction. */
   async releaseAll(): Promise<void> {
     this.#released = true;
-    await this.#release([...this.#held.values(), ...this.#doubtful.values()]);
+    await this.#release(this.#mayBeLocked());
     if (this.#calls.size === 0) return;
     // What was under way may have got a lock since.
     await Promise.allSettled(this.#calls);
-    await this.#release([...this.#held.values(), ...this.#doubtful.values()]);
+    await this.#release(this.#mayBeLocked());
+  }
+
+  #mayBeLocked(): readonly Uint8Array[] {
+    return [...[...this.#held.values()].map(({ key }) => key), ...this.#doubtful.values()];
   }
 
   /** What goes on after a commit: its own part, and giving up locks that were never confirmed. Never rejects. */

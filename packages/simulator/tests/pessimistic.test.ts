@@ -9,7 +9,7 @@ let s: Scenario;
 let client: Client;
 
 beforeEach(async ({ task }) => {
-  s = await Scenario.start(task.name, { regionMaxBytes: 8_000 });
+  s = await Scenario.start(task.name, { regionMaxBytes: 8_000, clients: 2 });
   client = s.cluster.clients[0]!.client!;
 });
 
@@ -180,6 +180,23 @@ describe('a pessimistic transaction', () => {
     await s.wait(lock(two, 'k'));
     two.put(utf8('k'), utf8('two'));
     await s.wait(two.commit());
+    expect(await read('k')).toBe('two');
+  });
+
+  it('that has lost a lock does not get it anew, since the value under it may be another', async () => {
+    await put('k', 'one');
+    const txn = await begin();
+    expect(fromUtf8((await s.wait(lock(txn, 'k')))!)).toBe('one');
+    // Others take it for dead, as its heartbeats do not arrive, and go on.
+    const [own, other] = s.cluster.clients;
+    for (const store of s.cluster.stores) s.cut(own!, store);
+    await s.run(15_000);
+    const written = other!.client!.txn.run(async (t) => t.put(utf8('k'), utf8('two')));
+    await s.wait(written);
+    for (const store of s.cluster.stores) s.heal(own!, store);
+    expect(fromUtf8((await s.wait(lock(txn, 'k')))!)).toBe('one');
+    txn.put(utf8('k'), utf8('three'));
+    await expect(s.wait(txn.commit())).rejects.toThrow('is lost');
     expect(await read('k')).toBe('two');
   });
 
