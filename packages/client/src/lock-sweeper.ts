@@ -7,18 +7,10 @@ import {
   type Timestamp,
   TS_MAX,
 } from '@tinykv/base';
-import {
-  type ApiMode,
-  describeKeyError,
-  locationKey,
-  type SchedulerApi,
-  userKeyOfBound,
-} from '@tinykv/model';
+import { describeKeyError, locationKey, userKeyOfBound } from '@tinykv/model';
 import { keyErrorFromWire, lockFromWire, tinykvtxn } from '@tinykv/proto';
 import { LockResolver } from './lock-resolver.js';
-import { RegionCache } from './region-cache.js';
-import { Router } from './router.js';
-import { StoreStreams } from './store-streams.js';
+import type { Router } from './router.js';
 
 /** For one page of locks: long enough for a Region that has lost its leader to find another. */
 const PAGE_TIMEOUT_MS = 20_000;
@@ -34,23 +26,18 @@ const { kvScanLock } = tinykvtxn.Txn;
  */
 export class LockSweeper {
   readonly #router: Router;
-  readonly #stores: StoreStreams;
   readonly #resolver: LockResolver;
-  /** Planted. */
-  readonly #looksAway: boolean;
 
-  constructor(env: Env, scheduler: SchedulerApi, api: ApiMode) {
-    this.#stores = new StoreStreams(env, scheduler);
-    this.#router = new Router(env, api, new RegionCache(scheduler), this.#stores);
+  constructor(env: Env, router: Router) {
+    this.#router = router;
     // By the end of time every lock has expired.
-    this.#resolver = new LockResolver(env, this.#router, async () => TS_MAX);
-    this.#looksAway = env.planted('txn-gc-ignores-locks');
+    this.#resolver = new LockResolver(env, router, async () => TS_MAX);
   }
 
   /** Resolves, with the number of locks that were met, when none is left. Throws as the router does. */
   async sweep(safePoint: Timestamp): Promise<number> {
     let met = 0;
-    let from: Uint8Array | undefined = this.#looksAway ? undefined : EMPTY_BYTES;
+    let from: Uint8Array | undefined = EMPTY_BYTES;
     while (from !== undefined) {
       const page = await this.#sweepPage(from, safePoint);
       met += page.met;
@@ -86,9 +73,5 @@ export class LockSweeper {
     if (last !== undefined) return { met: old.length, next: nextKey(last) };
     const end = userKeyOfBound(api, region.range.end);
     return { met: old.length, next: end.length === 0 ? undefined : end };
-  }
-
-  close(): void {
-    this.#stores.close();
   }
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { KvError, type ServiceTable, type Timestamp } from '@tinykv/base';
-import { SchedulerClient } from '@tinykv/client';
+import { SchedulerClient, storeRouter } from '@tinykv/client';
 import { NodeLogFiles, SegmentedRaftLog } from '@tinykv/engine';
 import type { RealEnv } from '@tinykv/env-real';
 import { createScheduler } from '@tinykv/scheduler';
@@ -86,14 +86,16 @@ export async function startStandalone(
   }
   const led = (): readonly LedRegion[] => [{ region: STANDALONE_REGION, peerId: 1 }];
   const { safePoint } = access;
-  const parts = { scheduler: client, api, safePoint, gc: txn.gc, led, fatal };
-  const gc = createGc(env, parts, defaultGcConfig);
+  const self = storeRouter(env, api, client);
+  const host = { scheduler: client, safePoint, gc: txn.gc, led, fatal };
+  const gc = createGc(env, self, host, defaultGcConfig);
   gc.start();
   env.logger.info('standalone store serves', { address: server.address });
   return {
     status: () => ({ standalone: true, address, clusterId: scheduler.status().clusterId }),
     stop: async () => {
       registration.stop();
+      self.close();
       await gc.stop();
       await server.close(DRAIN_MS);
       client.close();

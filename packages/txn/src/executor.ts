@@ -45,7 +45,7 @@ export class TxnExecutor {
     const gate = timestamp && new OnePhaseGate(concurrency, timestamp, env.logger);
     this.reads = new ReadCommands({ env, access, concurrency, gate });
     this.inspect = new InspectCommands({ env, access, concurrency, gate });
-    this.gc = new GcCommands(commands, resolvedUpTo);
+    this.gc = new GcCommands(env, commands, resolvedUpTo);
     this.writes = new WriteCommands({ env, commands, concurrency, gate });
     this.locks = new PessimisticCommands({ env, commands, waits, gate });
   }

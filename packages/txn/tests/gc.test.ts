@@ -68,6 +68,21 @@ describe('gc_safe_point_vs_long_txn', () => {
     expect(await collect()).toEqual({ ok: true, value: { nextKey: undefined, versions: 1 } });
   });
 
+  it('or else a committed transaction would be torn, and this is how', async () => {
+    expect(await session.prewrite(10n, [put('p', '1'), put('s', '1')], 'p')).toEqual([]);
+    expect(await session.commit(10n, 11n, 'p')).toBeUndefined();
+    await session.put(20n, 21n, 'p', 'newer');
+    // The secondary is still locked, and these tests resolve nothing by themselves.
+    await collectAll(30n);
+    session.context = STRICT;
+    expect(await session.check('p', 10n, 1n << 40n)).toMatchObject({
+      commitTs: 0n,
+      error: { type: 'below-safe-point' },
+    });
+    expect(await session.resolve(10n, 0n)).toBeUndefined();
+    expect(await session.get('s', 40n)).toBeUndefined();
+  });
+
   it('a transaction from before it that has been prewritten can still be committed or rolled back', async () => {
     expect(await session.prewrite(20n, [put('a', '1'), put('b', '2')], 'a')).toEqual([]);
     expect(await session.prewrite(25n, [put('c', '3')], 'c')).toEqual([]);

@@ -73,7 +73,7 @@ export async function createStore(
   const led = (): readonly RegionStatus[] =>
     store.regions().filter(({ role }) => role === 'StateLeader');
   const { safePoint } = store;
-  const gc = createGc(env, { scheduler, api, safePoint, gc: txn.gc, led, fatal }, config);
+  const gc = createGc(env, peers, { scheduler, safePoint, gc: txn.gc, led, fatal }, config);
   return {
     storeId: store.storeId,
     clusterId: store.ident.clusterId,

@@ -40,7 +40,7 @@ export function storeConfig(address: string, shape: ClusterShape): StoreConfig {
     storeHeartbeatMs: 1_000,
     staleLeaderMs: 5_000,
     requestTimeoutMs: 5_000,
-    gcPollMs: 500,
+    gcPollMs: 200,
     gcPagePauseMs: 5,
   };
 }

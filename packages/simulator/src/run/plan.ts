@@ -72,7 +72,9 @@ export function drawPlan({ seed, profile, workload, planted = [] }: PlanOptions)
 
 /** In most seeds shorter than some transactions take; in some nothing is collected at all. */
 function drawGcLife(rng: Rng): number {
-  return rng.float() < 0.2 ? 0 : rng.int(500, 8_000);
+  const kind = rng.float();
+  if (kind < 0.2) return 0;
+  return kind < 0.5 ? rng.int(100, 800) : rng.int(800, 8_000);
 }
 
 /** Membership changes, splits and leader moves on top of what else is drawn. */

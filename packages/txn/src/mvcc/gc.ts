@@ -1,4 +1,4 @@
-import { assert, type Timestamp } from '@tinykv/base';
+import { assert, nothingPlanted, type Planted, type Timestamp } from '@tinykv/base';
 import type { Modify, WriteRecord } from '@tinykv/model';
 import { type KeyFacts, newestTs } from './key-view.js';
 
@@ -24,11 +24,16 @@ export type Collect = Extract<Modify, { type: 'collect' }>;
  * Of the versions at or below the safe point reads see the newest alone, and not even that if it is a Delete: then
  * there is nothing below it to be hidden. It goes last, when nothing that it hides is left.
  */
-export function collect(facts: OldFacts, safePoint: Timestamp): Collect | undefined {
+export function collect(
+  facts: OldFacts,
+  safePoint: Timestamp,
+  planted: Planted = nothingPlanted,
+): Collect | undefined {
   const { key, newest, old, isCut } = facts;
   const writes: Timestamp[] = [];
   const values: Timestamp[] = [];
-  let seen = newest?.write !== undefined && newest.write.commitTs <= safePoint;
+  const isSeen = newest?.write !== undefined && newest.write.commitTs <= safePoint;
+  let seen = isSeen || planted('txn-gc-visible-version-dropped');
   /** The version that reads at the safe point see, if it is in the history and goes as well. */
   let tombstone: Timestamp | undefined;
   for (const record of old) {
