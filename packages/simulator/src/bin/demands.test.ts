@@ -15,6 +15,8 @@ const happenings = [
   'freeze longer than the lease',
   'result unknown',
   'scheduler restart',
+  'versions collected',
+  'transaction below the safe point',
 ];
 const enough = sampleReport({
   busyMs: 7_200_000,
