@@ -157,6 +157,11 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   },
 );
 
+const SECONDS = [
+  ...(['commit', 'commit', 'commit', 'commit', 'check'] as const),
+  ...(['secondaries', 'rollback', 'get', 'locks'] as const),
+];
+
 /** Most random commands find nothing to work on; these two belong to one transaction. */
 export const pair = fc
   .record({
@@ -165,7 +170,7 @@ export const pair = fc
     mutation,
     ms: fc.nat(3),
     mode: fc.constantFrom<Mode[]>('plain', 'plain', 'plain', 'async', 'one-phase'),
-    second: fc.constantFrom('commit', 'commit', 'commit', 'check', 'secondaries', 'rollback'),
+    second: fc.constantFrom(...SECONDS),
   })
   .map(({ start, key: k, mutation: m, ms, mode, second }): Command[] => {
     const began = (BigInt(start) << 18n) + 1n;
@@ -179,11 +184,7 @@ export const pair = fc
         ttlMs: 2,
         mode,
       },
-      second === 'commit'
-        ? { type: 'commit', keys: [k], startTs: began, commitTs: later, strict: true }
-        : second === 'check'
-          ? { type: 'check', primary: k, startTs: began, currentTs: later, forPessimistic: false }
-          : { type: second, keys: [k], startTs: began },
+      secondOf(second, k, began, later),
     ];
   });
 
@@ -208,6 +209,27 @@ export const lockedFirst = fc
       { type: 'commit', keys: [k], startTs, commitTs: forUpdateTs + 1n, strict: true },
     ];
   });
+
+function secondOf(
+  second: (typeof SECONDS)[number],
+  k: string,
+  startTs: bigint,
+  later: bigint,
+): Command {
+  switch (second) {
+    case 'commit':
+      return { type: 'commit', keys: [k], startTs, commitTs: later, strict: true };
+    case 'check':
+      return { type: 'check', primary: k, startTs, currentTs: later, forPessimistic: false };
+    case 'get':
+      return { type: 'get', key: k, ts: later, strict: true };
+    case 'locks':
+      return { type: 'locks', from: '', to: '', maxTs: later, limit: 0 };
+    default:
+      return { type: second, keys: [k], startTs };
+  }
+}
+
 const mutationOf = ({ kind, key: k, value, isLocked }: NaiveMutation): Mutation =>
   kind === 'put'
     ? { kind, key: key(k), value: utf8(value), isLocked }
