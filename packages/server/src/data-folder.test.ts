@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -61,6 +61,7 @@ describe('data folder', () => {
     ],
     ['another kind', '{"format":2,"kind":"scheduler","clusterId":0}', 'folder of a scheduler'],
     ['a damaged record', '{"for', 'is damaged'],
+    ['a record without its checksum', '{"format":3,"kind":"store","clusterId":0}', 'is damaged'],
   ])('refuses %s', (_title, text, message) => {
     mkdirSync(join(root, 'store'));
     writeFileSync(join(root, 'store/FORMAT'), text);
@@ -86,6 +87,22 @@ describe('data folder', () => {
     expect(folder.clusterId).toBe(5);
     folder.release();
     expect(() => open('log')).toThrow('was made with the engine level');
+  });
+
+  it('with any bit of its record flipped is damaged, and says so', () => {
+    const folder = open();
+    folder.bindCluster(7);
+    folder.release();
+    const file = join(root, 'store/FORMAT');
+    const good = readFileSync(file);
+    for (let bit = 0; bit < good.length * 8; bit++) {
+      const bad = Buffer.from(good);
+      bad[bit >> 3]! ^= 1 << (bit & 7);
+      writeFileSync(file, bad);
+      expect(() => open(), `bit ${bit}`).toThrow('FORMAT is damaged');
+    }
+    writeFileSync(file, good);
+    open().release();
   });
 
   it('refuses a folder that holds something else', () => {

@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { errorMessage } from '@tinykv/base';
+import { crc32, errorMessage, utf8 } from '@tinykv/base';
 import { lockFolder } from '@tinykv/engine';
 import { EXIT } from './config/command-line.js';
 import { StartError } from './start-error.js';
@@ -111,16 +111,30 @@ function makeFolder(path: string): string[] {
 function readFormat(path: string): FormatRecord | undefined {
   const file = join(path, FORMAT_FILE);
   if (!existsSync(file)) return undefined;
+  const record = parseFormat(readFileSync(file, 'utf8'));
+  if (record !== undefined) return record;
+  const text = `${file} is damaged: it is not a format record (see docs/errors.md)`;
+  throw new StartError(text, EXIT.failure);
+}
+
+/** Undefined: damaged. Records of format 2 and before have no checksum. */
+function parseFormat(text: string): FormatRecord | undefined {
+  const sealed = /^(\{.*\}) ([0-9a-f]{8})\n$/.exec(text);
+  if (sealed !== null && sealed[2] !== checksum(sealed[1]!)) return undefined;
   try {
-    const record = JSON.parse(readFileSync(file, 'utf8')) as Partial<FormatRecord>;
+    const record = JSON.parse(sealed?.[1] ?? text) as Partial<FormatRecord>;
     const { format, kind, clusterId } = record;
-    if (typeof format === 'number' && kind !== undefined && Number.isSafeInteger(clusterId)) {
-      return { ...record, format, kind, clusterId: clusterId ?? 0 };
-    }
+    if (typeof format !== 'number' || kind === undefined) return undefined;
+    if (!Number.isSafeInteger(clusterId)) return undefined;
+    if (format === FORMAT_VERSION && sealed === null) return undefined;
+    return { ...record, format, kind, clusterId: clusterId ?? 0 };
   } catch {
-    // Falls through to the same words as a record with fields missing.
+    return undefined;
   }
-  throw new StartError(`${file} is damaged: it is not a format record`, EXIT.failure);
+}
+
+function checksum(record: string): string {
+  return crc32(utf8(record)).toString(16).padStart(8, '0');
 }
 
 function checkFormat(
@@ -151,7 +165,8 @@ function writeFormat(path: string, record: FormatRecord): void {
   const file = join(path, FORMAT_FILE);
   const temporary = `${file}.tmp`;
   withFile(temporary, 'w', (handle) => {
-    writeSync(handle, `${JSON.stringify(record)}\n`);
+    const text = JSON.stringify(record);
+    writeSync(handle, `${text} ${checksum(text)}\n`);
     fsyncSync(handle);
   });
   renameSync(temporary, file);
