@@ -13,16 +13,16 @@ kvEngineConformance('LevelEngine', async () => {
   let synced: LogLengths = new Map();
   const open = async (): Promise<LevelEngine> => {
     const opened = await LevelEngine.open(path);
-    synced = await logLengths(path);
+    synced = logLengths(path);
     const write = opened.write.bind(opened);
     const barrier = opened.barrier.bind(opened);
     opened.write = async (batch, options) => {
       await write(batch, options);
-      if (options.sync) synced = await logLengths(path);
+      if (options.sync) synced = logLengths(path);
     };
     opened.barrier = async () => {
       await barrier();
-      synced = await logLengths(path);
+      synced = logLengths(path);
     };
     return opened;
   };
@@ -35,7 +35,7 @@ kvEngineConformance('LevelEngine', async () => {
       return engine;
     },
     crash: async (share) => {
-      const image = await crashImage(path, synced, share);
+      const image = crashImage(path, synced, share);
       await engine.close();
       await rm(path, { recursive: true });
       path = image;

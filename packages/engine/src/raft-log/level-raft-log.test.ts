@@ -20,9 +20,9 @@ raftLogConformance('LevelRaftLog', async () => {
       return log;
     },
     crashIn: async (append, share) => {
-      const before = await logLengths(path);
+      const before = logLengths(path);
       await append();
-      const image = await crashImage(path, before, share);
+      const image = crashImage(path, before, share);
       await log.close();
       await rm(path, { recursive: true });
       path = image;
