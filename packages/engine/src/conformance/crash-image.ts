@@ -1,5 +1,6 @@
-import { cpSync, mkdtempSync, readdirSync, statSync, truncateSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { scratchRoot } from './scratch.js';
 
 /** Lengths of the write-ahead logs of a LevelDB folder, by name. */
@@ -15,12 +16,33 @@ export function logLengths(path: string): LogLengths {
  * log since it was `synced`, a share is there, cut at any byte. Good as long as no log was rotated since.
  */
 export function crashImage(path: string, synced: LogLengths, share: number): string {
-  const image = mkdtempSync(join(scratchRoot, 'tinykv-crash-'));
-  // Without a pause, so that the image is of one moment.
-  cpSync(path, image, { recursive: true });
+  let image = mkdtempSync(join(scratchRoot, 'tinykv-crash-'));
+  while (!copyStill(path, image)) {
+    rmSync(image, { recursive: true });
+    image = mkdtempSync(join(scratchRoot, 'tinykv-crash-'));
+  }
   for (const [name, length] of logLengths(image)) {
     const safe = synced.get(name) ?? 0;
     truncateSync(join(image, name), safe + Math.floor((length - safe) * share));
   }
   return image;
+}
+
+/** False: LevelDB's own thread was at work on its tables meanwhile, so that what was copied is of no one moment. */
+function copyStill(from: string, to: string): boolean {
+  try {
+    const before = filesIn(from);
+    cpSync(from, to, { recursive: true });
+    return isDeepStrictEqual(filesIn(from), before);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function filesIn(path: string): string[] {
+  return readdirSync(path).map((name) => {
+    const { size, mtimeMs } = statSync(join(path, name));
+    return `${name} ${size} ${mtimeMs}`;
+  });
 }
