@@ -147,6 +147,15 @@ describe('a check of the primary', () => {
     expect(await get('p', 1_800n)).toBeUndefined();
   });
 
+  it('does not push a commit above the present, whatever read is claimed', async () => {
+    const mutations = [put('p', 'new')];
+    const request = { mutations, primary: key('p'), startTs: 1_500n, ttlMs: 3_000 };
+    await served(store.txn.writes.prewrite(STRICT, { ...request, minCommitTs: 1_501n }));
+    const status = await check(1_500n, 1_900n, { callerStartTs: 1_901n });
+    expect(status).toMatchObject({ action: 'none', lock: { minCommitTs: 1_501n } });
+    expect(await commit(1_500n, 1_901n, 'p')).toBeUndefined();
+  });
+
   it('pushes nothing that was not said to be pushable', async () => {
     const mutations = [put('p', 'new')];
     const request = { mutations, primary: key('p'), startTs: 1_500n, ttlMs: 3_000 };

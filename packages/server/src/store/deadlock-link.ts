@@ -1,4 +1,4 @@
-import { type Env, errorMessage, keyString } from '@tinykv/base';
+import { type Env, errorMessage, keyString, limits } from '@tinykv/base';
 import type { Router } from '@tinykv/client';
 import type { WaitForEdge } from '@tinykv/model';
 import { tinykvtxn } from '@tinykv/proto';
@@ -49,7 +49,8 @@ export class DeadlockLink implements DeadlockDetector {
     if (!this.#watched.delete(watched)) return;
     this.#begun.delete(watched);
     if (!watched.isTold) return;
-    this.#ended.push(watched.wait);
+    // The detector forgets the others by itself, a little later.
+    if (this.#ended.length < limits.lockWaitsMax) this.#ended.push(watched.wait);
     this.#sendSoon();
   }
 

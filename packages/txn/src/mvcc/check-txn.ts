@@ -126,6 +126,8 @@ function pushedLock(lock: LockRecord, txn: CheckTxn): LockRecord | undefined {
   const { callerStartTs = TS_ZERO, currentTs } = txn;
   if (lock.minCommitTs === TS_ZERO || callerStartTs === TS_MAX) return undefined;
   if (callerStartTs < lock.minCommitTs) return undefined;
+  // A read that has begun lies in the past. A made-up one would drive the commit to where its client has no timestamp.
+  if (callerStartTs > currentTs) return undefined;
   // As far as it is known to be in the past, so that the next reads need not push again.
   return { ...lock, minCommitTs: maxTimestamp(callerStartTs + 1n, currentTs) };
 }
