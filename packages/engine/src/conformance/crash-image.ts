@@ -16,11 +16,7 @@ export function logLengths(path: string): LogLengths {
  * log since it was `synced`, a share is there, cut at any byte. Good as long as no log was rotated since.
  */
 export function crashImage(path: string, synced: LogLengths, share: number): string {
-  let image = mkdtempSync(join(scratchRoot, 'tinykv-crash-'));
-  while (!copyStill(path, image)) {
-    rmSync(image, { recursive: true });
-    image = mkdtempSync(join(scratchRoot, 'tinykv-crash-'));
-  }
+  const image = copyOfOneMoment(path);
   for (const [name, length] of logLengths(image)) {
     const safe = synced.get(name) ?? 0;
     truncateSync(join(image, name), safe + Math.floor((length - safe) * share));
@@ -28,11 +24,20 @@ export function crashImage(path: string, synced: LogLengths, share: number): str
   return image;
 }
 
-/** False: LevelDB's own thread was at work on its tables meanwhile, so that what was copied is of no one moment. */
+/** A copy of a folder that an engine has open, without its lock. */
+export function copyOfOneMoment(path: string): string {
+  for (;;) {
+    const copy = mkdtempSync(join(scratchRoot, 'tinykv-crash-'));
+    if (copyStill(path, copy)) return copy;
+    rmSync(copy, { recursive: true });
+  }
+}
+
+/** False: other threads wrote or removed files meanwhile, so that what was copied is of no one moment. */
 function copyStill(from: string, to: string): boolean {
   try {
     const before = filesIn(from);
-    cpSync(from, to, { recursive: true });
+    cpSync(from, to, { recursive: true, filter: (file) => !/LOCK[^/]*$/.test(file) });
     return isDeepStrictEqual(filesIn(from), before);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;

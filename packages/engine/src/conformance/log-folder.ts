@@ -1,9 +1,10 @@
-import { cpSync, rmSync, truncateSync } from 'node:fs';
+import { rmSync, truncateSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { KvEngine } from '@tinykv/base';
 import { DataSegment } from '../log-engine/data-segment.js';
 import { LogEngine, type LogEngineOptions } from '../log-engine/log-engine.js';
+import { copyOfOneMoment } from './crash-image.js';
 import { scratchRoot } from './scratch.js';
 
 /** By path of a segment: the bytes that a sync has covered, and all. */
@@ -46,9 +47,7 @@ export class LogFolder {
 
   /** What a process that dies now leaves, with a share of what was not synced, cut at any byte. */
   async image(share: number): Promise<string> {
-    const image = await mkdtemp(join(scratchRoot, 'tinykv-log-'));
-    // Without a pause, so that the image is of one moment.
-    cpSync(this.path, image, { recursive: true, filter: (file) => !/LOCK[^/]*$/.test(file) });
+    const image = copyOfOneMoment(this.path);
     for (const [path, { durable, end }] of written) {
       if (!path.startsWith(`${this.path}/`) || end === durable) continue;
       truncateSync(join(image, basename(path)), durable + Math.floor((end - durable) * share));
