@@ -54,7 +54,7 @@ export class Peer {
   #inflight = 0;
   /** Members and former members heard of: an uninitialized peer answers before it knows its Region. */
   readonly known: Map<number, PeerMeta> = new Map();
-  /** Bytes applied since the last split check measured the Region; and what it measured. */
+  /** Bytes applied since the last split check measured the Region; and what it found. */
   writtenBytes = 0;
   approximateBytes = 0;
   approximateKeys = 0;
@@ -98,6 +98,11 @@ export class Peer {
 
   get isLeader(): boolean {
     return this.group.isLeader;
+  }
+
+  /** No fewer than the Region's data has: what was overwritten since it was measured counts twice. */
+  get mostBytes(): number {
+    return this.approximateBytes + this.writtenBytes;
   }
 
   leaderMeta(): PeerMeta | undefined {

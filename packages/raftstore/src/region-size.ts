@@ -18,9 +18,15 @@ interface Bucket {
 /** Buckets per piece: how closely pieces meet the wanted size. */
 const BUCKETS_PER_PIECE = 16;
 
+/** Waits between two pages of a long scan; false when nobody wants its result any more. */
+export type ScanPace = () => Promise<boolean>;
+
+const AT_ONCE: ScanPace = () => Promise.resolve(true);
+
 /**
  * Measures a Region and finds where to cut it once it is larger than `maxBytes`: at the location keys
- * of records, so that no key is ever cut in two. Reads a frozen view in pages.
+ * of records, so that no key is ever cut in two. Reads a frozen view in pages, at the given pace.
+ * Undefined when the pace gave it up.
  */
 export async function measureRegion(
   view: KvReader,
@@ -28,8 +34,10 @@ export async function measureRegion(
   region: Region,
   maxBytes: number,
   splitBytes: number,
-): Promise<RegionSize> {
+  pace: ScanPace = AT_ONCE,
+): Promise<RegionSize | undefined> {
   const buckets: Bucket[] = [];
+  let pages = 0;
   let keys = 0;
   let bytes = 0;
   for (const { start, end } of regionRanges(api, region.range)) {
@@ -40,6 +48,7 @@ export async function measureRegion(
       for (;;) {
         const page = await iterator.next(limits.rangeStepKeys);
         if (page.length === 0) break;
+        if (++pages > 1 && !(await pace())) return undefined;
         keys += page.length;
         for (const [key, value] of page) {
           bucketKey ??= locationOfDataKey(api, key).slice();

@@ -18,7 +18,7 @@ function downAfter(silentMs: Readonly<Record<number, number>>): readonly number[
     initialized: true,
     meta: peers[0],
     region: { id: 7, range, epoch: { confVer: 1, version: 1 }, peers },
-    approximateBytes: 0,
+    mostBytes: 0,
     lastReport: '',
     lastReportAt: Number.NEGATIVE_INFINITY,
     group: {

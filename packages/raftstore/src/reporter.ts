@@ -32,7 +32,7 @@ export class Reporter {
       region.epoch.confVer,
       pending.map((p) => p.id).join(),
       down.map((p) => p.id).join(),
-      Math.round(Math.log2(peer.approximateBytes + 1) * 4),
+      Math.round(Math.log2(peer.mostBytes + 1) * 4),
     ].join(' ');
     const now = this.#env.clock.mono();
     const due = now - peer.lastReportAt >= this.#config.regionHeartbeatMs;
@@ -45,7 +45,7 @@ export class Reporter {
       term: peer.group.node.term,
       pendingPeers: pending,
       downPeers: down,
-      approximateBytes: peer.approximateBytes,
+      approximateBytes: peer.mostBytes,
       approximateKeys: peer.approximateKeys,
     });
   }

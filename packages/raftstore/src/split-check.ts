@@ -1,4 +1,4 @@
-import { type Env, errorMessage, type KvEngine } from '@tinykv/base';
+import { assert, type Env, errorMessage, type KvEngine } from '@tinykv/base';
 import type { ApiMode, SchedulerApi } from '@tinykv/model';
 import { encodeSplit, type SplitTarget } from './command.js';
 import type { RaftStoreConfig } from './config.js';
@@ -8,9 +8,16 @@ import { measureRegion } from './region-size.js';
 /** Cuts made by one check; a Region that is larger still is found by the next. */
 const SPLITS_PER_CHECK = 16;
 
+/** Between two pages of some 256 KiB: a scan takes a fifth of a core at most, 10 s for a full Region. */
+const PAGE_PAUSE_MS = 8;
+
+/** A Region that stays near its greatest size is not measured again for fewer bytes, as a part of a piece. */
+const WRITTEN_PART = 1 / 8;
+
 /**
  * Looks for Regions that have grown, measures them one at a time, and proposes the splits. A leader
- * is looked at when it has not been measured yet, or has been written to since.
+ * is measured when it has not been yet, or could have outgrown its greatest size by what has been
+ * written to it since: reading all of it more often would cost more than its writes.
  */
 export class SplitChecker {
   readonly #env: Env;
@@ -19,6 +26,7 @@ export class SplitChecker {
   readonly #config: RaftStoreConfig;
   readonly #scheduler: SchedulerApi;
   #running: Promise<void> | undefined;
+  #stopped = false;
 
   constructor(
     env: Env,
@@ -46,11 +54,16 @@ export class SplitChecker {
 
   /** Resolves when no round is under way. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     await this.#running;
   }
 
   #isDue(peer: Peer): boolean {
-    return !peer.measured || peer.writtenBytes >= this.#config.regionSplitBytes / 8;
+    const { regionMaxBytes, regionSplitBytes } = this.#config;
+    if (!peer.measured) return true;
+    return (
+      peer.mostBytes > regionMaxBytes && peer.writtenBytes >= regionSplitBytes * WRITTEN_PART
+    );
   }
 
   async #round(peers: readonly Peer[]): Promise<void> {
@@ -73,7 +86,15 @@ export class SplitChecker {
     const view = this.#engine.snapshot();
     try {
       const { regionMaxBytes, regionSplitBytes } = this.#config;
-      const size = await measureRegion(view, this.#api, region, regionMaxBytes, regionSplitBytes);
+      const size = await measureRegion(
+        view,
+        this.#api,
+        region,
+        regionMaxBytes,
+        regionSplitBytes,
+        () => this.#pause(peer),
+      );
+      if (size === undefined) return;
       if (peer.region.epoch.version !== region.epoch.version) return;
       peer.approximateBytes = size.bytes;
       peer.approximateKeys = size.keys;
@@ -85,13 +106,22 @@ export class SplitChecker {
     }
   }
 
+  async #pause(peer: Peer): Promise<boolean> {
+    await new Promise<void>((resolve) => {
+      this.#env.clock.after(PAGE_PAUSE_MS, resolve);
+    });
+    return !this.#stopped && peer.isLeader && !peer.group.destroyed;
+  }
+
   /** Cuts in the middle by size, whatever the size is. */
   async halve(peer: Peer): Promise<void> {
     const view = this.#engine.snapshot();
     try {
       const { region } = peer;
       const whole = await measureRegion(view, this.#api, region, Number.POSITIVE_INFINITY, 65_536);
+      assert(whole !== undefined, 'a scan without a pace goes to its end');
       const half = await measureRegion(view, this.#api, region, 0, Math.max(1, whole.bytes / 2));
+      assert(half !== undefined, 'a scan without a pace goes to its end');
       if (half.splitKeys.length > 0) await this.split(peer, half.splitKeys.slice(0, 1));
     } finally {
       view.close();
