@@ -61,9 +61,7 @@ export class SplitChecker {
   #isDue(peer: Peer): boolean {
     const { regionMaxBytes, regionSplitBytes } = this.#config;
     if (!peer.measured) return true;
-    return (
-      peer.mostBytes > regionMaxBytes && peer.writtenBytes >= regionSplitBytes * WRITTEN_PART
-    );
+    return peer.mostBytes > regionMaxBytes && peer.writtenBytes >= regionSplitBytes * WRITTEN_PART;
   }
 
   async #round(peers: readonly Peer[]): Promise<void> {

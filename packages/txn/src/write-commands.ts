@@ -22,6 +22,7 @@ import { type KeyFacts, readKey } from './mvcc/key-view.js';
 import { commitOnePhase } from './mvcc/one-phase.js';
 import {
   isFreeToLock,
+  isReplay,
   lastMutations,
   type Mutation,
   type PrewriteTxn,
@@ -98,7 +99,10 @@ export class WriteCommands {
       }
       const decision = prewrite(facts.value, mutations, { ...txn, asyncCommit: undefined });
       const settled = await this.#commands.settle(context, view, keys, decision);
-      return settled.ok ? ok({ errors: settled.value }) : settled;
+      if (!settled.ok) return settled;
+      const errors = settled.value;
+      if (!isRepeated(facts.value, request)) return ok({ errors });
+      return ok({ errors, minCommitTs: lowestCommitTs(facts.value, request.startTs, TS_ZERO) });
     });
   }
 
@@ -238,6 +242,17 @@ export class WriteCommands {
     if (tooLong !== undefined) return Promise.resolve(ok(keyTooLong(tooLong)));
     return this.#commands.onTxnKeys(context, distinct, txn.startTs, (facts) => resolve(facts, txn));
   }
+}
+
+/**
+ * The locks of an earlier attempt for async commit: by them the transaction may be committed already, so it
+ * must not be sent into a second phase, where the client would commit it at another timestamp.
+ */
+function isRepeated(
+  facts: readonly KeyFacts[],
+  { startTs, asyncCommit }: PrewriteRequest,
+): boolean {
+  return asyncCommit !== undefined && facts.every((fact) => isReplay(fact, { startTs }));
 }
 
 /** No commit timestamp below it will do. */

@@ -190,4 +190,22 @@ describe('async_commit_max_ts_over_leader_change', () => {
       type: 'not-found',
     });
   });
+
+  it('async_commit_replayed_before_max_ts: locks that stand for a commit say so at a leader that may not choose yet', async () => {
+    await prewrite(1_500n, ['p'], ['q']);
+    store.access.term = 2;
+    const successor = new TxnExecutor(fakeEnv(), store.access, () => new Promise(() => {}));
+    // Everybody who looks at the locks takes them for a commit at 1,501. Were the client sent into a second phase, it
+    // would commit the primary at another timestamp.
+    expect(await prewrite(1_500n, ['p'], ['q'], successor)).toEqual({
+      errors: [],
+      minCommitTs: 1_501n,
+    });
+    // A key that is locked only now makes it one of two phases, which the lock shows to all.
+    expect(await prewrite(1_500n, ['p', 'q'], ['q'], successor)).toEqual({ errors: [] });
+    const found = await served(
+      successor.writes.checkSecondaryLocks(STRICT, { keys: [key('q')], startTs: 1_500n }),
+    );
+    expect(found.locks).toMatchObject([{ isAsyncCommit: false }]);
+  });
 });
