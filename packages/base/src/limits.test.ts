@@ -23,6 +23,8 @@ describe('limits', () => {
     ['entryBatchBytesMax', 'raftEntryBytesMax'],
     ['raftMessageBytesMax', 'raftInflightBytesMax'],
     ['applyBatchBytesMax', 'raftUncommittedBytesMax'],
+    // A transaction of one phase, or the locks that it leaves when it may not be one.
+    ['onePhaseBytesMax', 'raftEntryBytesMax'],
     // Gathering never waits for more than may be there.
     ['entryCommandsMax', 'regionPendingCommandsMax'],
     ['regionPendingCommandsMax', 'regionInflightCommandsMax'],

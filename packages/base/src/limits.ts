@@ -83,8 +83,8 @@ export const limits = {
   tsoInflightMax: 16,
   /** Keys and values, or keys alone, in one request of a committing transaction. */
   txnBatchBytesMax: 16_384,
-  /** Bytes of a transaction that is sent to one store as one request, to be committed in one phase. */
-  onePhaseBytesMax: 3_145_728,
+  /** Bytes of a transaction, with what its records add, that goes to one store as one request: about an entry. */
+  onePhaseBytesMax: 8_323_072,
   /** Keys of a transaction that commits asynchronously: its primary's lock names all others. */
   asyncCommitKeysMax: 256,
   /** Their bytes, without the values. */

@@ -99,9 +99,9 @@ export class Prewriter {
     const { mutations, bytes, locks } = this.#input;
     // Where there are locks there is more than one phase.
     if (locks !== undefined) return false;
-    if (!onePhase || bytes + mutations.length * KEY_OVERHEAD_BYTES > limits.onePhaseBytesMax) {
-      return false;
-    }
+    // Each lock names the primary.
+    const overhead = mutations.length * (KEY_OVERHEAD_BYTES + this.#primary.length);
+    if (!onePhase || bytes + overhead > limits.onePhaseBytesMax) return false;
     const region = router.cache.find(locationKey(router.api, this.#primary));
     const last = locationKey(router.api, mutations.at(-1)!.key);
     return region === undefined || rangeContains(region.range, last);

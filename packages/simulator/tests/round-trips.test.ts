@@ -10,6 +10,10 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Scenario } from './scenario.js';
 import { Wiretap } from './wiretap.js';
 
+/** As many keys, with values that move with their records, as a request of one phase may have. */
+const SHORT_KEYS = 6_400;
+const SHORT_BYTES = 1_024;
+
 let tap: Wiretap;
 let scenario: Scenario;
 
@@ -76,6 +80,19 @@ describe('a transaction within one Region', () => {
     expect(await costOf(() => put(client, 'a', new Uint8Array(largest(1))))).toEqual(one);
     const parts = Array.from({ length: 64 }, () => new Uint8Array(largest(64)));
     expect(await costOf(() => put(client, 'b', ...parts))).toEqual(one);
+  });
+
+  it('goes through in two phases when the versions that it displaces do not fit into the entry', async () => {
+    const client = await connect();
+    const values = (byte: number): Uint8Array[] =>
+      Array.from({ length: SHORT_KEYS }, () => new Uint8Array(SHORT_BYTES).fill(byte));
+    const cost = await costOf(() => put(client, 'many', ...values(1)));
+    expect(cost).toEqual(one);
+    const { KvPrewrite, ...rest } = await costOf(() => put(client, 'many', ...values(2)));
+    expect(KvPrewrite, 'all of its locks in one entry').toBe(1);
+    expect(rest['Tso']).toBe(2);
+    const last = utf8(`many/${SHORT_KEYS - 1}`);
+    expect(await scenario.wait(client.txn.snapshotGet(last))).toEqual(values(2)[0]);
   });
 
   it('costs a request more for what it reads', async () => {
