@@ -264,7 +264,9 @@ export class NaiveMvcc {
         if (commitTs <= at.newestTs()) return 'abort';
         continue;
       }
-      if (at.own(startTs)) continue;
+      const own = at.own(startTs);
+      if (own !== undefined && strict && own.commitTs !== commitTs) return 'abort';
+      if (own !== undefined) continue;
       if (at.rollbacks.has(startTs)) return 'abort';
       if (at.lock !== undefined || strict) return 'retryable';
     }

@@ -88,4 +88,18 @@ describe('commit of one key', () => {
   it('of a lock that was not prewritten is refused', () => {
     expect(committed(facts('pessimistic', undefined), 20n)).toBe('retryable');
   });
+
+  it('that is committed already says yes to its own timestamp alone, to those who want the truth', () => {
+    const done: TxnKeyFacts = {
+      key,
+      lock: undefined,
+      newest: undefined,
+      outcome: { type: 'commit', write: own(30n) },
+    };
+    const answer = (commitTs: bigint, strict: boolean) =>
+      commitKey(done, { startTs: 10n, commitTs, strict });
+    expect(answer(30n, true)).toEqual({ ok: true, value: undefined });
+    expect(answer(31n, true)).toMatchObject({ ok: false, error: { type: 'abort' } });
+    expect(answer(31n, false)).toEqual({ ok: true, value: undefined });
+  });
 });

@@ -67,7 +67,14 @@ export function commitKey(facts: TxnKeyFacts, txn: CommitTxn): KeyDecision {
     const modify = commitLock(key, lock, lock.kind, newest, txn.commitTs);
     return ok(planted('txn-old-version-dropped') ? { ...modify, history: undefined } : modify);
   }
-  if (outcome.type === 'commit' || planted('txn-commit-without-lock')) return NOTHING;
+  if (planted('txn-commit-without-lock')) return NOTHING;
+  if (outcome.type === 'commit') {
+    const { commitTs } = outcome.write;
+    // A client that believes in another commit timestamp must not be told that it is right.
+    if (!txn.strict || commitTs === txn.commitTs) return NOTHING;
+    const message = `transaction ${txn.startTs} is committed at ${commitTs}, not at ${txn.commitTs}`;
+    return err(abortError(message, key));
+  }
   if (outcome.type === 'rollback') {
     return err(abortError(`transaction ${txn.startTs} is rolled back`, key));
   }
