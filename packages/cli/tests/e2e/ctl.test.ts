@@ -126,4 +126,22 @@ describe('tinykv ctl', { timeout: 180_000 }, () => {
     const left = JSON.parse((await ctl('locks', 'ls', '--json')).output);
     expect(left).toMatchObject({ locks: [{ startTs: String(alive) }], hasMore: false });
   });
+
+  it('gc: shows how far it is, sets how long versions are kept, and moves the safe point', async () => {
+    const set = await ctl('gc', 'set', '--life-time', '1h', '--run-interval', '1m');
+    expect(set.code).toBe(EXIT.ok);
+    const before = await ctl('gc', 'show');
+    expect(before.output).toBe(set.output);
+    expect(before.output).toMatch(/^life time {6}1h$/m);
+    expect(before.output).toMatch(/^run interval {3}1m$/m);
+
+    const client = await live.client();
+    const start = await client.txn.timestamp();
+    await client.close();
+    const moved = await ctl('gc', 'set', '--safe-point', String(start), '--json');
+    expect(JSON.parse(moved.output)).toMatchObject({ safePoint: String(start) });
+    const back = await ctl('gc', 'set', '--safe-point', '1');
+    expect(back.output, 'it never goes back').toContain(`safe point     ${start}`);
+    expect((await ctl('gc', 'set')).code).toBe(EXIT.usage);
+  });
 });
