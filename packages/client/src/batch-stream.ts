@@ -17,9 +17,11 @@ import {
   type UnaryMethod,
 } from '@tinykv/proto';
 import { RequestError } from './errors.js';
+import { Inflight } from './inflight.js';
 
 interface Pending {
-  readonly id: number;
+  /** Given when it is sent. */
+  id: number;
   /** The number under which it travels. */
   readonly method: number;
   readonly called: UnaryMethod<object, object>;
@@ -40,7 +42,7 @@ interface Session {
   lastReceivedAt: number;
 }
 
-/** The greeting's id; requests count from 1. */
+/** The greeting's id, which no request has. */
 const GREETING_ID = 0;
 /** How late a deadline may be noticed. */
 const SWEEP_MS = 50;
@@ -57,11 +59,10 @@ export class BatchStream {
   readonly #env: Env;
   #session: Session | undefined;
   #closed = false;
-  #nextId = 1;
   #flushScheduled = false;
   #sweeping = false;
   #waiting: Pending[] = [];
-  readonly #inflight = new Map<number, Pending>();
+  readonly #inflight = new Inflight<Pending>(limits.batchStreamInflightMax);
   readonly #seconds = new Map<string, Histogram>();
 
   constructor(env: Env, address: string) {
@@ -79,7 +80,7 @@ export class BatchStream {
       const problem = this.#refusal(bytes);
       if (problem !== undefined) throw problem;
       this.#waiting.push({
-        id: this.#nextId++,
+        id: GREETING_ID,
         method: number,
         called,
         request: bytes,
@@ -136,7 +137,7 @@ export class BatchStream {
       const sentAt = this.#env.clock.mono();
       for (const pending of batch) {
         pending.sentAt = sentAt;
-        this.#inflight.set(pending.id, pending);
+        pending.id = this.#inflight.add(pending);
       }
       this.#send(session, { items: batch });
     }
@@ -195,10 +196,9 @@ export class BatchStream {
     session.greeted = true;
     session.lastReceivedAt = this.#env.clock.mono();
     for (const item of response.items) {
-      const pending = this.#inflight.get(item.id);
+      const pending = this.#inflight.take(item.id);
       // Late answers to requests that have timed out, and the answer to the greeting.
       if (pending === undefined) continue;
-      this.#inflight.delete(item.id);
       if (item.status === 0) this.#resolve(session, pending, item.response);
       else pending.reject(statusError(item, this.address));
     }
@@ -249,9 +249,8 @@ export class BatchStream {
   }
 
   #failInflight(reason: NetError): void {
-    const inflight = [...this.#inflight.values()];
-    this.#inflight.clear();
-    for (const pending of inflight) pending.reject(this.#failure(reason, 'unknown'));
+    for (const pending of this.#inflight.takeWhere(() => true))
+      pending.reject(this.#failure(reason, 'unknown'));
   }
 
   #failure({ code, message }: NetError, outcome: 'not-sent' | 'unknown'): RequestError {
@@ -280,9 +279,7 @@ export class BatchStream {
       isSilent = session?.greeted === false;
       for (const pending of late) pending.reject(this.#failure(reason, 'not-sent'));
     }
-    for (const pending of this.#inflight.values()) {
-      if (pending.deadline > now) continue;
-      this.#inflight.delete(pending.id);
+    for (const pending of this.#inflight.takeWhere(({ deadline }) => deadline <= now)) {
       if (session !== undefined && session.lastReceivedAt <= pending.sentAt) isSilent = true;
       pending.reject(this.#failure(reason, 'unknown'));
     }

@@ -3,16 +3,35 @@ import type { Clock } from '@tinykv/base';
 /** How late a deadline may be noticed, at most. */
 const SWEEP_MS = 250;
 
-interface Waiting {
-  readonly deadline: number;
-  readonly expire: () => void;
+/** One request's deadline. */
+export class Deadline {
+  /** Monotonic milliseconds. */
+  readonly at: number;
+  /** Undefined: it has ended, one way or the other. */
+  expire: (() => void) | undefined;
+
+  constructor(at: number, expire: () => void) {
+    this.at = at;
+    this.expire = expire;
+  }
+
+  /** `expire` will not be called any more. */
+  end(): void {
+    this.expire = undefined;
+  }
 }
 
-/** Deadlines that are all as far away, so in the order in which they begin: one timer serves them all. */
+/**
+ * Deadlines that are all as far away, so in the order in which they begin: one timer serves them all.
+ *
+ * A plain array, and no Set: V8 links the tables that a Set outgrows, each to the next, and once one of them is in
+ * the old generation all that was in later ones is kept with it until the next full collection.
+ */
 export class Deadlines {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  readonly #waiting = new Set<Waiting>();
+  /** By time; those that have ended go with the next sweep. */
+  #waiting: Deadline[] = [];
   #isSweeping = false;
 
   constructor(clock: Clock, timeoutMs: number) {
@@ -20,16 +39,16 @@ export class Deadlines {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Calls `expire` when the time is over, unless the function that it returns was called before. */
-  begin(startedAt: number, expire: () => void): () => void {
-    const waiting: Waiting = { deadline: startedAt + this.#timeoutMs, expire };
-    this.#waiting.add(waiting);
+  /** Calls `expire` when the time is over, unless the deadline has been ended before. */
+  begin(startedAt: number, expire: () => void): Deadline {
+    const deadline = new Deadline(startedAt + this.#timeoutMs, expire);
+    this.#waiting.push(deadline);
     this.#sweepLater();
-    return () => this.#waiting.delete(waiting);
+    return deadline;
   }
 
   #sweepLater(): void {
-    if (this.#isSweeping || this.#waiting.size === 0) return;
+    if (this.#isSweeping || this.#waiting.length === 0) return;
     this.#isSweeping = true;
     this.#clock.after(Math.min(SWEEP_MS, this.#timeoutMs), () => {
       this.#isSweeping = false;
@@ -39,10 +58,17 @@ export class Deadlines {
   }
 
   #sweep(now: number): void {
-    for (const waiting of this.#waiting) {
-      if (waiting.deadline > now) return;
-      this.#waiting.delete(waiting);
-      waiting.expire();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const deadline of waiting) {
+      const { at, expire } = deadline;
+      if (expire === undefined) continue;
+      if (at > now) {
+        this.#waiting.push(deadline);
+        continue;
+      }
+      deadline.end();
+      expire();
     }
   }
 }

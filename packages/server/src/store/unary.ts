@@ -58,13 +58,13 @@ export class UnaryTable {
     const { clock, logger } = this.#env;
     return new Promise((resolve, reject) => {
       let isLate = false;
-      const end = this.#deadlines.begin(startedAt, () => {
+      const deadline = this.#deadlines.begin(startedAt, () => {
         isLate = true;
         const text = `${name}: no outcome within ${this.#timeoutMs} ms, it is unknown`;
         reject(new KvError('DEADLINE_EXCEEDED', text));
       });
       const settle = (): void => {
-        end();
+        deadline.end();
         seconds.observe((clock.mono() - startedAt) / 1000);
       };
       work.then(
