@@ -249,8 +249,7 @@ export class BatchStream {
   }
 
   #failInflight(reason: NetError): void {
-    for (const pending of this.#inflight.takeWhere(() => true))
-      pending.reject(this.#failure(reason, 'unknown'));
+    for (const pending of this.#inflight.clear()) pending.reject(this.#failure(reason, 'unknown'));
   }
 
   #failure({ code, message }: NetError, outcome: 'not-sent' | 'unknown'): RequestError {
@@ -263,7 +262,7 @@ export class BatchStream {
     this.#env.clock.after(SWEEP_MS, () => {
       this.#sweeping = false;
       this.#sweep();
-      if (this.#waiting.length > 0 || this.#inflight.size > 0) this.#scheduleSweep();
+      if (this.#waiting.length > 0 || this.#inflight.awaited > 0) this.#scheduleSweep();
     });
   }
 
@@ -279,7 +278,7 @@ export class BatchStream {
       isSilent = session?.greeted === false;
       for (const pending of late) pending.reject(this.#failure(reason, 'not-sent'));
     }
-    for (const pending of this.#inflight.takeWhere(({ deadline }) => deadline <= now)) {
+    for (const pending of this.#inflight.abandonWhere(({ deadline }) => deadline <= now)) {
       if (session !== undefined && session.lastReceivedAt <= pending.sentAt) isSilent = true;
       pending.reject(this.#failure(reason, 'unknown'));
     }

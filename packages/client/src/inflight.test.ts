@@ -1,39 +1,45 @@
 import { describe, expect, it } from 'vitest';
 import { Inflight } from './inflight.js';
 
+const name = (text: string): { name: string } => ({ name: text });
+
 describe('what is in flight', () => {
-  it('is taken once, by an id that was never used before', () => {
-    const inflight = new Inflight<string>(4);
-    const ids = new Set<number>();
+  it('is taken once, in any order', () => {
+    const inflight = new Inflight<{ name: string }>(4);
     for (let round = 0; round < 100; round++) {
-      const three = ['a', 'b', 'c'].map((value) => inflight.add(value));
-      for (const id of three) {
-        expect(ids.has(id)).toBe(false);
-        ids.add(id);
-      }
+      const [a, b, c] = ['a', 'b', 'c'].map((text) => inflight.add(name(text)));
+      expect(new Set([a, b, c]).size).toBe(3);
       expect(inflight.size).toBe(3);
-      expect(inflight.take(three[1]!)).toBe('b');
-      expect(inflight.take(three[1]!), 'again').toBeUndefined();
-      expect(inflight.take(three[2]!)).toBe('c');
-      expect(inflight.take(three[0]!)).toBe('a');
+      expect(inflight.take(b!)).toEqual(name('b'));
+      expect(inflight.take(b!), 'again').toBeUndefined();
+      expect(inflight.take(c!)).toEqual(name('c'));
+      expect(inflight.take(a!)).toEqual(name('a'));
       expect(inflight.size).toBe(0);
     }
-    for (const id of [0, 1, 5, ...ids]) expect(inflight.take(id)).toBeUndefined();
+    for (const id of [-1, 0, 1, 4, 5, 1e9]) expect(inflight.take(id)).toBeUndefined();
   });
 
-  it('gives up those that are wanted, and keeps the rest', () => {
-    const inflight = new Inflight<number>(8);
-    const ids = [1, 2, 3, 4].map((value) => inflight.add(value));
-    expect(inflight.takeWhere((value) => value % 2 === 0)).toEqual([2, 4]);
-    expect(ids.map((id) => inflight.take(id))).toEqual([1, undefined, 3, undefined]);
+  it('keeps the id of what is given up until its late answer has come', () => {
+    const inflight = new Inflight<{ name: string }>(3);
+    const [early, late] = [inflight.add(name('early')), inflight.add(name('late'))];
+    expect(inflight.abandonWhere((value) => value.name === 'late')).toEqual([name('late')]);
+    expect(inflight).toMatchObject({ size: 2, awaited: 1 });
+    expect(inflight.take(early)).toEqual(name('early'));
+    const next = [inflight.add(name('x')), inflight.add(name('y'))];
+    expect(next).not.toContain(late);
+    expect(() => inflight.add(name('z'))).toThrow('more than 3 in flight');
+    expect(inflight.take(late), 'nobody waits for it').toBeUndefined();
+    expect(inflight).toMatchObject({ size: 2, awaited: 2 });
+    expect(inflight.add(name('z'))).toBe(late);
+    expect(inflight.take(late)).toEqual(name('z'));
   });
 
-  it('is never more than the limit', () => {
-    const inflight = new Inflight<number>(2);
-    inflight.add(1);
-    const id = inflight.add(2);
-    expect(() => inflight.add(3)).toThrow('more than 2 in flight');
-    inflight.take(id);
-    expect(inflight.take(inflight.add(3))).toBe(3);
+  it('is gone with its stream', () => {
+    const inflight = new Inflight<{ name: string }>(3);
+    const [a] = [inflight.add(name('a')), inflight.add(name('b')), inflight.add(name('c'))];
+    inflight.take(a!);
+    inflight.abandonWhere((value) => value.name === 'b');
+    expect(inflight.clear()).toEqual([name('c')]);
+    expect(inflight).toMatchObject({ size: 0, awaited: 0 });
   });
 });

@@ -1,57 +1,72 @@
 import { assert } from '@tinykv/base';
 
+/** Nobody waits for the answer any more, but it may still come: until then its id is not given again. */
+const ABANDONED = Symbol('abandoned');
+
 /**
- * What is in flight, by ids of which none is used twice.
+ * What is in flight on one stream, by small ids that are given again once their answers have come.
  *
  * A plain array of slots, and no Map: V8 links the tables that a Map outgrows, each to the next, and once one of them
  * is in the old generation all that was in later ones is kept with it until the next full collection.
  */
-export class Inflight<T> {
+export class Inflight<T extends object> {
   readonly #limit: number;
-  readonly #slots: ({ readonly id: number; readonly value: T } | undefined)[] = [];
-  readonly #free: number[] = [];
-  /** Ids count from 1; each names its slot. */
-  #round = 1;
-  #size = 0;
+  #slots: (T | typeof ABANDONED | undefined)[] = [];
+  #free: number[] = [];
+  #abandoned = 0;
 
   /** At most so many at once. */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
+  /** Answers that may still come. */
   get size(): number {
-    return this.#size;
+    return this.#slots.length - this.#free.length;
   }
 
-  /** The id. */
+  /** Those that somebody waits for. */
+  get awaited(): number {
+    return this.size - this.#abandoned;
+  }
+
+  /** The id, from 1 on. */
   add(value: T): number {
-    assert(this.#size < this.#limit, () => `more than ${this.#limit} in flight`);
+    assert(this.size < this.#limit, () => `more than ${this.#limit} in flight`);
     const slot = this.#free.pop() ?? this.#slots.length;
-    const id = this.#round++ * this.#limit + slot;
-    this.#slots[slot] = { id, value };
-    this.#size++;
-    return id;
+    this.#slots[slot] = value;
+    return slot + 1;
   }
 
-  /** Takes it out. Undefined: it has been taken before. */
+  /** Its answer has come. Undefined: nobody waits for it, or it was never asked for. */
   take(id: number): T | undefined {
-    const slot = id % this.#limit;
-    const entry = this.#slots[slot];
-    if (entry?.id !== id) return undefined;
-    this.#slots[slot] = undefined;
-    this.#free.push(slot);
-    this.#size--;
-    return entry.value;
+    const value = this.#slots[id - 1];
+    if (value === undefined) return undefined;
+    this.#slots[id - 1] = undefined;
+    this.#free.push(id - 1);
+    if (value !== ABANDONED) return value;
+    this.#abandoned--;
+    return undefined;
   }
 
-  /** Takes out all of which this is true. */
-  takeWhere(isWanted: (value: T) => boolean): T[] {
+  /** Waits no longer for those of which this is true. */
+  abandonWhere(isLate: (value: T) => boolean): T[] {
     const out: T[] = [];
-    for (const entry of this.#slots) {
-      if (entry === undefined || !isWanted(entry.value)) continue;
-      this.take(entry.id);
-      out.push(entry.value);
+    for (const [slot, value] of this.#slots.entries()) {
+      if (value === undefined || value === ABANDONED || !isLate(value)) continue;
+      this.#slots[slot] = ABANDONED;
+      this.#abandoned++;
+      out.push(value);
     }
+    return out;
+  }
+
+  /** The stream has ended: no answer will come. What was waited for. */
+  clear(): T[] {
+    const out = this.abandonWhere(() => true);
+    this.#slots = [];
+    this.#free = [];
+    this.#abandoned = 0;
     return out;
   }
 }
