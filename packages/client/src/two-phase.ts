@@ -1,4 +1,11 @@
-import { assert, errorMessage, KvError, limits, type Timestamp } from '@tinykv/base';
+import {
+  assert,
+  errorMessage,
+  InvariantError,
+  KvError,
+  limits,
+  type Timestamp,
+} from '@tinykv/base';
 import { type KeyError, locationKey, rangeContains } from '@tinykv/model';
 import { keyErrorFromWire, type kvrpcpb, tinykvpb } from '@tinykv/proto';
 import { UndeterminedError } from './errors.js';
@@ -83,8 +90,8 @@ export class TwoPhaseCommit implements Abandonable {
         [commitTs, rest] = await this.#commitPrimary(commitTs);
       }
     } catch (error) {
-      // Whoever does not know the outcome must not clean up after it.
-      if (!(error instanceof UndeterminedError)) {
+      // Whoever does not know the outcome must not clean up after it, nor after a commit that should not be.
+      if (!(error instanceof UndeterminedError) && !(error instanceof InvariantError)) {
         this.#background = this.#inBackground('rollback', () => this.#rollback());
       }
       throw error;
@@ -145,22 +152,26 @@ export class TwoPhaseCommit implements Abandonable {
   }
 
   /**
-   * The store says that the primary's lock is gone. Returns if it is because an earlier attempt, whose
-   * answer was lost, has committed it; throws otherwise.
+   * The store refuses the commit, and so does not say whether there is one already. Returns if an earlier attempt,
+   * whose answer was lost, has made it; throws otherwise: what is committed is never taken for a failure, which
+   * would be run again.
    */
   async #onCommitError(error: KeyError, commitTs: Timestamp, operation: Operation): Promise<void> {
     const { startTs } = this.#input;
     const failure = keyErrorToThrow(error, startTs);
-    if (!operation.maybeApplied) throw failure;
     const txn = { startTs, primary: this.#primary };
     const status = await statusAtPrimary(this.#context.resolver, txn, operation);
     switch (status.type) {
       case 'rolled-back':
         throw failure;
       case 'alive':
+        if (!operation.maybeApplied) throw failure;
         throw new UndeterminedError(`a commit may still arrive: ${failure.message}`);
       case 'committed':
-        assert(status.commitTs === commitTs, () => `committed at ${status.commitTs}`);
+        assert(
+          status.commitTs === commitTs,
+          () => `transaction ${startTs} is committed at ${status.commitTs}, not at ${commitTs}`,
+        );
     }
   }
 

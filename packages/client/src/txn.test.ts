@@ -347,6 +347,24 @@ describe('a commit whose answer is lost', () => {
 });
 
 describe('a commit that certainly failed', () => {
+  it('is told from one that others have completed at another timestamp, which is never run again', async () => {
+    let runs = 0;
+    cluster.script = ({ method, request: { startVersion, keys } }) => {
+      if (method !== 'KvCommit') return undefined;
+      cluster.data.commit(keys, startVersion, startVersion + 1n);
+      return { type: 'key-error', error: { abort: 'committed at another timestamp' } };
+    };
+    const running = client.txn.run(async (txn) => {
+      runs++;
+      put(txn, 'a=1', 'b=2');
+    });
+    await expect(run(running)).rejects.toThrow(/is committed at \d+, not at \d+/);
+    expect(runs).toBe(1);
+    await cluster.env.clock.run(1_000);
+    expect(cluster.callsOf('KvBatchRollback'), 'its other locks are part of it').toEqual([]);
+    expect(await get('a')).toBe('1');
+  });
+
   it('because no store served it leaves no locks behind', async () => {
     const txn = await begin();
     put(txn, 'a=1');
