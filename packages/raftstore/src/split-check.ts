@@ -8,10 +8,10 @@ import { measureRegion } from './region-size.js';
 /** Cuts made by one check; a Region that is larger still is found by the next. */
 const SPLITS_PER_CHECK = 16;
 
-/** Between two pages of some 256 KiB: a scan takes a fifth of a core at most, 10 s for a full Region. */
+/** Between two pages of some 256 KiB, for those who are served meanwhile: 12 s in all for a Region of 384 MB. */
 const PAGE_PAUSE_MS = 8;
 
-/** A Region that stays near its greatest size is not measured again for fewer bytes, as a part of a piece. */
+/** Of a piece, written: a Region near its greatest size is not measured again for less. */
 const WRITTEN_PART = 1 / 8;
 
 /**
