@@ -3,6 +3,7 @@ import { createEnv, type RealEnv } from '@tinykv/env-real';
 import { EXIT, type Program, readCommandLine } from './config/command-line.js';
 import type { Loaded } from './config/load.js';
 import { settingsOf } from './config/setting.js';
+import { letHeapGrow } from './heap.js';
 import { isSupportedPlatform } from './platform.js';
 import { type Running, runProcess } from './process.js';
 import { StartError } from './start-error.js';
@@ -48,6 +49,7 @@ export async function runServiceProcess<T extends CommonSettings>(
     process.stderr.write(invocation.err);
     return invocation.code;
   }
+  letHeapGrow();
   const { loaded } = invocation;
   const settings = loaded.values;
   const filesDir = program.filesDir?.(settings);
