@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { utf8 } from '@tinykv/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -107,5 +107,33 @@ describe('LevelEngine', () => {
     expect(engine.get(utf8('a'))).toEqual(Buffer.from('1'));
     await engine.close();
     await LevelEngine.open(path).then((again) => again.close());
+  });
+
+  it('has a bounded number of tables mapped, however many a scan reads', async () => {
+    const engine = await LevelEngine.open(path, { writeBufferBytes: 65_536 });
+    const value = new Uint8Array(1_000);
+    for (let group = 0; group < 200; group++) {
+      const batch = engine.batch();
+      for (let i = 0; i < 100; i++)
+        batch.put(utf8(String(group * 100 + i).padStart(6, '0')), value);
+      await engine.write(batch, { sync: false });
+    }
+    const iterator = engine.iterator({ start: utf8(''), end: utf8('9') });
+    let read = 0;
+    for (;;) {
+      const entries = await iterator.next(1_000);
+      if (entries.length === 0) break;
+      read += entries.length;
+    }
+    await iterator.close();
+    expect(read).toBe(20_000);
+    expect((await readdir(path)).filter((name) => name.endsWith('.ldb')).length).toBeGreaterThan(
+      150,
+    );
+    // Where a system does not show what is mapped, nothing is counted.
+    const maps = await readFile('/proc/self/maps', 'latin1').catch(() => '');
+    const mapped = maps.split('\n').filter((line) => line.includes(path) && line.endsWith('.ldb'));
+    expect(mapped.length).toBeLessThanOrEqual(128);
+    await engine.close();
   });
 });

@@ -22,6 +22,13 @@ export interface LevelEngineOptions {
   readonly everyBatchSynced?: boolean;
 }
 
+/**
+ * Tables open at a time. LevelDB maps each whole table that it reads, so this times 2 MiB bounds what
+ * scans and random reads add to the resident memory. With 300 tables random gets of
+ * a store take a tenth longer for it.
+ */
+const MAX_OPEN_FILES = 128;
+
 /** Longer than any key in use: the end of everything where LevelDB wants a bound. */
 const LAST_KEY: Uint8Array = new Uint8Array(64).fill(0xff);
 
@@ -57,6 +64,7 @@ export class LevelEngine implements KvEngine {
         compression: false,
         cacheSize: options.cacheBytes ?? 134_217_728,
         writeBufferSize: options.writeBufferBytes ?? 67_108_864,
+        maxOpenFiles: MAX_OPEN_FILES,
       });
       await db.open();
       return new LevelEngine(db);
