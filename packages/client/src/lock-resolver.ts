@@ -54,6 +54,19 @@ interface SecondaryLocks {
   readonly commitTs: Timestamp;
 }
 
+/** A transaction that has ended. */
+interface Known {
+  readonly status: TxnStatus;
+  /** Keys on which locks of it were met, up to a few more than are cleared one by one. */
+  readonly keysMet: Set<string>;
+}
+
+/**
+ * So many locks of a transaction are cleared key by key; if more are met, all that it has in a Region are looked for. That
+ * search is dear: it passes all locks that were cleared of late, which stay in the engine as tombstones for a while.
+ */
+const LOCKS_CLEARED_BY_KEY = 16;
+
 const rpc = tinykvpb.TinyKv;
 
 /**
@@ -65,7 +78,7 @@ export class LockResolver {
   readonly #timestamp: () => Promise<Timestamp>;
   readonly #pessimistic: PessimisticResolver;
   /** Final outcomes, oldest first. */
-  readonly #known = new Map<string, TxnStatus>();
+  readonly #known = new Map<string, Known>();
   readonly #running = new Map<string, Promise<TxnStatus>>();
   /** Planted: a primary without a lock is taken for committed. */
   readonly #looksAtLocksOnly: boolean;
@@ -218,12 +231,27 @@ export class LockResolver {
       return 0;
     }
     const commitTs = status.type === 'committed' ? status.commitTs : TS_ZERO;
+    if (this.#isSmall(locks)) {
+      const keys = locks.map(({ key }) => key);
+      await this.#resolveKeys(keys, startTs, commitTs, operation);
+      return 0;
+    }
     // One request clears all locks of the transaction in a Region.
     const groups = await this.#router.group(locks, (lock) => lock.key, operation);
     await Promise.all(
       groups.map(({ items: [lock] }) => this.#resolveRegion(lock!, commitTs, operation)),
     );
     return 0;
+  }
+
+  /** Whether few locks of the transaction have been met up to now, these included. */
+  #isSmall(locks: readonly LockInfo[]): boolean {
+    const keysMet = this.#known.get(nameOf(locks[0]!))?.keysMet ?? new Set();
+    for (const { key } of locks) {
+      if (keysMet.size > LOCKS_CLEARED_BY_KEY) break;
+      keysMet.add(keyString(key));
+    }
+    return keysMet.size <= LOCKS_CLEARED_BY_KEY;
   }
 
   #resolveKeys(
@@ -269,7 +297,7 @@ export class LockResolver {
   #status(txn: TxnName, operation: Operation, callerStartTs: Timestamp): Promise<TxnStatus> {
     const name = nameOf(txn);
     const known = this.#known.get(name);
-    if (known !== undefined) return Promise.resolve(known);
+    if (known !== undefined) return Promise.resolve(known.status);
     const asked = `${name} ${callerStartTs}`;
     const running = this.#running.get(asked);
     if (running !== undefined) return running;
@@ -290,7 +318,7 @@ export class LockResolver {
   }
 
   #remember(name: string, status: TxnStatus): void {
-    this.#known.set(name, status);
+    this.#known.set(name, { status, keysMet: new Set() });
     if (this.#known.size <= limits.clientResolvedTxnsMax) return;
     for (const oldest of this.#known.keys()) {
       this.#known.delete(oldest);

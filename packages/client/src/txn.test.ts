@@ -205,10 +205,10 @@ describe('conflicts', () => {
   });
 });
 
-/** Locks `a` (primary) and `x` as a client that dies in the middle of its commit. */
-async function abandon(commitPrimary: boolean): Promise<bigint> {
+/** Locks `a` (primary) and others as a client that dies in the middle of its commit. */
+async function abandon(commitPrimary: boolean, others = ['x']): Promise<bigint> {
   const startTs = cluster.timestamp();
-  const mutations = ['a', 'x'].map((key) => ({ op: 0, key: utf8(key), value: utf8('left') }));
+  const mutations = ['a', ...others].map((key) => ({ op: 0, key: utf8(key), value: utf8('left') }));
   const request = { mutations, primaryLock: utf8('a'), startVersion: startTs, lockTtl: 3_000 };
   cluster.data.prewrite(request as Parameters<typeof cluster.data.prewrite>[0]);
   if (commitPrimary) cluster.data.commit([utf8('a')], startTs, cluster.timestamp());
@@ -279,6 +279,24 @@ describe('locks of others', () => {
     const txn = await begin();
     await run(Promise.all(Array.from({ length: 10 }, () => txn.get(utf8('x')))));
     expect(cluster.callsOf('KvCheckTxnStatus')).toHaveLength(1);
+  });
+
+  it('are cleared one by one while few of a transaction are met, however many readers meet them', async () => {
+    await abandon(true);
+    const txn = await begin();
+    await run(Promise.all(Array.from({ length: 40 }, () => txn.get(utf8('x')))));
+    const asked = cluster.callsOf('KvResolveLock').map(({ request }) => request.keys.map(fromUtf8));
+    expect(asked.length).toBeGreaterThan(0);
+    expect(asked.every((keys) => keys.length === 1 && keys[0] === 'x')).toBe(true);
+  });
+
+  it('are looked for in the whole Region once many of a transaction have been met', async () => {
+    const keys = Array.from({ length: 40 }, (_, number) => `x${number + 10}`);
+    await abandon(true, keys);
+    const txn = await begin();
+    for (const key of keys) expect(fromUtf8((await run(txn.get(utf8(key))))!)).toBe('left');
+    const asked = cluster.callsOf('KvResolveLock').map(({ request }) => request.keys.length);
+    expect(asked).toEqual([...Array.from({ length: 16 }, () => 1), 0]);
   });
 });
 
