@@ -33,6 +33,11 @@ export interface RecoveryHost {
   readonly lifecycle: PeerLifecycle;
 }
 
+/** A peer to bring back: its log, or why it may take no part any more. */
+type Found =
+  | { readonly state: RegionLocalState; readonly group: RecoveredGroup }
+  | { readonly state: RegionLocalState; readonly damage: string };
+
 /**
  * Brings back the peers of this store from the engine's Region states and the Raft log, and ends what
  * a crash left half done: a split's child without a log, a snapshot, a destroyed peer.
@@ -43,14 +48,20 @@ export async function recoverPeers(
 ): Promise<void> {
   const groups = new Map(recovered.map((group) => [group.group, group]));
   const states = await readStates(host.engine);
+  const found: Found[] = [];
   for (const state of states) {
     if (state.state === 'tombstone') continue;
     const { id } = state.region;
     const group = groups.get(id);
     groups.delete(id);
     const damage = await damageOf(host, state, group);
-    if (damage === undefined) await addPeer(host, state, await mendGroup(host, state, group));
-    else await addDamaged(host, state, damage);
+    if (damage !== undefined) found.push({ state, damage });
+    else found.push({ state, group: await mendGroup(host, state, group) });
+  }
+  // Only now: from here on the log has a writer of its own, the peers that were added, and takes one at a time.
+  for (const each of found) {
+    if ('damage' in each) await addDamaged(host, each.state, each.damage);
+    else await addPeer(host, each.state, each.group);
   }
   for (const state of states) {
     const { id } = state.region;
