@@ -24,8 +24,8 @@ export interface LevelEngineOptions {
 
 /**
  * Tables open at a time. LevelDB maps each whole table that it reads, so this times 2 MiB bounds what
- * scans and random reads add to the resident memory. With 300 tables random gets of
- * a store take a tenth longer for it.
+ * scans and random reads add to the resident memory, but for the few tables fresh from a memtable, which
+ * are as large as it was. With 300 tables random gets of a store take a tenth longer for it.
  */
 const MAX_OPEN_FILES = 128;
 
