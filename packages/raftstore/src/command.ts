@@ -28,6 +28,24 @@ export interface SplitTarget {
 const KIND_DATA = 1;
 const KIND_SPLIT = 2;
 
+/** What the kind of an entry says of it, with nothing else decoded. */
+interface KindTraits {
+  /** It changes the Region itself, so it is applied alone, between two barriers. */
+  readonly isFenced: boolean;
+  /** Once it is committed, another Region's leader may serve a part of the range: no lease until it is applied. */
+  readonly voidsLease: boolean;
+}
+
+const KINDS: Readonly<Record<number, KindTraits>> = {
+  [KIND_DATA]: { isFenced: false, voidsLease: false },
+  [KIND_SPLIT]: { isFenced: true, voidsLease: true },
+};
+
+function traitsOf({ type, data }: Entry): KindTraits | undefined {
+  const kind = data[0];
+  return type !== 'EntryNormal' || kind === undefined ? undefined : KINDS[kind];
+}
+
 /** Begins a data entry; commands are added by {@link addCommand}. */
 export function beginData(w: ByteWriter, term: Term, version: number): void {
   w.u8(KIND_DATA).varint(term).varint(version);
@@ -82,7 +100,12 @@ export function decodePayload(data: Uint8Array): EntryPayload {
 
 /** True for entries that change the Region itself. */
 export function isAdminEntry(entry: Entry): boolean {
-  return entry.type !== 'EntryNormal' || entry.data[0] === KIND_SPLIT;
+  return entry.type !== 'EntryNormal' || traitsOf(entry)?.isFenced === true;
+}
+
+/** See StateMachine.voidsLease. */
+export function entryVoidsLease(entry: Entry): boolean {
+  return traitsOf(entry)?.voidsLease === true;
 }
 
 /** A change of one peer, with the conf_ver that it was decided under. */

@@ -4,7 +4,7 @@ import type { Entry, Message, Snapshot } from '@tinykv/raft';
 import type { ApplyWork, Group, Outbound, StateMachine } from '@tinykv/replica';
 import type { AdminApplier } from './admin.js';
 import { applyData } from './apply.js';
-import { isAdminEntry } from './command.js';
+import { entryVoidsLease, isAdminEntry } from './command.js';
 import type { Envelope } from './envelope.js';
 import type { Peer } from './peer.js';
 import type { PeerRegistry } from './registry.js';
@@ -65,6 +65,10 @@ export class StoreMachine implements StateMachine {
 
   isFenced(entry: Entry): boolean {
     return isAdminEntry(entry);
+  }
+
+  voidsLease(entry: Entry): boolean {
+    return entryVoidsLease(entry);
   }
 
   apply(work: readonly ApplyWork[]): Promise<void> {

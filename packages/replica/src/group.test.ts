@@ -20,6 +20,7 @@ function group(recovered = false): { group: Group; env: ReturnType<typeof fakeEn
     },
     touch: () => undefined,
     makeSnapshot: () => undefined,
+    voidsLease: () => false,
     damaged: () => undefined,
   };
   const confState = {

@@ -2,6 +2,7 @@ import { assert, type Env, type LogIndex, limits, type PeerId, type Term } from 
 import {
   type ConfChange,
   type ConfState,
+  type Entry,
   type LogPosition,
   type Message,
   RawNode,
@@ -10,6 +11,7 @@ import {
 import type { ReplicaConfig } from './config.js';
 import { type GroupState, GroupStorage } from './group-storage.js';
 import { Lease, leaseMs, stampContext, unstampContext } from './lease.js';
+import { LeaseVoids, removesVoter } from './lease-voids.js';
 import { ReadGate } from './read-gate.js';
 
 /** Names a group and says where it starts. */
@@ -38,6 +40,8 @@ export interface GroupOwner {
   readonly config: ReplicaConfig;
   touch(group: Group): void;
   makeSnapshot(group: Group): Snapshot | undefined;
+  /** See StateMachine.voidsLease. */
+  voidsLease(entry: Entry): boolean;
   damaged(group: Group, reason: string): void;
 }
 
@@ -49,6 +53,8 @@ export class Group {
   readonly storage: GroupStorage;
   readonly reads: ReadGate;
   readonly #lease: Lease;
+  readonly #leaseVoids = new LeaseVoids();
+  readonly #voidsLease: (entry: Entry) => boolean;
   readonly #owner: GroupOwner;
   readonly #inbox: Message[] = [];
   readonly #refuseVotesUntil: number;
@@ -86,6 +92,8 @@ export class Group {
     this.#lease = new Lease(leaseMs(config.electionTicks, config.tickMs));
     this.#refuseVotesUntil =
       init.recovered && voterCount(init.confState) > 1 ? env.clock.mono() + electionMs : 0;
+    this.#voidsLease = (entry) =>
+      owner.voidsLease(entry) || removesVoter(entry, this.peerId, this.#confState);
     this.node = new RawNode({
       id: init.peerId,
       electionTicks: config.electionTicks,
@@ -189,8 +197,14 @@ export class Group {
 
   /** True while reads of the applied state are linearizable without asking a quorum. */
   leaseValid(): boolean {
-    if (!this.appliedOwnTerm) return false;
+    if (!this.appliedOwnTerm || this.#leaseVoids.isVoid(this.node.committed)) return false;
     return this.#lease.valid(this.#leaseNow(), this.peerId, this.#confState);
+  }
+
+  /** The core hands a storage append out: nobody else has seen its entries yet. */
+  onAppending({ snapshot, entries }: Message): void {
+    if (snapshot !== undefined) this.#leaseVoids.onSnapshot();
+    this.#leaseVoids.onAppend(entries, this.#voidsLease);
   }
 
   /** Another replica has applied this entry: where the log has the same one, it is committed. */
@@ -246,6 +260,7 @@ export class Group {
     );
     this.#applied = index;
     this.#appliedTerm = term;
+    this.#leaseVoids.onApplied(index);
     this.storage.evict(index);
     this.reads.onApplied(index);
   }

@@ -95,6 +95,56 @@ describe('lease', () => {
   });
 });
 
+/** All sets of these peers. */
+function subsets(ids: readonly number[]): number[][] {
+  const sets: number[][] = [[]];
+  for (const id of ids) for (const set of sets.slice()) sets.push([...set, id]);
+  return sets;
+}
+
+const isMajority = (of: readonly number[], granted: readonly number[]): boolean =>
+  of.length === 0 || of.filter((id) => granted.includes(id)).length > of.length / 2;
+
+/** Configurations one step apart, the leader 1 a voter of both: simple changes, into joint ones and out of them. */
+function* steps(peers: readonly number[]): Generator<[ConfState, ConfState]> {
+  const sets = subsets(peers.filter((id) => id !== 1)).map((set) => [1, ...set]);
+  for (const before of sets) {
+    for (const after of sets) {
+      const joint = voters(after, before);
+      yield [voters(before), joint];
+      yield [joint, voters(after)];
+      const differ = peers.filter((id) => before.includes(id) !== after.includes(id)).length;
+      if (differ === 1) yield [voters(before), voters(after)];
+    }
+  }
+}
+
+describe('a lease over a change of the voters', () => {
+  it('any quorum that elects another leader, one step before or behind, has a peer that promised not to vote', () => {
+    const peers = [1, 2, 3, 4, 5];
+    // The leader does not vote for another while it leads.
+    const others = subsets(peers.slice(1));
+    let leases = 0;
+    const check = (of: ConfState, elects: ConfState): void => {
+      for (const acked of others) {
+        const lease = new Lease(900);
+        lease.begin(5);
+        for (const id of acked) lease.onAck(id, 5, 100, 1, of, 100);
+        if (!lease.valid(101, 1, of)) continue;
+        leases++;
+        const free = peers.filter((id) => id !== 1 && !acked.includes(id));
+        const elected = isMajority(elects.voters, free) && isMajority(elects.votersOutgoing, free);
+        expect(elected, `${JSON.stringify([of, elects])}: ${acked} acknowledged`).toBe(false);
+      }
+    };
+    for (const [before, after] of steps(peers)) {
+      check(before, after);
+      check(after, before);
+    }
+    expect(leases).toBeGreaterThan(1_000);
+  });
+});
+
 describe('lease_clock_rate_skew', () => {
   it('a lease ends on its own clock before a follower whose clock is 5 % faster may vote', () => {
     expect(CLOCK_DRIFT_MAX).toBe(0.05);

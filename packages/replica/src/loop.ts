@@ -107,6 +107,7 @@ export class ReplicaLoop {
         config: this.#config,
         touch: (touched) => this.#touch(touched),
         makeSnapshot: (target): Snapshot | undefined => this.#machine.makeSnapshot(target),
+        voidsLease: (entry) => this.#machine.voidsLease(entry),
         damaged: (target, reason) => this.#machine.damaged(target, reason),
       },
       init,
@@ -193,8 +194,10 @@ export class ReplicaLoop {
   }
 
   #dispatch(group: Group, message: Message, out: Outbound[]): void {
-    if (message.to === LOCAL_APPEND_THREAD) this.#append.add(group, message);
-    else if (message.to === LOCAL_APPLY_THREAD) this.#apply.add(group, message);
+    if (message.to === LOCAL_APPEND_THREAD) {
+      group.onAppending(message);
+      this.#append.add(group, message);
+    } else if (message.to === LOCAL_APPLY_THREAD) this.#apply.add(group, message);
     else if (message.to === group.peerId) this.#stepOwn(group, message);
     else out.push({ group, message: group.outgoing(message) });
   }

@@ -13,6 +13,12 @@ export interface StateMachine {
   /** True when the entry changes the group itself and must be fenced by barriers. */
   isFenced(entry: Entry): boolean;
   /**
+   * True for an entry by which others may come to serve what this leader serves, from its commit on: there
+   * is no lease until it is applied here. Told by the entry's kind, at once; the replica itself sees to
+   * changes of the configuration.
+   */
+  voidsLease(entry: Entry): boolean;
+  /**
    * Applies committed entries that need no fence, of several groups, as one engine batch; resolves
    * when they are readable (not durable), after which waiting clients are answered.
    */

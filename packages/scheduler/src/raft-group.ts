@@ -219,6 +219,10 @@ export class RaftGroup implements StateGroup, StateMachine {
     return entry.type !== 'EntryNormal';
   }
 
+  voidsLease(): boolean {
+    return false;
+  }
+
   async applyFenced(_group: Group, entry: Entry): Promise<void> {
     assert(false, `a change of the only member at ${entry.index}`);
   }

@@ -59,7 +59,7 @@ export class GcCommands {
       return ok(err({ type: 'abort', message }));
     }
     const { access } = this.#commands;
-    const view = await access.acquireWrite(context, startKey.length === 0 ? [] : [startKey]);
+    const view = await access.acquireRead(context, startKey.length === 0 ? [] : [startKey]);
     if (!view.ok) return view;
     const page = await this.#readPage(view.value, request);
     if (!page.ok) return page;

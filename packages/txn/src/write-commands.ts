@@ -218,7 +218,8 @@ export class WriteCommands {
     const takesAny = this.#planted('txn-foreign-lock-resolved');
     const txn = takesAny ? { ...named, takesAny } : named;
     if (keys.length > 0) return this.#resolveKeys(context, keys, txn);
-    const view = await this.#access.acquireWrite(context, []);
+    // That there are no locks is an answer too, and no proposal proves it: it is read as any other.
+    const view = await this.#access.acquireRead(context, []);
     if (!view.ok) return view;
     const { api } = this.#access;
     const resolved = await withSnapshot(view.value, async (snapshot) => {
