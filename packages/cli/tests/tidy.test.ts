@@ -71,6 +71,26 @@ function findBans(file: SourceFile): string[] {
     .map((ban) => `${file.path}: ${ban.pattern.source} (use ${ban.instead})`);
 }
 
+/**
+ * Calls of the core that would break what a lease rests on: whoever has heard a leader does not forget it, and lets
+ * no election begin before its time. Elections that no time-out causes go through `Group.campaign`, which keeps the promise.
+ */
+const BREACHES: readonly RegExp[] = [
+  /\.forgetLeader\(/,
+  /\bMsgForgetLeader\b/,
+  /\.setRandomizedElectionTimeout\(/,
+  /\bnode\.campaign\(/,
+];
+/** The core itself, the wrapper, and the group with one voter, which nobody leads but itself. */
+const MAY_BREACH =
+  /^packages\/(raft\/src\/|replica\/src\/group\.ts$|scheduler\/src\/raft-group\.ts$)/;
+
+function findBreaches(file: SourceFile): string[] {
+  if (MAY_BREACH.test(file.path)) return [];
+  const code = stripComments(file.text);
+  return BREACHES.filter((breach) => breach.test(code)).map((b) => `${file.path}: ${b.source}`);
+}
+
 const LINES_MAX = 800;
 const LINES_ASK = 500;
 /** Files that are longer than 500 lines and why they may be; the list may only shrink. */
@@ -155,6 +175,14 @@ describe('tidy', () => {
       expect(findBans({ path, text })).toHaveLength(1);
     expect(findBans({ path, text: '// Date.now() would be wrong here\nclock.mono()' })).toEqual([]);
     expect(findBans({ path: 'packages/env-real/src/clock.ts', text: 'Date.now()' })).toEqual([]);
+  });
+
+  it('no production code breaks the promise that leases rest on', () => {
+    expect(production.flatMap(findBreaches)).toEqual([]);
+    const path = 'packages/raftstore/src/x.ts';
+    for (const text of ['peer.group.node.forgetLeader();', 'child.group.node.campaign();'])
+      expect(findBreaches({ path, text })).toHaveLength(1);
+    expect(findBreaches({ path, text: 'child.group.campaign();' })).toEqual([]);
   });
 
   it('files stay short enough to hold in mind', () => {

@@ -127,7 +127,7 @@ export class AdminApplier {
     this.#host.registry.creating.delete(region.id);
     child.approximateBytes = parent.approximateBytes;
     // The leader of the parent makes the first leader of the child: the others need not time out.
-    if (parent.isLeader) child.group.node.campaign();
+    if (parent.isLeader) child.group.campaign();
     child.group.touch();
     this.#host.created(child);
   }

@@ -30,13 +30,20 @@ export class PeerLifecycle {
   }
 
   /** A peer with a known Region: recovered, or the child of a split. */
-  add(meta: PeerMeta, region: Region, state: GroupState, recovered: boolean): Peer {
+  add(
+    meta: PeerMeta,
+    region: Region,
+    state: GroupState,
+    recovered: boolean,
+    promisedUntil?: number,
+  ): Peer {
     const group = this.#loop.addGroup({
       id: region.id,
       peerId: meta.id,
       state,
       confState: confStateOf(region),
       recovered,
+      ...(promisedUntil === undefined ? {} : { promisedUntil }),
     });
     const { clock } = this.#env;
     const planted = (name: string): boolean => this.#env.planted(name);
@@ -64,7 +71,8 @@ export class PeerLifecycle {
 
   /**
    * The peer of a Region that a split has made. Its Region state is durable already. A peer that a
-   * message made before the split was applied here gives way, but its vote is kept.
+   * message made before the split was applied here gives way, but its vote is kept, and its promise not to
+   * vote: the leader of the child may count on it.
    */
   async addChild(region: Region, meta: PeerMeta): Promise<Peer> {
     const early = this.#registry.peers.get(region.id);
@@ -89,7 +97,8 @@ export class PeerLifecycle {
       hardState,
       durableApplied: INITIAL_INDEX,
     });
-    return this.add(meta, region, emptyGroupState(hardState, position), false);
+    const start = emptyGroupState(hardState, position);
+    return this.add(meta, region, start, orphan !== undefined, early?.group.promisedUntil);
   }
 
   /**

@@ -13,6 +13,7 @@ import { type GroupState, GroupStorage } from './group-storage.js';
 import { Lease, leaseMs, stampContext, unstampContext } from './lease.js';
 import { LeaseVoids, removesVoter } from './lease-voids.js';
 import { ReadGate } from './read-gate.js';
+import { isFromLeader, VotePromise } from './vote-promise.js';
 
 /** Names a group and says where it starts. */
 export interface GroupInit {
@@ -23,9 +24,12 @@ export interface GroupInit {
   readonly confState: ConfState;
   /**
    * True for a group read back from disk at start: the process may have forgotten a promise not to
-   * vote, so it refuses votes for one election timeout.
+   * vote, so it refuses votes for one election timeout. Also where it knows no voters yet: others may
+   * count it as one.
    */
   readonly recovered: boolean;
+  /** Of a group that takes the place of another in this process: until when that one promised not to vote. */
+  readonly promisedUntil?: number;
 }
 
 interface Announced {
@@ -54,10 +58,10 @@ export class Group {
   readonly reads: ReadGate;
   readonly #lease: Lease;
   readonly #leaseVoids = new LeaseVoids();
+  readonly #promise: VotePromise;
   readonly #voidsLease: (entry: Entry) => boolean;
   readonly #owner: GroupOwner;
   readonly #inbox: Message[] = [];
-  readonly #refuseVotesUntil: number;
   /** Planted: the lease is counted in ticks, which stop when the process does. */
   readonly #leaseInTicks: boolean;
   #ticks = 0;
@@ -90,8 +94,8 @@ export class Group {
     this.#leaseInTicks = env.planted('raft-lease-in-ticks');
     const electionMs = config.electionTicks * config.tickMs;
     this.#lease = new Lease(leaseMs(config.electionTicks, config.tickMs));
-    this.#refuseVotesUntil =
-      init.recovered && voterCount(init.confState) > 1 ? env.clock.mono() + electionMs : 0;
+    this.#promise = new VotePromise(electionMs, init.promisedUntil ?? Number.NEGATIVE_INFINITY);
+    if (init.recovered) this.#promise.heardLeader(env.clock.mono());
     this.#voidsLease = (entry) =>
       owner.voidsLease(entry) || removesVoter(entry, this.peerId, this.#confState);
     this.node = new RawNode({
@@ -162,8 +166,8 @@ export class Group {
   #stepReceived(message: Message, now: number): void {
     const { type, from } = message;
     if (type === 'MsgHeartbeatResp' || type === 'MsgAppResp') this.#heard.set(from, now);
-    const isVote = message.type === 'MsgVote' || message.type === 'MsgPreVote';
-    if (isVote && now < this.#refuseVotesUntil) return;
+    if (this.#promise.forbids(message, now)) return;
+    if (isFromLeader(message) && message.term >= this.node.term) this.#promise.heardLeader(now);
     if (message.type !== 'MsgHeartbeatResp') {
       const result = this.node.step(message);
       if (!result.ok && result.error.code === 'log-tail-lost') {
@@ -199,6 +203,18 @@ export class Group {
   leaseValid(): boolean {
     if (!this.appliedOwnTerm || this.#leaseVoids.isVoid(this.node.committed)) return false;
     return this.#lease.valid(this.#leaseNow(), this.peerId, this.#confState);
+  }
+
+  /** Until when (monotonic ms) this peer neither votes nor campaigns. */
+  get promisedUntil(): number {
+    return this.#promise.until;
+  }
+
+  /** Stands for election at once, unless that would break a promise. */
+  campaign(): void {
+    if (this.#promise.holds(this.#owner.env.clock.mono())) return;
+    this.node.campaign();
+    this.touch();
   }
 
   /** The core hands a storage append out: nobody else has seen its entries yet. */
@@ -287,8 +303,4 @@ export class Group {
     this.#inbox.length = 0;
     this.reads.refuseAll('destroyed');
   }
-}
-
-function voterCount(confState: ConfState): number {
-  return new Set([...confState.voters, ...confState.votersOutgoing]).size;
 }

@@ -34,6 +34,7 @@ type Init = Omit<Parameters<typeof makeMessage>[0], 'to'>;
 export interface DrivenOptions {
   readonly voters?: readonly number[];
   readonly recovered?: boolean;
+  readonly promisedUntil?: number;
 }
 
 /** Peer 1 of a group, whose disk and state machine do their work when a test says so. Term 5, log up to 5/5. */
@@ -45,7 +46,7 @@ export class DrivenGroup {
   readonly #appends: Message[] = [];
   readonly #applies: Message[] = [];
 
-  constructor({ voters = [1, 2, 3], recovered = false }: DrivenOptions = {}) {
+  constructor({ voters = [1, 2, 3], recovered = false, promisedUntil }: DrivenOptions = {}) {
     const owner = {
       env: this.env,
       config: {
@@ -69,6 +70,7 @@ export class DrivenGroup {
       state,
       confState: confState({ voters }),
       recovered,
+      ...(promisedUntil === undefined ? {} : { promisedUntil }),
     });
   }
 

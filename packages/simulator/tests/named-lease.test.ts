@@ -1,5 +1,7 @@
+import { makeMessage } from '@tinykv/raft';
 import { describe, expect, it } from 'vitest';
 import type { StoreNode } from '../src/cluster/store-node.js';
+import { deliver } from './deliver.js';
 import { Scenario } from './scenario.js';
 
 /** Of a store: 10 ticks of 100 ms. */
@@ -169,4 +171,57 @@ describe('lease_clock_rate_skew', () => {
   it('far beyond it reads are stale: the bound is what keeps them from it', async () => {
     expect(await staleReads({ leader: 0.6, followers: 1 })).toBeGreaterThan(0);
   });
+});
+
+describe('lease_from_sending', () => {
+  it('acknowledgements that waited in a frozen process give no lease', async () => {
+    const { scenario, leader } = await start('frozen acks');
+    const others = scenario.others(leader);
+    for (const other of others) scenario.cluster.network.clog(other.host, leader.host, 300);
+    await scenario.run(290);
+    leader.proc!.freeze();
+    // What was clogged has arrived by then, and waits for the process; nothing else does.
+    await scenario.run(60);
+    for (const other of others) scenario.cut(other, leader);
+    await scenario.until('another leads', () => scenario.leader().node !== leader);
+    const { node: next } = scenario.leader();
+    expect(await scenario.wait(scenario.putAt(next, 'x', 'new'))).toBe('ok');
+    leader.proc!.thaw();
+    const seen: (string | undefined)[] = [];
+    for (let i = 0; i < 40; i++) {
+      seen.push(await readAtOnce(scenario, leader));
+      await scenario.run(5);
+    }
+    expect(seen).not.toContain('old');
+  });
+});
+
+describe('late vote answers', () => {
+  it.each(['MsgPreVoteResp', 'MsgVoteResp'] as const)(
+    'a refusal by %s reaches a follower that has acknowledged a heartbeat: no stale read',
+    async (type) => {
+      const { scenario, leader } = await start(`late ${type}`);
+      const [voter, rival] = scenario.others(leader) as [StoreNode, StoreNode];
+      // The rival hears nobody; its requests for votes wait on their way to the voter.
+      scenario.cut(leader, rival);
+      scenario.cut(voter, rival);
+      scenario.cut(rival, voter);
+      scenario.cut(rival, leader);
+      await scenario.until(
+        'the rival campaigns',
+        () => scenario.peer(rival).role !== 'StateFollower',
+      );
+      expect(await readAtOnce(scenario, leader)).toBe('old');
+      // From here on the leader learns nothing more, but has its lease from what the voter has acknowledged.
+      scenario.cut(voter, leader);
+      const { term } = scenario.peer(leader);
+      deliver(rival, voter, scenario, makeMessage({ type, term: term + 1, reject: true }));
+      await scenario.run(0.01);
+      expect([scenario.peer(voter).term, scenario.peer(voter).leader]).toEqual([term + 1, 0]);
+      scenario.heal(rival, voter);
+      scenario.heal(voter, rival);
+      expect(await readUntilRefused(scenario, leader)).toBe(0);
+      expect(await scenario.wait(scenario.getAt(scenario.leader().node, 'x'))).toBe('new');
+    },
+  );
 });
