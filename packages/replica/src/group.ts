@@ -295,6 +295,10 @@ export class Group {
   applyConfChange(change: ConfChange): ConfState {
     this.#confState = this.node.applyConfChange(change);
     this.storage.setConfState(this.#confState);
+    this.#lease.reconfigure(this.peerId, this.#confState, this.#leaseNow());
+    // Whoever should confirm may be gone: a single voter hears nobody. Asked again, it answers itself.
+    this.reads.askAgain();
+    this.touch();
     return this.#confState;
   }
 

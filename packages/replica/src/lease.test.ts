@@ -143,6 +143,22 @@ describe('a lease over a change of the voters', () => {
     }
     expect(leases).toBeGreaterThan(1_000);
   });
+
+  it('counts what was acknowledged under the configuration in force', () => {
+    const lease = new Lease(900);
+    lease.begin(5);
+    lease.onAck(2, 5, 100, 1, three, 150);
+    lease.reconfigure(1, voters([1, 2, 3, 4]), 160);
+    expect(lease.valid(170, 1, voters([1, 2, 3, 4]))).toBe(false);
+    lease.onAck(4, 5, 120, 1, voters([1, 2, 3, 4]), 170);
+    expect(lease.valid(999, 1, voters([1, 2, 3, 4]))).toBe(true);
+    lease.reconfigure(1, voters([1, 4, 5]), 180);
+    expect(lease.valid(1_019, 1, voters([1, 4, 5]))).toBe(true);
+    expect(lease.valid(1_020, 1, voters([1, 4, 5]))).toBe(false);
+    lease.end();
+    lease.reconfigure(1, voters([1]), 200);
+    expect(lease.valid(200, 1, voters([1]))).toBe(false);
+  });
 });
 
 describe('lease_clock_rate_skew', () => {

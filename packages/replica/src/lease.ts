@@ -16,14 +16,16 @@ export function leaseMs(electionTicks: number, tickMs: number): number {
 /**
  * The leader's lease: while it holds, no other peer can have become leader, so reads need no quorum.
  *
- * A follower that got a heartbeat refuses votes until its election timer has counted `electionTicks`
- * since then: at least electionTicks − 1 whole ticks (check-quorum's rule in the core). So a heartbeat
+ * A follower that got a heartbeat refuses votes for an election timeout of its monotonic clock (see
+ * VotePromise), and campaigns only when its election timer has counted `electionTicks` or more, at least
+ * electionTicks − 1 whole ticks. So a heartbeat
  * SENT at time t and acknowledged by a quorum gives a lease until t + (electionTicks − 1) × tick, less
  * the drift allowed between two monotonic clocks (see {@link leaseMs}). Acknowledgements are matched to
  * send times by a stamp in the heartbeat's context, which the follower echoes.
  *
  * Once TimeoutNow has been sent the target may campaign past that refusal, however late the message
- * arrives; so the lease is void for the rest of the term, and reads go by read index.
+ * arrives; so the lease is void for the rest of the term, and reads go by read index. Entries that void it
+ * for a time are the matter of LeaseVoids.
  */
 export class Lease {
   readonly #durationMs: number;
@@ -66,6 +68,11 @@ export class Lease {
     if (known !== undefined && known >= sentAt) return;
     this.#acked.set(from, sentAt);
     this.#expiresAt = this.#quorumTime(self, config, now) + this.#durationMs;
+  }
+
+  /** The voters changed: what they have acknowledged counts under the configuration in force. */
+  reconfigure(self: PeerId, config: ConfState, now: number): void {
+    if (this.#term !== 0) this.#expiresAt = this.#quorumTime(self, config, now) + this.#durationMs;
   }
 
   valid(now: number, self: PeerId, config: ConfState): boolean {

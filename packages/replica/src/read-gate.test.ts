@@ -57,6 +57,22 @@ describe('read gate', () => {
     expect(log.sort()).toEqual(['a:not-leader', 'b:not-leader', 'c:not-leader']);
   });
 
+  it('asks again for what may never be confirmed, and takes no notice of the old request', () => {
+    const { reads, log, add } = gate();
+    add('a');
+    const first = reads.ask().slice();
+    add('b');
+    reads.askAgain();
+    expect(reads.waiting).toBe(true);
+    const second = reads.ask();
+    reads.onReadState({ index: 5, requestContext: first }, 5);
+    expect(log).toEqual([]);
+    reads.onReadState({ index: 5, requestContext: second }, 5);
+    expect(log).toEqual(['a:ok', 'b:ok']);
+    reads.askAgain();
+    expect(reads.waiting).toBe(false);
+  });
+
   it('answers busy when full', () => {
     const { reads, log, add } = gate();
     for (let i = 0; i < limits.regionPendingReadsMax; i++) reads.add(() => undefined);

@@ -52,6 +52,13 @@ export class ReadGate {
     return context;
   }
 
+  /** Requests that may never be confirmed are made again; late answers to the old ones mean nothing. */
+  askAgain(): void {
+    if (this.#asked.size === 0) return;
+    this.#waiting = [...this.#asked.values(), this.#waiting].flat();
+    this.#asked.clear();
+  }
+
   onReadState(state: ReadState, applied: LogIndex): void {
     const key = toHex(state.requestContext);
     const callbacks = this.#asked.get(key);

@@ -125,3 +125,48 @@ describe('a lease and the entries that void it', () => {
     }
   });
 });
+
+describe('reads that wait for a quorum', () => {
+  it('are answered when the voters shrink from two to one', () => {
+    const driven = new DrivenGroup({ voters: [1, 2] });
+    driven.lead();
+    const answers: (string | undefined)[] = [];
+    driven.group.reads.add((refusal) => answers.push(refusal));
+    driven.turn();
+    driven.proposeChange(change({ type: 'ConfChangeRemoveNode', nodeId: 2 }));
+    driven.acknowledge(2);
+    driven.persist();
+    expect(answers).toEqual([]);
+    driven.apply();
+    driven.turn();
+    expect(driven.group.confState.voters).toEqual([1]);
+    expect(answers).toEqual([undefined]);
+  });
+
+  it('are answered when a joint change leaves one voter of three', () => {
+    const driven = new DrivenGroup();
+    driven.lead();
+    const answers: (string | undefined)[] = [];
+    driven.group.reads.add((refusal) => answers.push(refusal));
+    driven.turn();
+    driven.proposeChange(
+      change(
+        { type: 'ConfChangeRemoveNode', nodeId: 2 },
+        { type: 'ConfChangeRemoveNode', nodeId: 3 },
+      ),
+    );
+    driven.acknowledge(2);
+    driven.persist();
+    driven.apply();
+    driven.turn();
+    expect(driven.group.confState.votersOutgoing).toEqual([1, 2, 3]);
+    // The joint configuration is left by itself.
+    driven.acknowledge(2);
+    driven.persist();
+    expect(answers).toEqual([]);
+    driven.apply();
+    driven.turn();
+    expect(driven.group.confState.voters).toEqual([1]);
+    expect(answers).toEqual([undefined]);
+  });
+});
