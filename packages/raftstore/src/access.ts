@@ -51,8 +51,8 @@ export class RaftRegionAccess implements RegionAccess {
     return checkContext(this.#directory, { ...context, epoch: known.region.epoch }, []);
   }
 
-  #view(peer: Peer, byLease: boolean): View {
-    return new View(this.#directory, this.#engine, this.#safePoint, peer, byLease);
+  #view(peer: Peer, proof: Proof): View {
+    return new View(this.#directory, this.#engine, this.#safePoint, peer, proof);
   }
 
   acquireRead(
@@ -63,11 +63,11 @@ export class RaftRegionAccess implements RegionAccess {
     if (!checked.ok) {
       const follower = this.#readsAnywhere && this.#directory.peers.get(context.regionId);
       if (checked.error.type !== 'not-leader' || !follower) return checked;
-      return ok(this.#view(follower, false));
+      return ok(this.#view(follower, 'none'));
     }
     const peer = checked.value;
     if (peer.group.leaseValid()) {
-      return ok(this.#view(peer, true));
+      return ok(this.#view(peer, 'lease'));
     }
     return this.#afterReadIndex(peer, context, keys);
   }
@@ -80,7 +80,7 @@ export class RaftRegionAccess implements RegionAccess {
     if (!checked.ok) return checked;
     const peer = checked.value;
     if (peer.group.appliedOwnTerm) {
-      return ok(this.#view(peer, false));
+      return ok(this.#view(peer, 'term'));
     }
     // A read index is given only once an entry of the own term is committed, and waits for its apply.
     return this.#afterReadIndex(peer, context, keys);
@@ -99,7 +99,7 @@ export class RaftRegionAccess implements RegionAccess {
         }
         // The Region may have changed while the read waited.
         const again = this.#check(context, keys);
-        resolve(again.ok ? ok(this.#view(again.value, false)) : again);
+        resolve(again.ok ? ok(this.#view(again.value, 'term')) : again);
       });
       peer.group.touch();
     });
@@ -124,6 +124,14 @@ export class RaftRegionAccess implements RegionAccess {
   }
 }
 
+/**
+ * What keeps a view good. `lease`: the lease, to the end of the read. `term`: a quorum has been asked, or will be by
+ * a proposal; the state that is read must still be that of the same leadership. A follower's may be behind
+ * commits that a read under a memory lock has just waited for, and a snapshot may be taking its place.
+ * `none`: a planted bug.
+ */
+type Proof = 'lease' | 'term' | 'none';
+
 class View implements RegionView {
   readonly region: Region;
   readonly term: Term;
@@ -132,20 +140,20 @@ class View implements RegionView {
   readonly #engine: KvEngine;
   readonly #safePoint: SafePointMark;
   readonly #peer: Peer;
-  readonly #byLease: boolean;
+  readonly #proof: Proof;
 
   constructor(
     directory: PeerDirectory,
     engine: KvEngine,
     safePoint: SafePointMark,
     peer: Peer,
-    byLease: boolean,
+    proof: Proof,
   ) {
     this.#safePoint = safePoint;
     this.#directory = directory;
     this.#engine = engine;
     this.#peer = peer;
-    this.#byLease = byLease;
+    this.#proof = proof;
     this.region = peer.region;
     this.term = peer.group.node.term;
     this.reader = engine;
@@ -167,7 +175,11 @@ class View implements RegionView {
     if (peer.region.epoch.version !== this.region.epoch.version) {
       return err(epochNotMatch(this.#directory, peer.region));
     }
-    if (this.#byLease && !peer.group.leaseValid()) return err(peer.notLeader());
+    if (this.#proof !== 'none' && !(peer.isLeader && peer.group.node.term === this.term)) {
+      return err(peer.notLeader());
+    }
+    // A split may have been committed since: the same leader still, but asked again it would wait for it.
+    if (this.#proof === 'lease' && !peer.group.leaseValid()) return err(peer.notLeader());
     return ok(undefined);
   }
 }
