@@ -39,7 +39,7 @@ export class AdminApplier {
   }
 
   async apply(peer: Peer, entry: Entry): Promise<void> {
-    const waiters = peer.takeWaiters(entry.index, entry.term);
+    const waiters = peer.takeWaiters(entry);
     if (entry.type === 'EntryNormal') await this.#applySplit(peer, entry);
     else await this.#applyConfChange(peer, entry);
     for (const waiter of waiters) waiter.done(appliedOk);

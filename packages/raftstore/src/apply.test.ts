@@ -1,5 +1,6 @@
 import {
   ByteWriter,
+  EMPTY_BYTES,
   type KvEngine,
   KvError,
   ok,
@@ -90,7 +91,7 @@ describe('apply_index_atomic_with_data', () => {
     }));
     for (const one of peers.values()) {
       const waiter = { done: (result: Result<void, RegionError>) => answers.push(result) };
-      one.track(6, [{ ...waiter, unknown: () => undefined }]);
+      one.propose(EMPTY_BYTES, [{ ...waiter, unknown: () => undefined }]);
     }
     const env = fakeEnv();
     const registry = new PeerRegistry(env, 1, 'txn');

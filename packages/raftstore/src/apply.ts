@@ -57,7 +57,7 @@ function applyEntry(
   batch: ReturnType<KvEngine['batch']>,
   answers: Answer[],
 ): void {
-  const waiters = peer.takeWaiters(entry.index, entry.term);
+  const waiters = peer.takeWaiters(entry);
   const result = applyPayload(host, peer, entry, batch);
   for (const waiter of waiters) answers.push({ waiter, result });
 }

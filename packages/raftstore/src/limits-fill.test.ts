@@ -78,7 +78,7 @@ describe('commands in the log of a Region that are not applied', () => {
     peer.submit(command());
     expect(answers.map((a) => !a.ok && a.error.type)).toEqual(['server-is-busy']);
     for (let at = 6; at <= index; at++)
-      for (const w of peer.takeWaiters(at, 6)) w.done(ok(undefined));
+      for (const w of peer.takeWaiters({ index: at, term: 6 })) w.done(ok(undefined));
     expect(answers).toHaveLength(limits.regionInflightCommandsMax + 1);
     peer.submit(command());
     peer.proposePending();

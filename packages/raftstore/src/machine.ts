@@ -98,7 +98,9 @@ export class StoreMachine implements StateMachine {
 
   roleChanged(group: Group): void {
     const peer = this.#peerOf(group);
-    if (peer !== undefined) this.#host.roleChanged(peer);
+    if (peer === undefined) return;
+    peer.releaseWaiters();
+    this.#host.roleChanged(peer);
   }
 
   damaged(group: Group, reason: string): void {

@@ -62,8 +62,8 @@ export class Operators {
     const known = region.peers.some((p) => p.id === target.id);
     if (known === (type === 'add') && !this.#promotes(peer, target)) return;
     const change = encodePeerChange({ type, peer: target, confVer: region.epoch.confVer });
-    const result = group.node.proposeConfChange(change);
-    if (result.ok) peer.track(result.value, []);
+    // A refusal needs no answer: the scheduler orders the change again.
+    group.node.proposeConfChange(change);
     group.touch();
   }
 

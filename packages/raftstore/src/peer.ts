@@ -1,9 +1,7 @@
 import {
-  assert,
   ByteWriter,
   err,
   KvError,
-  type LogIndex,
   limits,
   nothingPlanted,
   ok,
@@ -12,7 +10,8 @@ import {
   type Term,
 } from '@tinykv/base';
 import type { Modify, Peer as PeerMeta, Region, RegionError } from '@tinykv/model';
-import type { Group } from '@tinykv/replica';
+import type { LogPosition } from '@tinykv/raft';
+import { type Group, Proposals } from '@tinykv/replica';
 import { addCommand, beginData } from './command.js';
 
 /** A command that waits to be proposed. */
@@ -32,12 +31,6 @@ export interface Waiter {
   unknown(error: KvError): void;
 }
 
-interface Proposal {
-  readonly index: LogIndex;
-  readonly term: Term;
-  readonly waiters: readonly Waiter[];
-}
-
 /**
  * A Region's replica on this store: its Raft group, the commands that wait for their turn, and those
  * that are in the log and not yet applied.
@@ -49,9 +42,16 @@ export class Peer {
   region: Region;
   #pending: PendingCommand[] = [];
   #pendingBytes = 0;
-  /** In log order. */
-  readonly #proposals: Proposal[] = [];
-  #inflight = 0;
+  readonly #proposals = new Proposals<Waiter>({
+    replaced: (waiters) => {
+      for (const waiter of waiters) waiter.done(err({ type: 'stale-command' }));
+    },
+    unknown: (waiters, why) => {
+      for (const waiter of waiters) waiter.unknown(unknownOutcome(why));
+    },
+  });
+  /** Applies nothing and proposes nothing any more. */
+  #isGone = false;
   /** Members and former members heard of: an uninitialized peer answers before it knows its Region. */
   readonly known: Map<number, PeerMeta> = new Map();
   /** Bytes applied since the last split check measured the Region; and what it found. */
@@ -116,10 +116,14 @@ export class Peer {
 
   /** Takes a command for the next turn. Answers at once when there is no room. */
   submit(command: PendingCommand): void {
+    if (this.#isGone) {
+      command.waiter.done(err(this.#notFound()));
+      return;
+    }
     const tooMany =
       this.#pending.length >= limits.regionPendingCommandsMax ||
       this.#pendingBytes + command.bytes > limits.regionPendingBytesMax ||
-      this.#inflight >= limits.regionInflightCommandsMax;
+      this.#proposals.size >= limits.regionInflightCommandsMax;
     if (tooMany) {
       command.waiter.done(err(busy('too many commands wait for the region')));
       return;
@@ -184,56 +188,42 @@ export class Peer {
       for (const waiter of waiters) waiter.done(err(error));
       return;
     }
-    this.track(result.value, waiters);
+    this.#proposals.track(result.value, this.#known(this.group.node.term), waiters);
   }
 
-  track(index: LogIndex, waiters: readonly Waiter[]): void {
-    const last = this.#proposals.at(-1);
-    assert(
-      last === undefined || last.term !== this.group.node.term || last.index < index,
-      'log order',
-    );
-    this.#proposals.push({ index, term: this.group.node.term, waiters });
-    this.#inflight += waiters.length;
+  /** The term as proposals are remembered by: the planted bug remembers them by index alone. */
+  #known(term: Term): Term {
+    return this.#ignoresTerms ? 0 : term;
   }
 
-  /**
-   * The waiters of an applied entry. Proposals that it passes over or replaces never took effect:
-   * their waiters are told so.
-   */
-  takeWaiters(index: LogIndex, term: Term): readonly Waiter[] {
-    while (this.#proposals.length > 0) {
-      const proposal = this.#proposals[0]!;
-      if (proposal.index > index) break;
-      this.#proposals.shift();
-      this.#inflight -= proposal.waiters.length;
-      const isIt = proposal.index === index && (proposal.term === term || this.#ignoresTerms);
-      if (isIt) return proposal.waiters;
-      for (const waiter of proposal.waiters) waiter.done(err({ type: 'stale-command' }));
-    }
-    return [];
+  /** The waiters of an applied entry. */
+  takeWaiters({ index, term }: LogPosition): readonly Waiter[] {
+    return this.#proposals.take(index, this.#known(term));
   }
 
-  /** A snapshot took the place of the entries up to its index: what became of them is not known. */
-  skipTo(index: LogIndex): void {
-    while (this.#proposals.length > 0 && this.#proposals[0]!.index <= index) {
-      const proposal = this.#proposals.shift()!;
-      this.#inflight -= proposal.waiters.length;
-      for (const waiter of proposal.waiters)
-        waiter.unknown(unknownOutcome('a snapshot replaced it'));
-    }
+  /** A snapshot took the place of the entries up to its last. */
+  skipTo({ index, term }: LogPosition): void {
+    this.#proposals.skipTo(index, this.#known(term));
   }
 
-  /** The peer goes away: nothing that waits will be answered by apply. */
+  /** To be called as soon as the group's role or term may have changed: nobody waits for a former leader. */
+  releaseWaiters(): void {
+    if (this.#ignoresTerms) return;
+    const { term, committed } = this.group.node;
+    this.#proposals.release(this.isLeader ? term : undefined, committed);
+  }
+
+  /** The peer goes away: nothing that waits will be answered by apply, nothing is taken in any more. */
   abandon(): void {
-    const error: RegionError = { type: 'region-not-found', regionId: this.region.id };
-    for (const command of this.#pending) command.waiter.done(err(error));
+    this.#isGone = true;
+    for (const command of this.#pending) command.waiter.done(err(this.#notFound()));
     this.#pending = [];
-    for (const proposal of this.#proposals) {
-      for (const waiter of proposal.waiters) waiter.unknown(unknownOutcome('the peer is gone'));
-    }
-    this.#proposals.length = 0;
-    this.#inflight = 0;
+    this.#pendingBytes = 0;
+    this.#proposals.abandon('the peer is gone');
+  }
+
+  #notFound(): RegionError {
+    return { type: 'region-not-found', regionId: this.region.id };
   }
 }
 

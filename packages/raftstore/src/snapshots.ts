@@ -230,7 +230,7 @@ export class Snapshots {
     registry.reserved.delete(region.id);
     if (delivered !== undefined) this.#removeFile(delivered.file);
     registry.setRegion(peer, region);
-    peer.skipTo(snapshot.metadata.index);
+    peer.skipTo(snapshot.metadata);
     peer.measured = false;
     env.logger.info('snapshot applied', {
       region_id: region.id,

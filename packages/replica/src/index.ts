@@ -3,4 +3,5 @@ export { Group, type GroupInit } from './group.js';
 export { emptyGroupState, type GroupState, recoveredState } from './group-storage.js';
 export { ReplicaLoop } from './loop.js';
 export type * from './ports.js';
+export { type ProposalHost, Proposals } from './proposals.js';
 export type { ReadRefusal } from './read-gate.js';
