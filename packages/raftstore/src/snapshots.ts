@@ -83,6 +83,7 @@ export class Snapshots {
   send(peer: Peer, envelope: Envelope): void {
     const snapshot = envelope.message?.snapshot;
     assert(snapshot !== undefined, 'MsgSnap carries a snapshot');
+    const { term } = envelope.message!;
     const { range } = decodeRegion(snapshot.data);
     const done = (error: string | undefined): void => {
       const { to } = envelope;
@@ -93,8 +94,12 @@ export class Snapshots {
       };
       if (error === undefined) this.#host.env.logger.info('snapshot sent', fields);
       else this.#host.env.logger.warn('snapshot not sent', { ...fields, error });
-      if (peer.group.destroyed) return;
-      peer.group.node.reportSnapshot(to.id, error === undefined ? 'finish' : 'failure');
+      const { node, destroyed } = peer.group;
+      // A leader that was deposed and leads again may be sending another one by now.
+      const { index } = snapshot.metadata;
+      const awaited = node.term === term && node.progressOf(to.id)?.pendingSnapshot === index;
+      if (destroyed || !awaited) return;
+      node.reportSnapshot(to.id, error === undefined ? 'finish' : 'failure');
       peer.group.touch();
     };
     this.#host.resolve(envelope.to.storeId).then(

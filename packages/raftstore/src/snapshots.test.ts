@@ -1,0 +1,69 @@
+import { EMPTY_BYTES, type KvEngine } from '@tinykv/base';
+import { fakeEnv } from '@tinykv/base/testing';
+import type { Region } from '@tinykv/model';
+import { makeMessage } from '@tinykv/raft';
+import { describe, expect, it } from 'vitest';
+import type { PeerLifecycle } from './lifecycle.js';
+import { encodeSnapshotHead } from './local-state.js';
+import type { Peer } from './peer.js';
+import { PeerRegistry } from './registry.js';
+import { SafePointMark } from './safe-point.js';
+import { Snapshots } from './snapshots.js';
+
+const region: Region = {
+  id: 3,
+  range: { start: EMPTY_BYTES, end: EMPTY_BYTES },
+  epoch: { confVer: 1, version: 1 },
+  peers: [
+    { id: 4, storeId: 1, learner: false },
+    { id: 5, storeId: 2, learner: false },
+  ],
+};
+
+const [from, to] = region.peers;
+const metadata = { confState: {}, index: 9, term: 6 } as never;
+
+/** The reports that the core gets when a snapshot of (9, term 6), sent in term 7, has failed. */
+async function reports(term: number, pendingSnapshot: number): Promise<string[]> {
+  const env = fakeEnv();
+  const registry = new PeerRegistry(env, 1, 'txn');
+  let fail: (error: Error) => void = () => undefined;
+  const snapshots = new Snapshots({
+    env,
+    engine: {} as KvEngine,
+    api: 'txn',
+    clusterId: 7,
+    registry,
+    lifecycle: {} as PeerLifecycle,
+    safePoint: SafePointMark.load({ get: () => undefined } as unknown as KvEngine),
+    resolve: () => new Promise((_, reject) => (fail = reject)),
+    changed: () => undefined,
+    damaged: () => undefined,
+  });
+  const told: string[] = [];
+  const node = {
+    term: 7,
+    progressOf: () => ({ pendingSnapshot }),
+    reportSnapshot: (id: number, outcome: string) => told.push(`${id} ${outcome}`),
+  };
+  const group = { node, destroyed: false, touch: () => undefined };
+  const snapshot = { data: encodeSnapshotHead(region, 0n), metadata };
+  const message = makeMessage({ type: 'MsgSnap', from: 4, to: 5, term: 7, snapshot });
+  const head = { regionId: 3, from: from!, to: to!, epoch: region.epoch, range: undefined };
+  snapshots.send({ region, group } as unknown as Peer, { ...head, tombstone: false, message });
+  node.term = term;
+  fail(new Error('unknown store'));
+  await env.clock.settle();
+  return told;
+}
+
+describe('the fate of a snapshot that was sent', () => {
+  it('is reported to the leadership that sent it', async () => {
+    expect(await reports(7, 9)).toEqual(['5 failure']);
+  });
+
+  it('is not taken for that of a snapshot sent since, in a later term or at another index', async () => {
+    expect(await reports(9, 9)).toEqual([]);
+    expect(await reports(7, 12)).toEqual([]);
+  });
+});
