@@ -4,6 +4,7 @@ import {
   type ApplyWork,
   type Group,
   type Outbound,
+  Proposals,
   type ReplicaConfig,
   ReplicaLoop,
   recoveredState,
@@ -62,8 +63,15 @@ export class RaftGroup implements StateGroup, StateMachine {
   /** The last entry in `state`. */
   #applied: { readonly index: LogIndex; readonly term: Term };
   #pending: Proposal[] = [];
-  /** Proposed and not yet applied, by index. */
-  readonly #proposed = new Map<LogIndex, Proposal & { readonly term: Term }>();
+  /** Proposed and not yet applied. */
+  readonly #proposals = new Proposals<Proposal>({
+    replaced: (proposals) => {
+      for (const { reject } of proposals) reject(notLeader());
+    },
+    unknown: (proposals, why) => {
+      for (const { reject } of proposals) reject(new KvError('UNKNOWN', `outcome unknown: ${why}`));
+    },
+  });
   readonly #listeners: (() => void)[] = [];
   #announcedTerm: Term | undefined;
   #isStopped = false;
@@ -121,7 +129,7 @@ export class RaftGroup implements StateGroup, StateMachine {
   /** Stops the loop and stores the state, so that the next start has little to replay. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#rejectAll();
+    this.#abandon();
     await this.#loop.stop();
     await this.barrier();
   }
@@ -155,7 +163,7 @@ export class RaftGroup implements StateGroup, StateMachine {
     this.#pending = [];
     for (const proposal of pending) {
       const result = group.node.propose(proposal.bytes);
-      if (result.ok) this.#proposed.set(result.value, { ...proposal, term: group.node.term });
+      if (result.ok) this.#proposals.track(result.value, group.node.term, [proposal]);
       else proposal.reject(notLeader());
     }
   }
@@ -168,26 +176,28 @@ export class RaftGroup implements StateGroup, StateMachine {
     const { index, term } = entry;
     assert(index === this.#applied.index + 1, () => `entry ${index} after ${this.#applied.index}`);
     this.#applied = { index, term };
-    const proposal = this.#proposed.get(index);
-    this.#proposed.delete(index);
+    const proposals = this.#proposals.take(index, term);
     // A new leader's first entry is empty.
     const outcome = entry.data.length > 0 ? this.state.apply(decodeCommand(entry.data)) : 'done';
-    if (proposal?.term === term) proposal.resolve(outcome);
-    else proposal?.reject(notLeader());
+    for (const { resolve } of proposals) resolve(outcome);
   }
 
   roleChanged(group: Group): void {
     this.#env.logger.info('raft role', { role: group.node.state, term: group.node.term });
-    if (!group.isLeader) this.#rejectAll();
+    const { term, committed } = group.node;
+    this.#proposals.release(group.isLeader ? term : undefined, committed);
+    if (!group.isLeader) this.#refusePending();
     this.#announce();
   }
 
-  /** What was proposed may still be committed by a later leader; what was not, never. */
-  #rejectAll(): void {
+  /** These are in no log. */
+  #refusePending(): void {
     for (const { reject } of this.#pending.splice(0)) reject(notLeader());
-    const unknown = new KvError('UNKNOWN', 'leadership ended before the outcome was known');
-    for (const { reject } of this.#proposed.values()) reject(unknown);
-    this.#proposed.clear();
+  }
+
+  #abandon(): void {
+    this.#refusePending();
+    this.#proposals.abandon('the member stops');
   }
 
   #announce(): void {
@@ -205,7 +215,7 @@ export class RaftGroup implements StateGroup, StateMachine {
 
   fatal(error: unknown): void {
     this.#isStopped = true;
-    this.#rejectAll();
+    this.#abandon();
     this.#fatal(error);
   }
 
