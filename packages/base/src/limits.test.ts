@@ -50,6 +50,11 @@ describe('limits', () => {
     expect(limits[small]).toBeLessThan(limits[large]);
   });
 
+  it('let a read pass as many transactions as a snapshot and one request remember', () => {
+    const ofRequest = 2 * Math.max(limits.clientBatchGetKeysMax, limits.scanPageKeys);
+    expect(limits.clientPassedTxnsMax + ofRequest).toBeLessThanOrEqual(limits.resolvedLocksMax);
+  });
+
   it('leave a full message room for what stands around its payload', () => {
     const framing =
       limits.grpcMessageBytesMax - Math.max(limits.raftEntryBytesMax, limits.scanBytesMax);

@@ -97,6 +97,10 @@ export const limits = {
   txnSavepointsMax: 1_024,
   /** Outcomes of other transactions that a client remembers. */
   clientResolvedTxnsMax: 4_096,
+  /** Living transactions whose locks a snapshot may pass, and that it remembers from one request to the next. */
+  clientPassedTxnsMax: 1_024,
+  /** Transactions whose locks one read may ask a store to pass. */
+  resolvedLocksMax: 4_096,
   /** Committed transactions of a client whose secondary keys are still to be committed. */
   clientBackgroundTxnsMax: 1_024,
   /** Region heartbeats that wait for the scheduler. */

@@ -3,7 +3,7 @@ import type { LockInfo } from '@tinykv/model';
 import { kvrpcpb, lockFromWire, tinykvtxn } from '@tinykv/proto';
 import { checkKey } from './check-key.js';
 import type { LockResolver } from './lock-resolver.js';
-import { type FetchPage, RangeScan } from './range-scan.js';
+import { type FetchPage, fullPage, RangeScan } from './range-scan.js';
 import type { Router } from './router.js';
 
 export interface LockScanOptions {
@@ -92,7 +92,7 @@ export class Inspector {
         (context) => ({ context, maxVersion, startKey, endKey, limit }),
         operation,
       );
-      return response?.locks.map(lockFromWire);
+      return response && fullPage(response.locks.map(lockFromWire), limit);
     };
   }
 }

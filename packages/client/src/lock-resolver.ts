@@ -33,8 +33,8 @@ interface TxnName {
 /** A snapshot that locks are in the way of. */
 export interface Reader {
   readonly ts: Timestamp;
-  /** Starts of living transactions that will be committed above it, if at all: their locks need not be heeded. */
-  readonly passed: Set<Timestamp>;
+  /** Told the start of a living transaction that will be committed above it, if at all: its locks need not be heeded. */
+  pass(startTs: Timestamp): void;
 }
 
 interface CheckMode {
@@ -227,7 +227,7 @@ export class LockResolver {
     const status = await this.#status(locks[0]!, operation, reader?.ts ?? TS_ZERO);
     if (status.type === 'alive') {
       if (reader === undefined || status.minCommitTs <= reader.ts) return status.ttlMs;
-      reader.passed.add(startTs);
+      reader.pass(startTs);
       return 0;
     }
     const commitTs = status.type === 'committed' ? status.commitTs : TS_ZERO;

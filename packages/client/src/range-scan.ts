@@ -39,16 +39,24 @@ export interface ScanPage<T extends Keyed = KvPair> {
   readonly covered: KeyRange;
 }
 
-/**
- * Reads up to `limit` pairs of a range from one Region. It answers fewer only when the Region has no
- * more there. Undefined: the Region is another by now.
- */
+/** Pairs of one Region, and the key at which reading stopped; undefined: the Region has no more in the range. */
+export interface FetchedPage<T extends Keyed = KvPair> {
+  readonly pairs: readonly T[];
+  readonly last: Uint8Array | undefined;
+}
+
+/** Reads up to `limit` pairs of a range from one Region. Undefined: the Region is another by now. */
 export type FetchPage<T extends Keyed = KvPair> = (
   region: CachedRegion,
   range: KeyRange,
   limit: number,
   operation: Operation,
-) => Promise<readonly T[] | undefined>;
+) => Promise<FetchedPage<T> | undefined>;
+
+/** The page of an answer of which fewer pairs than the limit say that there are no more. */
+export function fullPage<T extends Keyed>(pairs: readonly T[], limit: number): FetchedPage<T> {
+  return { pairs, last: pairs.length >= limit ? pairs.at(-1)?.key : undefined };
+}
 
 /** Longer than any location key, so that 0xff bytes of this length come after all of them. */
 const LOCATION_BYTES_MAX = encodedLength(limits.keyBytesMax) + 1;
@@ -77,8 +85,8 @@ export class RangeScan<T extends Keyed = KvPair> {
       if (rest === undefined) return undefined;
       const region = await this.#locate(rest, operation);
       try {
-        const pairs = await this.#fetch(region, rest, most, operation);
-        if (pairs !== undefined) return this.#advance(rest, region, pairs, pairs.length >= most);
+        const page = await this.#fetch(region, rest, most, operation);
+        if (page !== undefined) return this.#advance(rest, region, page);
       } catch (error) {
         // The pairs are too large to travel in one answer.
         const isTooMuch = error instanceof RequestError && error.code === 'RESOURCE_EXHAUSTED';
@@ -95,22 +103,16 @@ export class RangeScan<T extends Keyed = KvPair> {
     return this.#router.locate(lastLocationBefore(end), operation);
   }
 
-  #advance(
-    rest: KeyRange,
-    region: CachedRegion,
-    pairs: readonly T[],
-    isFull: boolean,
-  ): ScanPage<T> {
+  #advance(rest: KeyRange, region: CachedRegion, { pairs, last }: FetchedPage<T>): ScanPage<T> {
     const { start, end } = region.range;
-    const last = pairs.at(-1)?.key;
     let covered: KeyRange;
     if (this.#reverse) {
-      const low = isFull && last ? last : userKeyOfBound(this.#router.api, start);
+      const low = last ?? userKeyOfBound(this.#router.api, start);
       const isDone = compareBytes(low, rest.start) <= 0;
       covered = { start: isDone ? rest.start : low, end: rest.end };
       this.#rest = isDone ? undefined : { start: rest.start, end: low };
     } else {
-      const high = isFull && last ? nextKey(last) : userKeyOfBound(this.#router.api, end);
+      const high = last ? nextKey(last) : userKeyOfBound(this.#router.api, end);
       const isDone = compareEnds(high, rest.end) >= 0;
       covered = { start: rest.start, end: isDone ? rest.end : high };
       this.#rest = isDone ? undefined : { start: high, end: rest.end };

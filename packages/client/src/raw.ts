@@ -7,7 +7,13 @@ import { checkKey } from './check-key.js';
 import { UndeterminedError } from './errors.js';
 import { type Operation, undetermined } from './operation.js';
 import { forEachParallel } from './parallel.js';
-import { type FetchPage, type KvPair, RangeScan, type ScanOptions } from './range-scan.js';
+import {
+  type FetchPage,
+  fullPage,
+  type KvPair,
+  RangeScan,
+  type ScanOptions,
+} from './range-scan.js';
 import type { Router } from './router.js';
 import { Scan } from './scan.js';
 
@@ -159,7 +165,8 @@ export class RawClient {
       );
       if (response === undefined) return undefined;
       checkError(response.error);
-      return response.kvs.map(({ key, value }) => ({ key, value }));
+      const pairs = response.kvs.map(({ key, value }) => ({ key, value }));
+      return fullPage(pairs, limit);
     };
   }
 

@@ -1,4 +1,4 @@
-import { utf8 } from '@tinykv/base';
+import { limits, utf8 } from '@tinykv/base';
 import { kvrpcpb, tinykvext, tinykvpb, tinykvtxn } from '@tinykv/proto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { StandaloneStore } from './standalone-store.js';
@@ -53,6 +53,17 @@ describe('the transactional API beside TinyKV', () => {
       const get = await store.call(rpc.kvGet, { context, key: b, version });
       expect(get.value).toEqual(utf8('two'));
     }
+  });
+
+  it('refuses a read that is to skip the locks of too many transactions', async () => {
+    const names = (count: number): { startTs: bigint }[] =>
+      Array.from({ length: count }, (_, i) => ({ startTs: startVersion + BigInt(i) }));
+    const read = (count: number): Promise<{ value: Uint8Array }> =>
+      store.call(rpc.kvGet, { context: { resolvedLocks: names(count) }, key: b, version: 30n });
+    expect((await read(limits.resolvedLocksMax)).value).toEqual(utf8('two'));
+    await expect(read(limits.resolvedLocksMax + 1)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
   });
 
   it('keeps a transaction alive by heartbeats, and says when there is none', async () => {

@@ -1,3 +1,4 @@
+import { KvError, limits } from '@tinykv/base';
 import { contextFromWire, type Init, keyErrorToWire, type kvrpcpb, tinykvext } from '@tinykv/proto';
 import type { ScanPair, TxnContext } from '@tinykv/txn';
 
@@ -10,6 +11,10 @@ export function contextOf({
   readonly context: kvrpcpb.Context | undefined;
 }): TxnContext {
   const { strict = false, isolation, resolvedLocks = [] } = context ?? {};
+  if (resolvedLocks.length > limits.resolvedLocksMax) {
+    const text = `${resolvedLocks.length} resolved locks: the most is ${limits.resolvedLocksMax}`;
+    throw new KvError('INVALID_ARGUMENT', text);
+  }
   return {
     ...contextFromWire(context),
     strict,
