@@ -50,7 +50,10 @@ export class StoreMachine implements StateMachine {
     for (const { group, message } of messages) {
       const peer = this.#peerOf(group);
       const to = peer?.known.get(message.to);
-      if (peer === undefined || to === undefined) continue;
+      if (peer === undefined || to === undefined) {
+        if (message.snapshot !== undefined) this.#host.snapshots.drop(message.snapshot);
+        continue;
+      }
       const envelope = wrap(peer, to, message);
       if (message.type === 'MsgSnap') {
         this.#host.snapshots.send(peer, envelope);

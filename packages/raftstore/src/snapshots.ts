@@ -43,6 +43,7 @@ export interface SnapshotsHost {
 
 /** A received snapshot on its way through the core. */
 interface Delivered {
+  readonly peer: Peer;
   readonly file: string;
   readonly index: number;
   readonly term: number;
@@ -77,6 +78,11 @@ export class Snapshots {
 
   make(group: Group): Snapshot | undefined {
     return this.#sender.make(this.#host.engine.snapshot(), group.id);
+  }
+
+  /** Nobody is there to be sent it any more. */
+  drop(snapshot: Snapshot): void {
+    this.#sender.drop(snapshot);
   }
 
   /** Streams what a MsgSnap of the core stands for, and tells the core how it went. */
@@ -143,7 +149,7 @@ export class Snapshots {
   async #received(envelope: Envelope, file: string): Promise<void> {
     const { registry, env } = this.#host;
     const problem = await problemOfFile(env.fs, file);
-    const refusal = problem ?? this.#refuse(envelope);
+    const refusal = problem ?? this.#refuse(envelope) ?? this.#waiting(envelope.regionId);
     const message = envelope.message;
     const snapshot = message?.snapshot;
     if (refusal !== undefined || message === undefined || snapshot === undefined) {
@@ -151,13 +157,27 @@ export class Snapshots {
       throw new KvError(problem ? 'DATA_LOSS' : 'FAILED_PRECONDITION', refusal ?? 'no snapshot');
     }
     this.#release(envelope.regionId);
-    const { index, term } = snapshot.metadata;
-    this.#delivered.set(envelope.regionId, { file, index, term, stepped: false, accepted: false });
-    registry.reserved.set(envelope.regionId, decodeRegion(snapshot.data).range);
     const peer = registry.peers.get(envelope.regionId);
     assert(peer !== undefined, 'checked just now');
+    const { index, term } = snapshot.metadata;
+    const delivered = { peer, file, index, term, stepped: false, accepted: false };
+    this.#delivered.set(envelope.regionId, delivered);
+    registry.reserved.set(envelope.regionId, decodeRegion(snapshot.data).range);
     peer.known.set(envelope.from.id, envelope.from);
     peer.group.receive(message);
+  }
+
+  /**
+   * Of two snapshots that end before the peer's next turn, the core may take either. Only one file is kept, so
+   * the later one is refused; its sender sends again if it is still needed.
+   */
+  #waiting(regionId: number): string | undefined {
+    const delivered = this.#delivered.get(regionId);
+    const waits =
+      delivered !== undefined &&
+      !delivered.stepped &&
+      delivered.peer === this.#host.registry.peers.get(regionId);
+    return waits ? 'another snapshot waits for its turn' : undefined;
   }
 
   /** Once a turn: a snapshot that the core was given and did not take is let go. */

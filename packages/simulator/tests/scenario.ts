@@ -29,6 +29,8 @@ export class Scenario {
   readonly cluster: Cluster;
   /** Of every crash: what it took from the engine. */
   readonly losses: EngineLoss[] = [];
+  /** Called whenever a process passes a fail point, before it goes on. */
+  onPoint: (name: string) => void = () => undefined;
 
   private constructor(name: string, shape: Partial<ClusterShape>) {
     this.world = new World(name);
@@ -38,7 +40,7 @@ export class Scenario {
       network: { delayMinMs: 1, delayMeanMs: 1, lossRate: 0, duplicateRate: 0, reorderRate: 0 },
       planted: () => false,
       onCrash: (_node, loss) => this.losses.push(loss),
-      onPoint: () => undefined,
+      onPoint: (name) => this.onPoint(name),
     });
   }
 

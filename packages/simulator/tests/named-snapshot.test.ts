@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import type { StoreNode } from '../src/cluster/store-node.js';
+import { unsettled } from '../src/run/converge.js';
+import { Scenario } from './scenario.js';
+import { deliver, SnapshotTap } from './snapshot-tap.js';
+
+async function write(scenario: Scenario, node: StoreNode, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    expect(await scenario.wait(scenario.putAt(node, `key ${i % 10}`, `value ${i}`))).toBe('ok');
+  }
+}
+
+/** A cluster with a follower that is down, and so far behind that it will need a snapshot. */
+async function lagging(
+  name: string,
+  shape: Parameters<typeof Scenario.start>[1] = {},
+): Promise<{ scenario: Scenario; leader: StoreNode; follower: StoreNode }> {
+  const scenario = await Scenario.start(name, { logGcEntries: 5, ...shape });
+  const { node: leader } = scenario.leader();
+  const follower = scenario.others(leader)[0]!;
+  await write(scenario, leader, 10);
+  const { lastIndex } = scenario.peer(follower);
+  follower.crash();
+  await write(scenario, leader, 60);
+  // Barriers and the collection of the log come in between.
+  await scenario.run(3_000);
+  expect(scenario.peer(leader).firstIndex).toBeGreaterThan(lastIndex + 1);
+  return { scenario, leader, follower };
+}
+
+describe('two_snapshots_in_one_turn', () => {
+  it.each([1, 2, 3, 4])(
+    'one of them is installed, the store goes on, seed %i',
+    async (seed) => {
+      const tap = new SnapshotTap();
+      const { scenario, leader, follower } = await lagging(`two snapshots ${seed}`);
+      tap.holds = true;
+      await follower.start();
+      await scenario.until('a snapshot', () => tap.caught.length === 1);
+      await write(scenario, leader, 5);
+      tap.caught[0]!.fail();
+      await scenario.until('another one', () => tap.caught.length === 2);
+      await scenario.run(100);
+      const [older, newer] = tap.caught;
+
+      // Both are complete at one moment, as when a disk comes back from a stall.
+      follower.machine.disk.traits.delayMeanMs = 0;
+      const answers = [deliver(follower, newer!), deliver(follower, older!)];
+      await scenario.run(100);
+      follower.machine.disk.traits.delayMeanMs = 0.2;
+      expect(answers.map(({ refusals }) => refusals.length).sort()).toEqual([0, 1]);
+      tap.holds = false;
+      newer!.fail();
+      await scenario.until('all are level', () => unsettled(scenario.cluster) === undefined);
+      expect(follower.up).toBe(true);
+      expect(await scenario.wait(scenario.putAt(leader, 'x', 'after'))).toBe('ok');
+    },
+  );
+});
