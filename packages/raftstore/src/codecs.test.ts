@@ -64,6 +64,8 @@ describe('what a store keeps of itself', () => {
           snapshotFile: 'recv-1.snap',
         };
         expect(decodeRegionState(encodeRegionState(state))).toEqual(state);
+        const withOther = { ...state, otherRange: r.range };
+        expect(decodeRegionState(encodeRegionState(withOther))).toEqual(withOther);
         expect(decodeApplyState(encodeApplyState({ index, term }))).toEqual({ index, term });
         const ident = { clusterId: index, storeId: term, api: 'raw' as const };
         expect(decodeIdent(encodeIdent(ident))).toEqual(ident);

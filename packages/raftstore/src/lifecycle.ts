@@ -123,8 +123,14 @@ export class PeerLifecycle {
       await this.#writeDeath(peer, peer.region, 'damaged');
   }
 
-  /** A peer that is found damaged at start. */
-  addDamaged(meta: PeerMeta, region: Region, reason: string): Promise<void> {
+  /** A peer that is found damaged at start; `otherRange` may hold data of it, too. */
+  addDamaged(
+    meta: PeerMeta,
+    region: Region,
+    reason: string,
+    otherRange: KeyRange | undefined,
+  ): Promise<void> {
+    if (otherRange !== undefined) this.#registry.reserved.set(region.id, otherRange);
     const nothing = emptyGroupState({ term: 0, vote: 0, commit: 0 }, { index: 0, term: 0 });
     return this.quarantine(this.add(meta, region, nothing, true), reason);
   }
@@ -146,7 +152,6 @@ export class PeerLifecycle {
     peer.abandon();
     if (removedBy === undefined) await quiet;
     await this.#writeDeath(peer, region, 'tombstone', removedBy);
-    // A snapshot that was being installed may have written where it was promised to.
     const ranges = peer.initialized ? [peer.region.range] : [];
     await this.finishDestroy(id, promised === undefined ? ranges : [...ranges, promised]);
   }
@@ -167,6 +172,8 @@ export class PeerLifecycle {
         appliedIndex: removedBy.index,
         appliedTerm: removedBy.term,
         snapshotFile: '',
+        // A snapshot that was being installed may have written where it was promised to.
+        otherRange: this.#registry.reserved.get(region.id),
       }),
     );
     await this.#engine.write(batch, { sync: true });

@@ -8,7 +8,7 @@ import {
   type Timestamp,
   TS_ZERO,
 } from '@tinykv/base';
-import type { ApiMode, Peer, Region } from '@tinykv/model';
+import type { ApiMode, KeyRange, Peer, Region } from '@tinykv/model';
 
 /** Version of everything a store keeps on disk; another one refuses to start. */
 export const STORE_FORMAT = 1;
@@ -32,6 +32,11 @@ export interface RegionLocalState {
   readonly appliedIndex: LogIndex;
   readonly appliedTerm: Term;
   readonly snapshotFile: string;
+  /**
+   * Beside the Region's range, another one that may hold data of this replica and goes with it. `applying`: the
+   * range that the Region had before. `tombstone` and `damaged`: the range that a snapshot was being written to.
+   */
+  readonly otherRange?: KeyRange | undefined;
 }
 
 export interface ApplyState {
@@ -131,6 +136,8 @@ export function encodeRegionState(state: RegionLocalState): Uint8Array {
   const name = Uint8Array.from(state.snapshotFile, (c) => c.charCodeAt(0));
   w.bytes(name);
   writeRegion(w, state.region);
+  const { otherRange } = state;
+  if (otherRange !== undefined) w.bytes(otherRange.start).bytes(otherRange.end);
   return seal(w);
 }
 
@@ -142,7 +149,11 @@ export function decodeRegionState(bytes: Uint8Array): RegionLocalState {
   const appliedIndex = r.varint();
   const appliedTerm = r.varint();
   const snapshotFile = String.fromCharCode(...r.bytes());
-  return { state, peerId, appliedIndex, appliedTerm, snapshotFile, region: readRegion(r) };
+  const region = readRegion(r);
+  // Records of earlier versions end here.
+  const otherRange =
+    r.remaining === 0 ? undefined : { start: r.bytes().slice(), end: r.bytes().slice() };
+  return { state, peerId, appliedIndex, appliedTerm, snapshotFile, region, otherRange };
 }
 
 export function encodeApplyState(state: ApplyState): Uint8Array {

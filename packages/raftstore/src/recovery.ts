@@ -120,10 +120,10 @@ async function addDamaged(
   state: RegionLocalState,
   reason: string,
 ): Promise<void> {
-  const { region, peerId } = state;
+  const { region, peerId, otherRange } = state;
   const { storeId } = host.registry;
   const meta = findPeer(region, peerId) ?? { id: peerId, storeId, learner: false };
-  await host.lifecycle.addDamaged(meta, region, reason);
+  await host.lifecycle.addDamaged(meta, region, reason, otherRange);
 }
 
 /** The group's log, after what was left half done has been finished. */
@@ -152,9 +152,10 @@ async function resumeSnapshot(
   group: RecoveredGroup | undefined,
 ): Promise<RecoveredGroup> {
   const { env, engine, registry, log } = host;
-  const { region, appliedIndex, appliedTerm } = state;
+  const { region, appliedIndex, appliedTerm, otherRange } = state;
   env.logger.info('snapshot resumed', { region_id: region.id, index: appliedIndex });
-  await installSnapshotData(engine, env.fs, registry.api, state.snapshotFile, [region.range]);
+  const wipe = otherRange === undefined ? [region.range] : [otherRange, region.range];
+  await installSnapshotData(engine, env.fs, registry.api, state.snapshotFile, wipe);
   const { term, vote } = group?.hardState ?? { term: appliedTerm, vote: 0 };
   const mended = await resetLog(log, {
     group: region.id,
@@ -165,7 +166,7 @@ async function resumeSnapshot(
   const batch = engine.batch();
   batch.put(
     regionStateKey(region.id),
-    encodeRegionState({ ...state, state: 'normal', snapshotFile: '' }),
+    encodeRegionState({ ...state, state: 'normal', snapshotFile: '', otherRange: undefined }),
   );
   await engine.write(batch, { sync: true });
   return mended;
@@ -228,9 +229,14 @@ async function readTail(
 async function finishTombstone(host: RecoveryHost, state: RegionLocalState): Promise<void> {
   const { registry, lifecycle } = host;
   const { id, range, peers } = state.region;
-  const free: readonly KeyRange[] =
-    peers.length === 0 ? [] : subtractRanges(range, liveRanges(registry.ranges));
-  await lifecycle.finishDestroy(id, free);
+  const { otherRange } = state;
+  const own: readonly KeyRange[] = peers.length === 0 ? [] : [range];
+  const ranges = otherRange === undefined ? own : [...own, otherRange];
+  const live = liveRanges(registry.ranges);
+  await lifecycle.finishDestroy(
+    id,
+    ranges.flatMap((one) => subtractRanges(one, live)),
+  );
 }
 
 function liveRanges(ranges: RegionMap<Region>): KeyRange[] {

@@ -19,7 +19,12 @@ import type { Snapshot } from '@tinykv/raft';
 import type { Group } from '@tinykv/replica';
 import type { Envelope } from './envelope.js';
 import type { PeerLifecycle } from './lifecycle.js';
-import { decodeRegion, decodeSnapshotSafePoint, encodeRegionState } from './local-state.js';
+import {
+  decodeRegion,
+  decodeSnapshotSafePoint,
+  encodeRegionState,
+  type RegionLocalState,
+} from './local-state.js';
 import type { Peer } from './peer.js';
 import type { PeerRegistry } from './registry.js';
 import type { SafePointMark } from './safe-point.js';
@@ -224,11 +229,16 @@ export class Snapshots {
       this.#host.damaged(peer, problem);
       return;
     }
-    await this.#writeState(peer, region, snapshot, 'applying', delivered.file);
+    const former = peer.initialized ? peer.region.range : undefined;
+    await this.#writeState(peer, region, snapshot, {
+      state: 'applying',
+      snapshotFile: delivered.file,
+      otherRange: former,
+    });
     env.faults.hit('snapshot-before-data');
-    const former: KeyRange[] = peer.initialized ? [peer.region.range] : [];
     const keepsOld = env.planted('raftstore-snapshot-without-wipe');
-    const wipe = keepsOld ? [] : [...former, region.range];
+    const both: KeyRange[] = former === undefined ? [region.range] : [former, region.range];
+    const wipe = keepsOld ? [] : both;
     await installSnapshotData(engine, env.fs, api, delivered.file, wipe);
     env.faults.hit('snapshot-after-data');
   }
@@ -237,8 +247,10 @@ export class Snapshots {
   abandon(regionId: number): void {
     const delivered = this.#delivered.get(regionId);
     if (delivered?.accepted !== true) return;
-    if (!this.#host.registry.destroying.has(regionId))
-      this.#host.registry.reserved.delete(regionId);
+    const { registry } = this.#host;
+    // A peer that waits to be replaced keeps what the snapshot may have been written to, until it goes.
+    const isKept = registry.destroying.has(regionId) || registry.peers.get(regionId)?.damaged;
+    if (isKept !== true) registry.reserved.delete(regionId);
     this.#installing--;
     this.#delivered.delete(regionId);
     this.#removeFile(delivered.file);
@@ -248,7 +260,7 @@ export class Snapshots {
   async finish(peer: Peer, snapshot: Snapshot): Promise<void> {
     const { registry, env } = this.#host;
     const region = decodeRegion(snapshot.data);
-    await this.#writeState(peer, region, snapshot, 'normal', '');
+    await this.#writeState(peer, region, snapshot, { state: 'normal', snapshotFile: '' });
     this.#installing--;
     const delivered = this.#delivered.get(region.id);
     this.#delivered.delete(region.id);
@@ -269,8 +281,7 @@ export class Snapshots {
     peer: Peer,
     region: Region,
     snapshot: Snapshot,
-    state: 'applying' | 'normal',
-    snapshotFile: string,
+    mark: Pick<RegionLocalState, 'state' | 'snapshotFile' | 'otherRange'>,
   ): Promise<void> {
     const { engine, safePoint } = this.#host;
     const batch = engine.batch();
@@ -279,12 +290,11 @@ export class Snapshots {
     batch.put(
       regionStateKey(region.id),
       encodeRegionState({
-        state,
+        ...mark,
         region,
         peerId: peer.meta.id,
         appliedIndex: snapshot.metadata.index,
         appliedTerm: snapshot.metadata.term,
-        snapshotFile,
       }),
     );
     await engine.write(batch, { sync: true });

@@ -1,6 +1,8 @@
+import { EMPTY_BYTES } from '@tinykv/base';
+import { rangeContains, regionRanges } from '@tinykv/model';
 import { describe, expect, it } from 'vitest';
 import type { StoreNode } from '../src/cluster/store-node.js';
-import { unsettled } from '../src/run/converge.js';
+import { divergence, unsettled } from '../src/run/converge.js';
 import { Scenario } from './scenario.js';
 import { deliver, SnapshotTap } from './snapshot-tap.js';
 
@@ -54,6 +56,55 @@ describe('two_snapshots_in_one_turn', () => {
       await scenario.until('all are level', () => unsettled(scenario.cluster) === undefined);
       expect(follower.up).toBe(true);
       expect(await scenario.wait(scenario.putAt(leader, 'x', 'after'))).toBe('ok');
+    },
+  );
+});
+
+/** Records of a store that lie in no Region that it has a peer of. */
+async function strayRecords({ machine, store }: StoreNode): Promise<number> {
+  const regions = store!.regions().map(({ region }) => region);
+  const owned = regions
+    .filter(({ peers }) => peers.length > 0)
+    .flatMap(({ range }) => regionRanges('txn', range));
+  let stray = 0;
+  for (const all of regionRanges('txn', { start: EMPTY_BYTES, end: EMPTY_BYTES })) {
+    for (const [key] of await machine.engine.peek(all)) {
+      if (!owned.some((range) => rangeContains(range, key))) stray++;
+    }
+  }
+  return stray;
+}
+
+describe('resumed_snapshot_wipes_former_range', () => {
+  it.each(['snapshot-before-data', 'snapshot-after-data'])(
+    'a crash at %s leaves nothing of the range that the Region had before',
+    async (point) => {
+      const { scenario, leader, follower } = await lagging(`resumed at ${point}`);
+      const { region } = scenario.peer(leader);
+      const client = scenario.cluster.clients[0]!.client!;
+      const order = client.scheduler.admin.addOperator({ kind: 'split', regionId: region.id });
+      await scenario.wait(order);
+      await scenario.until('a split', () => leader.store!.regions().length === 2);
+      await scenario.run(3_000);
+      let crashed = false;
+      scenario.onPoint = (name) => {
+        if (name !== point || crashed) return;
+        crashed = true;
+        follower.crash();
+      };
+      await follower.start();
+      await scenario.until('a crash', () => crashed);
+      // The snapshot of the other half stays away.
+      for (const other of scenario.others(follower)) scenario.cut(other, follower);
+      await follower.start();
+      await scenario.until('the snapshot is resumed', () => follower.up);
+
+      const { range } = scenario.peer(follower).region;
+      expect(range.end).not.toEqual(EMPTY_BYTES);
+      expect(await strayRecords(follower)).toBe(0);
+      scenario.cluster.network.healAll();
+      await scenario.until('all are level', () => unsettled(scenario.cluster) === undefined);
+      expect(await divergence(scenario.cluster)).toBeUndefined();
     },
   );
 });
