@@ -13,9 +13,21 @@ export interface RaftLog {
   append(updates: readonly GroupUpdate[]): Promise<void>;
   /** Entries in [low, high) as far as `maxBytes` of encoded size allow, at least one. Rejects with DATA_LOSS on a bad checksum. */
   read(group: number, low: LogIndex, high: LogIndex, maxBytes: number): Promise<Entry[]>;
+  /**
+   * Entries that the log came across in its own work and could not read, since the last call. Nothing needs them
+   * but a lagging follower: they go once the group truncates them.
+   */
+  takeDamage?(): readonly LogDamage[];
   /** fsyncs since open: the count behind "fsyncs per put". */
   readonly syncs: number;
   close(): Promise<void>;
+}
+
+/** The entries of a group up to and with `through` are not to be had any more. */
+export interface LogDamage {
+  readonly group: number;
+  readonly through: LogIndex;
+  readonly error: unknown;
 }
 
 /** Changes of one group; the fields are applied in the order in which they stand here. */

@@ -8,6 +8,8 @@ export interface DurabilityHost {
   barrier(): Promise<void>;
   note(group: Group, note: Pick<GroupUpdate, 'durableApplied' | 'truncate'>): void;
   groups(): Iterable<Group>;
+  /** Tells the groups what of their logs was found damaged. */
+  findDamage(): void;
   fatal(error: unknown): void;
 }
 
@@ -91,6 +93,7 @@ export class DurabilityStage {
 
   #gcLater(): void {
     this.#gcTimer = this.#clock.after(this.#config.logGcIntervalMs, () => {
+      this.#host.findDamage();
       for (const group of this.#host.groups()) this.#truncate(group);
       this.#gcLater();
     });
@@ -105,6 +108,11 @@ export class DurabilityStage {
     const { logGcEntries } = this.#config;
     const durableApplied = this.#forgetsUncovered ? group.applied : group.durableApplied;
     const first = group.storage.firstIndex();
+    const unreadable = Math.min(group.storage.unreadable, durableApplied);
+    if (unreadable >= first) {
+      this.#host.note(group, { truncate: group.storage.truncate(unreadable) });
+      return;
+    }
     if (durableApplied - first < logGcEntries) return;
     let index = durableApplied - logGcEntries;
     if (group.isLeader) {

@@ -57,6 +57,22 @@ describe('group storage', () => {
     expect([s.term(6), s.term(7), s.term(8)]).toEqual([5, 7, 'unavailable']);
   });
 
+  it('gives a snapshot in the place of entries that the disk has lost, until they are replaced', () => {
+    const s = storage();
+    const big = Math.ceil(limits.entryCacheBytesMax / 4);
+    s.append(entries(6, [5, 5, 5, 5, 5, 5], big));
+    s.evict(11);
+    expect(s.entries(6, 12, 1)).toBe('loading');
+    s.loseThrough(11);
+    expect(s.entries(6, 12, 1)).toBe('compacted');
+    // What is cached is there all the same.
+    expect(s.entries(11, 12, 1)).toHaveLength(1);
+    expect(s.unreadable).toBeLessThan(11);
+    s.append(entries(7, [6]));
+    expect(s.entries(7, 8, 1)).toHaveLength(1);
+    expect(s.unreadable).toBe(6);
+  });
+
   it('refuses a gap', () => {
     expect(() => storage().append(entries(8, [5]))).toThrow(/append at 8/);
   });

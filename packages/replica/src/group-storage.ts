@@ -48,6 +48,8 @@ export class GroupStorage implements RaftStorage {
   #cacheBytes = 0;
   /** Entries that a lagging follower asked for, read back from disk. */
   #fetched: readonly Entry[] = [];
+  /** Entries up to here are not to be had from the disk any more; those in the cache are. */
+  #unreadable: LogIndex = 0;
   /** Set when the core asked for entries that are only on disk. */
   wanted: { readonly low: LogIndex; readonly high: LogIndex } | undefined;
   readonly #makeSnapshot: () => Snapshot | undefined;
@@ -102,12 +104,25 @@ export class GroupStorage implements RaftStorage {
     if (first !== undefined && low >= first.index && low < first.index + this.#fetched.length) {
       return take(this.#fetched, low - first.index, high - low, maxBytes);
     }
+    // A follower that needs one of them gets a snapshot, as if the log had forgotten it.
+    if (low <= this.#unreadable) return 'compacted';
     this.wanted = { low, high: Math.min(high, this.#cacheFirst) };
     return 'loading';
   }
 
   snapshot(): Snapshot | undefined {
     return this.#makeSnapshot();
+  }
+
+  /** The disk no longer gives the entries up to and with `index`. They are applied: all others are cached. */
+  loseThrough(index: LogIndex): void {
+    this.#unreadable = Math.max(this.#unreadable, Math.min(index, this.#cacheFirst - 1));
+    this.#fetched = this.#fetched.filter((entry) => entry.index > this.#unreadable);
+  }
+
+  /** What the log may as well forget, once it is durably applied. */
+  get unreadable(): LogIndex {
+    return this.#unreadable;
   }
 
   /** Entries that `wanted` asked for have come. A tail that was replaced meanwhile is left out. */
@@ -169,6 +184,7 @@ export class GroupStorage implements RaftStorage {
       }
     }
     this.#fetched = [];
+    this.#unreadable = Math.min(this.#unreadable, from - 1);
     this.#lastIndex = from - 1;
   }
 
@@ -181,6 +197,7 @@ export class GroupStorage implements RaftStorage {
     this.#cacheBytes = 0;
     this.#cacheFirst = position.index + 1;
     this.#fetched = [];
+    this.#unreadable = 0;
     this.#confState = confState;
   }
 

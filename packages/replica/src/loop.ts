@@ -1,4 +1,12 @@
-import { assert, type Env, type Timer } from '@tinykv/base';
+import {
+  assert,
+  type Env,
+  errorMessage,
+  InvariantError,
+  KvError,
+  type LogIndex,
+  type Timer,
+} from '@tinykv/base';
 import {
   type GroupUpdate,
   LOCAL_APPEND_THREAD,
@@ -74,6 +82,12 @@ export class ReplicaLoop {
         this.#schedule();
       },
       groups: () => this.#groups.values(),
+      findDamage: () => {
+        for (const { group, through, error } of log.takeDamage?.() ?? []) {
+          const damaged = this.#groups.get(group);
+          if (damaged !== undefined) this.#unreadable(damaged, through, error);
+        }
+      },
       fatal,
     });
   }
@@ -234,8 +248,27 @@ export class ReplicaLoop {
         group.node.entriesLoaded();
         this.#touch(group);
       },
-      (error: unknown) => this.#machine.fatal(error),
+      (error: unknown) => {
+        if (error instanceof InvariantError) this.#machine.fatal(error);
+        else if (!group.destroyed && !this.#stopped) this.#unreadable(group, wanted.high - 1, error);
+      },
     );
+  }
+
+  /**
+   * Entries that only a lagging follower needs: it gets a snapshot, and everything else goes on. An entry that
+   * this group itself has yet to apply is in the cache.
+   */
+  #unreadable(group: Group, through: LogIndex, error: unknown): void {
+    // The log has forgotten them meanwhile: the storage says so itself when it is asked again.
+    const isForgotten = error instanceof KvError && error.code === 'NOT_FOUND';
+    if (!isForgotten) {
+      group.storage.loseThrough(through);
+      const fields = { group: group.id, through, error: errorMessage(error) };
+      this.#env.logger.error('raft log entries cannot be read', fields);
+    }
+    group.node.entriesLoaded();
+    this.#touch(group);
   }
 }
 

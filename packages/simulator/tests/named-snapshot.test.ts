@@ -1,4 +1,4 @@
-import { EMPTY_BYTES } from '@tinykv/base';
+import { EMPTY_BYTES, utf8 } from '@tinykv/base';
 import { rangeContains, regionRanges } from '@tinykv/model';
 import { describe, expect, it } from 'vitest';
 import type { StoreNode } from '../src/cluster/store-node.js';
@@ -107,4 +107,34 @@ describe('resumed_snapshot_wipes_former_range', () => {
       expect(await divergence(scenario.cluster)).toBeUndefined();
     },
   );
+});
+
+describe('damaged_old_entry_of_a_lagging_follower', () => {
+  it('the follower gets a snapshot, the leader goes on and serves the others', async () => {
+    const tap = new SnapshotTap();
+    const scenario = await Scenario.start('damaged old entry');
+    const { cluster } = scenario;
+    const follower = scenario.others(scenario.leader().node)[0]!;
+    follower.crash();
+    const { node: first } = scenario.leader();
+    expect(await scenario.wait(scenario.putAt(first, 'x', 'the old entry'))).toBe('ok');
+    await write(scenario, first, 60);
+    await scenario.run(3_000);
+    // The next leader finds its entries on the disk alone: its cache begins anew.
+    for (const node of scenario.others(follower)) node.crash();
+    for (const node of scenario.others(follower)) await node.start();
+    await scenario.until('a leader', () => scenario.findLeader() !== undefined);
+    const { node: leader } = scenario.leader();
+    expect(leader.machine.log.rotAt(utf8('the old entry'))).toBe(true);
+    await write(scenario, leader, 5);
+
+    const { passed } = tap;
+    await follower.start();
+    await scenario.until('a snapshot for the follower', () => tap.passed > passed);
+    await scenario.until('all are level', () => unsettled(cluster) === undefined);
+    expect(leader.up).toBe(true);
+    expect(await scenario.wait(scenario.putAt(leader, 'x', 'after'))).toBe('ok');
+    await scenario.until('all are level', () => unsettled(cluster) === undefined);
+    expect(await divergence(cluster)).toBeUndefined();
+  });
 });

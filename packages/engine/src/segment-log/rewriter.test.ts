@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entry, GroupUpdate } from '@tinykv/raft';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -82,6 +82,30 @@ describe('the space of a log', () => {
     expect(await log.open()).toMatchObject([{ group: BUSY, lastIndex: 1_100 }]);
     expect(await bytesOnDisk()).toBeLessThanOrEqual((4 + 4 + 2) * SEGMENT_BYTES);
   });
+
+  it('goes on past an entry that it cannot read, and the segment goes with the entry', async () => {
+    await log.append([{ group: 8, entries: [entry(1, 100)] }]);
+    await log.append([{ group: 9, entries: [entry(1, 100)] }]);
+    await damage('0000000001.seg', entry(1, 100).data);
+    await churn(1_000, 1);
+    expect(log.takeDamage()).toMatchObject([{ group: 8, through: 1 }]);
+    expect(log.takeDamage()).toEqual([]);
+    expect(await log.read(9, 1, 2, 1e6)).toMatchObject([{ index: 1 }]);
+    expect(await readdir(path)).toContain('0000000001.seg');
+    await log.append([{ group: 8, entries: [entry(2, 10)], truncate: { index: 1, term: 1 } }]);
+    await churn(1_000, 1_001);
+    expect(await bytesOnDisk()).toBeLessThanOrEqual((4 + 4 + 2) * SEGMENT_BYTES);
+    await log.close();
+    log = open();
+    expect(await log.open()).toHaveLength(3);
+  });
+
+  /** Flips a bit of the first place where these bytes stand. */
+  async function damage(name: string, needle: Uint8Array): Promise<void> {
+    const bytes = await readFile(join(path, name));
+    bytes[bytes.indexOf(needle)]! ^= 1;
+    await writeFile(join(path, name), bytes);
+  }
 
   it('lets a read finish whose segment is given up meanwhile', async () => {
     await log.append([{ group: 9, entries: [entry(1, 100)] }]);

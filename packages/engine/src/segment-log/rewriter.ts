@@ -1,5 +1,7 @@
-import type { Entry } from '@tinykv/raft';
+import type { LogIndex } from '@tinykv/base';
+import type { Entry, LogDamage } from '@tinykv/raft';
 import { readEntries } from './block-format.js';
+import type { EntryRun } from './entry-runs.js';
 import type { Segment } from './segment.js';
 import type { Slot } from './segment-recovery.js';
 import type { SegmentSet } from './segment-set.js';
@@ -28,6 +30,7 @@ export class Rewriter {
   #source: Segment | undefined;
   /** Groups that may have something in the source. */
   #groups: number[] = [];
+  #damage: LogDamage[] = [];
 
   constructor(segments: SegmentSet, slots: ReadonlyMap<number, Slot>, segmentBytes: number) {
     this.#segments = segments;
@@ -35,7 +38,14 @@ export class Rewriter {
     this.#slackBytes = SLACK_SEGMENTS * segmentBytes;
   }
 
-  /** What the next append takes along. Rejects with DATA_LOSS when it cannot be read. */
+  /** See RaftLog.takeDamage. */
+  takeDamage(): readonly LogDamage[] {
+    const found = this.#damage;
+    this.#damage = [];
+    return found;
+  }
+
+  /** What the next append takes along. What can't be read stays: the segment goes when its group truncates it. */
   async next(): Promise<Move[]> {
     const source = this.#due();
     const moves: Move[] = [];
@@ -80,11 +90,27 @@ export class Rewriter {
       if (run.segment !== source) continue;
       if (bytes >= budget) break;
       const low = Math.max(run.first, slot.log.truncated.index + 1);
-      const entries = readEntries(await source.read(run.frame), run, low, run.end);
-      out.push({ move: { group, entries, withState: false }, bytes: run.bytes });
+      const entries = await this.#read(group, source, run, low);
       bytes += run.bytes;
+      if (entries === undefined) continue;
+      out.push({ move: { group, entries, withState: false }, bytes: run.bytes });
     }
     return out;
+  }
+
+  /** Undefined when they can't be read. */
+  async #read(
+    group: number,
+    source: Segment,
+    run: EntryRun,
+    low: LogIndex,
+  ): Promise<readonly Entry[] | undefined> {
+    try {
+      return readEntries(await source.read(run.frame), run, low, run.end);
+    } catch (error) {
+      this.#damage.push({ group, through: run.end - 1, error });
+      return undefined;
+    }
   }
 }
 

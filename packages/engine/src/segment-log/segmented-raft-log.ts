@@ -3,6 +3,7 @@ import {
   type Entry,
   encodedEntryBytes,
   type GroupUpdate,
+  type LogDamage,
   type RaftLog,
   type RecoveredGroup,
 } from '@tinykv/raft';
@@ -117,6 +118,10 @@ export class SegmentedRaftLog implements RaftLog {
     } finally {
       for (const { segment } of runs) segment.unpin();
     }
+  }
+
+  takeDamage(): readonly LogDamage[] {
+    return this.#rewriter?.takeDamage() ?? [];
   }
 
   async close(): Promise<void> {

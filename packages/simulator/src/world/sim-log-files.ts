@@ -84,11 +84,29 @@ export class SimLogFiles implements LogFiles {
     return true;
   }
 
+  /** Flips one bit of the first place at which these bytes stand; false when there is none. */
+  rotAt(needle: Uint8Array): boolean {
+    for (const { bytes } of this.#files.values()) {
+      const at = indexOf(bytes, needle);
+      if (at === undefined) continue;
+      bytes[at]! ^= 1;
+      return true;
+    }
+    return false;
+  }
+
   #content(name: string): Content {
     const content = this.#files.get(name);
     assert(content !== undefined, () => `no log file ${name}`);
     return content;
   }
+}
+
+function indexOf(bytes: Uint8Array, needle: Uint8Array): number | undefined {
+  for (let at = bytes.indexOf(needle[0]!); at >= 0; at = bytes.indexOf(needle[0]!, at + 1)) {
+    if (needle.every((byte, i) => bytes[at + i] === byte)) return at;
+  }
+  return undefined;
 }
 
 function undo(content: Content, { offset, before }: Unsynced, tear: Tear, rng: Rng): void {

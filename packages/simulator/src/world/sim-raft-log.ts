@@ -1,6 +1,6 @@
 import { assert, type LogIndex, type Rng } from '@tinykv/base';
 import { SegmentedRaftLog } from '@tinykv/engine';
-import type { Entry, GroupUpdate, RaftLog, RecoveredGroup } from '@tinykv/raft';
+import type { Entry, GroupUpdate, LogDamage, RaftLog, RecoveredGroup } from '@tinykv/raft';
 import type { Disk } from './disk.js';
 import { SimLogFiles } from './sim-log-files.js';
 
@@ -53,6 +53,10 @@ export class SimRaftLog implements RaftLog {
     return this.#opened().read(group, low, high, maxBytes);
   }
 
+  takeDamage(): readonly LogDamage[] {
+    return this.#opened().takeDamage();
+  }
+
   close(): Promise<void> {
     return this.#opened().close();
   }
@@ -64,6 +68,11 @@ export class SimRaftLog implements RaftLog {
   /** One bit of what was written flips; false when nothing was. */
   rot(rng: Rng): boolean {
     return this.#files.rot(rng);
+  }
+
+  /** One bit of these very bytes flips; false when they are nowhere. */
+  rotAt(needle: Uint8Array): boolean {
+    return this.#files.rotAt(needle);
   }
 
   #opened(): SegmentedRaftLog {
