@@ -5,7 +5,8 @@ import type { Entry, HardState } from './types.js';
  * The durable log of all Raft groups of one process. A group is named by its number (the Region id).
  * Contract: when `append` resolves, everything in its updates is durable, by ONE write and ONE fsync
  * for all groups; after a crash a batch is there whole or not at all, and no later batch without the
- * earlier ones. At most one `append` is in flight; a failure is fatal for the process.
+ * earlier ones. At most one `append` is in flight; a failure is fatal for the process, but for KvError
+ * RESOURCE_EXHAUSTED: the disk is full, nothing of the updates counts, and they may be appended again.
  */
 export interface RaftLog {
   /** Reads everything back; must be called once, before anything else. */

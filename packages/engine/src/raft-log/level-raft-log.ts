@@ -2,7 +2,7 @@ import {
   assert,
   EMPTY_BYTES,
   equalBytes,
-  type KvError,
+  KvError,
   type LogIndex,
   limits,
   type WriteBatch,
@@ -76,7 +76,7 @@ export class LevelRaftLog implements RaftLog {
       const batch = engine.batch();
       this.#deleteGarbage(batch);
       for (const update of updates) this.#stage(update, batch);
-      await engine.write(batch, { sync: true });
+      await writeOrFail(engine, batch);
       this.#syncs++;
       for (const [group, log] of this.#pending) {
         if (log === undefined) this.#groups.delete(group);
@@ -179,6 +179,16 @@ export class LevelRaftLog implements RaftLog {
     const log = this.#pending.has(group) ? this.#pending.get(group) : this.#groups.get(group);
     checkReadable(group, log, low, high);
     return dataLoss(`entry ${index} of group ${group}`, new Error('missing'));
+  }
+}
+
+/** LevelDB goes on behind a record that a full disk has cut short, and a restart would find nothing behind it. */
+async function writeOrFail(engine: LevelEngine, batch: WriteBatch): Promise<void> {
+  try {
+    await engine.write(batch, { sync: true });
+  } catch (error) {
+    const isFull = error instanceof KvError && error.code === 'RESOURCE_EXHAUSTED';
+    throw isFull ? new KvError('INTERNAL', error.message, { cause: error }) : error;
   }
 }
 

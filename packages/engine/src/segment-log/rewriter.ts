@@ -63,6 +63,11 @@ export class Rewriter {
     return moves;
   }
 
+  /** What `next` gave last has not been written. */
+  startOver(): void {
+    this.#source = undefined;
+  }
+
   /** The segment to empty, if there is one; starts on it when its turn comes. */
   #due(): Segment | undefined {
     const { segments } = this.#segments;

@@ -65,14 +65,17 @@ export class SegmentSet {
 
   /** Begins a segment with room for the frame. */
   async rotate(frameBytes: number): Promise<Segment> {
+    // A disk that was full may have kept its first frame out: no segment is empty but the last.
+    await this.dropEmpty();
     const number = (this.#segments.at(-1)?.number ?? 0) + 1;
     const bytes = Math.max(this.#segmentBytes, SEGMENT_HEADER_BYTES + frameBytes);
     const at = this.#spares.findIndex(({ file }) => file.size >= bytes);
     let file: LogFile;
-    if (at >= 0) {
-      const [spare] = this.#spares.splice(at, 1);
-      await this.#files.rename(spare!.name, segmentName(number));
-      file = spare!.file;
+    const spare = this.#spares[at];
+    if (spare !== undefined) {
+      await this.#files.rename(spare.name, segmentName(number));
+      this.#spares.splice(at, 1);
+      file = spare.file;
     } else {
       file = await this.#files.create(segmentName(number), bytes);
     }
@@ -81,20 +84,20 @@ export class SegmentSet {
     return segment;
   }
 
-  /** Takes away the last segment if a crash came before anything in it was durable: no segment is empty but the last. */
+  /** Takes away the last segment if nothing in it is durable, not even its header. */
   async dropEmpty(): Promise<void> {
     const last = this.#segments.at(-1);
-    if (last === undefined || last.end > 0) return;
+    if (last === undefined || !last.isEmpty) return;
+    await this.#files.remove(segmentName(last.number));
     this.#segments.pop();
     await last.file.close();
-    await this.#files.remove(segmentName(last.number));
   }
 
   /** Gives up the oldest segments that nobody needs. Never the last one. */
   async release(): Promise<void> {
     for (let oldest = this.#segments[0]!; this.#segments.length > 1 && oldest.isFree; ) {
-      this.#segments.shift();
       await this.#recycle(oldest);
+      this.#segments.shift();
       oldest = this.#segments[0]!;
     }
   }
@@ -107,8 +110,8 @@ export class SegmentSet {
       this.#spares.push(spare);
       return;
     }
-    await file.close();
     await this.#files.remove(name);
+    await file.close();
   }
 
   async close(): Promise<void> {

@@ -35,6 +35,11 @@ export class Segment {
     return this.liveBytes === 0 && this.states === 0 && this.#readers === 0;
   }
 
+  /** No frame is in it. */
+  get isEmpty(): boolean {
+    return this.end <= SEGMENT_HEADER_BYTES;
+  }
+
   hasRoom(frameBytes: number): boolean {
     return Math.max(this.end, SEGMENT_HEADER_BYTES) + frameBytes <= this.file.size;
   }

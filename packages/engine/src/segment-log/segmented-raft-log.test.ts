@@ -26,7 +26,7 @@ for (const segmentBytes of [512, 65_536]) {
       crashIn: async (append, share) => {
         files.surviving = share;
         // An append that has nothing to write passes.
-        await append().catch((error: unknown) => expect(error).toBe(crash));
+        await append().catch((error: unknown) => expect(error).toMatchObject({ cause: crash }));
         await log.close();
         log = open();
         return log;

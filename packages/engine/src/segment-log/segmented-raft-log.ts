@@ -10,6 +10,7 @@ import {
 import { damage } from '../damage.js';
 import { beginFrame, FRAME_HEADER_BYTES, sealedBytes, sealFrame } from '../frame-format.js';
 import { changeGroup, checkReadable, equalStates, type GroupLog } from '../raft-log/group-log.js';
+import { storageError } from '../storage-errors.js';
 import { readEntries, writeBlock, writeDestroyed } from './block-format.js';
 import { type EntryRun, EntryRuns, termsOf } from './entry-runs.js';
 import type { LogFiles } from './log-files.js';
@@ -55,7 +56,7 @@ export class SegmentedRaftLog implements RaftLog {
   #sequence = 0;
   #appending = false;
   /** What a write failed with: the end of the log is not known any more. */
-  #failure: Error | undefined;
+  #failure: KvError | undefined;
   #syncs = 0;
 
   constructor(files: LogFiles, options: SegmentedRaftLogOptions = {}) {
@@ -102,7 +103,7 @@ export class SegmentedRaftLog implements RaftLog {
       if (staged.length === 0) return;
       const { segment, place } = await this.#write();
       for (const change of staged) this.#commit(change, segment, place);
-      await this.#segments.release();
+      await this.#release();
     } finally {
       this.#appending = false;
     }
@@ -173,20 +174,51 @@ export class SegmentedRaftLog implements RaftLog {
     return writeBlock(this.#writer, group, { isReset, state, entries, moved }) - FRAME_HEADER_BYTES;
   }
 
-  /** One write, one fdatasync. */
+  /** One write, one fdatasync. A failure ends the log, but for a disk that is full before the fdatasync. */
   async #write(): Promise<{ readonly segment: Segment; readonly place: FramePlace }> {
+    const written = await this.#writeFrame();
+    try {
+      await written.segment.file.sync();
+    } catch (error) {
+      // Whatever the reason: what is on the disk now, and what a later sync would tell of it, is not known.
+      const text = `raft log: fsync: ${errorMessage(error)}`;
+      throw this.#fail(new KvError('INTERNAL', text, { cause: error }));
+    }
+    this.#sequence++;
+    this.#syncs++;
+    return written;
+  }
+
+  /**
+   * On a full disk some of the frame may have been written. Nothing of it counts: its checksum cannot match, and
+   * the next frame takes its place and its number.
+   */
+  async #writeFrame(): Promise<{ readonly segment: Segment; readonly place: FramePlace }> {
     try {
       const length = sealedBytes(this.#writer.length);
       const segment = this.#segments.withRoom(length) ?? (await this.#segments.rotate(length));
       const frame = sealFrame(this.#writer, segment.number, this.#sequence + 1);
-      const place = segment.write(frame, this.#sequence + 1);
-      await segment.file.sync();
-      this.#sequence++;
-      this.#syncs++;
-      return { segment, place };
+      return { segment, place: segment.write(frame, this.#sequence + 1) };
     } catch (error) {
-      this.#failure = error instanceof Error ? error : new KvError('INTERNAL', errorMessage(error));
-      throw this.#failure;
+      const failure = storageError(error, 'raft log');
+      if (failure.code !== 'RESOURCE_EXHAUSTED') throw this.#fail(failure);
+      this.#rewriter?.startOver();
+      throw failure;
+    }
+  }
+
+  #fail(failure: KvError): KvError {
+    this.#failure = failure;
+    return failure;
+  }
+
+  /** The append is durable by now: on a full disk old segments wait for the next one to give them up. */
+  async #release(): Promise<void> {
+    try {
+      await this.#segments.release();
+    } catch (error) {
+      const failure = storageError(error, 'raft log');
+      if (failure.code !== 'RESOURCE_EXHAUSTED') throw this.#fail(failure);
     }
   }
 
