@@ -58,7 +58,7 @@ export class Operators {
   /** Proposes the change of one peer unless another change is under way or it is done already. */
   changePeer(peer: Peer, type: PeerChange['type'], target: PeerChange['peer']): void {
     const { group, region } = peer;
-    if (group.node.pendingConfIndex > group.applied) return;
+    if (group.readOnly !== undefined || group.node.pendingConfIndex > group.applied) return;
     const known = region.peers.some((p) => p.id === target.id);
     if (known === (type === 'add') && !this.#promotes(peer, target)) return;
     const change = encodePeerChange({ type, peer: target, confVer: region.epoch.confVer });

@@ -166,7 +166,8 @@ export class Peer {
     if (command.version !== this.region.epoch.version) {
       return { type: 'epoch-not-match', currentRegions: [this.region] };
     }
-    return undefined;
+    const { readOnly } = this.group;
+    return readOnly === undefined ? undefined : busy(readOnly);
   }
 
   #proposeBatch(batch: readonly PendingCommand[]): void {
@@ -182,6 +183,11 @@ export class Peer {
 
   /** Appends an entry to the log and remembers who waits for it. */
   propose(data: Uint8Array, waiters: readonly Waiter[]): void {
+    const { readOnly } = this.group;
+    if (readOnly !== undefined) {
+      for (const waiter of waiters) waiter.done(err(busy(readOnly)));
+      return;
+    }
     const result = this.group.node.propose(data);
     if (!result.ok) {
       const error = this.isLeader ? busy(result.error.message) : this.notLeader();

@@ -139,6 +139,7 @@ export class Snapshots {
     // The message that makes a peer comes before its snapshot.
     if (peer === undefined || peer.meta.id !== to.id) return `peer ${to.id} is not here`;
     if (peer.damaged) return 'the peer is damaged';
+    if (peer.group.readOnly !== undefined) return peer.group.readOnly;
     if (isEpochStale(region.epoch, peer.region.epoch))
       return 'the snapshot is older than the region';
     if (registry.isOccupied(region.range, regionId)) return 'the range belongs to another region';

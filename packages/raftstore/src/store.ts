@@ -262,7 +262,7 @@ export class RaftStore {
       receivingSnapshots: receiving,
       applyingSnapshots: applying,
       startTime: this.#startedAt,
-      isBusy: false,
+      isBusy: this.#loop.readOnly !== undefined,
       damagedPeers: peers.filter(({ damaged }) => damaged).map(({ meta }) => meta.id),
     };
   }
@@ -352,6 +352,11 @@ export class RaftStore {
     await this.#loop.stop();
     for (const peer of this.#registry.peers.values()) peer.abandon();
     this.#snapshots.close();
+  }
+
+  /** Why the store takes no writes at present, or undefined. */
+  get readOnly(): string | undefined {
+    return this.#loop.readOnly;
   }
 
   regions(): RegionStatus[] {

@@ -1,3 +1,5 @@
+import { KvError } from '@tinykv/base';
+import { ManualClock } from '@tinykv/base/testing';
 import type { ConfState, Entry, GroupUpdate, Message, RaftLog } from '@tinykv/raft';
 import { makeMessage } from '@tinykv/raft';
 import { describe, expect, it } from 'vitest';
@@ -16,17 +18,22 @@ const conf: ConfState = {
 /** A log whose appends last until the test ends them. */
 class SlowLog implements RaftLog {
   readonly appends: (readonly GroupUpdate[])[] = [];
-  readonly #ends: (() => void)[] = [];
+  readonly #ends: { resolve(): void; reject(error: Error): void }[] = [];
   syncs = 0;
 
   append(updates: readonly GroupUpdate[]): Promise<void> {
     this.appends.push(updates);
     this.syncs++;
-    return new Promise((resolve) => this.#ends.push(resolve));
+    return new Promise((resolve, reject) => this.#ends.push({ resolve, reject }));
   }
 
   async end(): Promise<void> {
-    this.#ends.shift()?.();
+    this.#ends.shift()?.resolve();
+    for (let i = 0; i < 5; i++) await Promise.resolve();
+  }
+
+  async fail(error: Error): Promise<void> {
+    this.#ends.shift()?.reject(error);
     for (let i = 0; i < 5; i++) await Promise.resolve();
   }
 
@@ -53,9 +60,22 @@ function append(fields: Partial<Message>): Message {
   return makeMessage({ type: 'MsgStorageAppend', ...fields });
 }
 
-function setUp(): { log: SlowLog; stage: AppendStage; answered: string[] } {
+interface SetUp {
+  readonly log: SlowLog;
+  readonly stage: AppendStage;
+  readonly answered: string[];
+  readonly clock: ManualClock;
+  /** What the stage said of the disk. */
+  readonly full: (string | undefined)[];
+  readonly fatal: unknown[];
+}
+
+function setUp(): SetUp {
   const log = new SlowLog();
   const answered: string[] = [];
+  const clock = new ManualClock();
+  const full: (string | undefined)[] = [];
+  const fatal: unknown[] = [];
   const stage = new AppendStage(log, {
     installSnapshot: async () => undefined,
     finishSnapshot: async () => undefined,
@@ -63,11 +83,11 @@ function setUp(): { log: SlowLog; stage: AppendStage; answered: string[] } {
       for (const response of responses) answered.push(`${group.id}:${response.index}`);
     },
     flush: () => undefined,
-    fatal: (error) => {
-      throw error;
-    },
+    full: (reason) => full.push(reason),
+    after: (ms, fn) => clock.after(ms, fn),
+    fatal: (error) => fatal.push(error),
   });
-  return { log, stage, answered };
+  return { log, stage, answered, clock, full, fatal };
 }
 
 const ack = (index: number): Message => makeMessage({ type: 'MsgAppResp', index });
@@ -143,5 +163,82 @@ describe('append stage', () => {
     expect(answered).toEqual([]);
     await log.end();
     expect(answered).toEqual(['1:99']);
+  });
+});
+
+describe('an append stage over a full disk', () => {
+  const noSpace = new KvError('RESOURCE_EXHAUSTED', 'no space left');
+
+  it('answers nothing, tries the same write again, and goes on in order', async () => {
+    const { log, stage, answered, clock, full, fatal } = setUp();
+    const one = fakeGroup(1);
+    stage.add(one, append({ entries: [entry(6)], responses: [ack(6)] }));
+    stage.kick();
+    await log.fail(noSpace);
+    expect(full).toEqual(['no space left']);
+    stage.add(one, append({ entries: [entry(7)], responses: [ack(7)] }));
+    stage.kick();
+    expect(log.appends).toHaveLength(1);
+    await clock.advance(1_000);
+    await log.fail(noSpace);
+    await clock.advance(1_000);
+    expect(log.appends).toHaveLength(3);
+    expect(new Set(log.appends.map(([update]) => update!.entries![0]!.index))).toEqual(
+      new Set([6]),
+    );
+    expect([answered, one.storage.lastIndex(), full.length]).toEqual([[], 5, 1]);
+
+    await log.end();
+    expect(full).toEqual(['no space left', undefined]);
+    expect(answered).toEqual(['1:6']);
+    await log.end();
+    expect(answered).toEqual(['1:6', '1:7']);
+    expect(fatal).toEqual([]);
+  });
+
+  it('an update that no message carries is durable before it is said to be', async () => {
+    const { log, stage, clock } = setUp();
+    let done = false;
+    void stage.write({ group: 4, destroy: true }).then(() => {
+      done = true;
+    });
+    await log.fail(noSpace);
+    await clock.advance(1_000);
+    expect(done).toBe(false);
+    await log.end();
+    expect(done).toBe(true);
+  });
+
+  it('stops in time, and leaves what waits undone', async () => {
+    const { log, stage, answered, clock } = setUp();
+    stage.add(fakeGroup(1), append({ entries: [entry(6)], responses: [ack(6)] }));
+    stage.kick();
+    await log.fail(noSpace);
+    await stage.stop();
+    expect(clock.pendingTimers).toBe(0);
+    expect(answered).toEqual([]);
+  });
+
+  it('stops once the attempt that is running has failed', async () => {
+    const { log, stage } = setUp();
+    stage.add(fakeGroup(1), append({ entries: [entry(6)] }));
+    stage.kick();
+    let stopped = false;
+    void stage.stop().then(() => {
+      stopped = true;
+    });
+    await Promise.resolve();
+    expect(stopped).toBe(false);
+    await log.fail(noSpace);
+    expect(stopped).toBe(true);
+  });
+
+  it('any other failure ends the process', async () => {
+    const { log, stage, full, fatal, clock } = setUp();
+    stage.add(fakeGroup(1), append({ entries: [entry(6)] }));
+    stage.kick();
+    await log.fail(new KvError('INTERNAL', 'raft log: fsync: input/output error'));
+    expect([full, clock.pendingTimers]).toEqual([[], 0]);
+    expect(fatal).toHaveLength(1);
   });
 });

@@ -1,4 +1,4 @@
-import { assert } from '@tinykv/base';
+import { assert, KvError, type Timer } from '@tinykv/base';
 import type { Entry, GroupUpdate, HardState, Message, RaftLog, Snapshot } from '@tinykv/raft';
 import type { Group } from './group.js';
 
@@ -12,6 +12,9 @@ export interface AppendHost {
   deliver(group: Group, responses: readonly Message[]): void;
   /** All that one write made durable has been delivered. */
   flush(): void;
+  /** The disk under the log is full, and why; undefined: it takes writes again. */
+  full(reason: string | undefined): void;
+  after(ms: number, fn: () => void): Timer;
   fatal(error: unknown): void;
 }
 
@@ -26,6 +29,16 @@ interface PendingUpdate {
   readonly done: () => void;
 }
 
+/** What goes to the log at once, and who waits for it. */
+interface Write {
+  readonly updates: readonly GroupUpdate[];
+  readonly appends: readonly PendingAppend[];
+  readonly extra: readonly PendingUpdate[];
+}
+
+/** Pause before a full disk is tried again. */
+const RETRY_MS = 500;
+
 /** Bookkeeping that rides along with the next append. */
 type Note = Pick<GroupUpdate, 'durableApplied' | 'truncate'>;
 
@@ -33,6 +46,9 @@ type Note = Pick<GroupUpdate, 'durableApplied' | 'truncate'>;
  * The append stage: one write in flight. Entries and hard states of ALL groups that wait go to the
  * log as one write and one fsync; what arrives meanwhile makes the next. Responses (votes, acks,
  * MsgStorageAppendResp) are delivered only when that is durable.
+ *
+ * While the disk is full the write in flight is tried again and again, and what comes later waits behind it, in
+ * order: nothing of it is answered, so nothing of it counts.
  */
 export class AppendStage {
   readonly #log: RaftLog;
@@ -45,6 +61,12 @@ export class AppendStage {
   /** The last hard state of each group that came: stored, being written or waiting. */
   readonly #newest = new WeakMap<Group, HardState>();
   #running = false;
+  /** Set while the disk is full: the next attempt of the write in flight. */
+  #retry: Timer | undefined;
+  #isFull = false;
+  /** The log works on a write; not between two attempts. */
+  #writing = false;
+  #stopped = false;
   /** Groups whose snapshot is being installed; their later messages wait here, in order. */
   readonly #installing = new Map<Group, PendingAppend[]>();
   #whenIdle: (() => void)[] = [];
@@ -108,11 +130,30 @@ export class AppendStage {
       ? [...this.#merge(appends), ...extra.map((pending) => pending.update)]
       : [];
     this.#running = true;
-    const write = updates.length === 0 ? Promise.resolve() : this.#log.append(updates);
-    write.then(
-      () => this.#written(appends, extra),
-      (error: unknown) => this.#host.fatal(error),
+    this.#write({ updates, appends, extra });
+  }
+
+  #write(write: Write): void {
+    const { updates } = write;
+    this.#writing = true;
+    const written = updates.length === 0 ? Promise.resolve() : this.#log.append(updates);
+    written.then(
+      () => this.#written(write),
+      (error: unknown) => this.#failed(write, error),
     );
+  }
+
+  /** A log that is full can be written to as before once there is room; any other failure leaves its end unknown. */
+  #failed(write: Write, error: unknown): void {
+    this.#writing = false;
+    if (!(error instanceof KvError) || error.code !== 'RESOURCE_EXHAUSTED') {
+      this.#host.fatal(error);
+      return;
+    }
+    if (!this.#isFull) this.#host.full(error.message);
+    this.#isFull = true;
+    if (this.#stopped) this.#wakeIdle();
+    else this.#retry = this.#host.after(RETRY_MS, () => this.#write(write));
   }
 
   /** Resolves when no snapshot of the group is being installed. */
@@ -121,13 +162,20 @@ export class AppendStage {
     return new Promise((resolve) => this.#whenSettled.push({ group, resolve }));
   }
 
-  /** Resolves when nothing is in flight or waits. */
-  idle(): Promise<void> {
+  /** Resolves when nothing is in flight or waits any more. What a full disk holds up is given up. */
+  stop(): Promise<void> {
+    this.#stopped = true;
+    this.#retry?.cancel();
     if (this.#isIdle()) return Promise.resolve();
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
   #isIdle(): boolean {
+    if (this.#stopped && this.#isFull) return !this.#writing;
     return (
       !this.#running &&
       this.#appends.length === 0 &&
@@ -136,13 +184,19 @@ export class AppendStage {
     );
   }
 
-  #written(appends: readonly PendingAppend[], updates: readonly PendingUpdate[]): void {
+  #written({ appends, extra }: Write): void {
+    this.#writing = false;
     this.#running = false;
+    if (this.#isFull) this.#host.full(undefined);
+    this.#isFull = false;
     for (const { group, message } of appends) this.#finish(group, message);
-    for (const { done } of updates) done();
+    for (const { done } of extra) done();
     this.#host.flush();
     this.kick();
-    if (!this.#isIdle()) return;
+    if (this.#isIdle()) this.#wakeIdle();
+  }
+
+  #wakeIdle(): void {
     const waiting = this.#whenIdle;
     this.#whenIdle = [];
     for (const resolve of waiting) resolve();

@@ -34,6 +34,8 @@ export class ApplyStage {
   readonly #host: ApplyHost;
   readonly #queues = new Map<Group, GroupQueue>();
   #running = false;
+  /** The batch in flight, or the last one. */
+  #batch: Promise<void> = Promise.resolve();
   #whenIdle: { readonly group: Group | undefined; readonly resolve: () => void }[] = [];
 
   constructor(host: ApplyHost) {
@@ -65,6 +67,11 @@ export class ApplyStage {
     return new Promise((resolve) => this.#whenIdle.push({ group, resolve }));
   }
 
+  /** Resolves when no batch is in flight; entries that wait for the log may still be queued. */
+  batchDone(): Promise<void> {
+    return this.#batch;
+  }
+
   #isIdle(group: Group | undefined): boolean {
     return group === undefined ? this.#queues.size === 0 : !this.#queues.has(group);
   }
@@ -89,7 +96,7 @@ export class ApplyStage {
     }
     if (work.length === 0) return;
     this.#running = true;
-    this.#host.machine.apply(work).then(
+    this.#batch = this.#host.machine.apply(work).then(
       () => {
         this.#running = false;
         for (let i = 0; i < work.length; i++) this.#advance(queues[i]!, work[i]!.entries);

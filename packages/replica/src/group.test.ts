@@ -5,7 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { Group } from './group.js';
 import { emptyGroupState } from './group-storage.js';
 
-function group(recovered = false): { group: Group; env: ReturnType<typeof fakeEnv> } {
+function group(
+  recovered = false,
+  readOnly: () => string | undefined = () => undefined,
+): { group: Group; env: ReturnType<typeof fakeEnv> } {
   const env = fakeEnv();
   const owner = {
     env,
@@ -22,6 +25,7 @@ function group(recovered = false): { group: Group; env: ReturnType<typeof fakeEn
     makeSnapshot: () => undefined,
     voidsLease: () => false,
     damaged: () => undefined,
+    readOnly,
   };
   const confState = {
     voters: [1, 2, 3],
@@ -75,6 +79,20 @@ describe('group', () => {
     one.receive(vote);
     one.stepInbox();
     expect([one.node.term, one.node.vote]).toEqual([6, 2]);
+  });
+
+  it('asks for no votes while the disk under its log is full, not even when it is told to', () => {
+    let reason: string | undefined = 'no space left';
+    const { group: one } = group(false, () => reason);
+    const timeoutNow = makeMessage({ type: 'MsgTimeoutNow', from: 2, to: 1, term: 5 });
+    one.receive(timeoutNow);
+    one.stepInbox();
+    for (let i = 0; i < 100; i++) one.tick();
+    expect(one.node.state).toBe('StateFollower');
+    reason = undefined;
+    one.receive(timeoutNow);
+    one.stepInbox();
+    expect(one.node.state).toBe('StateCandidate');
   });
 
   it('made while the process runs has promised nothing and votes at once', () => {

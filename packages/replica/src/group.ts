@@ -47,6 +47,8 @@ export interface GroupOwner {
   /** See StateMachine.voidsLease. */
   voidsLease(entry: Entry): boolean;
   damaged(group: Group, reason: string): void;
+  /** See {@link Group.readOnly}. */
+  readOnly(): string | undefined;
 }
 
 /** One Raft group of this process: the core, its stable log, what waits for it, and its read gate. */
@@ -145,9 +147,15 @@ export class Group {
     this.#owner.touch(this);
   }
 
+  /** Why nothing may be proposed at present, or undefined: what is proposed could not be kept. */
+  get readOnly(): string | undefined {
+    return this.#owner.readOnly();
+  }
+
   tick(): void {
     this.#ticks++;
-    this.node.tick();
+    // A leader that can keep nothing serves reads; to become one would only keep better ones from it.
+    if (this.isLeader || this.readOnly === undefined) this.node.tick();
     this.#owner.touch(this);
   }
 
@@ -168,6 +176,7 @@ export class Group {
     if (type === 'MsgHeartbeatResp' || type === 'MsgAppResp') this.#heard.set(from, now);
     if (this.#promise.forbids(message, now)) return;
     if (isFromLeader(message) && message.term >= this.node.term) this.#promise.heardLeader(now);
+    if (type === 'MsgTimeoutNow' && this.readOnly !== undefined) return;
     if (message.type !== 'MsgHeartbeatResp') {
       const result = this.node.step(message);
       if (!result.ok && result.error.code === 'log-tail-lost') {

@@ -48,6 +48,8 @@ export class ReplicaLoop {
   #delayed: Outbound[] = [];
   #scheduled = false;
   #ticker: Timer | undefined;
+  /** Why nothing may be proposed: the disk under the log is full. */
+  #readOnly: string | undefined;
   #stopped = false;
 
   constructor(env: Env, log: RaftLog, machine: StateMachine, config: ReplicaConfig) {
@@ -62,6 +64,8 @@ export class ReplicaLoop {
     this.#append = new AppendStage(log, {
       deliver,
       flush,
+      full: (reason) => this.#setFull(reason),
+      after: (ms, fn) => env.clock.after(ms, fn),
       fatal,
       installSnapshot: (group, snapshot) =>
         // What was committed before the snapshot is applied first: the two must not interleave.
@@ -92,6 +96,11 @@ export class ReplicaLoop {
     });
   }
 
+  /** Why nothing may be proposed at present, or undefined. */
+  get readOnly(): string | undefined {
+    return this.#readOnly;
+  }
+
   get groups(): ReadonlyMap<number, Group> {
     return this.#groups;
   }
@@ -107,8 +116,9 @@ export class ReplicaLoop {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#ticker?.cancel();
-    await this.#append.idle();
-    await this.#apply.idle();
+    await this.#append.stop();
+    // What a full disk keeps out of the log is never applied.
+    await (this.#append.isFull ? this.#apply.batchDone() : this.#apply.idle());
     await this.#durability.stop();
     for (const group of this.#groups.values()) group.reads.refuseAll('destroyed');
   }
@@ -123,6 +133,7 @@ export class ReplicaLoop {
         makeSnapshot: (target): Snapshot | undefined => this.#machine.makeSnapshot(target),
         voidsLease: (entry) => this.#machine.voidsLease(entry),
         damaged: (target, reason) => this.#machine.damaged(target, reason),
+        readOnly: () => this.#readOnly,
       },
       init,
     );
@@ -236,6 +247,15 @@ export class ReplicaLoop {
     assert(result.ok, () => `group ${group.id}: own ${message.type} refused`);
   }
 
+  #setFull(reason: string | undefined): void {
+    const { logger } = this.#env;
+    this.#readOnly =
+      reason === undefined ? undefined : `the disk of the Raft log is full: ${reason}`;
+    if (reason === undefined) logger.info('the disk of the raft log has room: writes are taken');
+    else logger.error('the disk of the raft log is full: read-only', { error: reason });
+    for (const group of this.#groups.values()) this.#touch(group);
+  }
+
   /** Reads back entries that the core wants for a lagging follower. */
   #fetchWanted(group: Group): void {
     const { wanted } = group.storage;
@@ -250,7 +270,8 @@ export class ReplicaLoop {
       },
       (error: unknown) => {
         if (error instanceof InvariantError) this.#machine.fatal(error);
-        else if (!group.destroyed && !this.#stopped) this.#unreadable(group, wanted.high - 1, error);
+        else if (!group.destroyed && !this.#stopped)
+          this.#unreadable(group, wanted.high - 1, error);
       },
     );
   }

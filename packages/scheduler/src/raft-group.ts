@@ -144,6 +144,8 @@ export class RaftGroup implements StateGroup, StateMachine {
 
   propose(command: Command): Promise<Outcome> {
     if (this.leaderTerm() === undefined) return Promise.reject(notLeader());
+    const { readOnly } = this.#group;
+    if (readOnly !== undefined) return Promise.reject(new KvError('RESOURCE_EXHAUSTED', readOnly));
     if (this.#pending.length >= limits.regionPendingCommandsMax) {
       return Promise.reject(new KvError('RESOURCE_EXHAUSTED', 'too many proposals wait'));
     }

@@ -70,14 +70,22 @@ async function startRaftStore(
     'tinykv_raft_log_fsyncs',
     'fsyncs of the Raft log since the start',
   );
+  const readOnly = env.metrics.gauge(
+    'tinykv_store_read_only',
+    '1 while the disk of the Raft log is full and writes are refused',
+  );
   return {
     status: () => ({
       storeId: store.storeId,
       clusterId: store.clusterId,
       address: settings.addr,
+      readOnly: store.readOnly ?? '',
       regions: store.regions(),
     }),
-    refreshMetrics: () => fsyncs.set(log.syncs),
+    refreshMetrics: () => {
+      fsyncs.set(log.syncs);
+      readOnly.set(store.readOnly === undefined ? 0 : 1);
+    },
     stop: async (signal) => {
       const isAlone = signal !== 'SIGINT';
       if (isAlone) await handOver(env, store);

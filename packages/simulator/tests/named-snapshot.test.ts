@@ -31,33 +31,30 @@ async function lagging(
 }
 
 describe('two_snapshots_in_one_turn', () => {
-  it.each([1, 2, 3, 4])(
-    'one of them is installed, the store goes on, seed %i',
-    async (seed) => {
-      const tap = new SnapshotTap();
-      const { scenario, leader, follower } = await lagging(`two snapshots ${seed}`);
-      tap.holds = true;
-      await follower.start();
-      await scenario.until('a snapshot', () => tap.caught.length === 1);
-      await write(scenario, leader, 5);
-      tap.caught[0]!.fail();
-      await scenario.until('another one', () => tap.caught.length === 2);
-      await scenario.run(100);
-      const [older, newer] = tap.caught;
+  it.each([1, 2, 3, 4])('one of them is installed, the store goes on, seed %i', async (seed) => {
+    const tap = new SnapshotTap();
+    const { scenario, leader, follower } = await lagging(`two snapshots ${seed}`);
+    tap.holds = true;
+    await follower.start();
+    await scenario.until('a snapshot', () => tap.caught.length === 1);
+    await write(scenario, leader, 5);
+    tap.caught[0]!.fail();
+    await scenario.until('another one', () => tap.caught.length === 2);
+    await scenario.run(100);
+    const [older, newer] = tap.caught;
 
-      // Both are complete at one moment, as when a disk comes back from a stall.
-      follower.machine.disk.traits.delayMeanMs = 0;
-      const answers = [deliver(follower, newer!), deliver(follower, older!)];
-      await scenario.run(100);
-      follower.machine.disk.traits.delayMeanMs = 0.2;
-      expect(answers.map(({ refusals }) => refusals.length).sort()).toEqual([0, 1]);
-      tap.holds = false;
-      newer!.fail();
-      await scenario.until('all are level', () => unsettled(scenario.cluster) === undefined);
-      expect(follower.up).toBe(true);
-      expect(await scenario.wait(scenario.putAt(leader, 'x', 'after'))).toBe('ok');
-    },
-  );
+    // Both are complete at one moment, as when a disk comes back from a stall.
+    follower.machine.disk.traits.delayMeanMs = 0;
+    const answers = [deliver(follower, newer!), deliver(follower, older!)];
+    await scenario.run(100);
+    follower.machine.disk.traits.delayMeanMs = 0.2;
+    expect(answers.map(({ refusals }) => refusals.length).sort()).toEqual([0, 1]);
+    tap.holds = false;
+    newer!.fail();
+    await scenario.until('all are level', () => unsettled(scenario.cluster) === undefined);
+    expect(follower.up).toBe(true);
+    expect(await scenario.wait(scenario.putAt(leader, 'x', 'after'))).toBe('ok');
+  });
 });
 
 /** Records of a store that lie in no Region that it has a peer of. */

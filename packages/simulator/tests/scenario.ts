@@ -1,6 +1,6 @@
 import { assert, fromUtf8, limits, utf8 } from '@tinykv/base';
 import { findPeerOnStore } from '@tinykv/model';
-import { type kvrpcpb, tinykvpb } from '@tinykv/proto';
+import { type errorpb, type kvrpcpb, tinykvpb } from '@tinykv/proto';
 import { Cluster, type StoreRegion } from '../src/cluster/cluster.js';
 import type { Node } from '../src/cluster/node.js';
 import type { ClusterShape } from '../src/cluster/sim-config.js';
@@ -155,11 +155,20 @@ export class Scenario {
   }
 
   async putAt(node: StoreNode, key: string, value: string): Promise<string> {
+    return (await this.putErrorAt(node, key, value)) === undefined ? 'ok' : 'refused';
+  }
+
+  /** Why the store refuses a write, or undefined once it has taken it. */
+  async putErrorAt(
+    node: StoreNode,
+    key: string,
+    value: string,
+  ): Promise<errorpb.Error | undefined> {
     const context = this.#context(node);
     const request = { context, cf: 'default', key: utf8(key), value: utf8(value) };
     const handler = node.store!.services().unary.get(rpc.rawPut.path)!;
     const bytes = await handler(rpc.rawPut.request.encode(request), CALLER);
-    return rpc.rawPut.response.decode(bytes).regionError === undefined ? 'ok' : 'refused';
+    return rpc.rawPut.response.decode(bytes).regionError;
   }
 
   #context(node: StoreNode): kvrpcpb.ContextInit {

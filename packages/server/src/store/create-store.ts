@@ -37,6 +37,8 @@ export interface StoreNode {
   /** Stops taking part and waits for what is being written. */
   stop(): Promise<void>;
   regions(): readonly RegionStatus[];
+  /** Why the store takes no writes at present, or undefined. */
+  readonly readOnly: string | undefined;
 }
 
 /** One store of a cluster: Regions over Raft, transactions over Regions, and their services. */
@@ -89,5 +91,8 @@ export async function createStore(
       await store.stop();
     },
     regions: () => store.regions(),
+    get readOnly() {
+      return store.readOnly;
+    },
   };
 }

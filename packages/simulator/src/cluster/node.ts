@@ -127,7 +127,9 @@ export abstract class Node {
   /** Whether the faults of this machine explain that its process gave up. */
   protected mayFail(error: unknown): boolean {
     if (!(error instanceof KvError)) return false;
-    const { full, syncFails, readFails } = this.machine.disk.traits;
+    const { full, logFull, syncFails, readFails } = this.machine.disk.traits;
+    // A start may have to write to the log; what runs waits until there is room.
+    if (logFull && !this.up && error.code === 'RESOURCE_EXHAUSTED') return true;
     if (full || syncFails || readFails || this.damaged) return true;
     return error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED';
   }

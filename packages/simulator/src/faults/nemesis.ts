@@ -130,7 +130,9 @@ export class Nemesis {
         store.machine.disk.traits.syncFails = true;
         return this.#after(lastsMs, () => this.#healDisk(store));
       case 'disk-full':
-        store.machine.disk.traits.full = true;
+        // Half of the time the log alone is on the full disk: the store goes on and takes no writes.
+        if (fault.amount < 0.5) store.machine.disk.traits.logFull = true;
+        else store.machine.disk.traits.full = true;
         return this.#after(lastsMs, () => this.#healDisk(store));
       case 'disk-read-error':
         store.machine.disk.traits.readFails = true;
@@ -252,6 +254,7 @@ export class Nemesis {
   #healDisk(node: Node): void {
     const { traits } = node.machine.disk;
     traits.full = false;
+    traits.logFull = false;
     traits.syncFails = false;
     traits.readFails = false;
     traits.stalledUntil = 0;

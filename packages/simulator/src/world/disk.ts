@@ -9,6 +9,8 @@ export interface DiskTraits {
   stalledUntil: number;
   /** Writes fail with ENOSPC. */
   full: boolean;
+  /** Writes to the log fail with ENOSPC, after some of their bytes: it has a disk of its own. */
+  logFull: boolean;
   /** The next sync fails with EIO. */
   syncFails: boolean;
   /** Reads fail with EIO. */
@@ -25,7 +27,14 @@ export class Disk {
 
   constructor(rng: Rng, delayMeanMs: number) {
     this.rng = rng;
-    this.traits = { delayMeanMs, stalledUntil: 0, full: false, syncFails: false, readFails: false };
+    this.traits = {
+      delayMeanMs,
+      stalledUntil: 0,
+      full: false,
+      logFull: false,
+      syncFails: false,
+      readFails: false,
+    };
   }
 
   /** Resolves when the disk has done an operation; never for a process that died meanwhile. */

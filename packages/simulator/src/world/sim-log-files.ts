@@ -44,6 +44,10 @@ export class SimLogFiles implements LogFiles {
 
   async create(name: string, bytes: number): Promise<LogFile> {
     await this.#disk.write('create log file');
+    if (this.#disk.traits.logFull) {
+      this.#files.set(name, { bytes: new Uint8Array(0), unsynced: [], used: 0 });
+      throw noSpace();
+    }
     const content = { bytes: new Uint8Array(bytes), unsynced: [], used: 0 };
     this.#files.set(name, content);
     return new SimLogFile(this.#disk, content);
@@ -102,6 +106,10 @@ export class SimLogFiles implements LogFiles {
   }
 }
 
+function noSpace(): KvError {
+  return new KvError('RESOURCE_EXHAUSTED', 'log: no space left');
+}
+
 function indexOf(bytes: Uint8Array, needle: Uint8Array): number | undefined {
   for (let at = bytes.indexOf(needle[0]!); at >= 0; at = bytes.indexOf(needle[0]!, at + 1)) {
     if (needle.every((byte, i) => bytes[at + i] === byte)) return at;
@@ -133,7 +141,16 @@ class SimLogFile implements LogFile {
   }
 
   write(offset: number, bytes: Uint8Array): void {
-    if (this.#disk.traits.full) throw new KvError('RESOURCE_EXHAUSTED', 'log: no space left');
+    const { rng, traits } = this.#disk;
+    if (traits.full) throw noSpace();
+    if (traits.logFull) {
+      this.#write(offset, bytes.subarray(0, rng.int(0, bytes.length)));
+      throw noSpace();
+    }
+    this.#write(offset, bytes);
+  }
+
+  #write(offset: number, bytes: Uint8Array): void {
     const content = this.#content;
     const end = offset + bytes.length;
     assert(end <= content.bytes.length, 'a write past the end of a log file');
