@@ -13,6 +13,8 @@ export interface RaftStoreConfig {
   /** … into pieces of about this size. */
   readonly regionSplitBytes: number;
   readonly splitCheckIntervalMs: number;
+  /** What all snapshots that the store sends take together. */
+  readonly snapshotBytesPerSecond: number;
   /** How often leaders look whether there is news to report. */
   readonly heartbeatCheckMs: number;
   /** How often they report without news. */
@@ -36,6 +38,7 @@ export const defaultRaftStoreConfig: Omit<RaftStoreConfig, 'address'> = {
   regionMaxBytes: 402_653_184,
   regionSplitBytes: 268_435_456,
   splitCheckIntervalMs: 10_000,
+  snapshotBytesPerSecond: 104_857_600,
   heartbeatCheckMs: 200,
   regionHeartbeatMs: 10_000,
   storeHeartbeatMs: 10_000,

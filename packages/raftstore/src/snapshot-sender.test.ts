@@ -21,6 +21,7 @@ const pair = (name: string): KvEntry => {
 /** Streams a snapshot that holds these pairs; returns how it ended and how many frames left. */
 async function send(
   pairs: readonly KvEntry[],
+  waitMs = 0,
 ): Promise<{ error: string | undefined; frames: number; destroyed: boolean }> {
   let frames = 0;
   let destroyed = false;
@@ -37,7 +38,7 @@ async function send(
     },
   };
   env.net.open = () => stream;
-  const sender = new SnapshotSender(env, 'txn', 7);
+  const sender = new SnapshotSender(env, 'txn', 7, 1_000_000);
   const state = { state: 'normal', region: REGION, peerId: 4, snapshotFile: '' } as const;
   const records = new Map([
     [regionStateKey(3).join(), encodeRegionState({ ...state, appliedIndex: 5, appliedTerm: 5 })],
@@ -73,7 +74,10 @@ async function send(
   const error = await new Promise<string | undefined>((resolve) => {
     sender.send('s2:1', envelope, resolve);
     // Nobody acknowledges anything: a sound snapshot waits for that.
-    setImmediate(() => resolve('waits'));
+    setImmediate(() => {
+      env.clock.advance(waitMs);
+      setImmediate(() => resolve('waits'));
+    });
   });
   return { error, frames, destroyed };
 }
@@ -94,5 +98,14 @@ it('whole ones do: header, pairs, end', async () => {
     error: 'waits',
     frames: 3,
     destroyed: false,
+  });
+});
+
+it('a receiver that acknowledges nothing is given up in time', async () => {
+  expect((await send([pair('a')], 119_000)).error).toBe('waits');
+  expect(await send([pair('a')], 120_000)).toEqual({
+    error: 'no acknowledgement',
+    frames: 3,
+    destroyed: true,
   });
 });

@@ -1,5 +1,6 @@
 import {
   assert,
+  type Clock,
   crc32,
   describeBytes,
   type Env,
@@ -20,6 +21,7 @@ import {
 } from '@tinykv/model';
 import { tinykvpeer } from '@tinykv/proto';
 import type { Snapshot } from '@tinykv/raft';
+import { ByteRate } from './byte-rate.js';
 import { confStateOf } from './conf-state.js';
 import type { Envelope } from './envelope.js';
 import { decodeApplyState, decodeRegionState, encodeSnapshotHead } from './local-state.js';
@@ -40,11 +42,14 @@ export class SnapshotSender {
   readonly #env: Env;
   readonly #api: ApiMode;
   readonly #clusterId: number;
+  /** Of all streams together. */
+  readonly #rate: ByteRate;
   /** Made and not yet picked up by `send`: the engine view that the data is read from. */
   readonly #prepared = new Map<Snapshot, KvSnapshot>();
   #sending = 0;
 
-  constructor(env: Env, api: ApiMode, clusterId: number) {
+  constructor(env: Env, api: ApiMode, clusterId: number, bytesPerSecond: number) {
+    this.#rate = new ByteRate(bytesPerSecond);
     this.#env = env;
     this.#api = api;
     this.#clusterId = clusterId;
@@ -83,7 +88,7 @@ export class SnapshotSender {
     }
     this.#prepared.delete(snapshot);
     this.#sending++;
-    new SnapshotStream(this.#env, address, this.#clusterId)
+    new SnapshotStream(this.#env, address, this.#clusterId, this.#rate)
       .run(envelope, view, this.#api)
       .then(
         () => done(undefined),
@@ -123,10 +128,14 @@ function checkPair(key: Uint8Array, value: Uint8Array): void {
 
 /** Parts that may be on their way without an acknowledgement: the receiver's disk sets the pace. */
 const WINDOW_PARTS = 16;
+/** Without an acknowledgement for this long the receiver is taken for gone. It reads the whole file back before the last. */
+const ACK_TIMEOUT_MS = 120_000;
 
 /** One snapshot on its way. Each part is acknowledged once it is written. */
 class SnapshotStream {
   readonly #stream: NetStream;
+  readonly #clock: Clock;
+  readonly #rate: ByteRate;
   readonly #clusterId: number;
   #failure: string | undefined;
   #unacked = 0;
@@ -134,7 +143,9 @@ class SnapshotStream {
   #crc = 0;
   #pairs = 0;
 
-  constructor(env: Env, address: string, clusterId: number) {
+  constructor(env: Env, address: string, clusterId: number, rate: ByteRate) {
+    this.#clock = env.clock;
+    this.#rate = rate;
     this.#clusterId = clusterId;
     this.#stream = env.net.open(address, tinykvpeer.Peer.snapshot.path, {
       onMessage: (bytes) => {
@@ -200,6 +211,7 @@ class SnapshotStream {
 
   async #part(part: Uint8Array): Promise<void> {
     await this.#until(WINDOW_PARTS - 1);
+    await this.#paced(part.length);
     this.#crc = crc32(part.subarray(4, PART_PREFIX_BYTES), this.#crc);
     this.#unacked++;
     this.#stream.send(
@@ -211,14 +223,39 @@ class SnapshotStream {
     );
   }
 
+  /** Waits for the moment at which so many bytes may go. Throws when the stream has failed. */
+  async #paced(bytes: number): Promise<void> {
+    const at = this.#rate.reserve(bytes, this.#clock.mono());
+    while (this.#clock.mono() < at) {
+      this.#check();
+      await this.#woken(at - this.#clock.mono());
+    }
+    this.#check();
+  }
+
   /** Waits until at most `count` parts are unacknowledged. Throws when the stream has failed. */
   async #until(count: number): Promise<void> {
     for (;;) {
-      if (this.#failure !== undefined) throw new KvError('UNAVAILABLE', this.#failure);
-      if (this.#unacked <= count) return;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      this.#check();
+      const before = this.#unacked;
+      if (before <= count) return;
+      const isLate = await this.#woken(ACK_TIMEOUT_MS);
+      if (isLate && this.#unacked === before) this.#failure ??= 'no acknowledgement';
     }
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw new KvError('UNAVAILABLE', this.#failure);
+  }
+
+  /** Waits for news of the stream, for so long at most; true when the time is over. */
+  #woken(ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(ms, () => resolve(true));
+      this.#wake = () => {
+        timer.cancel();
+        resolve(false);
+      };
+    });
   }
 }

@@ -38,6 +38,7 @@ export interface SnapshotsHost {
   readonly engine: KvEngine;
   readonly api: ApiMode;
   readonly clusterId: number;
+  readonly bytesPerSecond: number;
   readonly registry: PeerRegistry;
   readonly lifecycle: PeerLifecycle;
   readonly safePoint: SafePointMark;
@@ -68,7 +69,7 @@ export class Snapshots {
 
   constructor(host: SnapshotsHost) {
     this.#host = host;
-    this.#sender = new SnapshotSender(host.env, host.api, host.clusterId);
+    this.#sender = new SnapshotSender(host.env, host.api, host.clusterId, host.bytesPerSecond);
     this.#receiver = new SnapshotReceiver(host.env, {
       clusterId: host.clusterId,
       refuse: (envelope) => this.#refuse(envelope),
@@ -105,14 +106,19 @@ export class Snapshots {
       };
       if (error === undefined) this.#host.env.logger.info('snapshot sent', fields);
       else this.#host.env.logger.warn('snapshot not sent', { ...fields, error });
-      const { node, destroyed } = peer.group;
+      const { group } = peer;
+      const { node, destroyed } = group;
       // A leader that was deposed and leads again may be sending another one by now.
       const { index } = snapshot.metadata;
       const awaited = node.term === term && node.progressOf(to.id)?.pendingSnapshot === index;
       if (destroyed || !awaited) return;
+      // Its follower has yet to install it and to catch up with what was written meanwhile.
+      if (error === undefined) group.keepLogBehind(to.id, index);
+      else group.releaseLog(to.id);
       node.reportSnapshot(to.id, error === undefined ? 'finish' : 'failure');
       peer.group.touch();
     };
+    peer.group.keepLogBehind(envelope.to.id, snapshot.metadata.index);
     this.#host.resolve(envelope.to.storeId).then(
       (address) => this.#sender.send(address, { ...envelope, range }, done),
       (error: unknown) => {

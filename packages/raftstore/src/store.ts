@@ -134,6 +134,7 @@ export class RaftStore {
       engine,
       api: ident.api,
       clusterId: ident.clusterId,
+      bytesPerSecond: config.snapshotBytesPerSecond,
       registry,
       lifecycle,
       safePoint: this.safePoint,

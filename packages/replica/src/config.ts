@@ -10,6 +10,11 @@ export interface ReplicaConfig {
   readonly logGcIntervalMs: number;
   /** Applied entries kept in the log for followers that lag. */
   readonly logGcEntries: number;
+  /** How long a leader keeps the log behind a snapshot for its follower; default {@link SNAPSHOT_LOG_KEEP_MS}. */
+  readonly snapshotLogKeepMs?: number;
   /** Entries of one MsgApp; default `limits.raftMessageBytesMax`. Small, so that a tail travels in parts. */
   readonly messageBytesMax?: number;
 }
+
+/** For the snapshot itself, and as long again for catching up with what was written meanwhile. */
+export const SNAPSHOT_LOG_KEEP_MS = 600_000;

@@ -113,6 +113,7 @@ export class DurabilityStage {
       this.#host.note(group, { truncate: group.storage.truncate(unreadable) });
       return;
     }
+    const bound = group.truncationBound(durableApplied - logGcEntries);
     if (durableApplied - first < logGcEntries) return;
     let index = durableApplied - logGcEntries;
     if (group.isLeader) {
@@ -121,6 +122,7 @@ export class DurabilityStage {
         if (id === group.peerId || group.isActive(id)) needed = Math.min(needed, match);
       }
       index = Math.max(needed - 1, durableApplied - 2 * logGcEntries);
+      index = Math.min(index, bound);
     }
     if (index < first) return;
     this.#host.note(group, { truncate: group.storage.truncate(index) });

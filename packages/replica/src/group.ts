@@ -8,8 +8,9 @@ import {
   RawNode,
   type Snapshot,
 } from '@tinykv/raft';
-import type { ReplicaConfig } from './config.js';
+import { type ReplicaConfig, SNAPSHOT_LOG_KEEP_MS } from './config.js';
 import { type GroupState, GroupStorage } from './group-storage.js';
+import { KeptLog } from './kept-log.js';
 import { Lease, leaseMs, stampContext, unstampContext } from './lease.js';
 import { LeaseVoids, removesVoter } from './lease-voids.js';
 import { ReadGate } from './read-gate.js';
@@ -51,6 +52,9 @@ export interface GroupOwner {
   readOnly(): string | undefined;
 }
 
+/** Election timeouts for which a follower that catches up may be silent: its store may be busy installing a snapshot. */
+const GONE_AFTER_ELECTIONS = 30;
+
 /** One Raft group of this process: the core, its stable log, what waits for it, and its read gate. */
 export class Group {
   readonly id: number;
@@ -62,6 +66,7 @@ export class Group {
   readonly #leaseVoids = new LeaseVoids();
   readonly #promise: VotePromise;
   readonly #voidsLease: (entry: Entry) => boolean;
+  readonly #keptLog: KeptLog;
   readonly #owner: GroupOwner;
   readonly #inbox: Message[] = [];
   /** Planted: the lease is counted in ticks, which stop when the process does. */
@@ -95,6 +100,7 @@ export class Group {
     this.reads = new ReadGate(rng.bytes(8));
     this.#leaseInTicks = env.planted('raft-lease-in-ticks');
     const electionMs = config.electionTicks * config.tickMs;
+    this.#keptLog = new KeptLog(config.snapshotLogKeepMs ?? SNAPSHOT_LOG_KEEP_MS);
     this.#lease = new Lease(leaseMs(config.electionTicks, config.tickMs));
     this.#promise = new VotePromise(electionMs, init.promisedUntil ?? Number.NEGATIVE_INFINITY);
     if (init.recovered) this.#promise.heardLeader(env.clock.mono());
@@ -257,9 +263,29 @@ export class Group {
       if (!wasLeader) this.#leadsSince = this.#owner.env.clock.mono();
     } else {
       this.#lease.end();
+      this.#keptLog.clear();
     }
     if (wasLeader) this.reads.refuseAll('not-leader');
     return true;
+  }
+
+  /** A snapshot at `index` is on its way to a peer, or has just arrived there. */
+  keepLogBehind(id: PeerId, index: LogIndex): void {
+    this.#keptLog.keep(id, index, this.#owner.env.clock.mono());
+  }
+
+  /** The snapshot did not arrive. */
+  releaseLog(id: PeerId): void {
+    this.#keptLog.release(id);
+  }
+
+  /** The last entry that may be truncated for the sake of followers with a snapshot; see KeptLog. */
+  truncationBound(level: LogIndex): LogIndex {
+    const { env, config } = this.#owner;
+    const silentMs = GONE_AFTER_ELECTIONS * config.electionTicks * config.tickMs;
+    return this.#keptLog.bound(env.clock.mono(), level, (id) =>
+      this.silentMs(id) > silentMs ? undefined : this.node.progressOf(id)?.match,
+    );
   }
 
   /**

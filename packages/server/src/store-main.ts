@@ -122,6 +122,7 @@ function storeConfig(settings: StoreSettings): StoreConfig {
       logGcIntervalMs: settings.raftLogGcInterval,
       logGcEntries: settings.raftLogGcEntries,
     },
+    snapshotBytesPerSecond: settings.snapshotRate,
     regionMaxBytes: settings.regionMaxSize,
     regionSplitBytes: settings.regionSplitSize,
     splitCheckIntervalMs: settings.splitCheckInterval,

@@ -21,6 +21,8 @@ async function lagging(
   const { node: leader } = scenario.leader();
   const follower = scenario.others(leader)[0]!;
   await write(scenario, leader, 10);
+  // Its first snapshot is behind it, and known to be.
+  await scenario.run(2_000);
   const { lastIndex } = scenario.peer(follower);
   follower.crash();
   await write(scenario, leader, 60);
@@ -133,5 +135,43 @@ describe('damaged_old_entry_of_a_lagging_follower', () => {
     expect(await scenario.wait(scenario.putAt(leader, 'x', 'after'))).toBe('ok');
     await scenario.until('all are level', () => unsettled(cluster) === undefined);
     expect(await divergence(cluster)).toBeUndefined();
+  });
+});
+
+describe('slow_snapshot_arrives_in_time', () => {
+  const RATE = 20_000;
+
+  it('a snapshot is sent at its rate, and the log that its follower needs next is kept', async () => {
+    const tap = new SnapshotTap();
+    const { scenario, leader, follower } = await lagging('slow snapshot', { snapshotRate: RATE });
+    const large = 'large '.repeat(500);
+    for (let i = 0; i < 40; i++) {
+      expect(await scenario.wait(scenario.putAt(leader, `large ${i}`, large))).toBe('ok');
+    }
+    await scenario.run(3_000);
+    await follower.start();
+    const { passed } = tap;
+    await scenario.until('a snapshot', () => tap.passed > passed);
+    const from = scenario.world.now;
+    // The log is collected every second, and many times as much as it keeps is written meanwhile.
+    let isLevel = false;
+    const levelled = scenario
+      .until('it is installed', () => isLevel)
+      .then(() => scenario.world.now);
+    for (let i = 0; !isLevel; i++) {
+      await scenario.wait(scenario.putAt(leader, 'small', `${i}`));
+      await scenario.run(20);
+      isLevel = scenario.peer(follower).applied > scenario.peer(leader).applied - 5;
+    }
+    const tookMs = (await levelled) - from;
+    expect(tookMs).toBeGreaterThan((40 * large.length * 1_000) / RATE);
+    expect(tap.passed).toBe(passed + 1);
+    await scenario.until('all are level', () => unsettled(scenario.cluster) === undefined);
+    expect(tap.passed).toBe(passed + 1);
+    // Afterwards the log is collected as ever.
+    await write(scenario, leader, 30);
+    await scenario.run(3_000);
+    const { firstIndex, lastIndex } = scenario.peer(leader);
+    expect(lastIndex - firstIndex).toBeLessThan(15);
   });
 });

@@ -33,6 +33,7 @@ export interface StoreSettings {
   readonly raftElectionTicks: number;
   readonly raftLogGcInterval: number;
   readonly raftLogGcEntries: number;
+  readonly snapshotRate: number;
   readonly splitCheckInterval: number;
   readonly regionMaxSize: number;
   readonly regionSplitSize: number;
@@ -170,6 +171,14 @@ export const storeSchema: Schema<StoreSettings> = {
     default: 10_000,
     flags: ['raft-log-gc-entries'],
     doc: 'Applied entries kept for followers that lag; farther behind, they get a snapshot.',
+  },
+  snapshotRate: {
+    kind: 'size',
+    key: 'raftstore.snapshot-rate',
+    default: 104_857_600,
+    flags: ['snapshot-rate'],
+    doc: 'Bytes per second of all snapshots that the store sends, together.',
+    check: checkPositive,
   },
   splitCheckInterval: {
     kind: 'duration',

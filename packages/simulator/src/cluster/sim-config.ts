@@ -16,6 +16,8 @@ export interface ClusterShape {
   readonly diskDelayMs: number;
   /** Of entries in one Raft message: small, so that a tail travels in parts. */
   readonly messageBytesMax: number;
+  /** Of snapshots that a store sends, in bytes a second; as in production when it is not given. */
+  readonly snapshotRate?: number;
   /** Short, so that what a transaction may still ask for is collected as soon as it may be; 0: nothing is. */
   readonly gcLifeMs: number;
 }
@@ -32,6 +34,7 @@ export function storeConfig(address: string, shape: ClusterShape): StoreConfig {
       logGcEntries: shape.logGcEntries,
       messageBytesMax: shape.messageBytesMax,
     },
+    snapshotBytesPerSecond: shape.snapshotRate ?? defaultRaftStoreConfig.snapshotBytesPerSecond,
     regionMaxBytes: shape.regionMaxBytes,
     regionSplitBytes: Math.floor(shape.regionMaxBytes / 2),
     splitCheckIntervalMs: 500,
