@@ -271,7 +271,7 @@ export class Group {
 
   /** A snapshot at `index` is on its way to a peer, or has just arrived there. */
   keepLogBehind(id: PeerId, index: LogIndex): void {
-    this.#keptLog.keep(id, index, this.#owner.env.clock.mono());
+    if (this.isLeader) this.#keptLog.keep(id, index, this.#owner.env.clock.mono());
   }
 
   /** The snapshot did not arrive. */

@@ -61,7 +61,9 @@ class FullFiles implements LogFiles {
       size: file.size,
       write: (offset, bytes) => {
         const { full } = this;
-        file.write(offset, full === undefined ? bytes : bytes.subarray(0, bytes.length * full));
+        // Room is given by the block; the end mark of a frame lies within one.
+        const length = Math.floor((bytes.length * (full ?? 1)) / 8) * 8;
+        file.write(offset, full === undefined ? bytes : bytes.subarray(0, length));
         if (full !== undefined) throw noSpace();
       },
       sync: () => (this.fullAtSync ? Promise.reject(noSpace()) : file.sync()),

@@ -144,7 +144,10 @@ class SimLogFile implements LogFile {
     const { rng, traits } = this.#disk;
     if (traits.full) throw noSpace();
     if (traits.logFull) {
-      this.#write(offset, bytes.subarray(0, rng.int(0, bytes.length)));
+      // Room is given by the block, so what a short write leaves ends where a sector does.
+      const end = offset + rng.int(0, bytes.length);
+      const length = Math.floor(end / SECTOR_BYTES) * SECTOR_BYTES - offset;
+      this.#write(offset, bytes.subarray(0, Math.max(0, length)));
       throw noSpace();
     }
     this.#write(offset, bytes);
