@@ -17,6 +17,8 @@ class FullFiles implements LogFiles {
   readonly #files: LogFiles;
   /** The share of its bytes that a write still takes, in [0, 1); undefined while there is room. */
   full: number | undefined;
+  /** Files take no room before they are written to, but their names may. */
+  fullAtCreate = false;
   /** Only the sync fails. */
   fullAtSync = false;
   /** Renames need room as well. */
@@ -35,7 +37,7 @@ class FullFiles implements LogFiles {
   }
 
   async create(name: string, bytes: number): Promise<LogFile> {
-    if (this.full !== undefined) {
+    if (this.full !== undefined && this.fullAtCreate) {
       // The name is made, the size is not.
       await (await this.#files.create(name, 0)).close();
       throw noSpace();
@@ -147,9 +149,14 @@ describe('a full disk under the log', () => {
     expect(await reopen()).toBe(3);
   });
 
-  it.each([0, 0.05, 0.9])(
-    'a segment in which nothing is durable is not left behind by the next, %d written',
-    async (share) => {
+  it.each([
+    { share: 0, atCreate: false },
+    { share: 0.9, atCreate: false },
+    { share: 0, atCreate: true },
+  ])(
+    'a segment in which nothing is durable is not left behind by the next, %j',
+    async ({ share, atCreate }) => {
+      files.fullAtCreate = atCreate;
       for (let i = 1; i <= 3; i++) await append(i, 500);
       // Begins a segment; the frame after it fits no segment of the usual size.
       files.full = share;
@@ -177,6 +184,20 @@ describe('a full disk under the log', () => {
     expect(await reopen()).toBe(24);
   });
 
+  it('still empties old segments when what it copied along could not be written', async () => {
+    await log.append([{ group: 2, entries: [entry(1, 100)] }]);
+    for (let i = 1; i <= 60; i++) {
+      const truncate = { index: i - 2, term: 1 };
+      const update = { group: 1, entries: [entry(i, 500)], ...(i > 2 ? { truncate } : {}) };
+      files.full = 0.5;
+      await expect(log.append([update])).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+      files.full = undefined;
+      await log.append([update]);
+    }
+    expect(await files.list()).not.toContain('0000000001.seg');
+    expect(await log.read(2, 1, 2, 1e6)).toMatchObject([{ index: 1 }]);
+  });
+
   it('ends the log when it shows at the sync: what is durable is not known then', async () => {
     await append(1, 100);
     files.fullAtSync = true;
@@ -196,6 +217,7 @@ describe('a full disk under the log', () => {
         let first = 1;
         for (let i = 0; i < steps; i++) {
           files.full = rng.int(0, 3) === 0 ? rng.float() * 0.99 : undefined;
+          files.fullAtCreate = rng.int(0, 2) === 0;
           files.fullAtRename = rng.int(0, 4) === 0;
           const truncates = rng.int(0, 3) === 0 && last > first + 3;
           const update = {
