@@ -192,7 +192,7 @@ describe('snapshots', () => {
         },
       };
     };
-    const sender = new SnapshotSender(fakeEnv(), 'txn', 7);
+    const sender = new SnapshotSender(fakeEnv(), 'txn', 7, 1_000_000);
     const made = Array.from({ length: limits.snapshotsSendingMax + 1 }, () =>
       sender.make(view(), 3),
     );

@@ -238,7 +238,7 @@ describe('a full disk under the log', () => {
         if (last >= first)
           expect(await log.read(1, first, last + 1, 1e9)).toHaveLength(last + 1 - first);
       }),
-      runs(40),
+      runs(20),
     );
   });
 });
