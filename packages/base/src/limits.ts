@@ -37,6 +37,10 @@ export const limits = {
   applyBatchBytesMax: 4_194_304,
   /** Entries kept in memory past what is applied, for followers that are a little behind. */
   entryCacheBytesMax: 4_194_304,
+  /** Messages to one store that wait while no stream leads to it; the newest stay. */
+  raftWaitingMessagesMax: 256,
+  /** Stores whose addresses a store remembers. */
+  storeAddressesMax: 4_096,
   /** Bytes that wait on the Raft stream to one store before messages are dropped. */
   raftStreamBufferBytesMax: 33_554_432,
   /** Snapshots that a store sends and receives at once. */

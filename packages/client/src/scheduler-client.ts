@@ -7,16 +7,17 @@ import {
   type StoreId,
   type Timestamp,
 } from '@tinykv/base';
-import type {
-  ApiMode,
-  GcProgress,
-  Region,
-  RegionOperator,
-  RegionReport,
-  RegionWithLeader,
-  SchedulerApi,
-  StoreMeta,
-  StoreStats,
+import {
+  type ApiMode,
+  type GcProgress,
+  type Region,
+  type RegionOperator,
+  type RegionReport,
+  type RegionWithLeader,
+  type SchedulerApi,
+  type StoreMeta,
+  StoreRefusedError,
+  type StoreStats,
 } from '@tinykv/model';
 import {
   apiFromWire,
@@ -41,6 +42,8 @@ const REPEAT = { repeat: true } as const;
 export interface SchedulerClientOptions {
   /** Further rounds over all endpoints before `connect` gives up; default 0. */
   readonly retries?: number;
+  /** Of a caller that knows its cluster: when no endpoint answers, `connect` goes on without one. */
+  readonly clusterId?: ClusterId | undefined;
 }
 
 /** The scheduler over the wire, for stores, gateways and tools. */
@@ -59,13 +62,14 @@ export class SchedulerClient implements SchedulerApi {
     this.admin = new SchedulerAdmin(link);
   }
 
-  /** `endpoints` are host:port. Throws KvError UNAVAILABLE when none answers. */
+  /** `endpoints` are host:port. Throws KvError UNAVAILABLE when none answers and the cluster is not known. */
   static async connect(
     env: Env,
     endpoints: readonly string[],
     options: SchedulerClientOptions = {},
   ): Promise<SchedulerClient> {
-    const link = await SchedulerLink.connect(env, endpoints, options.retries ?? 0);
+    const { retries = 0, clusterId } = options;
+    const link = await SchedulerLink.connect(env, endpoints, retries, clusterId);
     return new SchedulerClient(env, link);
   }
 
@@ -107,7 +111,8 @@ export class SchedulerClient implements SchedulerApi {
   }
 
   async putStore(store: StoreMeta): Promise<void> {
-    await this.#link.call(rpc.putStore, { store: storeToWire(store) }, REPEAT);
+    const body = { store: storeToWire(store) };
+    await this.#link.call(rpc.putStore, body, REPEAT).catch(rethrowRefusal);
   }
 
   async getStore(id: StoreId): Promise<StoreMeta> {
@@ -152,7 +157,8 @@ export class SchedulerClient implements SchedulerApi {
   }
 
   async storeHeartbeat(stats: StoreStats): Promise<void> {
-    await this.#link.call(rpc.storeHeartbeat, { stats: storeStatsToWire(stats) }, REPEAT);
+    const body = { stats: storeStatsToWire(stats) };
+    await this.#link.call(rpc.storeHeartbeat, body, REPEAT).catch(rethrowRefusal);
   }
 
   regionHeartbeat(report: RegionReport): void {
@@ -180,6 +186,18 @@ export class SchedulerClient implements SchedulerApi {
   locksResolved(upTo: Timestamp): Promise<void> {
     return this.admin.reportLocksResolved(upTo);
   }
+}
+
+/** What the scheduler says of two processes with one store id, in the words of the port. */
+function rethrowRefusal(error: unknown): never {
+  if (error instanceof SchedulerError) {
+    const { STORE_FENCED, STORE_RUNS_ELSEWHERE } = schedulerpb.ErrorType;
+    if (error.type === STORE_FENCED) throw new StoreRefusedError('fenced', error.message);
+    if (error.type === STORE_RUNS_ELSEWHERE) {
+      throw new StoreRefusedError('elsewhere', error.message);
+    }
+  }
+  throw error;
 }
 
 function withLeader(response: {

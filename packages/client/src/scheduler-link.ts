@@ -33,12 +33,14 @@ export class SchedulerLink {
 
   /**
    * Asks the endpoints (host:port, with or without `http://`) for the members, up to `retries` more
-   * rounds with pauses between them. Throws KvError UNAVAILABLE.
+   * rounds with pauses between them. Throws KvError UNAVAILABLE; with `clusterId` the link is made nevertheless,
+   * without further rounds, and finds the leader when it is needed.
    */
   static async connect(
     env: Env,
     endpoints: readonly string[],
     retries: number,
+    clusterId?: ClusterId,
   ): Promise<SchedulerLink> {
     const addresses = endpoints.map(withoutScheme);
     assert(addresses.length > 0, 'no scheduler endpoint is given');
@@ -47,8 +49,13 @@ export class SchedulerLink {
       try {
         return new SchedulerLink(env, addresses, await findLeader(env, addresses, undefined));
       } catch (error) {
-        if (round >= retries || !(error instanceof KvError)) throw error;
+        const isLast = clusterId === undefined && round >= retries;
+        if (isLast || !(error instanceof KvError)) throw error;
         env.logger.warn('scheduler is not reachable', { endpoints, error: errorMessage(error) });
+        if (clusterId !== undefined) {
+          const found = { clusterId, leader: addresses[0]!, endpoints: addresses };
+          return new SchedulerLink(env, addresses, found);
+        }
       }
       await backoff.pause('scheduler');
     }

@@ -8,3 +8,4 @@ export type * from './ports/region-access.js';
 export type * from './ports/scheduler-api.js';
 export * from './region.js';
 export * from './region-map.js';
+export * from './store-refused.js';

@@ -20,6 +20,8 @@ import {
   regionRanges,
   regionStateKey,
   regionStateRange,
+  safePointKey,
+  storeAddressesKey,
   storeIdentKey,
   userKeyOfBound,
   valueKey,
@@ -173,6 +175,8 @@ describe('local keys', () => {
       prepareBootstrapKey,
       ...ids.map(regionStateKey),
       ...ids.map(applyStateKey),
+      safePointKey,
+      storeAddressesKey,
     ];
     expect(new Set(keys.map(toHex)).size).toBe(keys.length);
     for (const key of keys) expect(compareBytes(key, first.start)).toBeLessThan(0);

@@ -178,11 +178,15 @@ const LOCAL_BOOTSTRAP = 0x02;
 const LOCAL_REGION = 0x03;
 const LOCAL_APPLY = 0x04;
 const LOCAL_SAFE_POINT = 0x05;
+const LOCAL_ADDRESSES = 0x06;
 
 export const storeIdentKey: Uint8Array = Uint8Array.of(family.local, LOCAL_IDENT);
 export const prepareBootstrapKey: Uint8Array = Uint8Array.of(family.local, LOCAL_BOOTSTRAP);
 /** Below what the store refuses to read; written in the same batch as what it removes for it. */
 export const safePointKey: Uint8Array = Uint8Array.of(family.local, LOCAL_SAFE_POINT);
+
+/** Where the other stores are reached. */
+export const storeAddressesKey: Uint8Array = Uint8Array.of(family.local, LOCAL_ADDRESSES);
 
 function regionLocalKey(kind: number, regionId: RegionId): Uint8Array {
   const out = new Uint8Array(10);

@@ -29,6 +29,8 @@ export interface StoreMeta {
   /** host:port of its gRPC services. */
   readonly address: string;
   readonly state: StoreState;
+  /** The start of the process that serves at the address; every start has a greater one. Absent: it does not say. */
+  readonly startToken?: number;
 }
 
 export const INITIAL_EPOCH: RegionEpoch = { confVer: 1, version: 1 };

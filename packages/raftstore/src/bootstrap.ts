@@ -1,11 +1,4 @@
-import {
-  CodecError,
-  EMPTY_BYTES,
-  type KvEngine,
-  KvError,
-  type LogIndex,
-  type Term,
-} from '@tinykv/base';
+import { EMPTY_BYTES, type KvEngine, type LogIndex, type Term } from '@tinykv/base';
 import {
   applyStateKey,
   INITIAL_EPOCH,
@@ -13,15 +6,11 @@ import {
   type Region,
   regionStateKey,
   type SchedulerApi,
-  storeIdentKey,
 } from '@tinykv/model';
 import type { GroupUpdate, RaftLog } from '@tinykv/raft';
-import type { RaftStoreConfig } from './config.js';
 import {
-  decodeIdent,
   decodeRegion,
   encodeApplyState,
-  encodeIdent,
   encodeRegion,
   encodeRegionState,
   type StoreIdent,
@@ -39,51 +28,6 @@ export function initialLog(regionId: number): GroupUpdate {
     hardState: { term: INITIAL_TERM, vote: 0, commit: INITIAL_INDEX },
     durableApplied: INITIAL_INDEX,
   };
-}
-
-/** What this store is; gives a new one its id. Refuses a folder of another cluster or api. */
-export async function loadIdent(
-  engine: KvEngine,
-  scheduler: SchedulerApi,
-  config: RaftStoreConfig,
-): Promise<StoreIdent> {
-  const stored = engine.get(storeIdentKey);
-  const bootstrapped = await scheduler.isBootstrapped();
-  const api = bootstrapped ? await scheduler.clusterApi() : config.api;
-  if (stored !== undefined) {
-    const ident = parseIdent(stored);
-    if (ident.clusterId !== scheduler.clusterId) {
-      throw new KvError(
-        'FAILED_PRECONDITION',
-        `the data folder belongs to cluster ${ident.clusterId}, the scheduler to ${scheduler.clusterId}`,
-      );
-    }
-    if (bootstrapped && ident.api !== api) {
-      throw new KvError(
-        'FAILED_PRECONDITION',
-        `the data folder has api ${ident.api}, the cluster ${api}`,
-      );
-    }
-    return ident;
-  }
-  const ident: StoreIdent = {
-    clusterId: scheduler.clusterId,
-    storeId: await scheduler.allocId(),
-    api,
-  };
-  const batch = engine.batch();
-  batch.put(storeIdentKey, encodeIdent(ident));
-  await engine.write(batch, { sync: true });
-  return ident;
-}
-
-function parseIdent(bytes: Uint8Array): StoreIdent {
-  try {
-    return decodeIdent(bytes);
-  } catch (error) {
-    if (!(error instanceof CodecError)) throw error;
-    throw new KvError('DATA_LOSS', `store ident: ${error.message}`, { cause: error });
-  }
 }
 
 /**

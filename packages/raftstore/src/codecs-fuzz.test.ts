@@ -219,6 +219,9 @@ describe('records of a store', () => {
     clusterId: id,
     storeId: id,
     api: fc.constantFrom('txn', 'raw'),
+    startToken: id,
+    address: fc.constantFrom('', 'host:1'),
+    fenced: fc.constantFrom('', 'store 3 was started again'),
   });
   const applied = fc.record({ index: id, term: id });
 

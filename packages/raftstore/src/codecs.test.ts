@@ -67,7 +67,8 @@ describe('what a store keeps of itself', () => {
         const withOther = { ...state, otherRange: r.range };
         expect(decodeRegionState(encodeRegionState(withOther))).toEqual(withOther);
         expect(decodeApplyState(encodeApplyState({ index, term }))).toEqual({ index, term });
-        const ident = { clusterId: index, storeId: term, api: 'raw' as const };
+        const known = { clusterId: index, storeId: term, api: 'raw' as const };
+        const ident = { ...known, startToken: index, address: 'host:1', fenced: 'started again' };
         expect(decodeIdent(encodeIdent(ident))).toEqual(ident);
       }),
     );

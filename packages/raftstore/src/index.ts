@@ -1,4 +1,5 @@
 export { defaultRaftStoreConfig, type RaftStoreConfig } from './config.js';
 export { SafePointMark } from './safe-point.js';
 export { RaftStore, type RaftStoreParts, type RegionStatus } from './store.js';
+export { registeredCluster } from './store-ident.js';
 export { wipeRange } from './wipe.js';

@@ -3,15 +3,12 @@ import { fakeEnv } from '@tinykv/base/testing';
 import type { Region, RegionError } from '@tinykv/model';
 import { applyStateKey, regionStateKey } from '@tinykv/model';
 import { tinykvpeer } from '@tinykv/proto';
-import { makeMessage } from '@tinykv/raft';
 import type { Group } from '@tinykv/replica';
 import { describe, expect, it } from 'vitest';
-import { type Envelope, readEnvelopes } from './envelope.js';
 import { encodeApplyState, encodeRegionState } from './local-state.js';
 import { Peer, type PendingCommand } from './peer.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { SnapshotSender } from './snapshot-sender.js';
-import { RaftTransport } from './transport.js';
 
 const region: Region = {
   id: 3,
@@ -36,20 +33,6 @@ class FakeStream implements NetStream {
   destroy(): void {
     this.isEnded = true;
   }
-}
-
-const neverCalled = (): Promise<never> => Promise.reject(new KvError('INTERNAL', 'not called'));
-
-function envelope(): Envelope {
-  return {
-    regionId: 3,
-    from: { id: 4, storeId: 1, learner: false },
-    to: { id: 5, storeId: 2, learner: false },
-    epoch: region.epoch,
-    range: undefined,
-    tombstone: false,
-    message: makeMessage({ type: 'MsgHeartbeat', from: 4, to: 5, term: 6 }),
-  };
 }
 
 describe('commands in the log of a Region that are not applied', () => {
@@ -83,65 +66,6 @@ describe('commands in the log of a Region that are not applied', () => {
     peer.submit(command());
     peer.proposePending();
     expect(answers).toHaveLength(limits.regionInflightCommandsMax + 1);
-  });
-});
-
-/** A transport whose only stream is a fake; `lost` are the stores that it called unreachable. */
-function connection(): {
-  readonly env: ReturnType<typeof fakeEnv>;
-  readonly stream: FakeStream;
-  readonly lost: number[];
-  readonly transport: RaftTransport;
-} {
-  const env = fakeEnv();
-  const stream = new FakeStream();
-  const lost: number[] = [];
-  const transport = new RaftTransport(
-    { ...env, net: { call: neverCalled, serve: neverCalled, open: () => stream } },
-    {
-      clusterId: 7,
-      storeId: 1,
-      resolve: async () => 'store-2:1',
-      receive: () => undefined,
-      unreachable: (storeId) => lost.push(storeId),
-    },
-  );
-  return { env, stream, lost, transport };
-}
-
-describe('the stream to another store', () => {
-  it('takes no more messages while too many bytes wait on it, and says that they are lost', async () => {
-    const { env, stream, lost, transport } = connection();
-    transport.send(2, [envelope()]);
-    await env.clock.settle();
-    expect([stream.sent.length, lost.length]).toEqual([1, 0]);
-    stream.bufferedBytes = limits.raftStreamBufferBytesMax + 1;
-    transport.send(2, [envelope()]);
-    expect([stream.sent.length, lost.length]).toEqual([1, 1]);
-    stream.bufferedBytes = 0;
-    transport.send(2, [envelope()]);
-    expect([stream.sent.length, lost.length]).toEqual([2, 1]);
-  });
-
-  it('gets what was sent while the address was looked up: few, small messages', async () => {
-    const { env, stream, lost, transport } = connection();
-    for (let i = 0; i < 256; i++) transport.send(2, [envelope()]);
-    expect(lost).toEqual([]);
-    transport.send(2, [envelope()]);
-    expect(lost).toEqual([2]);
-    await env.clock.settle();
-    const { messages } = tinykvpeer.RaftFrame.decode(stream.sent[0]!);
-    expect(readEnvelopes(messages)).toHaveLength(256);
-  });
-
-  it('does not get entries that were sent while the address was looked up', async () => {
-    const { env, stream, lost, transport } = connection();
-    const entry = { term: 6, index: 9, type: 'EntryNormal', data: new Uint8Array(9) } as const;
-    const append = makeMessage({ type: 'MsgApp', from: 4, to: 5, term: 6, entries: [entry] });
-    transport.send(2, [{ ...envelope(), message: append }]);
-    expect(lost).toEqual([2]);
-    await env.clock.settle();
-    expect(stream.sent).toHaveLength(0);
   });
 });
 

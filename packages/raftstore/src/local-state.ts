@@ -3,10 +3,12 @@ import {
   ByteWriter,
   CodecError,
   crc32,
+  fromUtf8,
   type LogIndex,
   type Term,
   type Timestamp,
   TS_ZERO,
+  utf8,
 } from '@tinykv/base';
 import type { ApiMode, KeyRange, Peer, Region } from '@tinykv/model';
 
@@ -17,6 +19,12 @@ export interface StoreIdent {
   readonly clusterId: number;
   readonly storeId: number;
   readonly api: ApiMode;
+  /** Of the running or last start; raised and written before the start is known to anybody. 0: never started. */
+  readonly startToken: number;
+  /** Where the scheduler last knew this folder to be served; empty: it was never registered. */
+  readonly address: string;
+  /** Why the folder must not be used any more: a later start, elsewhere, has made it a stale copy. Empty: it may. */
+  readonly fenced: string;
 }
 
 /**
@@ -64,7 +72,10 @@ export function encodeIdent(ident: StoreIdent): Uint8Array {
       .u8(STORE_FORMAT)
       .u64(ident.clusterId)
       .u64(ident.storeId)
-      .u8(ident.api === 'txn' ? 0 : 1),
+      .u8(ident.api === 'txn' ? 0 : 1)
+      .u64(ident.startToken)
+      .bytes(utf8(ident.address))
+      .bytes(utf8(ident.fenced)),
   );
 }
 
@@ -73,7 +84,15 @@ export function decodeIdent(bytes: Uint8Array): StoreIdent {
   const format = r.u8();
   if (format !== STORE_FORMAT)
     throw new CodecError(`store format ${format} is not ${STORE_FORMAT}`);
-  return { clusterId: r.u64(), storeId: r.u64(), api: r.u8() === 0 ? 'txn' : 'raw' };
+  const clusterId = r.u64();
+  const storeId = r.u64();
+  const api = r.u8() === 0 ? 'txn' : 'raw';
+  const ident = { clusterId, storeId, api } as const;
+  // Folders of older builds end here.
+  if (r.remaining === 0) return { ...ident, startToken: 0, address: '', fenced: '' };
+  const startToken = r.u64();
+  const address = fromUtf8(r.bytes());
+  return { ...ident, startToken, address, fenced: fromUtf8(r.bytes()) };
 }
 
 export function writePeer(w: ByteWriter, peer: Peer): void {

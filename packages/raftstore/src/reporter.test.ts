@@ -27,7 +27,8 @@ function downAfter(silentMs: Readonly<Record<number, number>>): readonly number[
       storage: { truncated: { index: 5, term: 5 } },
     },
   } as unknown as Peer;
-  new Reporter(fakeEnv(), scheduler as unknown as SchedulerApi, config).report(peer);
+  const self = { startToken: 9, refused: () => undefined };
+  new Reporter(fakeEnv(), scheduler as unknown as SchedulerApi, config, self).report(peer);
   return reports[0]!.downPeers.map(({ id }) => id);
 }
 

@@ -1,23 +1,37 @@
 import { type Env, errorMessage } from '@tinykv/base';
-import type { Peer as PeerMeta, SchedulerApi, StoreStats } from '@tinykv/model';
+import {
+  type Peer as PeerMeta,
+  type SchedulerApi,
+  StoreRefusedError,
+  type StoreStats,
+} from '@tinykv/model';
 import type { RaftStoreConfig } from './config.js';
 import type { Peer } from './peer.js';
 
 /** A peer that is silent for longer than so many election timeouts is reported as down. */
 const DOWN_ELECTION_TIMEOUTS = 2;
 
+/** Who reports. */
+export interface ReportingStore {
+  readonly startToken: number;
+  /** The scheduler knows a later start of the store, or one elsewhere. */
+  refused(error: StoreRefusedError): void;
+}
+
 /** Tells the scheduler about Regions that this store leads, at once when something changed, and about the store. */
 export class Reporter {
   readonly #env: Env;
   readonly #scheduler: SchedulerApi;
   readonly #config: RaftStoreConfig;
+  readonly #self: ReportingStore;
   #storeReportAt = Number.NEGATIVE_INFINITY;
   #storeReporting = false;
 
-  constructor(env: Env, scheduler: SchedulerApi, config: RaftStoreConfig) {
+  constructor(env: Env, scheduler: SchedulerApi, config: RaftStoreConfig, self: ReportingStore) {
     this.#env = env;
     this.#scheduler = scheduler;
     this.#config = config;
+    this.#self = self;
   }
 
   /** Reports the Region if it has news or its time has come. */
@@ -47,6 +61,7 @@ export class Reporter {
       downPeers: down,
       approximateBytes: peer.mostBytes,
       approximateKeys: peer.approximateKeys,
+      startToken: this.#self.startToken,
     });
   }
 
@@ -67,9 +82,12 @@ export class Reporter {
     this.#storeReporting = true;
     this.#storeReportAt = now;
     stats()
-      .then((report) => this.#scheduler.storeHeartbeat(report))
+      .then((report) =>
+        this.#scheduler.storeHeartbeat({ ...report, startToken: this.#self.startToken }),
+      )
       .catch((error: unknown) => {
-        this.#env.logger.warn('store heartbeat', { error: errorMessage(error) });
+        if (error instanceof StoreRefusedError) this.#self.refused(error);
+        else this.#env.logger.warn('store heartbeat', { error: errorMessage(error) });
       })
       .finally(() => {
         this.#storeReporting = false;

@@ -12,14 +12,17 @@ import {
   type RegionAccess,
   type RegionOperator,
   type SchedulerApi,
+  type StoreMeta,
+  StoreRefusedError,
   type StoreStats,
 } from '@tinykv/model';
 import { tinykvpeer } from '@tinykv/proto';
 import type { RaftLog } from '@tinykv/raft';
 import { ReplicaLoop } from '@tinykv/replica';
 import { RaftRegionAccess } from './access.js';
+import { AddressBook, type StoreAddress } from './address-book.js';
 import { AdminApplier } from './admin.js';
-import { bootstrapCluster, loadIdent } from './bootstrap.js';
+import { bootstrapCluster } from './bootstrap.js';
 import type { RaftStoreConfig } from './config.js';
 import type { Envelope } from './envelope.js';
 import { PeerLifecycle } from './lifecycle.js';
@@ -28,12 +31,14 @@ import { StoreMachine } from './machine.js';
 import { Operators } from './operators.js';
 import type { Peer } from './peer.js';
 import { recoverPeers } from './recovery.js';
+import { Registration } from './registration.js';
 import { PeerRegistry } from './registry.js';
 import { Reporter } from './reporter.js';
 import { Router } from './router.js';
 import { SafePointMark } from './safe-point.js';
 import { Snapshots } from './snapshots.js';
 import { SplitChecker } from './split-check.js';
+import { fencedBy, openIdent, writeIdent } from './store-ident.js';
 import { RaftTransport } from './transport.js';
 
 /** What a store is built on. */
@@ -74,7 +79,9 @@ export class RaftStore {
   readonly #lifecycle: PeerLifecycle;
   readonly #snapshots: Snapshots;
   readonly #router: Router;
+  readonly #book: AddressBook;
   readonly #transport: RaftTransport;
+  readonly #registration: Registration;
   readonly #reporter: Reporter;
   readonly #splitChecker: SplitChecker;
   readonly #operators: Operators;
@@ -82,12 +89,17 @@ export class RaftStore {
   readonly #startedAt: number;
   #stopped = false;
 
-  /** Opens the store: takes its identity, bootstraps the cluster if it is new, and recovers its peers. */
+  /**
+   * Opens the store: takes its identity, bootstraps the cluster if it is new, and recovers its peers. A store that
+   * was registered before does so without the scheduler.
+   */
   static async open(env: Env, parts: RaftStoreParts, config: RaftStoreConfig): Promise<RaftStore> {
     const recovered = await parts.log.open();
-    const ident = await loadIdent(parts.engine, parts.scheduler, config);
+    const ident = await openIdent(env, parts.engine, parts.scheduler, config);
     const known = new Set(recovered.map((group) => group.group));
-    await bootstrapCluster(parts.engine, parts.log, parts.scheduler, ident, config.address);
+    if (ident.address === '') {
+      await bootstrapCluster(parts.engine, parts.log, parts.scheduler, ident, config.address);
+    }
     const store = new RaftStore(env, parts, config, ident);
     await recoverPeers(
       {
@@ -102,6 +114,7 @@ export class RaftStore {
     env.logger.info('store opened', {
       cluster_id: ident.clusterId,
       store_id: ident.storeId,
+      start: ident.startToken,
       api: ident.api,
       regions: store.#registry.peers.size,
       logs: known.size,
@@ -121,8 +134,7 @@ export class RaftStore {
     this.#registry = registry;
     this.safePoint = SafePointMark.load(engine);
     this.access = new RaftRegionAccess(env, registry, engine, this.safePoint);
-    const resolve = async (storeId: number): Promise<string> =>
-      (await scheduler.getStore(storeId)).address;
+    this.#book = AddressBook.load(env, engine, scheduler);
     const changed = (peer: Peer): void => this.#reporter.report(peer);
     const damaged = (peer: Peer, reason: string): void => this.#quarantine(peer, reason);
     const machine = new StoreMachine(this.#machineHost());
@@ -138,7 +150,7 @@ export class RaftStore {
       registry,
       lifecycle,
       safePoint: this.safePoint,
-      resolve,
+      resolve: (storeId) => this.#book.resolve(storeId),
       changed,
       damaged,
     });
@@ -155,12 +167,18 @@ export class RaftStore {
     });
     this.#transport = new RaftTransport(env, {
       clusterId: ident.clusterId,
-      storeId: ident.storeId,
-      resolve,
+      self: { storeId: ident.storeId, address: config.address, startToken: ident.startToken },
+      book: this.#book,
       receive: (envelopes) => this.#receive(envelopes),
       unreachable: (storeId) => this.#unreachable(storeId),
+      fenced: (newer) => this.#fenced(newer),
     });
-    this.#reporter = new Reporter(env, scheduler, config);
+    const { storeId: id, startToken, api } = ident;
+    const store: StoreMeta = { id, address: config.address, state: 'up', startToken };
+    const accepted = (): Promise<void> => this.#accepted();
+    this.#registration = new Registration({ env, scheduler, store, api, accepted });
+    const refused = (error: StoreRefusedError): void => this.#refused(error);
+    this.#reporter = new Reporter(env, scheduler, config, { startToken, refused });
     this.#splitChecker = new SplitChecker(env, engine, ident.api, config, scheduler);
     this.#operators = new Operators(env, registry, this.#splitChecker);
   }
@@ -203,10 +221,19 @@ export class RaftStore {
     ]);
   }
 
-  /** Registers with the scheduler and begins to take part. */
+  /**
+   * Registers with the scheduler and begins to take part. While the scheduler is away, a store serves where it was
+   * served last; at another address it might be a copy, which only the scheduler can tell.
+   */
   async start(): Promise<void> {
     const { scheduler } = this.#parts;
-    await scheduler.putStore({ id: this.storeId, address: this.#config.address, state: 'up' });
+    const isWhereItWas = this.ident.address === this.#config.address;
+    try {
+      await this.#registration.begin(isWhereItWas, (error) => this.#refused(error));
+    } catch (error) {
+      await this.#noteFence(error);
+      throw error;
+    }
     scheduler.onOperator((operator: RegionOperator) => {
       if (!this.#stopped) this.#operators.handle(operator);
     });
@@ -216,6 +243,40 @@ export class RaftStore {
       this.#splitChecker.check([...this.#leaders()]);
     });
     this.#heartbeat();
+  }
+
+  /** The scheduler knows this start: from now on the folder may be served here without asking. */
+  async #accepted(): Promise<void> {
+    const { address } = this.#config;
+    if (this.ident.address !== address) {
+      await writeIdent(this.#parts.engine, { ...this.ident, address });
+    }
+    await this.#book.refresh();
+  }
+
+  /** Another store has heard of a later start of this one. */
+  #fenced(newer: StoreAddress): void {
+    this.#refused(fencedBy(this.ident, newer));
+  }
+
+  /** Another process has this store's id, or the scheduler refuses the store for another reason: it ends. */
+  #refused(error: unknown): void {
+    if (this.#stopped) return;
+    const { fatal } = this.#parts;
+    this.#noteFence(error).then(() => fatal(error), fatal);
+  }
+
+  /** Writes down that the folder is a stale copy: no later start of it may pass for the newer one. */
+  async #noteFence(error: unknown): Promise<void> {
+    if (!(error instanceof StoreRefusedError)) return;
+    const { storeId, startToken } = this.ident;
+    this.#env.logger.error('this store id belongs to another process', {
+      store_id: storeId,
+      start: startToken,
+      error: error.message,
+    });
+    if (error.refusal !== 'fenced') return;
+    await writeIdent(this.#parts.engine, { ...this.ident, fenced: error.fact });
   }
 
   #every(ms: number, fn: () => void): void {
@@ -236,7 +297,9 @@ export class RaftStore {
 
   #heartbeat(): void {
     const now = this.#env.clock.mono();
+    const neighbours = new Set<StoreId>();
     for (const peer of this.#registry.peers.values()) {
+      for (const { storeId } of peer.region.peers) neighbours.add(storeId);
       if (peer.isLeader) {
         peer.heardAt = now;
         this.#reporter.report(peer);
@@ -245,7 +308,8 @@ export class RaftStore {
         this.#checkStale(peer);
       }
     }
-    this.#reporter.reportStore(() => this.#stats());
+    this.#transport.keep(neighbours);
+    if (this.#registration.isDone) this.#reporter.reportStore(() => this.#stats());
   }
 
   async #stats(): Promise<StoreStats> {
@@ -348,11 +412,13 @@ export class RaftStore {
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers) timer.cancel();
+    this.#registration.stop();
     this.#transport.close();
     await this.#splitChecker.stop();
     await this.#loop.stop();
     for (const peer of this.#registry.peers.values()) peer.abandon();
     this.#snapshots.close();
+    await this.#book.close();
   }
 
   /** Why the store takes no writes at present, or undefined. */

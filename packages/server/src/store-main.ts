@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { SchedulerClient } from '@tinykv/client';
 import type { RealEnv } from '@tinykv/env-real';
-import { defaultRaftStoreConfig } from '@tinykv/raftstore';
+import { defaultRaftStoreConfig, registeredCluster } from '@tinykv/raftstore';
 import {
   apiOf,
   engineOf,
@@ -52,11 +52,12 @@ async function startRaftStore(
 ): Promise<Service> {
   const engine = engineOf(settings);
   const folder = openDataFolder(settings.path, 'store', engine);
+  const kv = await openEngine(engine, settings.path);
   const scheduler = await SchedulerClient.connect(env, settings.scheduler, {
     retries: SCHEDULER_RETRIES,
+    clusterId: registeredCluster(kv),
   });
   folder.bindCluster(scheduler.clusterId);
-  const kv = await openEngine(engine, settings.path);
   const log = raftLogFor(engine, settings.path);
   const store = await createStore(env, { kv, log, scheduler, fatal }, storeConfig(settings));
   const server = await listen(env, settings.addr, store.services());

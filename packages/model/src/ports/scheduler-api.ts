@@ -13,6 +13,7 @@ export interface SchedulerApi {
   /** False when the cluster was bootstrapped before. */
   bootstrap(store: StoreMeta, region: Region, api: ApiMode): Promise<boolean>;
   clusterApi(): Promise<ApiMode>;
+  /** Rejects with {@link StoreRefusedError} for a process that must not go on under this store id. */
   putStore(store: StoreMeta): Promise<void>;
   getStore(id: StoreId): Promise<StoreMeta>;
   allStores(): Promise<readonly StoreMeta[]>;
@@ -27,6 +28,7 @@ export interface SchedulerApi {
   askSplit(
     region: Region,
   ): Promise<{ readonly regionId: RegionId; readonly peerIds: readonly PeerId[] }>;
+  /** Rejects with {@link StoreRefusedError} as `putStore` does. */
   storeHeartbeat(stats: StoreStats): Promise<void>;
   /** Never waits; answers that ask for something come by `onOperator`. */
   regionHeartbeat(report: RegionReport): void;
@@ -73,6 +75,8 @@ export interface StoreStats {
   readonly isBusy: boolean;
   /** Peers of the store that have lost what they had promised: they wait to be replaced. */
   readonly damagedPeers: readonly PeerId[];
+  /** As in StoreMeta. */
+  readonly startToken?: number;
 }
 
 export interface RegionReport {
@@ -83,6 +87,8 @@ export interface RegionReport {
   readonly downPeers: readonly Peer[];
   readonly approximateBytes: number;
   readonly approximateKeys: number;
+  /** Of the leader's store, as in StoreMeta. */
+  readonly startToken?: number;
 }
 
 /** What the scheduler asks a leader to do; refused when the epoch is no longer this one. */

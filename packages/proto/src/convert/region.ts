@@ -75,11 +75,22 @@ export function storeStateToWire(state: StoreState): metapb.StoreState {
 }
 
 export function storeFromWire(store: metapb.Store): StoreMeta {
-  return { id: store.id, address: store.address, state: storeStateFromWire(store.state) };
+  return {
+    id: store.id,
+    address: store.address,
+    state: storeStateFromWire(store.state),
+    ...startFromWire(store.startToken),
+  };
+}
+
+/** 0 stands for a store that does not say. */
+export function startFromWire(startToken: number): { readonly startToken?: number } {
+  return startToken === 0 ? {} : { startToken };
 }
 
 export function storeToWire(store: StoreMeta): metapb.StoreInit {
-  return { id: store.id, address: store.address, state: storeStateToWire(store.state) };
+  const { id, address, state, startToken } = store;
+  return { id, address, state: storeStateToWire(state), startToken: startToken ?? 0 };
 }
 
 /** A cluster that does not say so is as TinyKV's: transactional. */

@@ -16,6 +16,7 @@ import {
   peerFromWire,
   regionFromWire,
   regionToWire,
+  startFromWire,
 } from './region.js';
 
 const PHYSICAL_END = 2 ** (64 - LOGICAL_BITS);
@@ -45,6 +46,7 @@ export function storeStatsFromWire(stats: schedulerpb.StoreStats): StoreStats {
     startTime: stats.startTime,
     isBusy: stats.isBusy,
     damagedPeers: stats.damagedPeerIds,
+    ...startFromWire(stats.startToken),
   };
 }
 
@@ -61,6 +63,7 @@ export function storeStatsToWire(stats: StoreStats): schedulerpb.StoreStatsInit 
     startTime: stats.startTime,
     isBusy: stats.isBusy,
     damagedPeerIds: stats.damagedPeers,
+    startToken: stats.startToken ?? 0,
   };
 }
 
@@ -78,6 +81,7 @@ export function reportFromWire(
     downPeers: request.downPeers.map(peerFromWire),
     approximateBytes: request.approximateSize,
     approximateKeys: request.approximateKeys,
+    ...startFromWire(request.startToken),
   };
 }
 
@@ -91,6 +95,7 @@ export function reportToWire(report: RegionReport): schedulerpb.RegionHeartbeatR
     downPeers: report.downPeers,
     approximateSize: report.approximateBytes,
     approximateKeys: report.approximateKeys,
+    startToken: report.startToken ?? 0,
   };
 }
 

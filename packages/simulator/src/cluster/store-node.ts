@@ -1,5 +1,6 @@
 import { type Env, KvError } from '@tinykv/base';
 import { SchedulerClient } from '@tinykv/client';
+import { registeredCluster } from '@tinykv/raftstore';
 import { createStore, type StoreNode as Store } from '@tinykv/server/store';
 import type { Machine } from '../world/machine.js';
 import type { SimProcess } from '../world/sim-proc.js';
@@ -37,8 +38,11 @@ export class StoreNode extends Node {
   }
 
   protected override async run(env: Env, proc: SimProcess): Promise<void> {
-    const scheduler = await SchedulerClient.connect(env, [this.#scheduler], { retries: 1_000 });
     const { engine, log } = this.machine;
+    const scheduler = await SchedulerClient.connect(env, [this.#scheduler], {
+      retries: 1_000,
+      clusterId: registeredCluster(engine),
+    });
     const store = await createStore(
       env,
       { kv: engine, log, scheduler, fatal: (error) => this.fatal(proc, error) },
