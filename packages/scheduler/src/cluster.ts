@@ -22,6 +22,7 @@ import {
 import type { RegionInfo } from './policy/view.js';
 import { RegionIndex, regionInfo, unreportedRegion } from './region-index.js';
 import type { SchedulerState } from './state.js';
+import { type Place, StoreStarts } from './store-starts.js';
 
 /** Of the Regions that stores announce, so many must have reported before anything is scheduled. */
 const PREPARED_SHARE = 0.8;
@@ -44,6 +45,7 @@ export class Cluster {
   readonly #startedAt: number;
   readonly #disconnectedMs: number;
   readonly #reports = new Map<StoreId, StoreReport>();
+  readonly #starts: StoreStarts;
   readonly regions: RegionIndex = new RegionIndex();
   #prepared = false;
 
@@ -52,6 +54,7 @@ export class Cluster {
     this.#clock = clock;
     this.#startedAt = clock.mono();
     this.#disconnectedMs = disconnectedMs;
+    this.#starts = new StoreStarts(clock, disconnectedMs);
   }
 
   stores(): Iterable<StoreMeta> {
@@ -65,6 +68,12 @@ export class Cluster {
   /** Since the last heartbeat; a store is given the benefit of the doubt when this member begins to lead. */
   silentMs(id: StoreId): number {
     return this.#clock.mono() - (this.#reports.get(id)?.at ?? this.#startedAt);
+  }
+
+  /** Whether a process may have the store's id at the address that it names. */
+  placeOf(store: StoreMeta): Place {
+    const heardAt = this.#clock.mono() - this.silentMs(store.id);
+    return this.#starts.placeOf(store, this.store(store.id), heardAt);
   }
 
   /** The store has been heard of lately. */

@@ -60,11 +60,14 @@ const kinds = {
   'set-gc': 13,
 } as const satisfies Record<Command['type'], number>;
 
+/** A put-store that says which start of the store it is of. */
+const PUT_STORE_START = 14;
+
 const apis: readonly ApiMode[] = ['txn', 'raw'];
 const storeStates: readonly StoreState[] = ['up', 'offline', 'tombstone'];
 
 export function encodeCommand(command: Command): Uint8Array {
-  const writer = new ByteWriter(64).u8(kinds[command.type]);
+  const writer = new ByteWriter(64).u8(kindOf(command));
   switch (command.type) {
     case 'name-cluster':
       writer.u64(command.clusterId);
@@ -76,6 +79,7 @@ export function encodeCommand(command: Command): Uint8Array {
       break;
     case 'put-store':
       writeStore(writer, command.store);
+      if (command.store.startToken !== undefined) writer.u64(command.store.startToken);
       break;
     case 'set-store-state':
       writer.u64(command.storeId).u8(storeStates.indexOf(command.state));
@@ -115,6 +119,11 @@ export function encodeCommand(command: Command): Uint8Array {
   return writer.finish();
 }
 
+function kindOf(command: Command): number {
+  const saysStart = command.type === 'put-store' && command.store.startToken !== undefined;
+  return saysStart ? PUT_STORE_START : kinds[command.type];
+}
+
 /** Throws CodecError for bytes that are no command. */
 export function decodeCommand(bytes: Uint8Array): Command {
   const reader = new ByteReader(bytes);
@@ -138,6 +147,8 @@ function readCommand(reader: ByteReader): Command {
       };
     case kinds['put-store']:
       return { type: 'put-store', store: readStore(reader) };
+    case PUT_STORE_START:
+      return { type: 'put-store', store: { ...readStore(reader), startToken: reader.u64() } };
     case kinds['set-store-state']:
       return { type: 'set-store-state', storeId: reader.u64(), state: readStoreState(reader) };
     case kinds['set-max-peer-count']:
@@ -174,6 +185,7 @@ export function readApi(reader: ByteReader): ApiMode {
   return pick(apis, reader.u8(), 'api');
 }
 
+/** Without its start, which is written apart. */
 export function writeStore(writer: ByteWriter, store: StoreMeta): void {
   writer.u64(store.id).u8(storeStates.indexOf(store.state)).bytes(utf8(store.address));
 }

@@ -20,7 +20,9 @@ export interface StoredState {
 export const STATE_FILE = 'scheduler.state';
 /** "TKSS". */
 const MAGIC = 0x544b_5353;
-const VERSION = 1;
+/** 2: starts of stores. */
+const VERSION = 2;
+const VERSIONS_READ: readonly number[] = [1, VERSION];
 
 /** magic u32 | version u16 | index u64 | term u64 | state | crc u32 over all before it. */
 export function encodeStateFile(index: LogIndex, term: Term, state: SchedulerState): Uint8Array {
@@ -34,7 +36,9 @@ export function decodeStateFile(bytes: Uint8Array): StoredState {
     const reader = new ByteReader(bytes.subarray(0, -4));
     if (reader.u32() !== MAGIC) throw new CodecError('not a scheduler state');
     const version = reader.u16();
-    if (version !== VERSION) throw new CodecError(`version ${version} is not ${VERSION}`);
+    if (!VERSIONS_READ.includes(version)) {
+      throw new CodecError(`version ${version} is not ${VERSION}`);
+    }
     const crc = new ByteReader(bytes.subarray(-4)).u32();
     if (crc !== crc32(bytes.subarray(0, -4))) throw new CodecError('bad checksum');
     return { index: reader.u64(), term: reader.u64(), state: SchedulerState.decode(reader.rest()) };

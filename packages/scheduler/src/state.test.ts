@@ -25,6 +25,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   }),
   fc.record({ type: fc.constant('put-store' as const), store }),
   fc.record({
+    type: fc.constant('put-store' as const),
+    store: fc.tuple(store, u53).map(([meta, startToken]) => ({ ...meta, startToken })),
+  }),
+  fc.record({
     type: fc.constant('set-store-state' as const),
     storeId: fc.integer({ min: 1, max: 5 }),
     state: storeState,
@@ -157,6 +161,21 @@ describe('SchedulerState', () => {
     state.apply({ type: 'set-store-state', storeId: 1, state: 'tombstone' });
     expect(state.apply({ type: 'put-store', store: up(2, 's1:1') })).toBe('done');
     expect(state.apply({ type: 'put-store', store: up(1) })).toBe('store-tombstone');
+  });
+
+  it('takes no older start of a store, and keeps the start when who puts does not say it', () => {
+    const state = bootstrapped();
+    const start = (startToken: number, address = 's1:1') =>
+      state.apply({ type: 'put-store', store: { ...up(1, address), startToken } });
+    expect([start(5), start(5), start(4), start(6, 'new:1')]).toEqual([
+      'done',
+      'done',
+      'store-fenced',
+      'done',
+    ]);
+    expect(state.apply({ type: 'put-store', store: up(1, 'plain:1') })).toBe('done');
+    expect(state.stores.get(1)).toMatchObject({ address: 'plain:1', startToken: 6 });
+    expect(SchedulerState.decode(state.encode()).stores).toEqual(state.stores);
   });
 
   it('buries only a store that is offline', () => {

@@ -1,4 +1,11 @@
-import { assertNever, ByteReader, ByteWriter, type ClusterId, type StoreId } from '@tinykv/base';
+import {
+  assertNever,
+  ByteReader,
+  ByteWriter,
+  type ClusterId,
+  CodecError,
+  type StoreId,
+} from '@tinykv/base';
 import type { ApiMode, StoreMeta, StoreState } from '@tinykv/model';
 import { type Command, readApi, readStore, writeApi, writeStore } from './command.js';
 import { type GcRefusal, GcState } from './gc-state.js';
@@ -14,6 +21,8 @@ export type Refusal =
   /** Only a store that is being drained can become a tombstone. */
   | 'store-not-offline'
   | 'address-in-use'
+  /** A later start of the store is known. */
+  | 'store-fenced'
   /** The bound that the proposer read has moved since. */
   | 'bound-moved'
   | GcRefusal;
@@ -120,11 +129,14 @@ export class SchedulerState {
     if (this.#cluster === undefined) return 'not-bootstrapped';
     const known = this.#stores.get(store.id);
     if (known?.state === 'tombstone') return 'store-tombstone';
+    const { startToken = 0 } = known ?? {};
+    // Who does not say which start it is, as TinyKV's stores, is not compared.
+    if (store.startToken !== undefined && store.startToken < startToken) return 'store-fenced';
     for (const other of this.#stores.values()) {
       const taken = other.address === store.address && other.state !== 'tombstone';
       if (taken && other.id !== store.id) return 'address-in-use';
     }
-    this.#stores.set(store.id, known === undefined ? store : { ...known, address: store.address });
+    this.#stores.set(store.id, { ...known, ...store, state: known?.state ?? store.state });
     return 'done';
   }
 
@@ -152,6 +164,9 @@ export class SchedulerState {
     for (const store of stores) writeStore(writer, store);
     writer.u64(this.#idBound).u64(this.#tsoBoundMs).timestamp(this.#gc.safePoint);
     this.#gc.write(writer);
+    const started = stores.filter(({ startToken }) => startToken !== undefined);
+    if (started.length > 0) writer.u32(started.length);
+    for (const { id, startToken = 0 } of started) writer.u64(id).u64(startToken);
     return writer.finish();
   }
 
@@ -171,7 +186,16 @@ export class SchedulerState {
     state.#idBound = reader.u64();
     state.#tsoBoundMs = reader.u64();
     state.#gc = GcState.read(reader.timestamp(), reader);
+    if (reader.remaining > 0) state.#readStarts(reader);
     reader.end();
     return state;
+  }
+
+  #readStarts(reader: ByteReader): void {
+    for (let left = reader.u32(); left > 0; left--) {
+      const store = this.#stores.get(reader.u64());
+      if (store === undefined) throw new CodecError('a start of no store');
+      this.#stores.set(store.id, { ...store, startToken: reader.u64() });
+    }
   }
 }

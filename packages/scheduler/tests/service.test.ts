@@ -146,8 +146,8 @@ describe('stores', () => {
     await harness.call(Scheduler.putStore, { store: { ...store(2, 'moved:2'), state: 1 } });
     const { stores } = await harness.call(Scheduler.getAllStores, {});
     expect(stores).toEqual([
-      { id: 1, address: 'store:1', state: 0 },
-      { id: 2, address: 'moved:2', state: 0 },
+      { id: 1, address: 'store:1', state: 0, startToken: 0 },
+      { id: 2, address: 'moved:2', state: 0, startToken: 0 },
     ]);
     const got = await harness.call(Scheduler.getStore, { storeId: 2 });
     expect(got).toMatchObject({ store: { address: 'moved:2' }, stats: { storeId: 2 } });

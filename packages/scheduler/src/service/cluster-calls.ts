@@ -1,4 +1,5 @@
 import { err, KvError, limits, ok, type UnaryHandler } from '@tinykv/base';
+import type { StoreMeta } from '@tinykv/model';
 import {
   apiFromWire,
   regionFromWire,
@@ -8,6 +9,7 @@ import {
   storeStatsToWire,
   storeToWire,
 } from '@tinykv/proto';
+import { compareStarts, fencedText } from '../store-starts.js';
 import {
   type Answer,
   checkDone,
@@ -92,11 +94,59 @@ async function putStore(
 ): Promise<Answer<object>> {
   const { store } = request;
   if (store === undefined || store.id === 0) throw unknownError('invalid put store: no store id');
-  const outcome = await host.group.propose({ type: 'put-store', store: storeFromWire(store) });
+  const meta = storeFromWire(store);
+  const refused = refuseCopy(host, meta);
+  if (refused !== undefined) return refused;
+  const outcome = await host.group.propose({ type: 'put-store', store: meta });
   if (outcome === 'store-tombstone') return storeTombstone(store.id);
+  if (outcome === 'store-fenced') return storeFenced(host, meta, meta.startToken);
   if (outcome !== 'done') throw unknownError(`store ${store.id}: ${refusalText(outcome)}`);
   requireLeadership(host).cluster.onStorePut(store.id);
   return NOTHING;
+}
+
+/** An answer for a process whose store id may belong to another process. */
+function refuseCopy(host: ServiceHost, store: StoreMeta): Answer<object> | undefined {
+  const { cluster } = requireLeadership(host);
+  const known = cluster.store(store.id);
+  const place = cluster.placeOf(store);
+  if (known === undefined || place === 'free') return undefined;
+  const { id, address, startToken = 0 } = known;
+  const where = `at ${address} (start ${startToken})`;
+  const heard = `heard of ${(cluster.silentMs(id) / 1000).toFixed(1)} s ago`;
+  if (place === 'perhaps-taken') {
+    throw new KvError('UNAVAILABLE', `store ${id} may still run ${where}, ${heard}`);
+  }
+  return refuseStore(host, store, {
+    type: ErrorType.STORE_RUNS_ELSEWHERE,
+    message: `store ${id} runs ${where}, ${heard}`,
+  });
+}
+
+/** For the older of two starts of the known store. */
+function storeFenced(
+  host: ServiceHost,
+  asking: Pick<StoreMeta, 'id'> & Partial<StoreMeta>,
+  older = 0,
+): Answer<object> {
+  const known = host.group.state.stores.get(asking.id);
+  if (known === undefined) throw unknownStore(asking.id);
+  const message = fencedText(known, older);
+  return refuseStore(host, asking, { type: ErrorType.STORE_FENCED, message });
+}
+
+function refuseStore(
+  host: ServiceHost,
+  { id, address, startToken }: Pick<StoreMeta, 'id'> & Partial<StoreMeta>,
+  error: { readonly type: number; readonly message: string },
+): Answer<object> {
+  host.env.logger.warn('store refused', {
+    store_id: id,
+    address,
+    start: startToken,
+    error: error.message,
+  });
+  return err(error);
 }
 
 function storeTombstone(storeId: number): Answer<object> {
@@ -137,7 +187,14 @@ function storeReads(host: ServiceHost): readonly (readonly [string, UnaryHandler
         const store = cluster.store(stats.storeId);
         if (store === undefined) throw unknownStore(stats.storeId);
         if (store.state === 'tombstone') return storeTombstone(store.id);
-        cluster.onStoreHeartbeat(storeStatsFromWire(stats));
+        const report = storeStatsFromWire(stats);
+        const { storeId: id, startToken } = report;
+        const start = compareStarts(startToken, store);
+        if (start === 'older') return storeFenced(host, { id }, startToken);
+        // It is taken in by PutStore alone, which looks whether the store runs elsewhere.
+        if (start === 'newer')
+          throw unknownError(`start ${startToken} of store ${id} is not known`);
+        cluster.onStoreHeartbeat(report);
         return ok({});
       }),
     ],

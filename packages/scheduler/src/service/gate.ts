@@ -111,6 +111,8 @@ export function refusalText(refusal: Refusal): string {
       return 'store not found';
     case 'store-not-offline':
       return 'store is not offline';
+    case 'store-fenced':
+      return 'store was started again';
     case 'address-in-use':
       return 'address is used by another store';
     case 'bound-moved':

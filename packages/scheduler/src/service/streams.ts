@@ -9,6 +9,7 @@ import {
   type StreamHandler,
 } from '@tinykv/base';
 import { reportFromWire, schedulerpb, timestampToWire } from '@tinykv/proto';
+import { compareStarts, fencedText } from '../store-starts.js';
 import {
   checkClusterId,
   NOT_BOOTSTRAPPED,
@@ -137,8 +138,12 @@ class HeartbeatQueue {
     const report = reportFromWire(request);
     if (report === undefined) return;
     const { storeId } = report.leader;
-    if (cluster.store(storeId) === undefined) {
-      throw unknownError(`invalid store ID ${storeId}, not found`);
+    const store = cluster.store(storeId);
+    if (store === undefined) throw unknownError(`invalid store ID ${storeId}, not found`);
+    const { startToken = 0 } = report;
+    if (compareStarts(report.startToken, store) === 'older') {
+      this.#refuse(stream, fencedText(store, startToken), ErrorType.STORE_FENCED);
+      return;
     }
     this.#host.streams.bind(storeId, stream);
     if (report.region.id === 0) {
@@ -154,9 +159,9 @@ class HeartbeatQueue {
     driver.dispatch(result.value);
   }
 
-  #refuse(stream: NetStream, message: string): void {
+  #refuse(stream: NetStream, message: string, type: number = ErrorType.UNKNOWN): void {
     this.#counters.err.add();
-    this.#answerError(stream, { type: ErrorType.UNKNOWN, message });
+    this.#answerError(stream, { type, message });
   }
 
   #answerError(stream: NetStream, error: schedulerpb.ErrorInit): void {
