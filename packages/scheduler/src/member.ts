@@ -48,7 +48,7 @@ export class SchedulerMember {
     this.#group = group;
     const planted: Planted = (name) => env.planted(name);
     this.#ids = new IdAllocator(group, planted);
-    this.#tso = new TsoServer(group, env.clock, env.logger, config.tsoSaveIntervalMs, planted);
+    this.#tso = new TsoServer(group, env, config.tsoSaveIntervalMs, planted);
     this.#streams = new HeartbeatStreams(env.clock);
     group.onLeadership(() => this.#follow());
   }

@@ -1,4 +1,4 @@
-import { type KvError, type Result, type Timestamp, TS_ZERO } from '@tinykv/base';
+import { type KvError, physicalMs, type Result, type Timestamp, TS_ZERO } from '@tinykv/base';
 import { fakeEnv, ManualClock } from '@tinykv/base/testing';
 import { describe, expect, it } from 'vitest';
 import { MemoryGroup, SharedLog } from '../tests/support/memory-group.js';
@@ -12,7 +12,7 @@ interface Node {
 function node(clock: ManualClock, log: SharedLog = new SharedLog()): Node {
   const env = fakeEnv({ clock });
   const group = new MemoryGroup(clock, log);
-  const server = new TsoServer(group, clock, env.logger, 3_000);
+  const server = new TsoServer(group, env, 3_000);
   group.onLeadership(() => server.onLeadership());
   server.start();
   return { group, server };
@@ -169,5 +169,37 @@ describe('TsoServer', () => {
     const values = boxes.map((box) => (box.answer?.ok ? box.answer.value : TS_ZERO));
     expect(new Set(values).size).toBe(10);
     expect(values).toEqual([...values].sort((x, y) => (x < y ? -1 : 1)));
+  });
+
+  it('goes on after a clock that was an hour ahead is right again, and says how far it is ahead', async () => {
+    const clock = new ManualClock();
+    const env = fakeEnv({ clock });
+    const log = new SharedLog();
+    const before = node(clock, log);
+    before.group.lead();
+    await clock.run(200);
+    clock.jumpWall(3_600_000);
+    await clock.run(5_000);
+    const late = await take(clock, before.server);
+    before.server.stop();
+    clock.jumpWall(-3_600_000);
+
+    const group = new MemoryGroup(clock, log);
+    const server = new TsoServer(group, env, 3_000);
+    group.onLeadership(() => server.onLeadership());
+    server.start();
+    group.lead();
+    await clock.run(200);
+    const first = await take(clock, server);
+    expect(first).toBeGreaterThan(late);
+    await clock.run(10_000);
+    const second = await take(clock, server);
+    const passedMs = physicalMs(second) - physicalMs(first);
+    expect(passedMs).toBeGreaterThan(10_000 * 0.97);
+    expect(passedMs).toBeLessThan(10_400);
+    expect(env.metrics.value('tinykv_scheduler_tso_ahead_seconds')).toBeCloseTo(3_603, -1);
+    const warnings = env.logger.lines.filter(({ level }) => level === 'warn');
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]?.fields['ahead_ms']).toBeGreaterThan(3_590_000);
   });
 });

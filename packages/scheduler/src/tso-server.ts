@@ -1,5 +1,6 @@
 import {
   type Clock,
+  type Env,
   err,
   errorMessage,
   KvError,
@@ -14,7 +15,8 @@ import {
   type Timestamp,
 } from '@tinykv/base';
 import type { StateGroup } from './state-group.js';
-import { TsoOracle } from './tso.js';
+import { TsoOracle, type TsoTime } from './tso.js';
+import { TsoLead } from './tso-lead.js';
 
 const TICK_MS = 50;
 /** A request that finds no free timestamp for this many ticks fails. */
@@ -44,20 +46,21 @@ export class TsoServer {
   #waiting: Waiting[] = [];
   #flushing = false;
   #ticker: Timer | undefined;
+  readonly #lead: TsoLead;
   readonly #planted: Planted;
 
   constructor(
     group: StateGroup,
-    clock: Clock,
-    logger: Logger,
+    env: Pick<Env, 'clock' | 'logger' | 'metrics'>,
     saveIntervalMs: number,
     planted: Planted = nothingPlanted,
   ) {
     this.#planted = planted;
     this.#group = group;
-    this.#clock = clock;
-    this.#logger = logger;
+    this.#clock = env.clock;
+    this.#logger = env.logger;
     this.#saveIntervalMs = saveIntervalMs;
+    this.#lead = new TsoLead(env, saveIntervalMs);
   }
 
   start(): void {
@@ -105,11 +108,14 @@ export class TsoServer {
     } else if (this.#oracle === undefined || this.#term !== term) {
       const { tsoBoundMs } = this.#group.state;
       this.#term = term;
-      const wallMs = this.#clock.wall();
-      this.#oracle = new TsoOracle(tsoBoundMs, wallMs, this.#saveIntervalMs, this.#planted);
+      this.#oracle = new TsoOracle(tsoBoundMs, this.#time(), this.#saveIntervalMs, this.#planted);
       this.#saving = false;
       this.#save();
     }
+  }
+
+  #time(): TsoTime {
+    return { wallMs: this.#clock.wall(), monoMs: this.#clock.mono() };
   }
 
   #flush(): void {
@@ -144,7 +150,9 @@ export class TsoServer {
 
   #tick(): void {
     this.#follow();
-    this.#oracle?.tick(this.#clock.wall());
+    const time = this.#time();
+    this.#oracle?.tick(time);
+    this.#lead.watch(this.#oracle?.aheadMs(time));
     this.#save();
     this.#flush();
     for (const waiting of this.#waiting) waiting.ticks++;
@@ -155,7 +163,7 @@ export class TsoServer {
 
   #save(): void {
     const oracle = this.#oracle;
-    const boundMs = oracle?.wantedBound(this.#clock.wall());
+    const boundMs = oracle?.wantedBound(this.#time());
     if (oracle === undefined || boundMs === undefined || this.#saving) return;
     if (this.#planted('scheduler-tso-window-not-saved')) {
       oracle.onSaved(boundMs);

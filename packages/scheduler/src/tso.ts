@@ -10,9 +10,24 @@ import {
 
 /** Physical time moves on its own once this many logical values of a millisecond are used. */
 const LOGICAL_HIGH = LOGICAL_COUNT / 2;
+/**
+ * How fast physical time goes on its own, while the wall clock is behind. A little slower than time itself: so it
+ * comes back to the wall clock, and what each restart adds (up to a save interval) is gone after a few minutes.
+ */
+const OWN_RATE = 63 / 64;
+
+/** Both clocks at one moment. */
+export interface TsoTime {
+  /** Milliseconds since the Unix epoch; jumps. */
+  readonly wallMs: number;
+  /** Never jumps. */
+  readonly monoMs: number;
+}
 
 /**
- * The oracle of one leadership, as a value: no clock, no disk, no promise.
+ * The oracle of one leadership, as a value: no clock, no disk, no promise. Physical time follows the wall clock
+ * while that is ahead; while it is behind, physical time goes on by elapsed monotonic time, so that nothing that is
+ * counted by it (TTLs of keys and of locks) ever stands still.
  *
  * Invariant: every timestamp served is greater than all before it, and its physical part is below a
  * bound that is saved in the replicated state. A successor begins above that bound, so nothing repeats
@@ -22,6 +37,8 @@ const LOGICAL_HIGH = LOGICAL_COUNT / 2;
 export class TsoOracle {
   readonly #saveIntervalMs: number;
   #physicalMs: number;
+  /** Monotonic time at which physical time was `physicalMs` exactly. */
+  #monoMs: number;
   /** The next free logical value of `physicalMs`. */
   #logical = 0;
   #boundMs: number;
@@ -33,7 +50,7 @@ export class TsoOracle {
   /** `savedBoundMs` is what the state holds when the leadership begins: nothing is served under it. */
   constructor(
     savedBoundMs: number,
-    wallMs: number,
+    { wallMs, monoMs }: TsoTime,
     saveIntervalMs: number,
     planted: Planted = nothingPlanted,
   ) {
@@ -41,6 +58,7 @@ export class TsoOracle {
     this.#restartsLogical = planted('scheduler-tso-logical-restarts');
     this.#takesOne = planted('scheduler-tso-ranges-overlap');
     this.#physicalMs = Math.max(wallMs, savedBoundMs + 1);
+    this.#monoMs = monoMs;
     this.#boundMs = savedBoundMs;
     this.#saveIntervalMs = saveIntervalMs;
   }
@@ -49,9 +67,19 @@ export class TsoOracle {
     return this.#physicalMs;
   }
 
+  /** How far timestamps are ahead of the wall clock. */
+  aheadMs({ wallMs }: TsoTime): number {
+    return Math.max(0, this.#physicalMs - wallMs);
+  }
+
+  /** Physical time as it would be without the wall clock, with fractions. */
+  #ownMs({ monoMs }: TsoTime): number {
+    return this.#physicalMs + Math.max(0, monoMs - this.#monoMs) * OWN_RATE;
+  }
+
   /** The bound to save next, or undefined while half of the interval is left. */
-  wantedBound(wallMs: number): number | undefined {
-    const ahead = Math.max(wallMs, this.#physicalMs);
+  wantedBound(time: TsoTime): number | undefined {
+    const ahead = Math.max(time.wallMs, Math.floor(this.#ownMs(time)));
     if (this.#boundMs - ahead > this.#saveIntervalMs / 2) return undefined;
     return ahead + this.#saveIntervalMs;
   }
@@ -59,20 +87,26 @@ export class TsoOracle {
   /** The bound is applied: timestamps below it may be served. */
   onSaved(boundMs: number): void {
     this.#boundMs = Math.max(this.#boundMs, boundMs);
+    if (this.#restartsLogical) this.#logical = 0;
   }
 
   /**
-   * Follows the wall clock, to be called every 50 ms: a clock that is ahead is taken over, one that is
-   * behind is ignored; then physical time moves by a millisecond once half of its logical values are used.
+   * To be called every 50 ms: takes over a wall clock that is ahead, and goes on by itself beside one that is
+   * behind; physical time also moves by a millisecond once half of its logical values are used.
    */
-  tick(wallMs: number): void {
+  tick(time: TsoTime): void {
+    const { wallMs, monoMs } = time;
+    const ownMs = this.#ownMs(time);
+    const nowMs = Math.max(wallMs, Math.floor(ownMs));
     let next = this.#physicalMs;
     const isBehind = this.#followsBack && wallMs < this.#physicalMs;
-    if (wallMs - this.#physicalMs > 1 || isBehind) next = wallMs;
+    if (isBehind) next = wallMs;
+    else if (nowMs - this.#physicalMs > 1) next = nowMs;
     else if (this.#logical > LOGICAL_HIGH) next = this.#physicalMs + 1;
-    if (this.#restartsLogical) this.#logical = 0;
-    // A wall clock that leapt past the bound must wait for the save that it causes.
+    // Past the bound nothing moves before the save that it causes; the time that this takes is not lost.
     if (next === this.#physicalMs || next >= this.#boundMs) return;
+    const fraction = ownMs - next;
+    this.#monoMs = fraction > 0 && fraction < 1 ? monoMs - fraction / OWN_RATE : monoMs;
     this.#physicalMs = next;
     this.#logical = 0;
   }

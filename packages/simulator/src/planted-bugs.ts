@@ -406,7 +406,7 @@ const scheduler: readonly PlantedBug[] = [
     name: 'scheduler-tso-logical-restarts',
     package: 'scheduler',
     breaks:
-      'The logical part starts again at every tick, also when the physical one stands still, as it does after a restart: timestamps repeat.',
+      'The logical part starts again when a bound is saved, in the middle of a millisecond: timestamps repeat.',
     workload: 'txn',
   },
   {
