@@ -16,6 +16,7 @@ import {
   type RegionWithLeader,
   type SchedulerApi,
   type StoreMeta,
+  type StoreRefusal,
   StoreRefusedError,
   type StoreStats,
 } from '@tinykv/model';
@@ -188,14 +189,17 @@ export class SchedulerClient implements SchedulerApi {
   }
 }
 
+const refusals: ReadonlyMap<number, StoreRefusal> = new Map([
+  [schedulerpb.ErrorType.STORE_FENCED, 'fenced'],
+  [schedulerpb.ErrorType.STORE_RUNS_ELSEWHERE, 'elsewhere'],
+  [schedulerpb.ErrorType.STORE_MAY_RUN_ELSEWHERE, 'perhaps'],
+]);
+
 /** What the scheduler says of two processes with one store id, in the words of the port. */
 function rethrowRefusal(error: unknown): never {
   if (error instanceof SchedulerError) {
-    const { STORE_FENCED, STORE_RUNS_ELSEWHERE } = schedulerpb.ErrorType;
-    if (error.type === STORE_FENCED) throw new StoreRefusedError('fenced', error.message);
-    if (error.type === STORE_RUNS_ELSEWHERE) {
-      throw new StoreRefusedError('elsewhere', error.message);
-    }
+    const refusal = refusals.get(error.type);
+    if (refusal !== undefined) throw new StoreRefusedError(refusal, error.message);
   }
   throw error;
 }

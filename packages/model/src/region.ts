@@ -31,6 +31,8 @@ export interface StoreMeta {
   readonly state: StoreState;
   /** The start of the process that serves at the address; every start has a greater one. Absent: it does not say. */
   readonly startToken?: number;
+  /** With `startToken`: the start of the same folder before this one. */
+  readonly formerStartToken?: number;
 }
 
 export const INITIAL_EPOCH: RegionEpoch = { confVer: 1, version: 1 };

@@ -69,7 +69,17 @@ export class AddressBook {
     return this.#records.get(storeId);
   }
 
-  /** Takes in what a store or the scheduler says. False: it is older than what is known. */
+  /**
+   * Takes in what a store says of itself. False: it is the older of two starts, or its folder has not seen the start
+   * that is known, so that one is of another copy.
+   */
+  hear(record: StoreAddress, formerStartToken: number): boolean {
+    const known = this.#records.get(record.storeId)?.startToken ?? 0;
+    if (record.startToken !== known && formerStartToken < known) return false;
+    return this.learn(record);
+  }
+
+  /** Takes in what the scheduler says, who tells copies apart. False: it is older than what is known. */
   learn({ storeId, address, startToken }: StoreAddress): boolean {
     const known = this.#records.get(storeId);
     if (known !== undefined) {

@@ -220,6 +220,7 @@ describe('records of a store', () => {
     storeId: id,
     api: fc.constantFrom('txn', 'raw'),
     startToken: id,
+    formerStartToken: id,
     address: fc.constantFrom('', 'host:1'),
     fenced: fc.constantFrom('', 'store 3 was started again'),
   });

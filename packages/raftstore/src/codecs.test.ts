@@ -68,7 +68,13 @@ describe('what a store keeps of itself', () => {
         expect(decodeRegionState(encodeRegionState(withOther))).toEqual(withOther);
         expect(decodeApplyState(encodeApplyState({ index, term }))).toEqual({ index, term });
         const known = { clusterId: index, storeId: term, api: 'raw' as const };
-        const ident = { ...known, startToken: index, address: 'host:1', fenced: 'started again' };
+        const ident = {
+          ...known,
+          startToken: index,
+          formerStartToken: term,
+          address: 'host:1',
+          fenced: 'started again',
+        };
         expect(decodeIdent(encodeIdent(ident))).toEqual(ident);
       }),
     );

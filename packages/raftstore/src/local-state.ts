@@ -21,6 +21,8 @@ export interface StoreIdent {
   readonly api: ApiMode;
   /** Of the running or last start; raised and written before the start is known to anybody. 0: never started. */
   readonly startToken: number;
+  /** Of the start before that. */
+  readonly formerStartToken: number;
   /** Where the scheduler last knew this folder to be served; empty: it was never registered. */
   readonly address: string;
   /** Why the folder must not be used any more: a later start, elsewhere, has made it a stale copy. Empty: it may. */
@@ -66,6 +68,14 @@ function unseal(bytes: Uint8Array, what: string): ByteReader {
   return new ByteReader(body);
 }
 
+/** The rest of the ident of a store that is new, or was made by an older build. */
+export const NEVER_STARTED: Omit<StoreIdent, 'clusterId' | 'storeId' | 'api'> = {
+  startToken: 0,
+  formerStartToken: 0,
+  address: '',
+  fenced: '',
+};
+
 export function encodeIdent(ident: StoreIdent): Uint8Array {
   return seal(
     new ByteWriter(32)
@@ -74,6 +84,7 @@ export function encodeIdent(ident: StoreIdent): Uint8Array {
       .u64(ident.storeId)
       .u8(ident.api === 'txn' ? 0 : 1)
       .u64(ident.startToken)
+      .u64(ident.formerStartToken)
       .bytes(utf8(ident.address))
       .bytes(utf8(ident.fenced)),
   );
@@ -89,10 +100,11 @@ export function decodeIdent(bytes: Uint8Array): StoreIdent {
   const api = r.u8() === 0 ? 'txn' : 'raw';
   const ident = { clusterId, storeId, api } as const;
   // Folders of older builds end here.
-  if (r.remaining === 0) return { ...ident, startToken: 0, address: '', fenced: '' };
+  if (r.remaining === 0) return { ...ident, ...NEVER_STARTED };
   const startToken = r.u64();
+  const formerStartToken = r.u64();
   const address = fromUtf8(r.bytes());
-  return { ...ident, startToken, address, fenced: fromUtf8(r.bytes()) };
+  return { ...ident, startToken, formerStartToken, address, fenced: fromUtf8(r.bytes()) };
 }
 
 export function writePeer(w: ByteWriter, peer: Peer): void {

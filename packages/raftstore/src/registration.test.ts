@@ -47,6 +47,19 @@ describe('the registration of a store', () => {
     expect([made.isDone, put.length]).toEqual([true, 7]);
   });
 
+  it('holds up a store of which the scheduler says that it may run elsewhere', async () => {
+    const { env, made } = registration(new StoreRefusedError('perhaps', 'may still run'), away);
+    let begun = false;
+    void made
+      .begin(true, () => undefined)
+      .then(() => {
+        begun = true;
+      });
+    await env.clock.run(20_000);
+    expect(begun).toBe(false);
+    made.stop();
+  });
+
   it('holds up a store at another address, which may be a copy', async () => {
     const { env, made } = registration(away);
     let begun = false;

@@ -1,5 +1,5 @@
 import { type Env, errorMessage, KvError } from '@tinykv/base';
-import type { ApiMode, SchedulerApi, StoreMeta } from '@tinykv/model';
+import { type ApiMode, type SchedulerApi, type StoreMeta, StoreRefusedError } from '@tinykv/model';
 
 /** Pauses between two tries grow from the one to the other. */
 const RETRY_MIN_MS = 100;
@@ -22,6 +22,8 @@ export interface RegistrationHost {
 export class Registration {
   readonly #host: RegistrationHost;
   #isDone = false;
+  /** The scheduler has answered that the store may run elsewhere: only it can say when that is over. */
+  #isHeldUp = false;
   #isStopped = false;
 
   constructor(host: RegistrationHost) {
@@ -52,6 +54,7 @@ export class Registration {
     const { clock, logger } = this.#host.env;
     await new Promise<void>((resolve, reject) => {
       const timer = clock.after(GRACE_MS, () => {
+        if (this.#isHeldUp) return;
         isLate = true;
         logger.warn('the store serves without the scheduler', { store_id: this.#host.store.id });
         resolve();
@@ -71,6 +74,7 @@ export class Registration {
         return;
       } catch (error) {
         if (!isPassing(error)) throw error;
+        this.#isHeldUp ||= error instanceof StoreRefusedError;
         if (clock.mono() >= quietUntil) {
           quietUntil = clock.mono() + QUIET_MS;
           logger.warn('store is not registered yet', { error: errorMessage(error) });
@@ -94,9 +98,10 @@ export class Registration {
   }
 }
 
-/** Nobody has answered; all else is an answer. */
+/** Nobody has answered, or not for good; all else is an answer. */
 function isPassing(error: unknown): boolean {
   if (!(error instanceof KvError)) return false;
+  if (error instanceof StoreRefusedError) return error.refusal === 'perhaps';
   return (
     error.code === 'UNAVAILABLE' ||
     error.code === 'DEADLINE_EXCEEDED' ||

@@ -4,6 +4,7 @@ import { type SchedulerApi, StoreRefusedError, storeIdentKey } from '@tinykv/mod
 import { describe, expect, it } from 'vitest';
 import { RecordEngine } from '../tests/record-engine.js';
 import { defaultRaftStoreConfig } from './config.js';
+import { NEVER_STARTED } from './local-state.js';
 import { openIdent, readIdent, registeredCluster, writeIdent } from './store-ident.js';
 
 const config = { ...defaultRaftStoreConfig, address: 'store-3:1' };
@@ -62,7 +63,6 @@ describe('the ident of a store', () => {
     const batch = engine.batch();
     batch.put(storeIdentKey, w.u32(crc32(w.finish())).finish().slice());
     await engine.write(batch, { sync: true });
-    const old = { clusterId: 7, storeId: 3, api: 'raw', startToken: 0, address: '', fenced: '' };
-    expect(readIdent(engine)).toEqual(old);
+    expect(readIdent(engine)).toEqual({ clusterId: 7, storeId: 3, api: 'raw', ...NEVER_STARTED });
   });
 });

@@ -1,7 +1,7 @@
 import { CodecError, type Env, type KvEngine, KvError } from '@tinykv/base';
 import { type SchedulerApi, StoreRefusedError, storeIdentKey } from '@tinykv/model';
 import type { RaftStoreConfig } from './config.js';
-import { decodeIdent, encodeIdent, type StoreIdent } from './local-state.js';
+import { decodeIdent, encodeIdent, NEVER_STARTED, type StoreIdent } from './local-state.js';
 
 /** Bits of a start token that are drawn: two copies of a folder, started alike, get different tokens. */
 const DRAWN = 2 ** 20;
@@ -43,7 +43,9 @@ export async function openIdent(
   const stored = readIdent(engine);
   if (stored !== undefined) checkIdent(stored, scheduler.clusterId);
   const ident = stored ?? (await newIdent(scheduler, config));
-  const started = { ...ident, startToken: nextStartToken(env, ident.startToken) };
+  const formerStartToken = ident.startToken;
+  const startToken = nextStartToken(env, formerStartToken);
+  const started = { ...ident, startToken, formerStartToken };
   await writeIdent(engine, started);
   return started;
 }
@@ -61,7 +63,7 @@ function checkIdent(ident: StoreIdent, clusterId: number): void {
 async function newIdent(scheduler: SchedulerApi, config: RaftStoreConfig): Promise<StoreIdent> {
   const api = (await scheduler.isBootstrapped()) ? await scheduler.clusterApi() : config.api;
   const storeId = await scheduler.allocId();
-  return { clusterId: scheduler.clusterId, storeId, api, startToken: 0, address: '', fenced: '' };
+  return { clusterId: scheduler.clusterId, storeId, api, ...NEVER_STARTED };
 }
 
 /** Greater than every earlier one of this folder. */

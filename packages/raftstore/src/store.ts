@@ -167,14 +167,15 @@ export class RaftStore {
     });
     this.#transport = new RaftTransport(env, {
       clusterId: ident.clusterId,
-      self: { storeId: ident.storeId, address: config.address, startToken: ident.startToken },
+      self: { ...ident, address: config.address },
       book: this.#book,
       receive: (envelopes) => this.#receive(envelopes),
       unreachable: (storeId) => this.#unreachable(storeId),
       fenced: (newer) => this.#fenced(newer),
     });
-    const { storeId: id, startToken, api } = ident;
-    const store: StoreMeta = { id, address: config.address, state: 'up', startToken };
+    const { storeId: id, startToken, formerStartToken, api } = ident;
+    const { address } = config;
+    const store: StoreMeta = { id, address, state: 'up', startToken, formerStartToken };
     const accepted = (): Promise<void> => this.#accepted();
     this.#registration = new Registration({ env, scheduler, store, api, accepted });
     const refused = (error: StoreRefusedError): void => this.#refused(error);

@@ -80,7 +80,7 @@ class Store {
       { ...env, net },
       {
         clusterId: CLUSTER,
-        self: { storeId: 1, address: 'store-1:1', startToken: 100 },
+        self: { storeId: 1, address: 'store-1:1', startToken: 100, formerStartToken: 90 },
         book: this.book,
         receive: (envelopes) => this.received.push(...envelopes),
         unreachable: (storeId) => this.lost.push(storeId),
@@ -145,7 +145,9 @@ describe('the streams to other stores', () => {
     const store = new Store();
     store.knows(2);
     store.transport.keep([2]);
-    expect(store.receives({ fromStore: 2, startToken: 60, fromAddress: 'new:1' })).toBeUndefined();
+    expect(
+      store.receives({ fromStore: 2, startToken: 60, formerStartToken: 50, fromAddress: 'new:1' }),
+    ).toBeUndefined();
     expect(store.dialled[0]!.stream.isOver).toBe(true);
     expect(store.dialled[1]!.address).toBe('new:1');
   });
@@ -205,7 +207,7 @@ describe('messages to a store that cannot be reached', () => {
 
 describe('two starts of one store', () => {
   const older = { fromStore: 2, startToken: 60, fromAddress: 'old:1' };
-  const newer = { fromStore: 2, startToken: 61, fromAddress: 'new:1' };
+  const newer = { fromStore: 2, startToken: 61, formerStartToken: 60, fromAddress: 'new:1' };
 
   it('the older is refused once the newer has spoken, is told so, and both starts are logged', () => {
     const store = new Store();
@@ -228,6 +230,14 @@ describe('two starts of one store', () => {
     expect(book.get(2)).toEqual({ storeId: 2, startToken: 61, address: 'new:1' });
   });
 
+  it('a copy that has not seen the known start is refused, whichever token is greater', () => {
+    const store = new Store();
+    store.receives(newer);
+    const copy = { ...older, startToken: 62, formerStartToken: 60 };
+    expect(store.receives(copy)?.newerStartToken).toBe(61);
+    expect(store.receives({ ...newer, startToken: 63, formerStartToken: 61 })).toBeUndefined();
+  });
+
   it('what an older start says is not received', () => {
     const store = new Store();
     const frame = { ...older, messages: EMPTY_BYTES };
@@ -241,10 +251,13 @@ describe('two starts of one store', () => {
     store.knows(2);
     store.transport.keep([2]);
     const { events } = store.dialled[0]!;
-    const ack = { error: 'started again', newerStartToken: 100, newerAddress: 'other:1' };
-    events.onMessage(tinykvpeer.RaftFrameAck.encode(ack));
+    const tell = (newerStartToken: number): void => {
+      const ack = { error: 'started again', newerStartToken, newerAddress: 'other:1' };
+      events.onMessage(tinykvpeer.RaftFrameAck.encode(ack));
+    };
+    for (const known of [0, 90, 100]) tell(known);
     expect(store.fenced).toEqual([]);
-    events.onMessage(tinykvpeer.RaftFrameAck.encode({ ...ack, newerStartToken: 101 }));
-    expect(store.fenced).toEqual([{ storeId: 1, startToken: 101, address: 'other:1' }]);
+    tell(91);
+    expect(store.fenced).toEqual([{ storeId: 1, startToken: 91, address: 'other:1' }]);
   });
 });

@@ -17,12 +17,12 @@ import { type Envelope, readEnvelopes, writeEnvelope } from './envelope.js';
 export interface TransportHost {
   readonly clusterId: number;
   /** This store, as the others are to know it. */
-  readonly self: StoreAddress;
+  readonly self: StoreAddress & { readonly formerStartToken: number };
   readonly book: AddressBook;
   receive(envelopes: readonly Envelope[]): void;
   /** Messages to this store were lost. */
   unreachable(storeId: StoreId): void;
-  /** Another store has heard of a later start of this one. */
+  /** Another store has heard of a start of this one that has taken over. */
   fenced(newer: StoreAddress): void;
 }
 
@@ -99,8 +99,15 @@ export class RaftTransport {
 
   #sendFrame(stream: NetStream, toStore: StoreId, messages: Uint8Array): void {
     const { clusterId, self } = this.#host;
-    const { storeId: fromStore, startToken, address: fromAddress } = self;
-    const frame = { clusterId, fromStore, toStore, messages, startToken, fromAddress };
+    const frame = {
+      clusterId,
+      fromStore: self.storeId,
+      toStore,
+      messages,
+      startToken: self.startToken,
+      fromAddress: self.address,
+      formerStartToken: self.formerStartToken,
+    };
     stream.send(tinykvpeer.RaftFrame.encode(frame));
   }
 
@@ -175,7 +182,9 @@ export class RaftTransport {
     const { logger } = this.#env;
     const { self } = this.#host;
     logger.warn('raft stream refused', { store_id: storeId, error: ack.error });
-    if (ack.newerStartToken <= self.startToken) return;
+    // What was said of an earlier start of this folder, or of another one before it, means nothing.
+    if (ack.newerStartToken === self.startToken) return;
+    if (ack.newerStartToken <= self.formerStartToken) return;
     this.#host.fenced({
       storeId: self.storeId,
       address: ack.newerAddress,
@@ -216,12 +225,12 @@ export class RaftTransport {
 
   /** Learns who sends a frame; an answer for the older of two starts of one store, whose promises no longer count. */
   #fence(frame: tinykvpeer.RaftFrame): tinykvpeer.RaftFrameAckInit | undefined {
-    const { fromStore: storeId, fromAddress: address, startToken } = frame;
+    const { fromStore: storeId, fromAddress: address, startToken, formerStartToken } = frame;
     // An older build does not say.
     if (startToken === 0) return undefined;
-    if (this.#host.book.learn({ storeId, address, startToken })) return undefined;
+    if (this.#host.book.hear({ storeId, address, startToken }, formerStartToken)) return undefined;
     const newer = this.#host.book.get(storeId);
-    const error = `store ${storeId} was started again: start ${startToken} < ${newer?.startToken}`;
+    const error = `store ${storeId} was started again as ${newer?.startToken}, this is ${startToken}`;
     this.#env.logger.warn('raft frame of an older start', {
       store_id: storeId,
       start: startToken,

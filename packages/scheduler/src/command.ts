@@ -79,7 +79,7 @@ export function encodeCommand(command: Command): Uint8Array {
       break;
     case 'put-store':
       writeStore(writer, command.store);
-      if (command.store.startToken !== undefined) writer.u64(command.store.startToken);
+      writeStart(writer, command.store);
       break;
     case 'set-store-state':
       writer.u64(command.storeId).u8(storeStates.indexOf(command.state));
@@ -148,7 +148,7 @@ function readCommand(reader: ByteReader): Command {
     case kinds['put-store']:
       return { type: 'put-store', store: readStore(reader) };
     case PUT_STORE_START:
-      return { type: 'put-store', store: { ...readStore(reader), startToken: reader.u64() } };
+      return { type: 'put-store', store: { ...readStore(reader), ...readStart(reader) } };
     case kinds['set-store-state']:
       return { type: 'set-store-state', storeId: reader.u64(), state: readStoreState(reader) };
     case kinds['set-max-peer-count']:
@@ -188,6 +188,16 @@ export function readApi(reader: ByteReader): ApiMode {
 /** Without its start, which is written apart. */
 export function writeStore(writer: ByteWriter, store: StoreMeta): void {
   writer.u64(store.id).u8(storeStates.indexOf(store.state)).bytes(utf8(store.address));
+}
+
+function writeStart(writer: ByteWriter, { startToken, formerStartToken = 0 }: StoreMeta): void {
+  if (startToken !== undefined) writer.u64(startToken).u64(formerStartToken);
+}
+
+function readStart(reader: ByteReader): Pick<StoreMeta, 'startToken' | 'formerStartToken'> {
+  const startToken = reader.u64();
+  const formerStartToken = reader.u64();
+  return formerStartToken === 0 ? { startToken } : { startToken, formerStartToken };
 }
 
 export function readStore(reader: ByteReader): StoreMeta {

@@ -26,7 +26,9 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ type: fc.constant('put-store' as const), store }),
   fc.record({
     type: fc.constant('put-store' as const),
-    store: fc.tuple(store, u53).map(([meta, startToken]) => ({ ...meta, startToken })),
+    store: fc
+      .tuple(store, u53, fc.integer({ min: 1, max: 9 }))
+      .map(([meta, startToken, formerStartToken]) => ({ ...meta, startToken, formerStartToken })),
   }),
   fc.record({
     type: fc.constant('set-store-state' as const),
@@ -165,14 +167,15 @@ describe('SchedulerState', () => {
 
   it('takes no older start of a store, and keeps the start when who puts does not say it', () => {
     const state = bootstrapped();
-    const start = (startToken: number, address = 's1:1') =>
-      state.apply({ type: 'put-store', store: { ...up(1, address), startToken } });
-    expect([start(5), start(5), start(4), start(6, 'new:1')]).toEqual([
-      'done',
-      'done',
-      'store-fenced',
-      'done',
-    ]);
+    const start = (startToken: number, formerStartToken: number, address = 's1:1') =>
+      state.apply({
+        type: 'put-store',
+        store: { ...up(1, address), startToken, formerStartToken },
+      });
+    expect([start(5, 0), start(5, 0), start(4, 3)]).toEqual(['done', 'done', 'store-fenced']);
+    // Of a copy of the folder that was made before the start of 5.
+    expect(start(6, 4)).toBe('store-fenced');
+    expect(start(6, 5, 'new:1')).toBe('done');
     expect(state.apply({ type: 'put-store', store: up(1, 'plain:1') })).toBe('done');
     expect(state.stores.get(1)).toMatchObject({ address: 'plain:1', startToken: 6 });
     expect(SchedulerState.decode(state.encode()).stores).toEqual(state.stores);

@@ -129,14 +129,13 @@ export class SchedulerState {
     if (this.#cluster === undefined) return 'not-bootstrapped';
     const known = this.#stores.get(store.id);
     if (known?.state === 'tombstone') return 'store-tombstone';
-    const { startToken = 0 } = known ?? {};
-    // Who does not say which start it is, as TinyKV's stores, is not compared.
-    if (store.startToken !== undefined && store.startToken < startToken) return 'store-fenced';
+    if (known !== undefined && isFenced(store, known)) return 'store-fenced';
     for (const other of this.#stores.values()) {
       const taken = other.address === store.address && other.state !== 'tombstone';
       if (taken && other.id !== store.id) return 'address-in-use';
     }
-    this.#stores.set(store.id, { ...known, ...store, state: known?.state ?? store.state });
+    const { formerStartToken: _former, ...meta } = store;
+    this.#stores.set(store.id, { ...known, ...meta, state: known?.state ?? store.state });
     return 'done';
   }
 
@@ -198,4 +197,16 @@ export class SchedulerState {
       this.#stores.set(store.id, { ...store, startToken: reader.u64() });
     }
   }
+}
+
+/**
+ * Whether the known start is one that the store's folder has not seen: of a copy of the folder, or a later one. Who
+ * does not say which start it is, as TinyKV's stores, is not compared.
+ */
+export function isFenced(
+  { startToken, formerStartToken = 0 }: StoreMeta,
+  known: StoreMeta,
+): boolean {
+  if (startToken === undefined || known.startToken === undefined) return false;
+  return startToken !== known.startToken && formerStartToken < known.startToken;
 }

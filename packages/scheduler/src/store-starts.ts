@@ -57,5 +57,5 @@ export function compareStarts(
 }
 
 export function fencedText({ id, address, startToken = 0 }: StoreMeta, older: number): string {
-  return `store ${id} was started again at ${address} (start ${startToken} > ${older})`;
+  return `store ${id} was started again at ${address} (start ${startToken}; this one is ${older})`;
 }

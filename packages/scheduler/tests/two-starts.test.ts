@@ -5,8 +5,8 @@ import { Harness } from './support/harness.js';
 import { region, report } from './support/world.js';
 
 const { Scheduler, ErrorType } = schedulerpb;
-const first = { id: 1, address: 'store:1', startToken: 10 };
-const copy = { id: 1, address: 'copy:1', startToken: 11 };
+const first = { id: 1, address: 'store:1', startToken: 10, formerStartToken: 9 };
+const copy = { id: 1, address: 'copy:1', startToken: 11, formerStartToken: 10 };
 const DISCONNECTED_MS = 4_000;
 let harness: Harness;
 
@@ -31,10 +31,10 @@ async function addressNow(): Promise<string | undefined> {
 describe('a second address for a store', () => {
   it('is refused while the store heartbeats from the first, and the log says why', async () => {
     await beat(10);
-    await expect(put(copy)).rejects.toMatchObject({
-      code: 'UNAVAILABLE',
-      message: expect.stringContaining('store 1 may still run at store:1 (start 10)'),
-    });
+    expect(await put(copy)).toEqual([
+      ErrorType.STORE_MAY_RUN_ELSEWHERE,
+      'store 1 may still run at store:1 (start 10), heard of 0.0 s ago',
+    ]);
     await harness.clock.run(1_000);
     await beat(10);
     expect(await put(copy)).toEqual([
@@ -49,7 +49,7 @@ describe('a second address for a store', () => {
   it('is taken once the first has been silent for long: the store has moved', async () => {
     await beat(10);
     await harness.clock.run(DISCONNECTED_MS - 100);
-    await expect(put(copy)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect((await put(copy))?.[0]).toBe(ErrorType.STORE_MAY_RUN_ELSEWHERE);
     await harness.clock.run(200);
     expect(await put(copy)).toBeUndefined();
     expect(await addressNow()).toBe('copy:1');
@@ -65,11 +65,14 @@ describe('a second address for a store', () => {
 
 describe('the older of two starts', () => {
   beforeEach(async () => {
-    await put({ ...first, startToken: 20 });
+    await put({ ...first, startToken: 20, formerStartToken: 10 });
   });
 
   it('is refused at the same address and at another', async () => {
-    const fenced = [ErrorType.STORE_FENCED, 'store 1 was started again at store:1 (start 20 > 10)'];
+    const fenced = [
+      ErrorType.STORE_FENCED,
+      'store 1 was started again at store:1 (start 20; this one is 10)',
+    ];
     expect(await put(first)).toEqual(fenced);
     await harness.clock.run(2 * DISCONNECTED_MS);
     expect((await put({ ...first, address: 'other:1' }))?.[0]).toBe(ErrorType.STORE_FENCED);
@@ -80,7 +83,7 @@ describe('the older of two starts', () => {
     await harness.clock.run(2 * DISCONNECTED_MS);
     expect((await beat(10))?.[0]).toBe(ErrorType.STORE_FENCED);
     // The store is still silent, so another address is taken.
-    expect(await put({ ...copy, startToken: 30 })).toBeUndefined();
+    expect(await put({ ...copy, startToken: 30, formerStartToken: 20 })).toBeUndefined();
     expect(await addressNow()).toBe('copy:1');
   });
 
@@ -98,6 +101,14 @@ describe('the older of two starts', () => {
     await harness.start();
     expect((await put(first))?.[0]).toBe(ErrorType.STORE_FENCED);
   });
+});
+
+it('a copy is refused for good when the other has been started since, whichever token is greater', async () => {
+  await put({ ...copy, address: 'store:1', startToken: 25 });
+  const stale = { ...copy, startToken: 29, formerStartToken: 10 };
+  expect((await put(stale))?.[0]).toBe(ErrorType.STORE_FENCED);
+  await harness.clock.run(10 * DISCONNECTED_MS);
+  expect((await put(stale))?.[0]).toBe(ErrorType.STORE_FENCED);
 });
 
 it('a heartbeat of a start that is not registered yet is refused, and ends nothing', async () => {

@@ -1,4 +1,5 @@
 import { errorMessage, InvariantError, KvError, type Logger } from '@tinykv/base';
+import { StoreRefusedError } from '@tinykv/model';
 import { EXIT } from './config/command-line.js';
 import { StartError } from './start-error.js';
 
@@ -32,6 +33,12 @@ export async function runProcess(main: ProcessMain): Promise<never> {
   const { logger } = main;
   const exit = (code: number): never => process.exit(code);
   const die = (error: unknown): never => {
+    if (error instanceof StoreRefusedError) {
+      // Nothing is broken: the process only must not go on.
+      logger.error('stopped: this process may not go on', { error: error.message });
+      if (!main.logsToStderr) process.stderr.write(`${main.name}: ${error.message}\n`);
+      return exit(EXIT.failure);
+    }
     logger.error('stopped by an error that nothing handles', {
       kind: error instanceof InvariantError ? 'broken invariant' : 'uncaught',
       error: errorMessage(error),

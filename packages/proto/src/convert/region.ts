@@ -80,6 +80,7 @@ export function storeFromWire(store: metapb.Store): StoreMeta {
     address: store.address,
     state: storeStateFromWire(store.state),
     ...startFromWire(store.startToken),
+    ...(store.formerStartToken === 0 ? {} : { formerStartToken: store.formerStartToken }),
   };
 }
 
@@ -89,8 +90,8 @@ export function startFromWire(startToken: number): { readonly startToken?: numbe
 }
 
 export function storeToWire(store: StoreMeta): metapb.StoreInit {
-  const { id, address, state, startToken } = store;
-  return { id, address, state: storeStateToWire(state), startToken: startToken ?? 0 };
+  const { id, address, startToken = 0, formerStartToken = 0 } = store;
+  return { id, address, state: storeStateToWire(store.state), startToken, formerStartToken };
 }
 
 /** A cluster that does not say so is as TinyKV's: transactional. */

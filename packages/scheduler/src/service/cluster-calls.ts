@@ -9,6 +9,7 @@ import {
   storeStatsToWire,
   storeToWire,
 } from '@tinykv/proto';
+import { isFenced } from '../state.js';
 import { compareStarts, fencedText } from '../store-starts.js';
 import {
   type Answer,
@@ -95,7 +96,7 @@ async function putStore(
   const { store } = request;
   if (store === undefined || store.id === 0) throw unknownError('invalid put store: no store id');
   const meta = storeFromWire(store);
-  const refused = refuseCopy(host, meta);
+  const refused = refuseSecond(host, meta);
   if (refused !== undefined) return refused;
   const outcome = await host.group.propose({ type: 'put-store', store: meta });
   if (outcome === 'store-tombstone') return storeTombstone(store.id);
@@ -106,21 +107,21 @@ async function putStore(
 }
 
 /** An answer for a process whose store id may belong to another process. */
-function refuseCopy(host: ServiceHost, store: StoreMeta): Answer<object> | undefined {
+function refuseSecond(host: ServiceHost, store: StoreMeta): Answer<object> | undefined {
   const { cluster } = requireLeadership(host);
   const known = cluster.store(store.id);
   const place = cluster.placeOf(store);
   if (known === undefined || place === 'free') return undefined;
+  // No waiting makes a stale copy good.
+  if (isFenced(store, known)) return storeFenced(host, store, store.startToken);
   const { id, address, startToken = 0 } = known;
   const where = `at ${address} (start ${startToken})`;
   const heard = `heard of ${(cluster.silentMs(id) / 1000).toFixed(1)} s ago`;
-  if (place === 'perhaps-taken') {
-    throw new KvError('UNAVAILABLE', `store ${id} may still run ${where}, ${heard}`);
-  }
-  return refuseStore(host, store, {
-    type: ErrorType.STORE_RUNS_ELSEWHERE,
-    message: `store ${id} runs ${where}, ${heard}`,
-  });
+  const [type, runs] =
+    place === 'taken'
+      ? [ErrorType.STORE_RUNS_ELSEWHERE, 'runs']
+      : [ErrorType.STORE_MAY_RUN_ELSEWHERE, 'may still run'];
+  return refuseStore(host, store, { type, message: `store ${id} ${runs} ${where}, ${heard}` });
 }
 
 /** For the older of two starts of the known store. */

@@ -82,6 +82,15 @@ export class Cluster {
     return store;
   }
 
+  /** A store at an address of its own, on a copy of another one's folder. */
+  async addCopy(original: StoreNode): Promise<StoreNode> {
+    const copy = this.addStore();
+    await copy.machine.copyStore(original.machine);
+    copy.copied = true;
+    original.copied = true;
+    return copy;
+  }
+
   /** Calls `fn` with every store that is here, and with every one that is added. */
   eachStore(fn: (node: StoreNode) => void): void {
     for (const node of this.stores) fn(node);

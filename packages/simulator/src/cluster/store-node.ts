@@ -1,5 +1,6 @@
 import { type Env, KvError } from '@tinykv/base';
 import { SchedulerClient } from '@tinykv/client';
+import { StoreRefusedError } from '@tinykv/model';
 import { registeredCluster } from '@tinykv/raftstore';
 import { createStore, type StoreNode as Store } from '@tinykv/server/store';
 import type { Machine } from '../world/machine.js';
@@ -18,6 +19,10 @@ export class StoreNode extends Node {
   filesDamaged = false;
   /** The scheduler has been told to take everything away from it. */
   drained = false;
+  /** Its folder is on another machine, too: one of the two is to be refused. */
+  copied = false;
+  /** Why the process gave up, for a store whose folder was copied. */
+  refusal: StoreRefusedError | undefined;
 
   constructor(
     name: string,
@@ -57,6 +62,10 @@ export class StoreNode extends Node {
 
   /** A store that has been drained is refused for good. */
   protected override mayFail(error: unknown): boolean {
+    if (this.copied && error instanceof StoreRefusedError) {
+      this.refusal = error;
+      return true;
+    }
     const tombstone =
       this.drained && error instanceof KvError && /is tombstone/.test(error.message);
     if (tombstone) this.retired = true;

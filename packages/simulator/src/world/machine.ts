@@ -26,6 +26,12 @@ export class Machine {
     this.log = new SimRaftLog(this.disk);
   }
 
+  /** Copies the store's folder of another machine here, running or not. Files of snapshots are left out. */
+  async copyStore(other: Machine): Promise<void> {
+    await this.engine.copyFrom(other.engine);
+    this.log.copyFrom(other.log);
+  }
+
   /** A new process runs on the machine. */
   attach(proc: SimProcess): void {
     this.disk.attach(proc);

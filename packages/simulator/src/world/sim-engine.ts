@@ -67,6 +67,12 @@ export class SimEngine implements KvEngine {
     return { kept, lost: unsynced.length - kept };
   }
 
+  /** Takes over what another engine holds, as a copy of its folder would. */
+  async copyFrom(other: SimEngine): Promise<void> {
+    this.#live = await copyOf(other.#live);
+    this.#durable = await copyOf(other.#live);
+  }
+
   get(key: Uint8Array): Uint8Array | undefined {
     this.#disk.checkReadable('engine get');
     return this.#live.get(key);

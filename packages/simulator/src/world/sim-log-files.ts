@@ -33,6 +33,13 @@ export class SimLogFiles implements LogFiles {
     this.#disk = disk;
   }
 
+  /** Takes over the files of another log. */
+  copyFrom(other: SimLogFiles): void {
+    for (const [name, { bytes, used }] of other.#files) {
+      this.#files.set(name, { bytes: copyBytes(bytes), unsynced: [], used });
+    }
+  }
+
   locate(name: string): string {
     return name;
   }

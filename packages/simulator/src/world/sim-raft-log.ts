@@ -61,6 +61,11 @@ export class SimRaftLog implements RaftLog {
     return this.#opened().close();
   }
 
+  /** Takes over the files of another log, which may be in use. */
+  copyFrom(other: SimRaftLog): void {
+    this.#files.copyFrom(other.#files);
+  }
+
   crash(rng: Rng): void {
     this.#files.crash(rng);
   }
