@@ -2,15 +2,20 @@ import { type Env, errorMessage, KvError, type StoreId } from '@tinykv/base';
 import type { SchedulerApi } from '@tinykv/model';
 import { BatchStream } from './batch-stream.js';
 
-/** One stream per store, at the address that the scheduler gives for it. */
+type Stores = Pick<SchedulerApi, 'getStore' | 'allStores'>;
+
+/**
+ * One stream per store, at the address that the scheduler gives for it. The addresses of all stores are learned with
+ * the first: when a leader dies, its successor may be a store that was never spoken to, and the scheduler away.
+ */
 export class StoreStreams {
   readonly #env: Env;
-  readonly #scheduler: Pick<SchedulerApi, 'getStore'>;
+  readonly #scheduler: Stores;
   readonly #streams = new Map<StoreId, BatchStream>();
   readonly #resolving = new Map<StoreId, Promise<BatchStream>>();
   #closed = false;
 
-  constructor(env: Env, scheduler: Pick<SchedulerApi, 'getStore'>) {
+  constructor(env: Env, scheduler: Stores) {
     this.#env = env;
     this.#scheduler = scheduler;
   }
@@ -57,8 +62,25 @@ export class StoreStreams {
     if (old?.address === store.address) return old;
     const stream = new BatchStream(this.#env, store.address);
     this.#streams.set(storeId, stream);
+    if (old === undefined) this.#learnOthers();
     // Requests in flight to the old address fail as unknown: nobody else would answer them.
     old?.close();
     return stream;
+  }
+
+  /** In the background; a stream connects when something is sent. */
+  #learnOthers(): void {
+    this.#scheduler.allStores().then(
+      (stores) => {
+        if (this.#closed) return;
+        for (const { id, address, state } of stores) {
+          if (state === 'tombstone' || this.#streams.has(id)) continue;
+          this.#streams.set(id, new BatchStream(this.#env, address));
+        }
+      },
+      (error: unknown) => {
+        this.#env.logger.debug('store addresses not known', { error: errorMessage(error) });
+      },
+    );
   }
 }

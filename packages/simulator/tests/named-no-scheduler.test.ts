@@ -1,3 +1,4 @@
+import { utf8 } from '@tinykv/base';
 import { describe, expect, it } from 'vitest';
 import type { StoreNode } from '../src/cluster/store-node.js';
 import { Scenario } from './scenario.js';
@@ -40,6 +41,24 @@ describe('a cluster without its scheduler', () => {
       expect(await scenario.wait(scenario.getAt(now, 'k'))).toBe('after');
     }
     expect(Math.max(...times)).toBeLessThan(RECOVERY_MS);
+  });
+
+  it('serves a client that has spoken to the killed leader alone', async () => {
+    for (let i = 1; i <= 5; i++) {
+      const { scenario, leader } = await start(`no-scheduler-client-${i}`);
+      const { client } = scenario.cluster.clients[0]!;
+      const put = (value: string) => client!.raw.put(utf8('c'), utf8(value));
+      await scenario.wait(put('before'));
+      await scenario.run(500);
+      scenario.cluster.scheduler.crash();
+      await scenario.run(500);
+      leader.crash();
+      const began = scenario.world.now;
+      // A put whose answer was lost is not sent again: the next one is.
+      await scenario.wait(put('lost').catch(() => undefined));
+      await scenario.wait(put('after'));
+      expect(scenario.world.now - began).toBeLessThan(RECOVERY_MS);
+    }
   });
 
   it('takes a restarted store back, which serves what it has', async () => {
