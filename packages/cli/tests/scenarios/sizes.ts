@@ -4,6 +4,7 @@ import type { CountOptions } from './counts.js';
 import type { FailoverOptions } from './failover.js';
 import type { ListOptions } from './lists.js';
 import type { ScaleOptions } from './scale.js';
+import type { WithoutSchedulerOptions } from './without-scheduler.js';
 
 /** Sizes of the scenarios: small for `make test`, full for `make test-long` and the demos. */
 
@@ -11,6 +12,10 @@ export const isLong: boolean = process.env['TINYKV_LONG'] === '1';
 
 export function failoverSizes(full: boolean): Omit<FailoverOptions, 'print'> {
   return { rounds: full ? 10 : 1, writers: 16, portBase: 21_000 };
+}
+
+export function withoutSchedulerSizes(full: boolean): Omit<WithoutSchedulerOptions, 'print'> {
+  return { rounds: full ? 30 : 2, portBase: 29_000 };
 }
 
 export function bankSizes(full: boolean): Omit<BankOptions, 'print'> {
