@@ -73,6 +73,13 @@ describe('the registration of a store', () => {
     made.stop();
   });
 
+  it('of a store that stops meanwhile never lets it take part', async () => {
+    const { env, made } = registration(away);
+    const begun = env.clock.runUntil(made.begin(false, () => undefined));
+    made.stop();
+    await expect(begun).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+
   it('that is refused ends the start, or the store that serves by then', async () => {
     const refusal = new StoreRefusedError('elsewhere', 'store 3 runs at store-9:1');
     const early = registration(refusal);

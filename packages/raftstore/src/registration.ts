@@ -84,6 +84,7 @@ export class Registration {
       await new Promise<void>((resolve) => clock.after(ms, resolve));
       pauseMs = Math.min(2 * pauseMs, RETRY_MAX_MS);
     }
+    throw new KvError('CANCELLED', 'the store stops');
   }
 
   async #register(): Promise<void> {

@@ -12,15 +12,13 @@ import {
   type RegionAccess,
   type RegionOperator,
   type SchedulerApi,
-  type StoreMeta,
-  StoreRefusedError,
   type StoreStats,
 } from '@tinykv/model';
 import { tinykvpeer } from '@tinykv/proto';
 import type { RaftLog } from '@tinykv/raft';
 import { ReplicaLoop } from '@tinykv/replica';
 import { RaftRegionAccess } from './access.js';
-import { AddressBook, type StoreAddress } from './address-book.js';
+import { AddressBook } from './address-book.js';
 import { AdminApplier } from './admin.js';
 import { bootstrapCluster } from './bootstrap.js';
 import type { RaftStoreConfig } from './config.js';
@@ -28,17 +26,17 @@ import type { Envelope } from './envelope.js';
 import { PeerLifecycle } from './lifecycle.js';
 import type { StoreIdent } from './local-state.js';
 import { StoreMachine } from './machine.js';
+import { Membership } from './membership.js';
 import { Operators } from './operators.js';
 import type { Peer } from './peer.js';
 import { recoverPeers } from './recovery.js';
-import { Registration } from './registration.js';
 import { PeerRegistry } from './registry.js';
 import { Reporter } from './reporter.js';
 import { Router } from './router.js';
 import { SafePointMark } from './safe-point.js';
 import { Snapshots } from './snapshots.js';
 import { SplitChecker } from './split-check.js';
-import { fencedBy, openIdent, writeIdent } from './store-ident.js';
+import { openIdent } from './store-ident.js';
 import { RaftTransport } from './transport.js';
 
 /** What a store is built on. */
@@ -81,7 +79,7 @@ export class RaftStore {
   readonly #router: Router;
   readonly #book: AddressBook;
   readonly #transport: RaftTransport;
-  readonly #registration: Registration;
+  readonly #membership: Membership;
   readonly #reporter: Reporter;
   readonly #splitChecker: SplitChecker;
   readonly #operators: Operators;
@@ -171,15 +169,21 @@ export class RaftStore {
       book: this.#book,
       receive: (envelopes) => this.#receive(envelopes),
       unreachable: (storeId) => this.#unreachable(storeId),
-      fenced: (newer) => this.#fenced(newer),
+      fenced: (newer) => this.#membership.fenced(newer),
     });
-    const { storeId: id, startToken, formerStartToken, api } = ident;
-    const { address } = config;
-    const store: StoreMeta = { id, address, state: 'up', startToken, formerStartToken };
-    const accepted = (): Promise<void> => this.#accepted();
-    this.#registration = new Registration({ env, scheduler, store, api, accepted });
-    const refused = (error: StoreRefusedError): void => this.#refused(error);
-    this.#reporter = new Reporter(env, scheduler, config, { startToken, refused });
+    this.#membership = new Membership({
+      env,
+      engine,
+      scheduler,
+      book: this.#book,
+      ident,
+      address: config.address,
+      fatal: (error) => parts.fatal(error),
+    });
+    this.#reporter = new Reporter(env, scheduler, config, {
+      startToken: ident.startToken,
+      refused: (error) => this.#membership.refused(error),
+    });
     this.#splitChecker = new SplitChecker(env, engine, ident.api, config, scheduler);
     this.#operators = new Operators(env, registry, this.#splitChecker);
   }
@@ -222,19 +226,10 @@ export class RaftStore {
     ]);
   }
 
-  /**
-   * Registers with the scheduler and begins to take part. While the scheduler is away, a store serves where it was
-   * served last; at another address it might be a copy, which only the scheduler can tell.
-   */
+  /** Registers with the scheduler, or goes on without it, and begins to take part. */
   async start(): Promise<void> {
     const { scheduler } = this.#parts;
-    const isWhereItWas = this.ident.address === this.#config.address;
-    try {
-      await this.#registration.begin(isWhereItWas, (error) => this.#refused(error));
-    } catch (error) {
-      await this.#noteFence(error);
-      throw error;
-    }
+    await this.#membership.begin();
     scheduler.onOperator((operator: RegionOperator) => {
       if (!this.#stopped) this.#operators.handle(operator);
     });
@@ -244,40 +239,6 @@ export class RaftStore {
       this.#splitChecker.check([...this.#leaders()]);
     });
     this.#heartbeat();
-  }
-
-  /** The scheduler knows this start: from now on the folder may be served here without asking. */
-  async #accepted(): Promise<void> {
-    const { address } = this.#config;
-    if (this.ident.address !== address) {
-      await writeIdent(this.#parts.engine, { ...this.ident, address });
-    }
-    await this.#book.refresh();
-  }
-
-  /** Another store has heard of a later start of this one. */
-  #fenced(newer: StoreAddress): void {
-    this.#refused(fencedBy(this.ident, newer));
-  }
-
-  /** Another process has this store's id, or the scheduler refuses the store for another reason: it ends. */
-  #refused(error: unknown): void {
-    if (this.#stopped) return;
-    const { fatal } = this.#parts;
-    this.#noteFence(error).then(() => fatal(error), fatal);
-  }
-
-  /** Writes down that the folder is a stale copy: no later start of it may pass for the newer one. */
-  async #noteFence(error: unknown): Promise<void> {
-    if (!(error instanceof StoreRefusedError)) return;
-    const { storeId, startToken } = this.ident;
-    this.#env.logger.error('this store id belongs to another process', {
-      store_id: storeId,
-      start: startToken,
-      error: error.message,
-    });
-    if (error.refusal !== 'fenced') return;
-    await writeIdent(this.#parts.engine, { ...this.ident, fenced: error.fact });
   }
 
   #every(ms: number, fn: () => void): void {
@@ -310,7 +271,7 @@ export class RaftStore {
       }
     }
     this.#transport.keep(neighbours);
-    if (this.#registration.isDone) this.#reporter.reportStore(() => this.#stats());
+    if (this.#membership.isRegistered) this.#reporter.reportStore(() => this.#stats());
   }
 
   async #stats(): Promise<StoreStats> {
@@ -413,7 +374,7 @@ export class RaftStore {
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers) timer.cancel();
-    this.#registration.stop();
+    this.#membership.stop();
     this.#transport.close();
     await this.#splitChecker.stop();
     await this.#loop.stop();
