@@ -28,7 +28,7 @@ async function start(name: string): Promise<{ scenario: Scenario; leader: StoreN
   return { scenario, leader };
 }
 
-describe('a cluster without its scheduler', () => {
+describe('a cluster without its scheduler', { timeout: 120_000 }, () => {
   it('elects a leader among two of three stores after a leader kill', async () => {
     const times: number[] = [];
     for (let i = 1; i <= 10; i++) {

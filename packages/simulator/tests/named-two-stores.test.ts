@@ -16,7 +16,7 @@ async function put(scenario: Scenario, value: string): Promise<void> {
   expect(await scenario.wait(scenario.putAt(node, 'k', value))).toBe('ok');
 }
 
-describe('a copy of a store folder', () => {
+describe('a copy of a store folder', { timeout: 120_000 }, () => {
   it('at a new address is refused while the store lives, which notices nothing', async () => {
     const { scenario, follower } = await start('copy-elsewhere');
     const copy = await scenario.cluster.addCopy(follower);
