@@ -12,6 +12,7 @@ import {
 import { keyErrorFromWire, tinykvtxn } from '@tinykv/proto';
 import { LockWaitTimeoutError } from './errors.js';
 import { type HeartBeat, type LivingTxn, livesFor } from './heart-beat.js';
+import { HeldKeys } from './held-keys.js';
 import { keyErrorToThrow } from './key-errors.js';
 import type { Operation } from './operation.js';
 import type { CachedRegion } from './region-cache.js';
@@ -33,21 +34,11 @@ export interface PessimisticOptions {
   readonly pipelined?: boolean | undefined;
 }
 
-/** By `keyString`; undefined: the key does not exist. */
-type Values = Map<string, Uint8Array | undefined>;
-
-/** A key that is locked, and what was committed when it was. */
-interface HeldKey {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array | undefined;
-}
-
 /** One call that locks keys. */
 interface LockCall {
   readonly operation: Operation;
   /** Monotonic milliseconds. */
   readonly waitsUntil: number;
-  readonly values: Values;
 }
 
 /**
@@ -55,11 +46,11 @@ interface LockCall {
  * heartbeats keep that lock alive; the others live as long as it does.
  */
 export class PessimisticLocks implements HeldLocks {
+  readonly held: HeldKeys = new HeldKeys();
   readonly #context: TxnContext;
   readonly #txn: LivingTxn;
   readonly #options: PessimisticOptions;
   readonly #heartBeat: HeartBeat;
-  readonly #held = new Map<string, HeldKey>();
   /** Keys that were asked for and may be locked, although nobody has said so. */
   readonly #doubtful = new Map<string, Uint8Array>();
   readonly #calls = new Set<Promise<unknown>>();
@@ -86,14 +77,14 @@ export class PessimisticLocks implements HeldLocks {
   }
 
   holds(key: Uint8Array): boolean {
-    return this.#held.has(keyString(key));
+    return this.held.has(key);
   }
 
   /** What is to be committed, the primary first: writes, and locks of keys that are not written. */
   addTo(writes: readonly Mutation[]): readonly Mutation[] {
-    const unwritten = new Map(this.#held);
-    for (const { key } of writes) unwritten.delete(keyString(key));
-    const locks = [...unwritten.values()].map(({ key }): Mutation => ({ kind: 'lock', key }));
+    const written = new Set(writes.map(({ key }) => keyString(key)));
+    const unwritten = this.held.keys().filter((key) => !written.has(keyString(key)));
+    const locks = unwritten.map((key): Mutation => ({ kind: 'lock', key }));
     const all = [...writes, ...locks].sort((a, b) => compareBytes(a.key, b.key));
     const primary = this.#primary;
     const at = primary ? all.findIndex(({ key }) => equalBytes(key, primary)) : -1;
@@ -107,7 +98,7 @@ export class PessimisticLocks implements HeldLocks {
    * before stay so, and some of these may be. A key that is held is not asked for again: its lock may be lost by now,
    * and one that was taken anew would hide from the prewrite that somebody wrote the key in between.
    */
-  lock(keys: readonly Uint8Array[], operation: Operation): Promise<Values> {
+  lock(keys: readonly Uint8Array[], operation: Operation): Promise<void> {
     const call = this.#lock(keys, operation);
     this.#calls.add(call);
     const done = (): void => void this.#calls.delete(call);
@@ -115,17 +106,13 @@ export class PessimisticLocks implements HeldLocks {
     return call;
   }
 
-  async #lock(keys: readonly Uint8Array[], operation: Operation): Promise<Values> {
+  async #lock(keys: readonly Uint8Array[], operation: Operation): Promise<void> {
     const { lockWaitMs = Number.POSITIVE_INFINITY } = this.#options;
     const mostMs = operation.backoff.remainingMs() - ANSWER_MARGIN_MS;
     const waitsUntil = this.#context.env.clock.mono() + Math.min(lockWaitMs, mostMs);
-    const call: LockCall = { operation, waitsUntil, values: new Map() };
-    const wanted: Uint8Array[] = [];
-    for (const [name, key] of new Map(keys.map((each) => [keyString(each), each]))) {
-      const held = this.#held.get(name);
-      if (held === undefined) wanted.push(key);
-      else call.values.set(name, held.value);
-    }
+    const call: LockCall = { operation, waitsUntil };
+    const distinct = new Map(keys.map((key) => [keyString(key), key]));
+    const wanted = [...distinct.values()].filter((key) => !this.held.has(key));
     if (wanted.length > 0) await this.#renew(operation);
     while (wanted.length > 0 && this.#primary === undefined) {
       if (this.#choosing === undefined) {
@@ -139,7 +126,6 @@ export class PessimisticLocks implements HeldLocks {
       }
     }
     if (this.#primary !== undefined) await this.#lockAll(wanted, this.#primary, call);
-    return call.values;
   }
 
   async #lockFirst(key: Uint8Array, call: LockCall): Promise<void> {
@@ -171,7 +157,7 @@ export class PessimisticLocks implements HeldLocks {
       if (response === undefined) return false;
       const [wire] = response.errors;
       if (wire === undefined) {
-        for (const [i, key] of keys.entries()) this.#onLocked(key, response.values[i]!, call);
+        for (const [i, key] of keys.entries()) this.#onLocked(key, response.values[i]!);
         return true;
       }
       const error = keyErrorFromWire(wire);
@@ -226,12 +212,9 @@ export class PessimisticLocks implements HeldLocks {
     );
   }
 
-  #onLocked(key: Uint8Array, { found, value }: tinykvtxn.LockedValue, { values }: LockCall): void {
-    const name = keyString(key);
-    this.#doubtful.delete(name);
-    const held = { key, value: found ? copyBytes(value) : undefined };
-    this.#held.set(name, held);
-    values.set(name, held.value);
+  #onLocked(key: Uint8Array, { found, value }: tinykvtxn.LockedValue): void {
+    this.#doubtful.delete(keyString(key));
+    this.held.add(key, found ? copyBytes(value) : undefined);
   }
 
   /** What the next locks are to have seen. */
@@ -252,7 +235,7 @@ export class PessimisticLocks implements HeldLocks {
   }
 
   #mayBeLocked(): readonly Uint8Array[] {
-    return [...[...this.#held.values()].map(({ key }) => key), ...this.#doubtful.values()];
+    return [...this.held.keys(), ...this.#doubtful.values()];
   }
 
   /** What goes on after a commit: its own part, and giving up locks that were never confirmed. Never rejects. */

@@ -4,7 +4,8 @@ import { type KeyRange, rangeContains } from '@tinykv/model';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { KvPair } from './range-scan.js';
-import { type Mutation, overlay, type Savepoint, TxnBuffer } from './txn-buffer.js';
+import { type Mutation, type Savepoint, TxnBuffer } from './txn-buffer.js';
+import { overlay } from './txn-view.js';
 
 const key = fc.uint8Array({ minLength: 1, maxLength: 2, max: 4 });
 const mutation: fc.Arbitrary<Mutation> = fc.oneof(

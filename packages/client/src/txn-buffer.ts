@@ -1,12 +1,15 @@
-import { assert, compareBytes, KvError, keyString, limits } from '@tinykv/base';
-import { type KeyRange, rangeContains } from '@tinykv/model';
-import type { KvPair, ScanPage } from './range-scan.js';
+import { KvError, keyString, limits } from '@tinykv/base';
+import type { KeyRange } from '@tinykv/model';
+import { SortedNames } from './sorted-names.js';
 
 /** `lock`: the key keeps its value, but the transaction fails when another one writes it meanwhile. */
 export type Mutation =
   | { readonly kind: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly kind: 'delete'; readonly key: Uint8Array }
   | { readonly kind: 'lock'; readonly key: Uint8Array };
+
+/** A mutation that gives the key a value, or none. */
+export type Write = Exclude<Mutation, { readonly kind: 'lock' }>;
 
 /** A state of a transaction's writes to come back to; see {@link TxnBuffer.savepoint}. */
 export class Savepoint {
@@ -18,9 +21,8 @@ export class Savepoint {
 export class TxnBuffer {
   /** Undefined: the key's mutation was rolled back. */
   readonly #byKey = new Map<string, Mutation | undefined>();
-  /** Names of all keys; sorted up to what came since `#sort`. */
-  readonly #names: string[] = [];
-  #isSorted = true;
+  /** Of all keys. */
+  readonly #names = new SortedNames();
   #size = 0;
   #bytes = 0;
   /** The latest last. */
@@ -90,19 +92,16 @@ export class TxnBuffer {
 
   /** All mutations in key order. */
   sorted(): Mutation[] {
-    return this.#sort()
+    return this.#names
+      .all()
       .map((name) => this.#byKey.get(name))
       .filter((mutation) => mutation !== undefined);
   }
 
   /** Puts and deletes in a range, in key order. */
-  range({ start, end }: KeyRange): Mutation[] {
-    const names = this.#sort();
-    const out: Mutation[] = [];
-    const stop = end.length === 0 ? undefined : keyString(end);
-    for (let i = lowerBound(names, keyString(start)); i < names.length; i++) {
-      const name = names[i]!;
-      if (stop !== undefined && name >= stop) break;
+  range(range: KeyRange): Write[] {
+    const out: Write[] = [];
+    for (const name of this.#names.range(range)) {
       const mutation = this.#byKey.get(name);
       if (mutation !== undefined && mutation.kind !== 'lock') out.push(mutation);
     }
@@ -120,18 +119,8 @@ export class TxnBuffer {
   #replace(name: string, former: Mutation | undefined, mutation: Mutation | undefined): void {
     this.#bytes += bytesOf(mutation) - bytesOf(former);
     this.#size += Number(mutation !== undefined) - Number(former !== undefined);
-    if (!this.#byKey.has(name)) {
-      this.#names.push(name);
-      this.#isSorted = false;
-    }
+    if (!this.#byKey.has(name)) this.#names.add(name);
     this.#byKey.set(name, mutation);
-  }
-
-  /** Cheap for a few new names behind many sorted ones: the sort merges runs. */
-  #sort(): readonly string[] {
-    if (!this.#isSorted) this.#names.sort(compareNames);
-    this.#isSorted = true;
-    return this.#names;
   }
 }
 
@@ -142,43 +131,4 @@ export function mutationBytes(mutation: Mutation): number {
 
 function bytesOf(mutation: Mutation | undefined): number {
   return mutation === undefined ? 0 : mutationBytes(mutation);
-}
-
-/** What the transaction sees of a page: the stored pairs, overlaid with its own writes there. */
-export function overlay(page: ScanPage, buffer: TxnBuffer, reverse: boolean): readonly KvPair[] {
-  const own = buffer.range(page.covered);
-  if (own.length === 0) return page.pairs;
-  if (reverse) own.reverse();
-  const sign = reverse ? -1 : 1;
-  const out: KvPair[] = [];
-  let i = 0;
-  for (const mutation of own) {
-    assert(rangeContains(page.covered, mutation.key), 'a buffered key outside the page');
-    let order = -1;
-    while (i < page.pairs.length) {
-      order = sign * compareBytes(page.pairs[i]!.key, mutation.key);
-      if (order >= 0) break;
-      out.push(page.pairs[i++]!);
-    }
-    if (order === 0 && i < page.pairs.length) i++;
-    if (mutation.kind === 'put') out.push({ key: mutation.key, value: mutation.value });
-  }
-  for (; i < page.pairs.length; i++) out.push(page.pairs[i]!);
-  return out;
-}
-
-// Names have one char per byte, so the order of strings is the order of the bytes.
-function compareNames(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function lowerBound(names: readonly string[], name: string): number {
-  let low = 0;
-  let high = names.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (names[middle]! < name) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -1,4 +1,4 @@
-import { EMPTY_BYTES, KvError, keyString, type Timestamp, TS_MAX } from '@tinykv/base';
+import { EMPTY_BYTES, KvError, type Timestamp, TS_MAX } from '@tinykv/base';
 import { CallLimits, type CallOptions } from './call-limits.js';
 import { checkKey } from './check-key.js';
 import { withPatience } from './give-up.js';
@@ -9,8 +9,9 @@ import { Scan } from './scan.js';
 import { Snapshot } from './snapshot.js';
 import { traced } from './tracing.js';
 import { TwoPhaseCommit } from './two-phase.js';
-import { overlay, type Savepoint, TxnBuffer } from './txn-buffer.js';
+import { type Savepoint, TxnBuffer } from './txn-buffer.js';
 import type { TxnContext } from './txn-context.js';
+import { seenOf, TxnView } from './txn-view.js';
 
 /** `timeoutMs` is for each call, `signal` ends all of them. */
 export interface TxnOptions extends CallOptions {
@@ -34,8 +35,8 @@ export type TxnState = 'open' | 'committing' | 'committed' | 'rolled-back' | 'fa
  * A transaction under snapshot isolation: it reads what was committed when it began, keeps its writes to
  * itself, and commits them all if nobody has written any of its keys meanwhile.
  *
- * A pessimistic one may lock keys before it writes them. What it has locked it reads as it is by then, and nobody
- * else writes it until the end; transactions that lock all that they read are serializable.
+ * A pessimistic one may lock keys before it writes them. From then on every read of such a key gives the value
+ * under its lock, and nobody else writes it until the end; transactions that lock all that they read are serializable.
  *
  * Reads throw {@link RegionUnavailableError}, {@link KeyLockedError} when a lock outlasts the time-out,
  * and KvError of the scheduler.
@@ -50,6 +51,7 @@ export class Txn {
   readonly #heartBeat: HeartBeat;
   /** Undefined: the transaction is optimistic. */
   readonly #locks: PessimisticLocks | undefined;
+  readonly #view: TxnView;
   readonly #onBackground: (work: Promise<void>) => Promise<void>;
   #state: TxnState = 'open';
   #settled: Promise<void> = Promise.resolve();
@@ -73,6 +75,9 @@ export class Txn {
     this.#locks = options.pessimistic
       ? new PessimisticLocks(context, living, this.#heartBeat, options)
       : undefined;
+    // Planted: keys that are locked are read as any others.
+    const isHeldRead = !context.env.planted('txn-locked-read-of-snapshot');
+    this.#view = new TxnView(this.#buffer, isHeldRead ? this.#locks?.held : undefined);
     this.#onBackground = onBackground;
   }
 
@@ -88,8 +93,8 @@ export class Txn {
   /** Undefined: the key does not exist. */
   async get(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
     this.#checkOpen();
-    const own = this.#buffer.get(key);
-    if (own !== undefined && own.kind !== 'lock') return own.kind === 'put' ? own.value : undefined;
+    const own = this.#view.get(key);
+    if (own !== undefined) return own.kind === 'put' ? own.value : undefined;
     return this.#limits.read(options, (operation) => this.#snapshot.get(key, operation));
   }
 
@@ -99,16 +104,15 @@ export class Txn {
     options?: CallOptions,
   ): Promise<(Uint8Array | undefined)[]> {
     this.#checkOpen();
-    const own = keys.map((key) => this.#buffer.get(key));
-    const isStored = (i: number): boolean => own[i] === undefined || own[i].kind === 'lock';
-    const missing = keys.filter((_, i) => isStored(i));
+    const own = keys.map((key) => this.#view.get(key));
+    const missing = keys.filter((_, i) => own[i] === undefined);
     const read = await this.#limits.read(options, (operation) =>
       this.#batchSource().batchGet(missing, operation),
     );
     const stored = read.values();
-    return own.map((mutation, i) => {
-      if (isStored(i)) return stored.next().value;
-      return mutation?.kind === 'put' ? mutation.value : undefined;
+    return own.map((write) => {
+      if (write === undefined) return stored.next().value;
+      return write.kind === 'put' ? write.value : undefined;
     });
   }
 
@@ -121,7 +125,8 @@ export class Txn {
 
   /**
    * Pairs from `start` on, in order, own writes included; one that is made during an iteration is seen if its
-   * page was not read yet. Time-outs are for each page.
+   * page was not read yet. A key that is locked during an iteration is seen under its lock from then on. Time-outs
+   * are for each page.
    */
   scan(start: Uint8Array, options: ScanOptions & CallOptions = {}): Scan<KvPair> {
     return new Scan(() => this.#iterate(start, options));
@@ -139,7 +144,7 @@ export class Txn {
       this.#checkOpen();
       const page = await this.#limits.read(options, (operation) => scan.next(left, operation));
       if (page === undefined) return;
-      for (const pair of overlay(page, this.#buffer, reverse)) {
+      for (const pair of seenOf(page, this.#view, reverse)) {
         if (left-- <= 0) return;
         yield keyOnly ? { key: pair.key, value: EMPTY_BYTES } : pair;
       }
@@ -169,9 +174,7 @@ export class Txn {
     for (const key of keys) checkKey(key);
     const locks = this.#locks;
     if (locks !== undefined) {
-      return this.#limits.read(undefined, async (operation) => {
-        await locks.lock(keys, operation);
-      });
+      return this.#limits.read(undefined, (operation) => locks.lock(keys, operation));
     }
     for (const key of keys) this.#buffer.set({ kind: 'lock', key });
     return Promise.resolve();
@@ -183,17 +186,11 @@ export class Txn {
    */
   async getForUpdate(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
     const locks = this.#locks;
-    if (locks === undefined) {
-      await this.lockKeys(key);
-      return this.get(key, options);
-    }
     this.#checkOpen();
     checkKey(key);
-    const locked = await this.#limits.read(options, (operation) => locks.lock([key], operation));
-    if (this.#context.env.planted('txn-locked-read-of-snapshot')) return this.get(key, options);
-    const own = this.#buffer.get(key);
-    if (own === undefined || own.kind === 'lock') return locked.get(keyString(key));
-    return own.kind === 'put' ? own.value : undefined;
+    if (locks === undefined) await this.lockKeys(key);
+    else await this.#limits.read(options, (operation) => locks.lock([key], operation));
+    return this.get(key, options);
   }
 
   /** A state of the writes to come back to, by {@link rollbackTo}. */

@@ -122,7 +122,7 @@ describe('a pessimistic transaction', () => {
     const txn = await begin();
     await put('k', 'two');
     expect(fromUtf8((await s.wait(lock(txn, 'k')))!)).toBe('two');
-    expect(await s.wait(txn.get(utf8('k')))).toBeUndefined();
+    expect(fromUtf8((await s.wait(txn.get(utf8('k'))))!)).toBe('two');
     txn.put(utf8('k'), utf8('three'));
     expect(fromUtf8((await s.wait(lock(txn, 'k')))!)).toBe('three');
     await s.wait(txn.commit());

@@ -5,6 +5,7 @@ import { outcomeOf } from './outcome.js';
 import {
   countRefusal,
   dawdle,
+  lockedRead,
   loop,
   OPERATION_TIMEOUT_MS,
   pessimistic,
@@ -77,9 +78,7 @@ export class BankWorkload {
     const options = locking ? pessimistic(rng) : {};
     const txn = await client.txn.begin({ timeoutMs: OPERATION_TIMEOUT_MS, ...options });
     try {
-      const values = locking
-        ? [await txn.getForUpdate(keys[0]!), await txn.getForUpdate(keys[1]!)]
-        : await txn.batchGet(keys);
+      const values = await (locking ? lockedRead(txn, keys, rng) : txn.batchGet(keys));
       const [a, b] = values.map(balance);
       const amount = Math.min(a!, rng.int(1, 20));
       txn.put(keys[0]!, utf8(String(a! - amount)));

@@ -5,6 +5,7 @@ import { type Outcome, outcomeOf } from './outcome.js';
 import {
   countRefusal,
   dawdle,
+  lockedRead,
   loop,
   OPERATION_TIMEOUT_MS,
   pessimistic,
@@ -57,12 +58,14 @@ export class ListAppendWorkload {
     try {
       txn = await client.txn.begin({ timeoutMs: OPERATION_TIMEOUT_MS, ...options });
       for (const { key, append } of plan) {
-        const list = parse(await (locking ? txn.getForUpdate(utf8(key)) : txn.get(utf8(key))));
+        const at = utf8(key);
+        const [value] = locking ? await lockedRead(txn, [at], rng) : [await txn.get(at)];
+        const list = parse(value);
         ops.push({ kind: 'read', key, values: list });
         if (!append) continue;
-        const value = ++this.#values;
-        ops.push({ kind: 'append', key, value });
-        txn.put(utf8(key), utf8([...list, value].join(' ')));
+        const appended = ++this.#values;
+        ops.push({ kind: 'append', key, value: appended });
+        txn.put(at, utf8([...list, appended].join(' ')));
       }
       await dawdle(this.#context, rng);
       const at = await txn.commit();

@@ -1,5 +1,5 @@
-import type { Rng } from '@tinykv/base';
-import { BelowSafePointError, type TxnOptions } from '@tinykv/client';
+import { nextKey, type Rng } from '@tinykv/base';
+import { BelowSafePointError, type Txn, type TxnOptions } from '@tinykv/client';
 import type { ClientNode } from '../cluster/client-node.js';
 import type { Cluster } from '../cluster/cluster.js';
 import type { Tally } from '../run/tally.js';
@@ -63,4 +63,25 @@ export async function loop(
 export function pessimistic(rng: Rng): TxnOptions {
   const lockWaitMs = rng.float() < 0.1 ? 0 : OPERATION_TIMEOUT_MS;
   return { pessimistic: true, lockWaitMs, pipelined: rng.float() < 0.5 };
+}
+
+/** The values of keys under the locks of a pessimistic transaction, locked and read in one of the ways there are. */
+export async function lockedRead(
+  txn: Txn,
+  keys: readonly Uint8Array[],
+  rng: Rng,
+): Promise<(Uint8Array | undefined)[]> {
+  const way = rng.int(0, 4);
+  const values: (Uint8Array | undefined)[] = [];
+  if (way === 0) {
+    for (const key of keys) values.push(await txn.getForUpdate(key));
+    return values;
+  }
+  await txn.lockKeys(...keys);
+  if (way === 1) return txn.batchGet(keys);
+  for (const key of keys) {
+    if (way === 2) values.push(await txn.get(key));
+    else values.push((await txn.scan(key, { end: nextKey(key), limit: 1 }))[0]?.value);
+  }
+  return values;
 }
