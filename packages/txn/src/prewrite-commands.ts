@@ -1,0 +1,145 @@
+import {
+  type Env,
+  limits,
+  maxTimestamp,
+  ok,
+  type Planted,
+  type Timestamp,
+  TS_ZERO,
+} from '@tinykv/base';
+import { modifiesBytes, type RegionAccess, type RegionView } from '@tinykv/model';
+import type { ConcurrencyManager, MemoryLocks } from './concurrency.js';
+import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
+import { lowestCommitTs } from './mvcc/async-commit.js';
+import { type KeyFacts, readKey } from './mvcc/key-view.js';
+import { commitOnePhase } from './mvcc/one-phase.js';
+import {
+  isFreeToLock,
+  isReplay,
+  lastMutations,
+  type Mutation,
+  type PrewriteTxn,
+  prewrite,
+} from './mvcc/prewrite.js';
+import type { OnePhaseGate } from './one-phase-gate.js';
+import { belowSafePoint, isKeyTooLong, proposeModifies, readConfirmed } from './region-read.js';
+import type { PrewriteAnswer, PrewriteRequest, TxnContext } from './requests.js';
+
+/** What the writing commands of a store stand on. */
+export interface WriteParts {
+  readonly env: Env;
+  readonly commands: LatchedCommands;
+  readonly concurrency: ConcurrencyManager;
+  /** Undefined: no commit timestamp is chosen here. */
+  readonly gate: OnePhaseGate | undefined;
+}
+
+/** The first phase of a commit, which may be the only one. */
+export class PrewriteCommands {
+  readonly #access: RegionAccess;
+  readonly #commands: LatchedCommands;
+  readonly #concurrency: ConcurrencyManager;
+  readonly #gate: OnePhaseGate | undefined;
+  readonly #planted: Planted;
+
+  constructor({ env, commands, concurrency, gate }: WriteParts) {
+    this.#access = commands.access;
+    this.#commands = commands;
+    this.#concurrency = concurrency;
+    this.#gate = gate;
+    this.#planted = (name) => env.planted(name);
+  }
+
+  /** One error for each key that can't be locked; with any, no key is. */
+  prewrite(context: TxnContext, request: PrewriteRequest): Answer<PrewriteAnswer> {
+    const mutations = lastMutations(request.mutations);
+    const keys = mutations.map((mutation) => mutation.key);
+    const tooLong = [...keys, request.primary].filter(isKeyTooLong);
+    if (tooLong.length > 0) return Promise.resolve(ok({ errors: tooLong.map(keyTooLong) }));
+    return this.#commands.latched(context, keys, async (view) => {
+      const facts = readConfirmed(view, (reader) => keys.map((key) => readKey(reader, key)));
+      if (!facts.ok) return facts;
+      // What told of a transaction that old may be gone, that it is rolled back, too.
+      const tooOld = belowSafePoint(view, request.startTs);
+      if (tooOld !== undefined) return ok({ errors: [tooOld] });
+      const txn = { ...request, planted: this.#planted };
+      const { tryOnePc = false, asyncCommit } = request;
+      const mayChoose = (tryOnePc || asyncCommit !== undefined) && this.#gate?.isOpen(view);
+      if (mayChoose && tryOnePc && isFreeToLock(facts.value, txn)) {
+        const committed = await this.#commitOnePhase(view, facts.value, mutations, txn);
+        if (committed !== undefined) return committed;
+      }
+      if (mayChoose && asyncCommit !== undefined) {
+        return this.#prewriteAsync(context, view, facts.value, mutations, txn);
+      }
+      const decision = prewrite(facts.value, mutations, { ...txn, asyncCommit: undefined });
+      const settled = await this.#commands.settle(context, view, keys, decision);
+      if (!settled.ok) return settled;
+      const errors = settled.value;
+      if (!isRepeated(facts.value, request)) return ok({ errors });
+      return ok({ errors, minCommitTs: lowestCommitTs(facts.value, request.startTs, TS_ZERO) });
+    });
+  }
+
+  /** Prewrites so that the locks alone tell at which timestamp the transaction is committed. */
+  async #prewriteAsync(
+    context: TxnContext,
+    view: RegionView,
+    facts: readonly KeyFacts[],
+    mutations: readonly Mutation[],
+    txn: PrewriteTxn,
+  ): Answer<PrewriteAnswer> {
+    const { startTs } = txn;
+    const keys = mutations.map(({ key }) => key);
+    const { commitTs: fresh, release } = this.#lockInMemory(keys, txn);
+    try {
+      const decision = prewrite(facts, mutations, { ...txn, minCommitTs: fresh });
+      const settled = await this.#commands.settle(context, view, keys, decision);
+      if (!settled.ok) return settled;
+      if (settled.value.length > 0) return ok({ errors: settled.value });
+      return ok({ errors: [], minCommitTs: lowestCommitTs(facts, startTs, fresh) });
+    } finally {
+      release();
+    }
+  }
+
+  /** Undefined: the versions that it would displace make it larger than one entry. */
+  async #commitOnePhase(
+    view: RegionView,
+    facts: readonly KeyFacts[],
+    mutations: readonly Mutation[],
+    txn: PrewriteTxn,
+  ): Promise<Awaited<Answer<PrewriteAnswer>> | undefined> {
+    const keys = mutations.map(({ key }) => key);
+    const { commitTs, release } = this.#lockInMemory(keys, txn);
+    try {
+      const modifies = commitOnePhase(facts, mutations, txn.startTs, commitTs);
+      if (modifiesBytes(modifies) > limits.raftEntryBytesMax) return undefined;
+      const proposed = await proposeModifies(this.#access, view, modifies);
+      return proposed.ok ? ok({ errors: [], onePcCommitTs: commitTs }) : proposed;
+    } finally {
+      release();
+    }
+  }
+
+  #lockInMemory(keys: readonly Uint8Array[], txn: PrewriteTxn): MemoryLocks {
+    const locks = this.#concurrency.lockKeys(keys, lowestOf(txn));
+    return this.#planted('txn-commit-below-reads') ? { ...locks, commitTs: lowestOf(txn) } : locks;
+  }
+}
+
+/**
+ * The locks of an earlier attempt for async commit: by them the transaction may be committed already, so it
+ * must not be sent into a second phase, where the client would commit it at another timestamp.
+ */
+function isRepeated(
+  facts: readonly KeyFacts[],
+  { startTs, asyncCommit }: PrewriteRequest,
+): boolean {
+  return asyncCommit !== undefined && facts.every((fact) => isReplay(fact, { startTs }));
+}
+
+/** No commit timestamp below it will do. */
+function lowestOf({ startTs, minCommitTs = TS_ZERO }: PrewriteTxn): Timestamp {
+  return maxTimestamp(startTs + 1n, minCommitTs);
+}
