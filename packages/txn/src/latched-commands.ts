@@ -50,17 +50,29 @@ export class LatchedCommands {
     startTs: Timestamp,
     decide: (facts: readonly TxnKeyFacts[], view: RegionView) => Decision<A>,
   ): Answer<A> {
-    return this.latched(context, keys, async (view) => {
-      let read = readConfirmed(view, (reader) => readTxnKeys(reader, keys, startTs, NO_COMMITS));
-      if (read.ok && read.value.inHistory.length > 0) {
-        const known = await findOwnCommits(view.reader, read.value.inHistory, startTs);
-        read = readConfirmed(view, (reader) => readTxnKeys(reader, keys, startTs, known));
-      }
-      if (!read.ok) return read;
-      // The latches hold off every writer of this term, so it is over.
-      if (read.value.inHistory.length > 0) return err({ type: 'stale-command' });
-      return this.settle(context, view, keys, decide(read.value.facts, view));
-    });
+    return this.latched(context, keys, (view) =>
+      this.withFacts(view, keys, startTs, (facts) =>
+        this.settle(context, view, keys, decide(facts, view)),
+      ),
+    );
+  }
+
+  /** Gives what the transaction has left on each of the latched keys to `use`, in the turn in which it was read. */
+  async withFacts<A>(
+    view: RegionView,
+    keys: readonly Uint8Array[],
+    startTs: Timestamp,
+    use: (facts: readonly TxnKeyFacts[]) => Answer<A>,
+  ): Answer<A> {
+    let read = readConfirmed(view, (reader) => readTxnKeys(reader, keys, startTs, NO_COMMITS));
+    if (read.ok && read.value.inHistory.length > 0) {
+      const known = await findOwnCommits(view.reader, read.value.inHistory, startTs);
+      read = readConfirmed(view, (reader) => readTxnKeys(reader, keys, startTs, known));
+    }
+    if (!read.ok) return read;
+    // Latches exclude writers of this term; a change means the term ended.
+    if (read.value.inHistory.length > 0) return err({ type: 'stale-command' });
+    return use(read.value.facts);
   }
 
   /** Holds the latches of the keys while `run` reads, decides and proposes. */

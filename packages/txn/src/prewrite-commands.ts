@@ -11,6 +11,7 @@ import { modifiesBytes, type RegionAccess, type RegionView } from '@tinykv/model
 import type { ConcurrencyManager, MemoryLocks } from './concurrency.js';
 import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
 import { lowestCommitTs } from './mvcc/async-commit.js';
+import { type FormerCommit, formerCommit } from './mvcc/former-commit.js';
 import { type KeyFacts, readKey } from './mvcc/key-view.js';
 import { commitOnePhase } from './mvcc/one-phase.js';
 import {
@@ -50,35 +51,73 @@ export class PrewriteCommands {
     this.#planted = (name) => env.planted(name);
   }
 
-  /** One error for each key that can't be locked; with any, no key is. */
+  /**
+   * One error for each key that can't be locked; with any, no key is. A request that may commit the transaction and
+   * finds that an earlier copy of itself has done so answers the commit timestamp again.
+   */
   prewrite(context: TxnContext, request: PrewriteRequest): Answer<PrewriteAnswer> {
     const mutations = lastMutations(request.mutations);
     const keys = mutations.map((mutation) => mutation.key);
     const tooLong = [...keys, request.primary].filter(isKeyTooLong);
     if (tooLong.length > 0) return Promise.resolve(ok({ errors: tooLong.map(keyTooLong) }));
-    return this.#commands.latched(context, keys, async (view) => {
+    const { tryOnePc = false, asyncCommit, startTs } = request;
+    return this.#commands.latched(context, keys, (view) => {
+      if (tryOnePc || asyncCommit !== undefined) {
+        return this.#commands.withFacts(view, keys, startTs, (facts) => {
+          const former = formerCommit(facts, startTs);
+          return former === undefined
+            ? this.#prewrite(context, view, facts, mutations, request)
+            : this.#answerAgain(context, view, keys, former, tryOnePc);
+        });
+      }
       const facts = readConfirmed(view, (reader) => keys.map((key) => readKey(reader, key)));
-      if (!facts.ok) return facts;
-      // What told of a transaction that old may be gone, that it is rolled back, too.
-      const tooOld = belowSafePoint(view, request.startTs);
-      if (tooOld !== undefined) return ok({ errors: [tooOld] });
-      const txn = { ...request, planted: this.#planted };
-      const { tryOnePc = false, asyncCommit } = request;
-      const mayChoose = (tryOnePc || asyncCommit !== undefined) && this.#gate?.isOpen(view);
-      if (mayChoose && tryOnePc && isFreeToLock(facts.value, txn)) {
-        const committed = await this.#commitOnePhase(view, facts.value, mutations, txn);
-        if (committed !== undefined) return committed;
-      }
-      if (mayChoose && asyncCommit !== undefined) {
-        return this.#prewriteAsync(context, view, facts.value, mutations, txn);
-      }
-      const decision = prewrite(facts.value, mutations, { ...txn, asyncCommit: undefined });
-      const settled = await this.#commands.settle(context, view, keys, decision);
-      if (!settled.ok) return settled;
-      const errors = settled.value;
-      if (!isRepeated(facts.value, request)) return ok({ errors });
-      return ok({ errors, minCommitTs: lowestCommitTs(facts.value, request.startTs, TS_ZERO) });
+      if (!facts.ok) return Promise.resolve(facts);
+      return this.#prewrite(context, view, facts.value, mutations, request);
     });
+  }
+
+  /** The answer of a copy that has committed: in one phase, unless some keys still say so by their locks alone. */
+  #answerAgain(
+    context: TxnContext,
+    view: RegionView,
+    keys: readonly Uint8Array[],
+    { commitTs, isWhole }: FormerCommit,
+    tryOnePc: boolean,
+  ): Answer<PrewriteAnswer> {
+    const answer: PrewriteAnswer =
+      tryOnePc && isWhole
+        ? { errors: [], onePcCommitTs: commitTs }
+        : { errors: [], minCommitTs: commitTs };
+    return this.#commands.settle(context, view, keys, { modifies: [], answer });
+  }
+
+  async #prewrite(
+    context: TxnContext,
+    view: RegionView,
+    facts: readonly KeyFacts[],
+    mutations: readonly Mutation[],
+    request: PrewriteRequest,
+  ): Answer<PrewriteAnswer> {
+    const keys = mutations.map((mutation) => mutation.key);
+    // GC may have removed this old transaction's records, even its rollback.
+    const tooOld = belowSafePoint(view, request.startTs);
+    if (tooOld !== undefined) return ok({ errors: [tooOld] });
+    const txn = { ...request, planted: this.#planted };
+    const { tryOnePc = false, asyncCommit } = request;
+    const mayChoose = (tryOnePc || asyncCommit !== undefined) && this.#gate?.isOpen(view);
+    if (mayChoose && tryOnePc && isFreeToLock(facts, txn)) {
+      const committed = await this.#commitOnePhase(view, facts, mutations, txn);
+      if (committed !== undefined) return committed;
+    }
+    if (mayChoose && asyncCommit !== undefined) {
+      return this.#prewriteAsync(context, view, facts, mutations, txn);
+    }
+    const decision = prewrite(facts, mutations, { ...txn, asyncCommit: undefined });
+    const settled = await this.#commands.settle(context, view, keys, decision);
+    if (!settled.ok) return settled;
+    const errors = settled.value;
+    if (!isRepeated(facts, request)) return ok({ errors });
+    return ok({ errors, minCommitTs: lowestCommitTs(facts, request.startTs, TS_ZERO) });
   }
 
   /** Prewrites so that the locks alone tell at which timestamp the transaction is committed. */

@@ -164,6 +164,8 @@ export class NaiveMvcc {
     mode: Mode,
   ): string[] {
     const last = [...new Map(mutations.map((mutation) => [mutation.key, mutation])).values()];
+    const former = mode === 'plain' ? undefined : this.#formerCommit(last, startTs, mode);
+    if (former !== undefined) return [former];
     const errors = last.flatMap(({ key, isLocked }) => {
       const at = this.at(key);
       const own = at.lock?.startTs === startTs;
@@ -195,6 +197,27 @@ export class NaiveMvcc {
     if (!isAsync || locks.some((lock) => !lock.isAsync)) return [];
     const lowest = locks.map((lock) => lock.minCommitTs).reduce(maxTimestamp, 0n);
     return lowest === 0n ? [] : [`from ${lowest}`];
+  }
+
+  /** What a repeated request answers whose transaction is committed on some of the keys, and locks the others. */
+  #formerCommit(
+    mutations: readonly NaiveMutation[],
+    startTs: bigint,
+    mode: Mode,
+  ): string | undefined {
+    const commits = new Set<bigint>();
+    let isWhole = true;
+    for (const { key } of mutations) {
+      const { lock } = this.at(key);
+      const own = this.at(key).own(startTs);
+      const holds = lock?.startTs === startTs;
+      if (own !== undefined && !holds) commits.add(own.commitTs);
+      else if (holds && lock.kind !== 'pessimistic') isWhole = false;
+      else return undefined;
+    }
+    if (commits.size !== 1) return undefined;
+    const [commitTs] = commits;
+    return mode === 'one-phase' && isWhole ? `committed ${commitTs}` : `from ${commitTs}`;
   }
 
   secondaries(keys: readonly string[], startTs: bigint): string {
