@@ -1,7 +1,8 @@
 import { errorMessage } from '@tinykv/base';
 import { UndeterminedError } from './errors.js';
-import type { LockResolver, TxnStatus } from './lock-resolver.js';
+import type { LockResolver } from './lock-resolver.js';
 import type { Operation } from './operation.js';
+import type { TxnStatus } from './txn-status.js';
 
 /**
  * What became of a transaction of this client some of whose answers were lost, asked at its primary. Throws
