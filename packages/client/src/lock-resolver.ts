@@ -1,4 +1,4 @@
-import { type Env, keyString, limits, type Timestamp, TS_ZERO } from '@tinykv/base';
+import { type Env, keyString, limits, type Timestamp, TS_MAX, TS_ZERO } from '@tinykv/base';
 import type { LockInfo } from '@tinykv/model';
 import { BelowSafePointError } from './errors.js';
 import type { Operation } from './operation.js';
@@ -6,12 +6,16 @@ import { PessimisticResolver } from './pessimistic-resolver.js';
 import { Primaries, STRANGER } from './primaries.js';
 import { resolveKeys, resolveRegion } from './resolve-locks.js';
 import type { Router } from './router.js';
-import type { TxnName, TxnStatus } from './txn-status.js';
+import type { LivingStatus, TxnName, TxnStatus } from './txn-status.js';
 
-/** A snapshot that locks are in the way of. */
+/** A read that locks are in the way of. */
 export interface Reader {
+  /** TS_MAX: it wants the newest commit of each key. */
   readonly ts: Timestamp;
-  /** Told the start of a living transaction that will be committed above it, if at all: its locks need not be heeded. */
+  /**
+   * Told the start of a living transaction that will be committed above it, if at all: its locks need not be
+   * heeded. At TS_MAX this holds for one read alone.
+   */
   pass(startTs: Timestamp): void;
 }
 
@@ -91,9 +95,9 @@ export class LockResolver {
       const waitMs = await this.#pessimistic.resolve(locks, operation);
       if (waitMs !== undefined) return waitMs;
     }
-    const status = await this.#status(locks[0]!, operation, reader?.ts ?? TS_ZERO);
+    const status = await this.#status(locks, operation, reader?.ts ?? TS_ZERO);
     if (status.type === 'alive') {
-      if (reader === undefined || status.minCommitTs <= reader.ts) return status.ttlMs;
+      if (reader === undefined || !mayPass(status, reader.ts)) return status.ttlMs;
       reader.pass(startTs);
       return 0;
     }
@@ -122,15 +126,34 @@ export class LockResolver {
   }
 
   /** Those who ask about the same transaction at the same time share the answer. */
-  #status(txn: TxnName, operation: Operation, callerStartTs: Timestamp): Promise<TxnStatus> {
-    const name = nameOf(txn);
+  #status(
+    met: readonly LockInfo[],
+    operation: Operation,
+    callerStartTs: Timestamp,
+  ): Promise<TxnStatus> {
+    const name = nameOf(met[0]!);
     const known = this.#known.get(name);
     if (known !== undefined) return Promise.resolve(known.status);
-    const asked = `${name} ${callerStartTs}`;
+    // A read of the newest commit must not take for undecided what was so only before it began.
+    if (callerStartTs === TS_MAX) return this.#ask(name, met, operation, callerStartTs);
+    const asked = `${name} ${callerStartTs} ${Math.max(...met.map(({ ttlMs }) => ttlMs))}`;
     const running = this.#running.get(asked);
     if (running !== undefined) return running;
-    const checking = this.#primaries
-      .check(txn, operation, { ...STRANGER, callerStartTs })
+    const checking = this.#ask(name, met, operation, callerStartTs).finally(() =>
+      this.#running.delete(asked),
+    );
+    this.#running.set(asked, checking);
+    return checking;
+  }
+
+  #ask(
+    name: string,
+    met: readonly LockInfo[],
+    operation: Operation,
+    callerStartTs: Timestamp,
+  ): Promise<TxnStatus> {
+    return this.#primaries
+      .check(met[0]!, operation, { ...STRANGER, callerStartTs, met })
       .catch((error: unknown): TxnStatus => {
         // Nobody remembers it, and here is a lock of it: if it were committed, its locks would have been resolved
         // before that was forgotten.
@@ -140,10 +163,7 @@ export class LockResolver {
       .then((status) => {
         if (status.type !== 'alive') this.#remember(name, status);
         return status;
-      })
-      .finally(() => this.#running.delete(asked));
-    this.#running.set(asked, checking);
-    return checking;
+      });
   }
 
   #remember(name: string, status: TxnStatus): void {
@@ -154,6 +174,15 @@ export class LockResolver {
       return;
     }
   }
+}
+
+/**
+ * Whether a read need not heed the locks of a living transaction: it will be committed above the read, or the read
+ * wants the newest commit and came before it. A lock that such a read has met stays until its transaction ends, so
+ * what lies under it is the newest commit as long as the transaction is undecided.
+ */
+function mayPass({ minCommitTs, isUndecided }: LivingStatus, ts: Timestamp): boolean {
+  return ts === TS_MAX ? isUndecided : minCommitTs > ts;
 }
 
 function nameOf({ startTs, primary }: TxnName): string {

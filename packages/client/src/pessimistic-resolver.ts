@@ -1,7 +1,8 @@
 import { maxTimestamp, physicalMs, type Timestamp } from '@tinykv/base';
 import type { LockInfo } from '@tinykv/model';
 import { kvrpcpb, tinykvpb, tinykvtxn } from '@tinykv/proto';
-import { Operation } from './operation.js';
+import type { Operation } from './operation.js';
+import { locksLiveFor, part } from './resolve-locks.js';
 import type { Router } from './router.js';
 
 const { TTLExpirePessimisticRollback, LockNotExistDoNothing } = kvrpcpb.Action;
@@ -48,6 +49,9 @@ export class PessimisticResolver {
     if (action !== TTLExpirePessimisticRollback && action !== LockNotExistDoNothing) {
       return undefined;
     }
+    // The primary's lock may be on its way, or be lost with its leader, which the transaction's commit finds out.
+    const aliveMs = locksLiveFor(locks, currentTs);
+    if (action === LockNotExistDoNothing && aliveMs > 0) return aliveMs;
     await this.#unlock(locks, operation);
     return 0;
   }
@@ -72,9 +76,4 @@ export class PessimisticResolver {
       part(operation),
     );
   }
-}
-
-/** Whatever the caller is doing, this may be repeated. */
-function part(operation: Operation): Operation {
-  return new Operation('repeatable', operation.backoff.fork());
 }

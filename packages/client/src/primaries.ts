@@ -1,9 +1,9 @@
 import { type Env, maxTimestamp, physicalMs, type Timestamp, TS_ZERO } from '@tinykv/base';
 import type { LockInfo } from '@tinykv/model';
-import { keyErrorFromWire, lockFromWire, tinykvpb, tinykvtxn } from '@tinykv/proto';
+import { keyErrorFromWire, kvrpcpb, lockFromWire, tinykvpb, tinykvtxn } from '@tinykv/proto';
 import { keyErrorToThrow } from './key-errors.js';
 import type { Operation } from './operation.js';
-import { part, resolveKeys } from './resolve-locks.js';
+import { locksLiveFor, part, resolveKeys } from './resolve-locks.js';
 import type { Router } from './router.js';
 import type { TxnName, TxnStatus } from './txn-status.js';
 
@@ -16,12 +16,15 @@ export interface CheckMode {
   /** Nobody works on the transaction any more. */
   readonly isOver: boolean;
   readonly forceSyncCommit: boolean;
+  /** Of the transaction, that were met. While they live a primary that is missing may be on its way. */
+  readonly met: readonly LockInfo[];
 }
 
 export const STRANGER: CheckMode = {
   callerStartTs: TS_ZERO,
   isOver: false,
   forceSyncCommit: false,
+  met: [],
 };
 
 /** What the store of some secondaries says; fewer locks than were asked for: the transaction has ended. */
@@ -52,6 +55,7 @@ export class Primaries {
     const { primary, startTs } = txn;
     const { forceSyncCommit, callerStartTs } = mode;
     const currentTs = await this.#router.within(operation, this.#timestamp());
+    const metMs = mode.met.length === 0 ? 0 : locksLiveFor(mode.met, currentTs);
     const response = await this.#router.send(
       primary,
       rpc.kvCheckTxnStatus,
@@ -62,6 +66,7 @@ export class Primaries {
         currentTs,
         forceSyncCommit,
         callerStartTs,
+        leaveMissingPrimary: metMs > 0,
       }),
       part(operation),
     );
@@ -76,7 +81,11 @@ export class Primaries {
         return this.#checkLocks(lock, operation, mode);
       }
       const minCommitTs = lock?.minCommitTs ?? TS_ZERO;
-      return { type: 'alive', ttlMs: Math.max(1, ttlMs), minCommitTs };
+      const isUndecided = lock !== undefined && !isByLocks;
+      return { type: 'alive', ttlMs: Math.max(1, ttlMs), minCommitTs, isUndecided };
+    }
+    if (response.action === kvrpcpb.Action.LockNotExistDoNothing) {
+      return { type: 'alive', ttlMs: metMs, minCommitTs: TS_ZERO, isUndecided: true };
     }
     if (response.commitVersion === TS_ZERO) {
       return this.#looksAtLocksOnly

@@ -1,4 +1,4 @@
-import { KvError, type Timestamp } from '@tinykv/base';
+import { KvError, physicalMs, type Timestamp } from '@tinykv/base';
 import { describeKeyError, type LockInfo } from '@tinykv/model';
 import { keyErrorFromWire, type kvrpcpb, tinykvpb } from '@tinykv/proto';
 import { Operation } from './operation.js';
@@ -52,6 +52,12 @@ function checkResolved(startTs: Timestamp, error: kvrpcpb.KeyError | undefined):
   if (error === undefined) return;
   const reason = describeKeyError(keyErrorFromWire(error));
   throw new KvError('INTERNAL', `cannot resolve the locks of ${startTs}: ${reason}`);
+}
+
+/** Milliseconds until the last of these locks of one transaction has expired; not positive: all have. */
+export function locksLiveFor(locks: readonly LockInfo[], currentTs: Timestamp): number {
+  const ttlMs = Math.max(...locks.map((lock) => lock.ttlMs));
+  return physicalMs(locks[0]!.startTs) + ttlMs - physicalMs(currentTs);
 }
 
 /** Asking about or resolving another's transaction may be repeated, whatever the caller is doing. */

@@ -1,4 +1,4 @@
-import { copyBytes, keyString, limits, nextKey, type Timestamp, TS_MAX } from '@tinykv/base';
+import { copyBytes, keyString, limits, nextKey, type Timestamp } from '@tinykv/base';
 import type { KeyRange, LockInfo } from '@tinykv/model';
 import { keyErrorFromWire, type kvrpcpb, tinykvext, tinykvpb, tinykvtxn } from '@tinykv/proto';
 import { checkKey } from './check-key.js';
@@ -7,7 +7,7 @@ import { keyErrorToThrow } from './key-errors.js';
 import type { LockResolver } from './lock-resolver.js';
 import { isTooMuch, type Operation } from './operation.js';
 import { type FetchPage, fullPage, type KvPair, RangeScan } from './range-scan.js';
-import { RecentTxns } from './recent-txns.js';
+import { type RequestPasses, SnapshotPasses } from './passes.js';
 import type { CachedRegion } from './region-cache.js';
 import type { Router } from './router.js';
 import { splitByCount } from './split-by-count.js';
@@ -32,11 +32,7 @@ export class Snapshot {
   readonly #router: Router;
   readonly #resolver: LockResolver;
   readonly #isolation: Isolation;
-  /**
-   * Transactions that will be committed above the snapshot, if at all. Every request names them, so only the
-   * last ones are kept: the primary of a transaction that is met again is asked again.
-   */
-  readonly #passed = new RecentTxns(limits.clientPassedTxnsMax);
+  readonly #passes: SnapshotPasses;
 
   constructor(
     router: Router,
@@ -47,24 +43,26 @@ export class Snapshot {
     this.#router = router;
     this.#resolver = resolver;
     this.ts = ts;
+    this.#passes = new SnapshotPasses(ts);
     this.#isolation = isolation;
   }
 
   /** Undefined: the key does not exist. Throws {@link KeyLockedError} at the end of the operation's time. */
   async get(key: Uint8Array, operation: Operation): Promise<Uint8Array | undefined> {
     checkKey(key);
-    let passed: RecentTxns | undefined;
+    let passes: RequestPasses | undefined;
     for (;;) {
       const response = await this.#router.send(
         key,
         rpc.kvGet,
-        (context) => ({ context: this.#seen(context, passed), key, version: this.ts }),
+        (context) => ({ context: this.#seen(context, passes), key, version: this.ts }),
         operation,
       );
       if (response.error === undefined) {
         return response.notFound ? undefined : copyBytes(response.value);
       }
-      passed = await this.#clear([this.#lockOf(response.error)], operation, passed);
+      passes ??= this.#passes.forRequest();
+      await this.#clear([this.#lockOf(response.error)], operation, passes);
     }
   }
 
@@ -96,9 +94,9 @@ export class Snapshot {
     values: Map<string, Uint8Array>,
   ): Promise<boolean> {
     let keys = part;
-    let passed: RecentTxns | undefined;
+    let passes: RequestPasses | undefined;
     while (keys.length > 0) {
-      const response = await this.#sendBatchGet(region, keys, operation, passed);
+      const response = await this.#sendBatchGet(region, keys, operation, passes);
       if (response === 'too-large') {
         const middle = Math.ceil(keys.length / 2);
         const first = await this.#getPart(region, keys.slice(0, middle), operation, values);
@@ -111,7 +109,9 @@ export class Snapshot {
         if (error === undefined) values.set(keyString(key), copyBytes(value));
         else locks.push(this.#lockOf(error));
       }
-      if (locks.length > 0) passed = await this.#clear(locks, operation, passed);
+      if (locks.length === 0) return true;
+      passes ??= this.#passes.forRequest();
+      await this.#clear(locks, operation, passes);
       keys = locks.map(({ key }) => key);
     }
     return true;
@@ -121,13 +121,13 @@ export class Snapshot {
     region: CachedRegion,
     keys: readonly Uint8Array[],
     operation: Operation,
-    passed: RecentTxns | undefined,
+    passes: RequestPasses | undefined,
   ): Promise<tinykvtxn.BatchGetResponse | 'too-large' | undefined> {
     try {
       return await this.#router.sendToRegion(
         region,
         tinykvtxn.Txn.kvBatchGet,
-        (context) => ({ context: this.#seen(context, passed), keys, version: this.ts }),
+        (context) => ({ context: this.#seen(context, passes), keys, version: this.ts }),
         operation,
       );
     } catch (error) {
@@ -148,13 +148,13 @@ export class Snapshot {
     return async (region, range, limit, operation) => {
       let { start: startKey, end: endKey } = range;
       let last: Uint8Array | undefined;
-      let passed: RecentTxns | undefined;
+      let passes: RequestPasses | undefined;
       const options = { limit, version: this.ts, reverse, keyOnly };
       for (;;) {
         const response = await this.#router.sendToRegion(
           region,
           rpc.kvScan,
-          (context) => ({ context: this.#seen(context, passed), startKey, endKey, ...options }),
+          (context) => ({ context: this.#seen(context, passes), startKey, endKey, ...options }),
           operation,
         );
         if (response === undefined) return undefined;
@@ -166,7 +166,8 @@ export class Snapshot {
         if (last !== undefined && reverse) startKey = last;
         else if (last !== undefined) endKey = nextKey(last);
         const locks = errors.map((error) => this.#lockOf(error));
-        passed = await this.#clear(locks, operation, passed);
+        passes ??= this.#passes.forRequest();
+        await this.#clear(locks, operation, passes);
       }
     };
   }
@@ -182,40 +183,26 @@ export class Snapshot {
   }
 
   /** The context of a read, with what it is to see. */
-  #seen(context: kvrpcpb.ContextInit, passed: RecentTxns | undefined): kvrpcpb.ContextInit {
+  #seen(context: kvrpcpb.ContextInit, passes: RequestPasses | undefined): kvrpcpb.ContextInit {
     if (this.#isolation !== 'snapshot') return { ...context, isolation: ReadCommitted };
-    if (this.#passed.size === 0) return context;
-    const starts = passed === undefined ? this.#passed : new Set([...passed, ...this.#passed]);
-    return { ...context, resolvedLocks: Array.from(starts, (startTs) => ({ startTs })) };
+    const { starts } = passes ?? this.#passes;
+    if (starts.length === 0) return context;
+    return { ...context, resolvedLocks: starts.map((startTs) => ({ startTs })) };
   }
 
-  /**
-   * Resolves locks that are in the way, or waits. The transactions that this request has to pass, those of before
-   * among them: what other requests of the snapshot meet must not make it forget them.
-   */
+  /** Resolves locks that are in the way, passes them, or waits. */
   async #clear(
     locks: readonly LockInfo[],
     operation: Operation,
-    before: RecentTxns | undefined,
-  ): Promise<RecentTxns> {
-    const passed = before ?? new RecentTxns(PASSED_BY_REQUEST_MAX);
-    const pass = (startTs: Timestamp): void => {
-      passed.add(startTs);
-      this.#passed.add(startTs);
-    };
-    // The newest commit is what a read at the greatest timestamp wants: there is nothing above it.
-    const reader = this.ts === TS_MAX ? undefined : { ts: this.ts, pass };
-    const waitMs = await this.#resolver.resolve(locks, operation, reader);
+    passes: RequestPasses,
+  ): Promise<void> {
+    const waitMs = await this.#resolver.resolve(locks, operation, passes);
     const { backoff } = operation;
     const goOn =
       waitMs === 0 ? backoff.remainingMs() > 0 : await backoff.pause('key-locked', waitMs);
     if (!goOn) throw new KeyLockedError(locks[0]!);
-    return passed;
   }
 }
-
-/** More than the keys of one request, each of which has one lock at a time. */
-const PASSED_BY_REQUEST_MAX = 2 * limits.clientBatchGetKeysMax;
 
 function toPair({ key, value }: kvrpcpb.KvPair): KvPair {
   return { key, value };

@@ -232,7 +232,8 @@ describe('locks of others', () => {
   it('of a dead one are rolled back when they have expired', async () => {
     const startTs = await abandon(false);
     const before = cluster.env.clock.mono();
-    expect(await get('x')).toBe('old');
+    const txn = await begin();
+    expect(fromUtf8((await run(txn.get(utf8('x'))))!)).toBe('old');
     expect(cluster.env.clock.mono() - before).toBeGreaterThan(2_500);
     expect(cluster.data.at(utf8('a')).rollbacks.has(startTs)).toBe(true);
     expect(await get('a')).toBe('old');
@@ -240,8 +241,19 @@ describe('locks of others', () => {
 
   it('are waited for while the transaction lives, up to the deadline', async () => {
     await abandon(false);
-    const read = client.txn.snapshotGet(utf8('x'), { timeoutMs: 500 });
+    const txn = await begin();
+    const read = txn.get(utf8('x'), { timeoutMs: 500 });
     await expect(run(read)).rejects.toThrow(KeyLockedError);
+  });
+
+  it('are no obstacle to a read of the newest commit while their primary is undecided', async () => {
+    const startTs = await abandon(false);
+    const before = cluster.env.clock.mono();
+    for (let i = 0; i < 2; i++) expect(await get('x')).toBe('old');
+    expect(cluster.env.clock.mono() - before).toBeLessThan(100);
+    // Each such read asks anew: the transaction may be committed by then.
+    cluster.data.commit([utf8('a')], startTs, cluster.timestamp());
+    expect(await get('x')).toBe('left');
   });
 
   it('hold a reader up no longer than its time-out when the scheduler is gone', async () => {

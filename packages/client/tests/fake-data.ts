@@ -221,6 +221,7 @@ export class FakeData {
     const write = writes.find((w) => w.startTs === lockTs);
     if (write !== undefined) return { commitVersion: write.commitTs };
     if (rollbacks.has(lockTs)) return {};
+    if (request.leaveMissingPrimary) return { action: kvrpcpb.Action.LockNotExistDoNothing };
     rollbacks.add(lockTs);
     return { action: kvrpcpb.Action.LockNotExistRollback };
   }

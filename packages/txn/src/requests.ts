@@ -87,6 +87,8 @@ export interface CheckTxnRequest {
   readonly callerStartTs?: Timestamp;
   /** The lock that was met is pessimistic: see {@link TxnStatus}. */
   readonly resolvingPessimisticLock?: boolean;
+  /** The lock that was met still lives: see {@link TxnStatus}. */
+  readonly leaveMissingPrimary?: boolean;
 }
 
 export interface PessimisticLockRequest {

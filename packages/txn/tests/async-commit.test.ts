@@ -133,6 +133,21 @@ describe('a check of the primary', () => {
     expect(old).toMatchObject({ lockTtlMs: 3_000 });
   });
 
+  it('leaves a primary alone that may be on its way, and rolls it back for those who do not ask for that', async () => {
+    const missing = await check(1_500n, 1_600n, { leaveMissingPrimary: true });
+    expect(missing).toMatchObject({ action: 'lock-not-exist-do-nothing', lockTtlMs: 0 });
+    expect(await prewrite(1_500n, ['p'], ['q'])).toMatchObject({ errors: [] });
+    const request = { primary: key('p'), startTs: 1_400n, currentTs: 1_600n };
+    const old = await served(store.txn.writes.checkTxnStatus(OLD, request));
+    expect(old).toMatchObject({ action: 'lock-not-exist-rollback' });
+    // An outcome is told as ever, and so is that nobody remembers it.
+    const ended = await check(1_400n, 1_600n, { leaveMissingPrimary: true });
+    expect(ended).toMatchObject({ action: 'none', commitTs: 0n, lockTtlMs: 0 });
+    store.access.safePoint = 1_450n;
+    const forgotten = await check(1_300n, 1_600n, { leaveMissingPrimary: true });
+    expect(forgotten.error).toMatchObject({ type: 'below-safe-point' });
+  });
+
   it('moves the commit of two phases above the read that asks', async () => {
     const mutations = [put('p', 'new')];
     const request = { mutations, primary: key('p'), startTs: 1_500n, ttlMs: 3_000 };

@@ -38,12 +38,10 @@ export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
   });
   table.serve(kvCheckTxnStatus, (q) => {
     const { primaryKey: primary, lockTs: startTs, currentTs, callerStartTs } = q;
-    const { forceSyncCommit, resolvingPessimisticLock } = q;
-    const request = { primary, startTs, currentTs, callerStartTs, forceSyncCommit };
-    return respond(
-      txn.writes.checkTxnStatus(contextOf(q), { ...request, resolvingPessimisticLock }),
-      statusResponse,
-    );
+    const { forceSyncCommit, resolvingPessimisticLock, leaveMissingPrimary } = q;
+    const mode = { callerStartTs, forceSyncCommit, resolvingPessimisticLock, leaveMissingPrimary };
+    const request = { primary, startTs, currentTs, ...mode };
+    return respond(txn.writes.checkTxnStatus(contextOf(q), request), statusResponse);
   });
   table.serve(kvCheckSecondaryLocks, (q) => {
     const { keys, startVersion: startTs } = q;

@@ -42,6 +42,8 @@ export interface CheckTxn {
   readonly callerStartTs?: Timestamp;
   /** The lock that was met is pessimistic: a primary without one is no reason to end the transaction. */
   readonly resolvingPessimisticLock?: boolean;
+  /** A lock was met that has not expired: its primary may be on its way, and a rollback would kill a living transaction. */
+  readonly leaveMissingPrimary?: boolean;
   /** What told of older transactions may be collected. */
   readonly safePoint?: Timestamp;
   /** Whether the client understands that a key is not the primary. */
@@ -50,6 +52,11 @@ export interface CheckTxn {
 }
 
 const ROLLED_BACK: TxnStatus = { lockTtlMs: 0, commitTs: TS_ZERO, action: 'none' };
+
+const DO_NOTHING: Decision<TxnStatus> = {
+  modifies: [],
+  answer: { ...ROLLED_BACK, action: 'lock-not-exist-do-nothing' },
+};
 
 /**
  * What became of a transaction, by its primary key (Percolator §2.2: the primary alone decides). A
@@ -72,14 +79,13 @@ export function checkTxnStatus(facts: TxnKeyFacts, txn: CheckTxn): Decision<TxnS
     case 'rollback':
       return { modifies: [], answer: ROLLED_BACK };
     case 'none':
-      if (resolvingPessimisticLock) {
-        return { modifies: [], answer: { ...ROLLED_BACK, action: 'lock-not-exist-do-nothing' } };
-      }
+      if (resolvingPessimisticLock) return DO_NOTHING;
       if (startTs < safePoint) {
         // To who still sees a lock of it this says that it is rolled back: the others were resolved before.
         const error = { type: 'below-safe-point', ts: startTs, safePoint } as const;
         return { modifies: [], answer: { ...ROLLED_BACK, error } };
       }
+      if (txn.leaveMissingPrimary) return DO_NOTHING;
       return {
         modifies: planted('txn-check-without-rollback') ? [] : [rollbackModify(facts, startTs)],
         answer: { ...ROLLED_BACK, action: 'lock-not-exist-rollback' },
