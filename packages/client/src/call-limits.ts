@@ -6,7 +6,10 @@ import type { Router } from './router.js';
 
 /** What ends a call early. */
 export interface CallOptions {
-  /** Milliseconds for the call, retries and waiting for locks included; default 10,000. */
+  /**
+   * Milliseconds for the call, retries and waiting for locks included; default 10,000, but none for commits. It holds
+   * for the caller: a commit that is given up goes on until it has cleaned up.
+   */
   readonly timeoutMs?: number | undefined;
   /** Ends the call with KvError CANCELLED; a write that may have been sent, with {@link UndeterminedError}. */
   readonly signal?: AbortSignalLike | undefined;
@@ -20,20 +23,21 @@ export class CallLimits {
   /** Of all calls. */
   readonly signal: AbortSignalLike | undefined;
   readonly #router: Router;
-  readonly #timeoutMs: number;
+  /** Undefined: calls have the default, and commits take as long as they take. */
+  readonly #timeoutMs: number | undefined;
   /** Monotonic milliseconds; infinite: none. */
   readonly #deadline: number;
 
   constructor(router: Router, options: CallOptions, deadline: number = Number.POSITIVE_INFINITY) {
     this.#router = router;
     this.signal = options.signal;
-    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#timeoutMs = options.timeoutMs;
     this.#deadline = deadline;
   }
 
   /** Throws KvError CANCELLED or DEADLINE_EXCEEDED when it is too late to begin. */
   begin(effect: Effect, options: CallOptions = NO_OPTIONS): Operation {
-    const { timeoutMs = this.#timeoutMs } = options;
+    const { timeoutMs = this.#timeoutMs ?? DEFAULT_TIMEOUT_MS } = options;
     const signal = eitherSignal(options.signal, this.signal);
     checkAborted(signal);
     return this.#router.begin(effect, Math.min(timeoutMs, this.remainingMs()), signal);
@@ -54,20 +58,20 @@ export class CallLimits {
   }
 
   /**
-   * How long to wait for a commit: its own time-out, for it has none by default, and the deadline. Throws as
-   * {@link begin} does.
+   * How long to wait for a commit: the time-out that it or the transaction was given, for there is none by default,
+   * and the deadline. Throws as {@link begin} does.
    */
   patience(options: CallOptions): Patience {
     const signal = eitherSignal(options.signal, this.signal);
     checkAborted(signal);
-    const { timeoutMs = Number.POSITIVE_INFINITY } = options;
-    return { signal, ms: Math.min(timeoutMs, this.remainingMs()) };
+    const { timeoutMs = this.#timeoutMs ?? Number.POSITIVE_INFINITY } = options;
+    return { signal, deadline: this.#router.now() + Math.min(timeoutMs, this.remainingMs()) };
   }
 
   /** Milliseconds until the deadline. Throws KvError DEADLINE_EXCEEDED when it has passed. */
   remainingMs(): number {
     if (this.#deadline === Number.POSITIVE_INFINITY) return this.#deadline;
-    const ms = this.#router.msUntil(this.#deadline);
+    const ms = this.#deadline - this.#router.now();
     if (ms > 0) return ms;
     throw new KvError('DEADLINE_EXCEEDED', 'the time of the transaction is over');
   }

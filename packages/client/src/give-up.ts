@@ -10,8 +10,8 @@ export interface Abandonable {
 
 export interface Patience {
   readonly signal: AbortSignalLike | undefined;
-  /** Infinite: for as long as it takes. */
-  readonly ms: number;
+  /** Monotonic milliseconds. Infinite: for as long as it takes. */
+  readonly deadline: number;
 }
 
 /**
@@ -23,17 +23,17 @@ export function withPatience<T>(
   clock: Clock,
   commit: Abandonable,
   outcome: Promise<T>,
-  { signal, ms }: Patience,
+  { signal, deadline }: Patience,
 ): Promise<T> {
-  if (signal === undefined && ms === Number.POSITIVE_INFINITY) return outcome;
+  if (signal === undefined && deadline === Number.POSITIVE_INFINITY) return outcome;
   return new Promise((resolve, reject) => {
     const giveUp = (why: KvError): void => reject(commit.giveUp() ? why : undetermined(why));
     const onAbort = (): void => giveUp(cancelled(signal!));
     signal?.addEventListener('abort', onAbort);
     const timer =
-      ms === Number.POSITIVE_INFINITY
+      deadline === Number.POSITIVE_INFINITY
         ? undefined
-        : clock.after(ms, () =>
+        : clock.after(Math.max(0, deadline - clock.mono()), () =>
             giveUp(new KvError('DEADLINE_EXCEEDED', 'the commit took too long')),
           );
     outcome

@@ -74,9 +74,9 @@ export class Router {
     return new Operation(effect, new Backoff(this.#env, deadline, undefined, signal));
   }
 
-  /** Until a moment in monotonic milliseconds. */
-  msUntil(deadline: number): number {
-    return deadline - this.#env.clock.mono();
+  /** Monotonic milliseconds. */
+  now(): number {
+    return this.#env.clock.mono();
   }
 
   /** As {@link answerInTime}. */

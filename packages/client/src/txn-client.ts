@@ -1,9 +1,11 @@
 import type { Span } from '@opentelemetry/api';
-import { limits, type Timestamp, TS_MAX } from '@tinykv/base';
+import { type Timestamp, TS_MAX } from '@tinykv/base';
 import { checkAborted, orAborted } from './abort.js';
+import { BackgroundWork } from './background-work.js';
 import { Backoff } from './backoff.js';
 import { CallLimits, type CallOptions } from './call-limits.js';
 import { RetryableTxnError } from './errors.js';
+import { inTime } from './in-time.js';
 import { ReadSnapshot } from './read-snapshot.js';
 import { type Isolation, Snapshot } from './snapshot.js';
 import { traced } from './tracing.js';
@@ -28,7 +30,7 @@ const DEFAULT_RETRIES = 20;
 export class TxnClient {
   readonly #context: TxnContext;
   readonly #newest: ReadSnapshot;
-  readonly #background = new Set<Promise<void>>();
+  readonly #background = new BackgroundWork();
 
   constructor(context: TxnContext) {
     this.#context = context;
@@ -39,8 +41,9 @@ export class TxnClient {
   async begin(options: TxnOptions = {}): Promise<Txn> {
     const beganAt = this.#context.env.clock.mono();
     checkAborted(options.signal);
-    const startTs = await orAborted(options.signal, this.#context.timestamp());
-    return new Txn(this.#context, startTs, beganAt, options, (work) => this.#track(work));
+    const { lifetimeMs } = options;
+    const startTs = await this.#timestampWithin(options, lifetimeMs);
+    return new Txn(this.#context, startTs, beganAt, options, this.#background);
   }
 
   /** What {@link Transactions} says. */
@@ -77,7 +80,7 @@ export class TxnClient {
   /** Throws KvError when it needs a timestamp and the scheduler gives none. */
   async snapshot(ts?: Timestamp, options: SnapshotOptions = {}): Promise<ReadSnapshot> {
     checkAborted(options.signal);
-    const at = ts ?? (await orAborted(options.signal, this.#context.timestamp()));
+    const at = ts ?? (await this.#timestampWithin(options));
     return this.#snapshotAt(at, options);
   }
 
@@ -92,22 +95,27 @@ export class TxnClient {
     return new ReadSnapshot(stored, new CallLimits(router, options));
   }
 
+  #timestampWithin(
+    { signal, timeoutMs = Number.POSITIVE_INFINITY }: CallOptions,
+    lifetimeMs: number = Number.POSITIVE_INFINITY,
+  ): Promise<Timestamp> {
+    const { env, timestamp } = this.#context;
+    const ms = Math.max(0, Math.min(timeoutMs, lifetimeMs));
+    const fetching = timestamp();
+    const inLimits =
+      ms === Number.POSITIVE_INFINITY
+        ? fetching
+        : inTime(env.clock, fetching, ms, 'a timestamp of the scheduler');
+    return orAborted(signal, inLimits);
+  }
+
   /** A fresh timestamp of the cluster. */
   timestamp(): Promise<Timestamp> {
     return this.#context.timestamp();
   }
 
   /** Waits until nothing goes on in the background. */
-  async settle(): Promise<void> {
-    while (this.#background.size > 0) await Promise.all(this.#background);
-  }
-
-  /** With too much going on in the background, a commit waits for its own part of it. */
-  async #track(work: Promise<void>): Promise<void> {
-    const tracked = work.then(() => {
-      this.#background.delete(tracked);
-    });
-    this.#background.add(tracked);
-    if (this.#background.size > limits.clientBackgroundTxnsMax) await tracked;
+  settle(): Promise<void> {
+    return this.#background.settle();
   }
 }

@@ -1,7 +1,8 @@
 import { EMPTY_BYTES, KvError, type Timestamp, TS_MAX } from '@tinykv/base';
+import type { BackgroundWork } from './background-work.js';
 import { CallLimits, type CallOptions } from './call-limits.js';
 import { checkKey } from './check-key.js';
-import { withPatience } from './give-up.js';
+import { type Patience, withPatience } from './give-up.js';
 import { HeartBeat } from './heart-beat.js';
 import { PessimisticLocks } from './pessimistic-locks.js';
 import type { KvPair, ScanOptions } from './range-scan.js';
@@ -52,17 +53,16 @@ export class Txn {
   /** Undefined: the transaction is optimistic. */
   readonly #locks: PessimisticLocks | undefined;
   readonly #view: TxnView;
-  readonly #onBackground: (work: Promise<void>) => Promise<void>;
+  readonly #background: BackgroundWork;
   #state: TxnState = 'open';
   #settled: Promise<void> = Promise.resolve();
 
-  /** `onBackground` is told of what goes on after the commit, and may delay its answer. */
   constructor(
     context: TxnContext,
     startTs: Timestamp,
     beganAt: number,
     options: TxnOptions,
-    onBackground: (work: Promise<void>) => Promise<void>,
+    background: BackgroundWork,
   ) {
     this.startTs = startTs;
     this.#context = context;
@@ -78,7 +78,7 @@ export class Txn {
     // Planted: keys that are locked are read as any others.
     const isHeldRead = !context.env.planted('txn-locked-read-of-snapshot');
     this.#view = new TxnView(this.#buffer, isHeldRead ? this.#locks?.held : undefined);
-    this.#onBackground = onBackground;
+    this.#background = background;
   }
 
   get state(): TxnState {
@@ -229,6 +229,7 @@ export class Txn {
       return this.startTs;
     }
     this.#state = 'committing';
+    if (!this.#background.hasRoom) await this.#waitForRoom(patience);
     this.#heartBeat.start(mutations[0]!.key);
     const commit = new TwoPhaseCommit(this.#context, {
       startTs: this.startTs,
@@ -253,7 +254,19 @@ export class Txn {
     } finally {
       this.#heartBeat.stop();
       this.#settled = this.#locks?.endWith(background) ?? background;
-      await this.#onBackground(this.#settled);
+      this.#background.track(this.#settled);
+    }
+  }
+
+  /** Throws as the commit does when it is given up: nothing was sent. */
+  async #waitForRoom(patience: Patience): Promise<void> {
+    const { room, leave } = this.#background.enter();
+    try {
+      await withPatience(this.#context.env.clock, { giveUp: () => true }, room, patience);
+    } catch (error) {
+      leave();
+      this.#end('failed');
+      throw error;
     }
   }
 
@@ -269,7 +282,7 @@ export class Txn {
     this.#heartBeat.stop();
     if (this.#locks === undefined) return;
     this.#settled = this.#locks.releaseAll();
-    void this.#onBackground(this.#settled);
+    this.#background.track(this.#settled);
   }
 
   /** For `await using`: rolls back what is still open. */

@@ -85,6 +85,8 @@ export class FakeCluster {
   /** What the scheduler answers for a location; undefined: the truth. */
   schedulerSays: ((location: Uint8Array) => Region | undefined) | undefined;
   bootstrapped = true;
+  /** Whether the scheduler takes requests for timestamps and does not answer. */
+  timestampsHang = false;
   /** How long stores keep their answers. */
   answersAfterMs = 0;
   /** Most requests that stores had at once without having answered. */
@@ -234,6 +236,7 @@ export class FakeCluster {
       onMessage: (message) => {
         const { count } = schedulerpb.TsoRequest.decode(message);
         this.tsoRequests.push(count);
+        if (this.timestampsHang) return;
         const timestamp = timestampToWire(this.timestamp(count));
         const header = { clusterId: CLUSTER_ID };
         stream.send(schedulerpb.TsoResponse.encode({ header, count, timestamp }));
