@@ -61,6 +61,8 @@ export const limits = {
   batchGetKeysMax: 10_240,
   /** Records that one command of the collection reads, and may remove. */
   gcPageRecords: 512,
+  /** Hashes of keys by which a store remembers reads at timestamps that may not have been granted. */
+  unprovenReadSlots: 4_096,
   /** Commands that hold or wait for latches in one store. */
   latchCommandsMax: 32_768,
   /** Requests of one store that wait for locks of others; more are told that the key is locked. */

@@ -25,6 +25,10 @@ export function logicalOf(ts: Timestamp): number {
   return Number(ts & BigInt(LOGICAL_COUNT - 1));
 }
 
+export function minTimestamp(a: Timestamp, b: Timestamp): Timestamp {
+  return a < b ? a : b;
+}
+
 export function maxTimestamp(a: Timestamp, b: Timestamp): Timestamp {
   return a > b ? a : b;
 }

@@ -1,4 +1,5 @@
 import { assert, keyString, maxTimestamp, type Timestamp, TS_MAX, TS_ZERO } from '@tinykv/base';
+import { UnprovenReads } from './unproven-reads.js';
 
 /** A key that is being committed in one phase, or prewritten for async commit: reads at or above the timestamp must wait for it. */
 export interface MemoryLock {
@@ -10,6 +11,13 @@ export interface MemoryLock {
 export interface MemoryLocks {
   /** The commit timestamp, or the lowest that async commit may give. */
   readonly commitTs: Timestamp;
+  /**
+   * No read of the keys that was served before they were locked is above it. Where it is not below `commitTs`, what of it
+   * was granted must be found out, and the timestamp raised.
+   */
+  readonly unprovenTs: Timestamp;
+  /** To at least `ts`. */
+  raise(ts: Timestamp): void;
   /** To be called once what was proposed is readable, or certainly never will be. */
   release(): void;
 }
@@ -22,31 +30,20 @@ export interface MemoryLocks {
  * Both happen in one turn: a read is either in `#maxTs` when the timestamp is chosen, or finds the key locked.
  */
 export class ConcurrencyManager {
+  /** Invariant: granted by the scheduler. A made-up one would drive commits to where no fresh snapshot sees them. */
   #maxTs: Timestamp = TS_ZERO;
-  /** The highest read whose timestamp nobody could confirm. */
-  #unverified: Timestamp = TS_ZERO;
+  readonly #unproven = new UnprovenReads();
   readonly #locks = new Map<string, MemoryLock>();
 
-  /** Nothing is committed here at or below this timestamp any more, unless it holds a lock now. */
+  /** Nothing is committed here at or below this granted timestamp any more, unless it holds a lock now. */
   raiseMaxTs(ts: Timestamp): void {
     // A read at the greatest timestamp wants what is committed, and is no snapshot that could change.
     if (ts !== TS_MAX && ts > this.#maxTs) this.#maxTs = ts;
   }
 
-  /** A read was served at a timestamp that may not have been granted: until that is known no timestamp is chosen. */
-  readUnverified(ts: Timestamp): void {
-    if (ts > this.#unverified) this.#unverified = ts;
-  }
-
-  /** The highest timestamp that stands in the way of choosing one. */
-  get unverified(): Timestamp | undefined {
-    return this.#unverified > TS_ZERO ? this.#unverified : undefined;
-  }
-
-  /** It was granted, and counts as any read; or it was not, and whoever made it up has read nothing that lasts. */
-  settleUnverified(wasGranted: boolean): void {
-    if (wasGranted) this.raiseMaxTs(this.#unverified);
-    this.#unverified = TS_ZERO;
+  /** A read is served at a timestamp that may not have been granted; without keys, it is of a range. */
+  readUnproven(ts: Timestamp, keys: readonly Uint8Array[] | undefined): void {
+    if (ts !== TS_MAX) this.#unproven.note(ts, keys);
   }
 
   /** The lock for which a read of the key has to wait. */
@@ -62,23 +59,33 @@ export class ConcurrencyManager {
   }
 
   /**
-   * Chooses a timestamp above every read that was served, at or above `lowest`, and locks the keys, whose latches
-   * the caller holds.
+   * Chooses a timestamp above every read that was served at a granted timestamp, at or above `lowest`, and locks the
+   * keys, whose latches the caller holds. Reads that come later wait where they might have to see the commit.
    */
   lockKeys(keys: readonly Uint8Array[], lowest: Timestamp): MemoryLocks {
-    const commitTs = maxTimestamp(this.#maxTs + 1n, lowest);
+    let commitTs = maxTimestamp(this.#maxTs + 1n, lowest);
     let release = (): void => undefined;
     const released = new Promise<void>((resolve) => {
       release = resolve;
     });
     const names = keys.map(keyString);
-    for (const [i, key] of keys.entries()) {
-      const name = names[i]!;
+    for (const name of names) {
       assert(!this.#locks.has(name), 'a key is locked in memory twice at once');
-      this.#locks.set(name, { key, commitTs, released });
     }
+    const lock = (): void => {
+      for (const [i, key] of keys.entries())
+        this.#locks.set(names[i]!, { key, commitTs, released });
+    };
+    lock();
     return {
-      commitTs,
+      get commitTs(): Timestamp {
+        return commitTs;
+      },
+      unprovenTs: this.#unproven.highest(keys),
+      raise: (ts) => {
+        commitTs = maxTimestamp(commitTs, ts);
+        lock();
+      },
       release: () => {
         for (const name of names) this.#locks.delete(name);
         release();

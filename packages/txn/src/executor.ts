@@ -42,7 +42,7 @@ export class TxnExecutor {
     const observed = new ObservedAccess(access, (modifies) => waits.onApplied(modifies));
     const commands = new LatchedCommands(env, observed);
     const concurrency = new ConcurrencyManager();
-    const gate = timestamp && new OnePhaseGate(concurrency, timestamp, env.logger);
+    const gate = timestamp && new OnePhaseGate(env, concurrency, timestamp);
     this.reads = new ReadCommands({ env, access, concurrency, gate });
     this.inspect = new InspectCommands({ env, access, concurrency, gate });
     this.gc = new GcCommands(env, commands, resolvedUpTo);

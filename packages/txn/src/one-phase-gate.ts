@@ -1,57 +1,73 @@
-import type { Logger, Timestamp } from '@tinykv/base';
+import { type Env, minTimestamp, type Timestamp, TS_MAX, TS_ZERO } from '@tinykv/base';
 import type { RegionView } from '@tinykv/model';
-import type { ConcurrencyManager } from './concurrency.js';
+import type { ConcurrencyManager, MemoryLocks } from './concurrency.js';
 import { MaxTsSync } from './max-ts-sync.js';
 import { TimestampBound } from './timestamp-bound.js';
 
-/** Decides which reads count and whether the store may choose a commit timestamp now. */
+/** Decides which reads count, and chooses commit timestamps above them where the store may. */
 export class OnePhaseGate {
   readonly #concurrency: ConcurrencyManager;
   readonly #bound: TimestampBound;
   readonly #sync: MaxTsSync;
-  #isSettling = false;
 
-  constructor(
-    concurrency: ConcurrencyManager,
-    timestamp: () => Promise<Timestamp>,
-    logger: Logger,
-  ) {
+  constructor(env: Env, concurrency: ConcurrencyManager, timestamp: () => Promise<Timestamp>) {
     this.#concurrency = concurrency;
-    this.#bound = new TimestampBound(timestamp, logger);
+    this.#bound = new TimestampBound(env, timestamp);
     this.#sync = new MaxTsSync(concurrency, this.#bound);
   }
 
-  /** Undefined: the read counts, at once. False: its timestamp is ahead of the cluster, it must not be served. */
-  admit(ts: Timestamp): Promise<boolean> | undefined {
-    if (this.#bound.covers(ts)) {
-      this.#concurrency.raiseMaxTs(ts);
-      return undefined;
-    }
-    return this.#admitVerified(ts);
+  /**
+   * Undefined: the read of these keys (without keys: of a range) counts, at once. False: its timestamp is ahead of the
+   * cluster, it must not be served.
+   */
+  admit(ts: Timestamp, keys?: readonly Uint8Array[]): Promise<boolean> | undefined {
+    if (!this.#bound.covers(ts)) return this.#admitVerified(ts, keys);
+    this.#count(ts, keys);
+    return undefined;
   }
 
-  async #admitVerified(ts: Timestamp): Promise<boolean> {
-    const verdict = await this.#bound.verify(ts);
-    if (verdict === 'granted') this.#concurrency.raiseMaxTs(ts);
-    // Reads do not wait for a scheduler that is away; commits in one phase do.
-    if (verdict === 'unknown') this.#concurrency.readUnverified(ts);
-    return verdict !== 'ahead';
+  async #admitVerified(ts: Timestamp, keys: readonly Uint8Array[] | undefined): Promise<boolean> {
+    // Reads do not wait for a scheduler that is away; commits above them do.
+    if ((await this.#bound.verify(ts)) === 'ahead') return false;
+    this.#count(ts, keys);
+    return true;
+  }
+
+  /** The read is served: no commit of its keys may lie below it, if its timestamp was granted. */
+  #count(ts: Timestamp, keys: readonly Uint8Array[] | undefined): void {
+    if (this.#bound.isGranted(ts)) this.#concurrency.raiseMaxTs(ts);
+    else this.#concurrency.readUnproven(ts, keys);
   }
 
   /** Whether the leader of this view may choose commit timestamps; if not, it soon will. */
   isOpen(view: RegionView): boolean {
-    const { unverified } = this.#concurrency;
-    if (unverified === undefined) return this.#sync.isSynced(view);
-    if (!this.#isSettling) void this.#settle(unverified);
-    return false;
+    return this.#sync.isSynced(view);
   }
 
-  async #settle(ts: Timestamp): Promise<void> {
-    this.#isSettling = true;
-    const verdict = await this.#bound.verify(ts);
-    this.#isSettling = false;
-    // A higher one may have come meanwhile: the next commit asks again.
-    if (verdict === 'unknown' || this.#concurrency.unverified !== ts) return;
-    this.#concurrency.settleUnverified(verdict === 'granted');
+  /** Whether the timestamp of these locks lies above all granted reads, as far as is known now; raises it where that helps. */
+  isProven(locks: MemoryLocks): boolean {
+    const { unprovenTs } = locks;
+    if (this.#bound.isGranted(unprovenTs)) locks.raise(unprovenTs + 1n);
+    return unprovenTs < locks.commitTs;
+  }
+
+  /**
+   * Asks the scheduler which of the reads count, and raises the timestamp above them. False: the scheduler is away.
+   *
+   * The keys are locked before the question. So all reads that do not wait for the lock came before it, and those of
+   * them at a granted timestamp are at or below the answer.
+   */
+  async prove(locks: MemoryLocks): Promise<boolean> {
+    const granted = await this.#bound.ask();
+    if (granted === undefined) return false;
+    locks.raise(minTimestamp(locks.unprovenTs, granted) + 1n);
+    return true;
+  }
+
+  /** The part of a timestamp that a client has named which certainly was granted; 0 when the scheduler is away. */
+  async grantedUpTo(ts: Timestamp): Promise<Timestamp> {
+    if (ts === TS_MAX || this.#bound.isGranted(ts)) return ts;
+    const granted = await this.#bound.ask();
+    return granted === undefined ? TS_ZERO : minTimestamp(ts, granted);
   }
 }

@@ -53,7 +53,7 @@ export class PessimisticCommands {
     const tooLong = [...keys, request.primary].find(isKeyTooLong);
     if (tooLong !== undefined) return ok(failed(keyTooLong(tooLong)));
     // To lock is to read: nothing may be committed below what was seen.
-    if ((await this.#gate?.admit(request.forUpdateTs)) === false) {
+    if ((await this.#gate?.admit(request.forUpdateTs, keys)) === false) {
       const message = `timestamp ${request.forUpdateTs} is ahead of the cluster`;
       return err({ type: 'other', message });
     }

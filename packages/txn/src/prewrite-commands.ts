@@ -104,13 +104,15 @@ export class PrewriteCommands {
     if (tooOld !== undefined) return ok({ errors: [tooOld] });
     const txn = { ...request, planted: this.#planted };
     const { tryOnePc = false, asyncCommit } = request;
-    const mayChoose = (tryOnePc || asyncCommit !== undefined) && this.#gate?.isOpen(view);
-    if (mayChoose && tryOnePc && isFreeToLock(facts, txn)) {
-      const committed = await this.#commitOnePhase(view, facts, mutations, txn);
+    const isDecisive = tryOnePc || asyncCommit !== undefined;
+    const gate = isDecisive && this.#gate?.isOpen(view) ? this.#gate : undefined;
+    if (gate !== undefined && tryOnePc && isFreeToLock(facts, txn)) {
+      const committed = await this.#commitOnePhase(gate, view, facts, mutations, txn);
       if (committed !== undefined) return committed;
     }
-    if (mayChoose && asyncCommit !== undefined) {
-      return this.#prewriteAsync(context, view, facts, mutations, txn);
+    if (gate !== undefined && asyncCommit !== undefined) {
+      const answer = await this.#prewriteAsync(gate, context, view, facts, mutations, txn);
+      if (answer !== undefined) return answer;
     }
     const decision = prewrite(facts, mutations, { ...txn, asyncCommit: undefined });
     const settled = await this.#commands.settle(context, view, keys, decision);
@@ -120,50 +122,67 @@ export class PrewriteCommands {
     return ok({ errors, minCommitTs: lowestCommitTs(facts, request.startTs, TS_ZERO) });
   }
 
-  /** Prewrites so that the locks alone tell at which timestamp the transaction is committed. */
+  /**
+   * Prewrites so that the locks alone tell at which timestamp the transaction is committed. Undefined: no timestamp can be
+   * chosen, since the scheduler is away.
+   */
   async #prewriteAsync(
+    gate: OnePhaseGate,
     context: TxnContext,
     view: RegionView,
     facts: readonly KeyFacts[],
     mutations: readonly Mutation[],
     txn: PrewriteTxn,
-  ): Answer<PrewriteAnswer> {
+  ): Promise<Awaited<Answer<PrewriteAnswer>> | undefined> {
     const { startTs } = txn;
     const keys = mutations.map(({ key }) => key);
-    const { commitTs: fresh, release } = this.#lockInMemory(keys, txn);
+    const locks = this.#lockInMemory(keys, txn);
     try {
+      if (!gate.isProven(locks)) {
+        // Errors do not depend on the timestamp, so nobody asks for one.
+        const { answer: errors } = prewrite(facts, mutations, txn);
+        if (errors.length === 0 && !(await gate.prove(locks))) return undefined;
+      }
+      const { commitTs: fresh } = locks;
       const decision = prewrite(facts, mutations, { ...txn, minCommitTs: fresh });
       const settled = await this.#commands.settle(context, view, keys, decision);
       if (!settled.ok) return settled;
       if (settled.value.length > 0) return ok({ errors: settled.value });
       return ok({ errors: [], minCommitTs: lowestCommitTs(facts, startTs, fresh) });
     } finally {
-      release();
+      locks.release();
     }
   }
 
-  /** Undefined: the versions that it would displace make it larger than one entry. */
+  /** Undefined: no timestamp can be chosen, or the versions that it would displace make it larger than one entry. */
   async #commitOnePhase(
+    gate: OnePhaseGate,
     view: RegionView,
     facts: readonly KeyFacts[],
     mutations: readonly Mutation[],
     txn: PrewriteTxn,
   ): Promise<Awaited<Answer<PrewriteAnswer>> | undefined> {
     const keys = mutations.map(({ key }) => key);
-    const { commitTs, release } = this.#lockInMemory(keys, txn);
+    const locks = this.#lockInMemory(keys, txn);
     try {
+      if (!gate.isProven(locks) && !(await gate.prove(locks))) return undefined;
+      const { commitTs } = locks;
       const modifies = commitOnePhase(facts, mutations, txn.startTs, commitTs);
       if (modifiesBytes(modifies) > limits.raftEntryBytesMax) return undefined;
       const proposed = await proposeModifies(this.#access, view, modifies);
       return proposed.ok ? ok({ errors: [], onePcCommitTs: commitTs }) : proposed;
     } finally {
-      release();
+      locks.release();
     }
   }
 
+  /** The keys are latched. */
   #lockInMemory(keys: readonly Uint8Array[], txn: PrewriteTxn): MemoryLocks {
-    const locks = this.#concurrency.lockKeys(keys, lowestOf(txn));
-    return this.#planted('txn-commit-below-reads') ? { ...locks, commitTs: lowestOf(txn) } : locks;
+    const lowest = lowestOf(txn);
+    const locks = this.#concurrency.lockKeys(keys, lowest);
+    if (!this.#planted('txn-commit-below-reads')) return locks;
+    const { release } = locks;
+    return { commitTs: lowest, unprovenTs: TS_ZERO, raise: () => undefined, release };
   }
 }
 
@@ -178,7 +197,7 @@ function isRepeated(
   return asyncCommit !== undefined && facts.every((fact) => isReplay(fact, { startTs }));
 }
 
-/** No commit timestamp below it will do. */
+/** Lower bound for the commit timestamp. */
 function lowestOf({ startTs, minCommitTs = TS_ZERO }: PrewriteTxn): Timestamp {
   return maxTimestamp(startTs + 1n, minCommitTs);
 }

@@ -65,9 +65,10 @@ export class ReadCommands {
     ts: Timestamp,
   ): Awaitable<Result<GetAnswer, RegionError>> {
     if (isKeyTooLong(key)) return ok({ type: 'key-error', error: keyTooLong(key) });
-    return whenReady(this.#admit(context, ts), (isAdmitted = true) => {
+    const keys = [key];
+    return whenReady(this.#admit(context, ts, keys), (isAdmitted = true) => {
       if (!isAdmitted) return ok({ type: 'key-error', error: aheadError(ts) });
-      return whenReady(this.#access.acquireRead(context, [key]), (view) => {
+      return whenReady(this.#access.acquireRead(context, keys), (view) => {
         if (!view.ok) return view;
         const point = this.#pointOf(context, ts);
         const lock = this.#blocking(context, key, ts);
@@ -92,7 +93,7 @@ export class ReadCommands {
     }
     const tooLong = keys.find(isKeyTooLong);
     if (tooLong !== undefined) return ok({ type: 'key-error', error: keyTooLong(tooLong) });
-    if ((await this.#admit(context, ts)) === false) {
+    if ((await this.#admit(context, ts, keys)) === false) {
       return ok({ type: 'key-error', error: aheadError(ts) });
     }
     const view = await this.#access.acquireRead(context, keys);
@@ -149,8 +150,12 @@ export class ReadCommands {
   }
 
   /** As {@link OnePhaseGate.admit}. A read without a snapshot has none that a commit could change. */
-  #admit(context: TxnContext, ts: Timestamp): Promise<boolean> | undefined {
-    return ignoresLocks(context) ? undefined : this.#gate?.admit(ts);
+  #admit(
+    context: TxnContext,
+    ts: Timestamp,
+    keys?: readonly Uint8Array[],
+  ): Promise<boolean> | undefined {
+    return ignoresLocks(context) ? undefined : this.#gate?.admit(ts, keys);
   }
 
   #blocking(context: TxnContext, key: Uint8Array, ts: Timestamp): MemoryLock | undefined {

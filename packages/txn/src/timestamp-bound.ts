@@ -1,51 +1,97 @@
-import { composeTimestamp, errorMessage, type Logger, type Timestamp, TS_MAX } from '@tinykv/base';
+import {
+  composeTimestamp,
+  type Env,
+  errorMessage,
+  maxTimestamp,
+  type Timestamp,
+  TS_MAX,
+  TS_ZERO,
+} from '@tinykv/base';
 
 /** How far a timestamp may be ahead of the last one fetched before the scheduler is asked again. */
 const AHEAD: Timestamp = composeTimestamp(3_000, 0);
 
-/** `unknown`: the scheduler does not answer. */
-export type TimestampVerdict = 'granted' | 'ahead' | 'unknown';
+/** A question to the scheduler that takes longer has no answer. */
+const ANSWER_MOST_MS = 1_000;
+
+/** `near`: granted, or soon will be; `unknown`: the scheduler does not answer. */
+export type TimestampVerdict = 'near' | 'ahead' | 'unknown';
 
 /**
- * Tells timestamps that the scheduler may have granted from those that are far ahead of it: a read at such
- * a one would drive the commit timestamps that this store chooses to where nobody reads.
+ * Tells timestamps that the scheduler has granted from those that it may have granted and from those that are far
+ * ahead of it. Only the first may have a say in the commit timestamps that this store chooses, and the last are
+ * refused.
  */
 export class TimestampBound {
+  readonly #env: Pick<Env, 'clock' | 'logger'>;
   readonly #timestamp: () => Promise<Timestamp>;
-  readonly #logger: Logger;
-  #limit: Timestamp = AHEAD;
-  #asking: Promise<boolean> | undefined;
+  /** The highest timestamp that is known to be granted. */
+  #granted: Timestamp = TS_ZERO;
+  #verifying: Promise<boolean> | undefined;
+  /** The last question got no answer in time. */
+  #isAway = false;
+  #isReturning = false;
 
-  constructor(timestamp: () => Promise<Timestamp>, logger: Logger) {
+  constructor(env: Pick<Env, 'clock' | 'logger'>, timestamp: () => Promise<Timestamp>) {
+    this.#env = env;
     this.#timestamp = timestamp;
-    this.#logger = logger;
   }
 
-  /** True, without asking, for nearly all. */
+  /** Whether it is known that it was granted, without asking: false for most fresh ones. */
+  isGranted(ts: Timestamp): boolean {
+    return ts <= this.#granted;
+  }
+
+  /** Whether it may have been granted, without asking: true for nearly all. */
   covers(ts: Timestamp): boolean {
-    return ts <= this.#limit || ts === TS_MAX;
+    return ts <= this.#granted + AHEAD || ts === TS_MAX;
   }
 
-  /** Undefined when the scheduler does not answer. What it returns was granted after the call. */
-  async fetch(): Promise<Timestamp | undefined> {
-    try {
-      const ts = await this.#timestamp();
-      if (ts + AHEAD > this.#limit) this.#limit = ts + AHEAD;
-      return ts;
-    } catch (error) {
-      this.#logger.warn('no timestamp from the scheduler', { error: errorMessage(error) });
-      return undefined;
+  /** Undefined when the scheduler does not answer in time. What it returns was granted after the call. */
+  fetch(): Promise<Timestamp | undefined> {
+    return new Promise((resolve) => {
+      const { clock, logger } = this.#env;
+      const timer = clock.after(ANSWER_MOST_MS, () => {
+        this.#isAway = true;
+        resolve(undefined);
+      });
+      this.#timestamp().then(
+        (ts) => {
+          timer.cancel();
+          this.#isAway = false;
+          this.#granted = maxTimestamp(this.#granted, ts);
+          resolve(ts);
+        },
+        (error: unknown) => {
+          timer.cancel();
+          this.#isAway = true;
+          logger.warn('no timestamp from the scheduler', { error: errorMessage(error) });
+          resolve(undefined);
+        },
+      );
+    });
+  }
+
+  /** As {@link fetch}, for callers that keep others waiting: while the scheduler is away they do not wait for it. */
+  ask(): Promise<Timestamp | undefined> {
+    if (!this.#isAway) return this.fetch();
+    if (!this.#isReturning) {
+      this.#isReturning = true;
+      void this.fetch().finally(() => {
+        this.#isReturning = false;
+      });
     }
+    return Promise.resolve(undefined);
   }
 
   /** For those that are not covered; all that ask meanwhile share the question. */
   async verify(ts: Timestamp): Promise<TimestampVerdict> {
-    this.#asking ??= this.fetch()
+    this.#verifying ??= this.fetch()
       .then((granted) => granted !== undefined)
       .finally(() => {
-        this.#asking = undefined;
+        this.#verifying = undefined;
       });
-    if (!(await this.#asking)) return 'unknown';
-    return this.covers(ts) ? 'granted' : 'ahead';
+    if (!(await this.#verifying)) return 'unknown';
+    return this.covers(ts) ? 'near' : 'ahead';
   }
 }

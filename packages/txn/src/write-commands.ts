@@ -1,4 +1,4 @@
-import { err, ok, type Planted, type Result } from '@tinykv/base';
+import { err, ok, type Planted, type Result, TS_MAX, TS_ZERO } from '@tinykv/base';
 import type { KeyError, RegionAccess } from '@tinykv/model';
 import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
 import { checkSecondaries, type SecondariesStatus } from './mvcc/async-commit.js';
@@ -8,6 +8,7 @@ import { distinctKeys } from './mvcc/decision.js';
 import { heartBeat } from './mvcc/heart-beat.js';
 import { lockedKeys, type ResolveTxn, resolve } from './mvcc/resolve.js';
 import { rollback } from './mvcc/rollback.js';
+import type { OnePhaseGate } from './one-phase-gate.js';
 import { PrewriteCommands, type WriteParts } from './prewrite-commands.js';
 import { isKeyTooLong, keyTooLongMessage, withSnapshot } from './region-read.js';
 import type {
@@ -26,10 +27,12 @@ export class WriteCommands {
   readonly #access: RegionAccess;
   readonly #commands: LatchedCommands;
   readonly #prewrites: PrewriteCommands;
+  readonly #gate: OnePhaseGate | undefined;
   readonly #planted: Planted;
 
   constructor(parts: WriteParts) {
-    const { env, commands } = parts;
+    const { env, commands, gate } = parts;
+    this.#gate = gate;
     this.#access = commands.access;
     this.#commands = commands;
     this.#prewrites = new PrewriteCommands(parts);
@@ -59,15 +62,18 @@ export class WriteCommands {
     );
   }
 
-  checkTxnStatus(context: TxnContext, request: CheckTxnRequest): Answer<TxnStatus> {
-    const { primary, startTs } = request;
+  async checkTxnStatus(context: TxnContext, request: CheckTxnRequest): Answer<TxnStatus> {
+    const { primary, startTs, currentTs, callerStartTs = TS_ZERO } = request;
     if (isKeyTooLong(primary)) {
       // The response has no field for an error of the key.
-      return Promise.resolve(err({ type: 'other', message: keyTooLongMessage(primary) }));
+      return err({ type: 'other', message: keyTooLongMessage(primary) });
     }
     const { strict } = context;
+    const isPush = this.#gate !== undefined && callerStartTs > TS_ZERO && callerStartTs < TS_MAX;
+    const pushUpToTs = isPush ? await this.#gate.grantedUpTo(currentTs) : currentTs;
+    const mode = { strict, pushUpToTs, planted: this.#planted };
     return this.#commands.onTxnKeys(context, [primary], startTs, (facts, { safePoint }) =>
-      checkTxnStatus(facts[0]!, { ...request, strict, safePoint, planted: this.#planted }),
+      checkTxnStatus(facts[0]!, { ...request, ...mode, safePoint }),
     );
   }
 

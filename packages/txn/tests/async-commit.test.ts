@@ -5,8 +5,8 @@ import { TxnExecutor } from '../src/index.js';
 import { type FakeStore, fakeStore, key, OLD, STRICT, served } from './fake-store.js';
 import { put } from './session.js';
 
-/** What the scheduler grants. */
-const NOW = 1_000n;
+/** What the scheduler grants: a little at first, and later more than anybody reads at. */
+let now: Timestamp;
 const ms = (n: number): Timestamp => BigInt(n) << 18n;
 
 let store: FakeStore;
@@ -14,10 +14,12 @@ let store: FakeStore;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 beforeEach(async () => {
-  store = fakeStore(fakeEnv(), () => Promise.resolve(NOW));
+  now = 1_000n;
+  store = fakeStore(fakeEnv(), () => Promise.resolve(now));
   const request = { mutations: [], primary: key('p'), startTs: 1n, ttlMs: 1, tryOnePc: true };
   await served(store.txn.writes.prewrite(STRICT, request));
   await turn();
+  now = 10_000n;
 });
 
 /** One half of a transaction whose primary is `p`. */
@@ -65,7 +67,7 @@ describe('a prewrite for async commit', () => {
 
   it('answers the same however often it is asked, whatever was read meanwhile', async () => {
     expect(await prewrite(1_500n, ['p'], ['q'])).toMatchObject({ minCommitTs: 1_501n });
-    await get('z', 3_000n);
+    await get('r', 3_000n);
     expect(await prewrite(1_500n, ['p'], ['q'])).toEqual({ errors: [], minCommitTs: 1_501n });
     // Keys that come later are promised more, and the transaction is committed at the highest.
     expect(await prewrite(1_500n, ['p', 'r'], ['q'])).toMatchObject({ minCommitTs: 3_001n });

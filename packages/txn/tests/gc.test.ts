@@ -97,7 +97,8 @@ describe('gc_safe_point_vs_long_txn', () => {
   });
 
   it('what a store commits by itself is never at or below a safe point for which its locks were looked for', async () => {
-    const timestamp = async (): Promise<Timestamp> => 1n;
+    let granted = 1n;
+    const timestamp = async (): Promise<Timestamp> => granted;
     store = fakeStore(fakeEnv(), timestamp);
     const commit = (startTs: Timestamp, k: string) =>
       served(
@@ -113,6 +114,7 @@ describe('gc_safe_point_vs_long_txn', () => {
     await store.env.clock.settle();
     expect(await commit(10n, 'a')).toMatchObject({ onePcCommitTs: 11n });
     const range = { startKey: EMPTY_BYTES, endKey: EMPTY_BYTES, limit: 0 };
+    granted = 30n;
     await served(store.txn.inspect.scanLocks(STRICT, { ...range, maxTs: 30n }));
     // It began before the safe point, and its store has not heard of that yet.
     expect(await commit(12n, 'b')).toMatchObject({ onePcCommitTs: 31n });

@@ -14,7 +14,7 @@ import {
   pair,
   real,
 } from './mvcc-commands.js';
-import { NaiveMvcc } from './naive-mvcc.js';
+import { type Grants, NaiveMvcc } from './naive-mvcc.js';
 
 const script = fc
   .array(
@@ -60,15 +60,17 @@ function agree(actual: unknown, wanted: unknown): void {
 const COMMANDS_PER_RUN = 25;
 const RUNS = runs(400);
 
-/** Below every timestamp that a command may have. */
-const FETCHED = 1n;
+/** Below and above every timestamp that a command may have. */
+const GRANTS: Grants = { first: 1n, later: 1_000n << 18n };
 
 /** A store that has fetched a timestamp in its term, and so may choose others. */
 async function choosingStore(): Promise<FakeStore> {
-  const store = fakeStore(fakeEnv(), () => Promise.resolve(FETCHED));
+  let granted = GRANTS.first;
+  const store = fakeStore(fakeEnv(), () => Promise.resolve(granted));
   const request = { mutations: [], primary: key('p'), startTs: 1n, ttlMs: 1, tryOnePc: true };
   await served(store.txn.writes.prewrite(STRICT, request));
   await store.env.clock.settle();
+  granted = GRANTS.later;
   return store;
 }
 
@@ -78,7 +80,7 @@ it('random commands are answered, and stored, as a list of versions would have i
   await fc.assert(
     fc.asyncProperty(script, async (commands) => {
       const store = await choosingStore();
-      const naive = new NaiveMvcc(FETCHED);
+      const naive = new NaiveMvcc(GRANTS);
       for (const c of commands) {
         const answer = expected(naive, c);
         agree(await real(store, c), answer);

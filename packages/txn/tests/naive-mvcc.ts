@@ -68,22 +68,61 @@ class NaiveKey {
   }
 }
 
+/** What the scheduler grants: the first time, and from then on. */
+export interface Grants {
+  readonly first: bigint;
+  /** At or above every timestamp of the commands. */
+  readonly later: bigint;
+}
+
+/** What a store that chooses timestamps knows of reads and grants. */
+class NaiveReads {
+  readonly #grants: Grants;
+  #granted: bigint;
+  /** The highest read at a timestamp that was known to be granted. */
+  #maxTs: bigint;
+  #ofRanges = 0n;
+  readonly #ofKeys = new Map<string, bigint>();
+
+  constructor(grants: Grants) {
+    this.#grants = grants;
+    this.#granted = grants.first;
+    this.#maxTs = grants.first;
+  }
+
+  /** Without keys: of a range. */
+  note(ts: bigint, keys?: readonly string[]): void {
+    if (ts === TS_MAX) return;
+    if (ts <= this.#granted) this.#maxTs = maxTimestamp(this.#maxTs, ts);
+    else if (keys === undefined) this.#ofRanges = maxTimestamp(this.#ofRanges, ts);
+    else for (const key of keys) this.#ofKeys.set(key, maxTimestamp(ts, this.#of(key)));
+  }
+
+  #of(key: string): bigint {
+    return this.#ofKeys.get(key) ?? 0n;
+  }
+
+  choose(keys: readonly string[], lowest: bigint): bigint {
+    const chosen = maxTimestamp(this.#maxTs + 1n, lowest);
+    const unproven = keys.map((key) => this.#of(key)).reduce(maxTimestamp, this.#ofRanges);
+    if (unproven >= chosen && unproven > this.#granted) this.#granted = this.#grants.later;
+    return unproven > this.#granted ? chosen : maxTimestamp(chosen, unproven + 1n);
+  }
+}
+
 export class NaiveMvcc {
   readonly keys: Map<string, NaiveKey>;
-  /** The highest read; undefined: the store does not choose timestamps. */
-  #maxTs: bigint | undefined;
+  /** Undefined: the store does not choose timestamps. */
+  readonly #reads: NaiveReads | undefined;
 
-  constructor(maxTs?: bigint, keys: ReadonlyMap<string, NaiveKey> = new Map()) {
-    this.#maxTs = maxTs;
+  constructor(grants?: Grants, keys: ReadonlyMap<string, NaiveKey> = new Map()) {
+    this.#reads = grants && new NaiveReads(grants);
     this.keys = new Map([...keys].map(([key, at]) => [key, at.copy()]));
   }
 
+  /** Of one that chooses no timestamps. */
   copy(): NaiveMvcc {
-    return new NaiveMvcc(this.#maxTs, this.keys);
-  }
-
-  #read(ts: bigint): void {
-    if (this.#maxTs !== undefined && ts !== TS_MAX) this.#maxTs = maxTimestamp(this.#maxTs, ts);
+    return new NaiveMvcc(undefined, this.keys);
   }
 
   at(key: string): NaiveKey {
@@ -105,7 +144,7 @@ export class NaiveMvcc {
 
   /** The value, `undefined`, or `locked`. */
   get(key: string, ts: bigint, strict: boolean): string {
-    this.#read(ts);
+    this.#reads?.note(ts, [key]);
     if (this.#blocks(key, ts, strict)) return 'locked';
     const value = this.at(key).visible(ts);
     return value === undefined ? 'none' : `=${value}`;
@@ -118,7 +157,7 @@ export class NaiveMvcc {
     reverse: boolean,
     strict: boolean,
   ): string[] {
-    this.#read(ts);
+    this.#reads?.note(ts);
     const names = [...this.keys.keys()].filter((key) => key >= range[0] && key < range[1]).sort();
     if (reverse) names.reverse();
     return names
@@ -145,7 +184,7 @@ export class NaiveMvcc {
 
   /** No end when `to` is empty; all when the limit is 0. */
   locks([from, to]: [string, string], maxTs: bigint, limit: number): string[] {
-    this.#read(maxTs);
+    this.#reads?.note(maxTs);
     return [...this.keys.keys()]
       .filter((key) => key >= from && (to === '' || key < to))
       .sort()
@@ -175,16 +214,17 @@ export class NaiveMvcc {
       return at.lock && !own ? [`locked ${key} ${at.lock.startTs}`] : [];
     });
     if (errors.length > 0) return errors;
-    const chosen = maxTimestamp(this.#maxTs ?? 0n, startTs) + 1n;
-    const chooses = mode !== 'plain' && this.#maxTs !== undefined;
     const isFree = last.every(({ key }) => this.at(key).lock === undefined);
-    if (chooses && mode === 'one-phase' && isFree) {
+    const chooses = mode === 'async' || (mode === 'one-phase' && isFree);
+    const names = last.map(({ key }) => key);
+    const chosen = chooses ? this.#reads?.choose(names, startTs + 1n) : undefined;
+    if (chosen !== undefined && mode === 'one-phase') {
       for (const { key, kind, value } of last)
         this.at(key).versions.push({ kind, startTs, commitTs: chosen, value });
       return [`committed ${chosen}`];
     }
-    const isAsync = chooses && mode === 'async';
-    const minCommitTs = isAsync ? chosen : 0n;
+    const isAsync = chosen !== undefined;
+    const minCommitTs = chosen ?? 0n;
     const locks = last.map(({ key, kind, value }) => {
       const at = this.at(key);
       if (at.lock !== undefined && at.lock.kind !== 'pessimistic') return at.lock;
@@ -240,7 +280,7 @@ export class NaiveMvcc {
     forUpdateTs: bigint,
     ttlMs: number,
   ): string {
-    this.#read(forUpdateTs);
+    this.#reads?.note(forUpdateTs, keys);
     const distinct = [...new Set(keys)];
     for (const key of distinct) {
       const at = this.at(key);

@@ -11,17 +11,22 @@ const put = (k: string, value: string): Mutation => ({
   value: utf8(value),
 });
 
-/** What the scheduler's clock says. */
+/** What the scheduler's clock says at first, and what it says later. */
 const NOW = 1_000n;
+const LATER = 10_000n;
 
 let store: FakeStore;
 let timestamps: (() => void)[];
+/** Whether the scheduler answers by itself. */
+let answers: boolean;
 
 beforeEach(async () => {
   timestamps = [];
-  store = fakeStore(
-    fakeEnv(),
-    () => new Promise<Timestamp>((resolve) => timestamps.push(() => resolve(NOW))),
+  answers = false;
+  store = fakeStore(fakeEnv(), () =>
+    answers
+      ? Promise.resolve(LATER)
+      : new Promise<Timestamp>((resolve) => timestamps.push(() => resolve(NOW))),
   );
 });
 
@@ -32,6 +37,7 @@ async function synced(): Promise<void> {
   expect(await commit(1n, put('warm-up', ''))).toEqual({ errors: [] });
   for (const answer of timestamps) answer();
   await turn();
+  answers = true;
 }
 
 function commit(startTs: Timestamp, ...mutations: readonly Mutation[]) {
@@ -255,8 +261,10 @@ describe('a read at a timestamp that nobody has granted', () => {
 
   it('is served while the scheduler is away, and commits go by locks until it is back', async () => {
     const scheduler = await leftByScheduler();
-    expect(await get('a', FAR)).toBeUndefined();
+    for (const k of ['b', 'c', 'd']) expect(await get(k, FAR)).toBeUndefined();
     expect(await commit(2_000n, put('b', 'one'))).toEqual({ errors: [] });
+    // Keys that nobody has read are no matter.
+    expect(await commit(2_000n, put('a', 'one'))).toMatchObject({ onePcCommitTs: 2_001n });
     scheduler.grant = FAR + 5n;
     // Asks, and does not wait for the answer.
     expect(await commit(2_001n, put('c', 'one'))).toEqual({ errors: [] });
@@ -266,7 +274,7 @@ describe('a read at a timestamp that nobody has granted', () => {
 
   it('that turns out to be made up is forgotten', async () => {
     const scheduler = await leftByScheduler();
-    await get('a', FAR);
+    for (const k of ['c', 'd']) await get(k, FAR);
     scheduler.grant = NOW + 5n;
     await commit(2_001n, put('c', 'one'));
     await turn();

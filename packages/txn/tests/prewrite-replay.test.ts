@@ -5,8 +5,8 @@ import { type Mutation, type PrewriteRequest, TxnExecutor } from '../src/index.j
 import { type FakeStore, fakeStore, key, STRICT, served } from './fake-store.js';
 import { del, lock, put } from './session.js';
 
-/** What the scheduler grants. */
-const NOW = 1_000n;
+/** What the scheduler grants: a little at first, and later more than anybody reads at. */
+let now: Timestamp;
 const START = 2_000n;
 const COMMIT = 2_001n;
 
@@ -50,9 +50,11 @@ async function overwrite(k: string, startTs: Timestamp): Promise<void> {
 }
 
 beforeEach(async () => {
-  store = fakeStore(fakeEnv(), () => Promise.resolve(NOW));
+  now = 1_000n;
+  store = fakeStore(fakeEnv(), () => Promise.resolve(now));
   await prewrite([]);
   await turn();
+  now = 10_000n;
 });
 
 describe('prewrite_repeated_after_commit: a prewrite that has committed, in one phase', () => {
@@ -113,7 +115,7 @@ describe('prewrite_repeated_after_commit: a prewrite of an async commit', () => 
   const half = [put('p', '1'), put('q', '1')];
 
   async function committed(...keys: string[]): Promise<void> {
-    await read('z', 2_500n);
+    await read('p', 2_500n);
     expect(await prewrite(half, async('q', 'x'))).toEqual({ errors: [], minCommitTs: 2_501n });
     const request = { keys: keys.map(key), startTs: START, commitTs: 2_600n };
     expect(await served(store.txn.writes.commit(STRICT, request))).toBeUndefined();

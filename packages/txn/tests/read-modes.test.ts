@@ -52,7 +52,7 @@ describe('a batch get', () => {
   });
 
   it('counts as a read: what is committed in one phase later lies above it', async () => {
-    const now = 1_000n;
+    let now = 1_000n;
     session = new Session(fakeStore(fakeEnv(), () => Promise.resolve(now)));
     session.context = STRICT;
     const commit = async (startTs: Timestamp, k: string) => {
@@ -61,6 +61,7 @@ describe('a batch get', () => {
     };
     await commit(10n, 'warm-up');
     await new Promise((resolve) => setImmediate(resolve));
+    now = 10_000n;
     await batchGet(5_000n, 'a', 'b');
     expect(await commit(2_000n, 'a')).toMatchObject({ onePcCommitTs: 5_001n });
     // A read that skips locks is no snapshot that a commit could change.

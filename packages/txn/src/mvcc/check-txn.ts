@@ -40,6 +40,8 @@ export interface CheckTxn {
   readonly forceSyncCommit?: boolean;
   /** A read that the lock is in the way of; 0: none. */
   readonly callerStartTs?: Timestamp;
+  /** The lock's commit timestamp is not pushed above it: it must be known to be granted. Default: `currentTs`. */
+  readonly pushUpToTs?: Timestamp;
   /** The lock that was met is pessimistic: a primary without one is no reason to end the transaction. */
   readonly resolvingPessimisticLock?: boolean;
   /** A lock was met that has not expired: its primary may be on its way, and a rollback would kill a living transaction. */
@@ -129,11 +131,11 @@ function aliveFor(lock: LockRecord): number {
 
 /** The lock that lets the caller read past it; undefined: it does already, or its client has not allowed it. */
 function pushedLock(lock: LockRecord, txn: CheckTxn): LockRecord | undefined {
-  const { callerStartTs = TS_ZERO, currentTs } = txn;
+  const { callerStartTs = TS_ZERO, pushUpToTs = txn.currentTs } = txn;
   if (lock.minCommitTs === TS_ZERO || callerStartTs === TS_MAX) return undefined;
   if (callerStartTs < lock.minCommitTs) return undefined;
   // A read that has begun lies in the past. A made-up one would drive the commit to where its client has no timestamp.
-  if (callerStartTs > currentTs) return undefined;
+  if (callerStartTs > pushUpToTs) return undefined;
   // As far as it is known to be in the past, so that the next reads need not push again.
-  return { ...lock, minCommitTs: maxTimestamp(callerStartTs + 1n, currentTs) };
+  return { ...lock, minCommitTs: maxTimestamp(callerStartTs + 1n, pushUpToTs) };
 }
