@@ -2,6 +2,7 @@ import { limits, type Timestamp, TS_MAX } from '@tinykv/base';
 import type { Reader } from './lock-resolver.js';
 import { RecentTxns } from './recent-txns.js';
 
+const NONE: readonly Timestamp[] = [];
 /** More than the keys of one request, each of which has one lock at a time. */
 const PASSED_BY_REQUEST_MAX = 2 * limits.clientBatchGetKeysMax;
 
@@ -26,7 +27,7 @@ export class SnapshotPasses {
 
   /** Starts for a request that has met no lock yet. */
   get starts(): readonly Timestamp[] {
-    return this.#shared === undefined ? [] : [...this.#shared];
+    return this.#shared === undefined || this.#shared.size === 0 ? NONE : [...this.#shared];
   }
 }
 
