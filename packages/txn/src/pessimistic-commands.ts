@@ -1,10 +1,19 @@
-import { type Env, equalBytes, err, errorMessage, ok, physicalMs, TS_ZERO } from '@tinykv/base';
-import type { KeyError, LockInfo, RegionView, WaitForEdge } from '@tinykv/model';
+import {
+  type Env,
+  equalBytes,
+  err,
+  errorMessage,
+  ok,
+  physicalMs,
+  type Timestamp,
+  TS_ZERO,
+} from '@tinykv/base';
+import type { KeyError, LockInfo, Modify, RegionView, WaitForEdge } from '@tinykv/model';
 import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
-import type { BegunWait, LockWaits } from './lock-waits.js';
+import type { BegunWait, LeftKey, LockWaits } from './lock-waits.js';
 import { abortError, distinctKeys } from './mvcc/decision.js';
 import { readValue, type TxnKeyFacts } from './mvcc/key-view.js';
-import { lockPessimistically, unlockPessimistic } from './mvcc/pessimistic.js';
+import { conflictSeen, lockPessimistically, unlockPessimistic } from './mvcc/pessimistic.js';
 import type { OnePhaseGate } from './one-phase-gate.js';
 import { belowSafePoint, isKeyTooLong } from './region-read.js';
 import type {
@@ -33,6 +42,22 @@ type Attempt =
   | { readonly type: 'done'; readonly answer: PessimisticLockAnswer }
   | { readonly type: 'waits'; readonly wait: BegunWait };
 
+/** Until when a request waits, in monotonic milliseconds. */
+interface Patience {
+  /** In this store, in one go. */
+  readonly until: number;
+  /** Its client, over several requests. */
+  readonly clientUntil: number;
+}
+
+/** Whom a request has to wait for. */
+interface Obstacle {
+  readonly key: Uint8Array;
+  readonly holderTs: Timestamp;
+  /** Undefined: the lock is not taken yet. */
+  readonly lock: LockInfo | undefined;
+}
+
 /** Locks that are taken before a transaction writes. */
 export class PessimisticCommands {
   readonly #env: Env;
@@ -57,26 +82,22 @@ export class PessimisticCommands {
       const message = `timestamp ${request.forUpdateTs} is ahead of the cluster`;
       return err({ type: 'other', message });
     }
-    const { clock } = this.#env;
+    const now = this.#env.clock.mono();
     const { waitMs = Number.POSITIVE_INFINITY } = request;
-    const until = clock.mono() + Math.min(waitMs, WAIT_MOST_MS);
-    for (let wokenFor: Uint8Array | undefined; ; ) {
-      const attempt = await this.#tryInTurn(context, { ...request, keys }, until, wokenFor);
+    const patience = { until: now + Math.min(waitMs, WAIT_MOST_MS), clientUntil: now + waitMs };
+    for (;;) {
+      const attempt = await this.#try(context, { ...request, keys }, patience);
       if (!attempt.ok) return attempt;
       if (attempt.value.type === 'done') return ok(attempt.value.answer);
-      const { key, ended } = attempt.value.wait;
-      const end = await ended;
+      const end = await attempt.value.wait.ended;
       switch (end.type) {
         case 'released':
-          wokenFor = key;
-          break;
         case 'timeout':
-          wokenFor = undefined;
           break;
         case 'deadlock':
           return ok(failed(deadlock(end.cycle)));
         case 'cancelled':
-          return ok(failed(abortError(`transaction ${request.startTs} has given up`, key)));
+          return ok(failed(abortError(`transaction ${request.startTs} has given up`, keys[0]!)));
         case 'refused':
           return err(end.error);
       }
@@ -93,32 +114,15 @@ export class PessimisticCommands {
     );
   }
 
-  /** Who was woken and leaves the key free owes the next in line its turn. */
-  async #tryInTurn(
-    context: TxnContext,
-    request: PessimisticLockRequest,
-    until: number,
-    wokenFor: Uint8Array | undefined,
-  ): Answer<Attempt> {
-    let isFree = true;
-    try {
-      const attempt = await this.#try(context, request, until);
-      if (attempt.ok && wokenFor !== undefined) isFree = leavesFree(attempt.value, wokenFor);
-      return attempt;
-    } finally {
-      if (wokenFor !== undefined && isFree) this.#waits.passOn(wokenFor);
-    }
-  }
-
-  #try(context: TxnContext, request: PessimisticLockRequest, until: number): Answer<Attempt> {
-    if (!request.pipelined) return this.#decide(context, request, until, () => undefined);
+  #try(context: TxnContext, request: PessimisticLockRequest, patience: Patience): Answer<Attempt> {
+    if (!request.pipelined) return this.#decide(context, request, patience, () => undefined);
     return new Promise((resolve, reject) => {
       const onLocking = (view: RegionView, attempt: Attempt): void => {
         void this.#leads(context, request, view).then((leads) => {
           if (leads) resolve(ok(attempt));
         });
       };
-      this.#decide(context, request, until, onLocking).then(resolve, (error: unknown) => {
+      this.#decide(context, request, patience, onLocking).then(resolve, (error: unknown) => {
         // If the answer is out already, the prewrite finds out.
         this.#env.logger.debug('lock not certainly kept', { error: errorMessage(error) });
         reject(error);
@@ -130,45 +134,78 @@ export class PessimisticCommands {
   async #decide(
     context: TxnContext,
     request: PessimisticLockRequest,
-    until: number,
+    patience: Patience,
     onLocking: (view: RegionView, attempt: Attempt) => void,
   ): Answer<Attempt> {
-    const { keys, startTs, returnValues } = request;
+    const { keys, startTs } = request;
     let begun: BegunWait | undefined;
-    const settled = await this.#commands.onTxnKeys<Attempt>(
-      context,
-      keys,
-      startTs,
-      (facts, view) => {
-        const tooOld = belowSafePoint(view, startTs);
-        if (tooOld !== undefined) {
-          return { modifies: [], answer: { type: 'done', answer: failed(tooOld) } };
-        }
-        const { modifies, answer: error } = lockPessimistically(facts, request);
-        if (error === undefined) {
-          const values = returnValues ? facts.map((fact) => readLocked(fact, view)) : [];
-          const attempt: Attempt = { type: 'done', answer: { values } };
-          onLocking(view, attempt);
-          return { modifies, answer: attempt };
-        }
-        // The wait begins under the latches, or the lock could go unnoticed.
-        if (error.type === 'locked') begun = this.#wait(context, request, view, error.lock, until);
-        const answer: Attempt =
-          begun === undefined
-            ? { type: 'done', answer: failed(this.#reason(error, request, until)) }
-            : { type: 'waits', wait: begun };
-        return { modifies, answer };
-      },
-    );
-    if (!settled.ok) begun?.abandon();
-    return settled;
+    let left: LeftKey = 'free';
+    try {
+      const settled = await this.#commands.onTxnKeys<Attempt>(
+        context,
+        keys,
+        startTs,
+        (facts, view) => {
+          const { modifies, error, obstacle } = this.#judge(facts, view, request);
+          if (error === undefined && obstacle === undefined) {
+            const attempt: Attempt = { type: 'done', answer: granted(facts, view, request) };
+            onLocking(view, attempt);
+            return { modifies, answer: attempt };
+          }
+          if (error?.type === 'conflict') left = 'free-for-now';
+          // The wait begins under the latches, or the lock could go unnoticed.
+          if (obstacle) begun = this.#wait(context, request, view, obstacle, patience);
+          if (begun) return { modifies: [], answer: { type: 'waits', wait: begun } };
+          const reason = error ?? this.#reason(obstacle!, request, patience);
+          return { modifies: [], answer: { type: 'done', answer: failed(reason) } };
+        },
+      );
+      if (!settled.ok) begun?.abandon();
+      else if (settled.value.type === 'done' && settled.value.answer.error === undefined)
+        left = 'locked';
+      return settled;
+    } finally {
+      this.#waits.endTurns(keys, startTs, () => left);
+    }
+  }
+
+  /** What is to be written, or why nothing is: an error, or a lock of another that is there or about to be. */
+  #judge(
+    facts: readonly TxnKeyFacts[],
+    view: RegionView,
+    request: PessimisticLockRequest,
+  ): {
+    readonly modifies: readonly Modify[];
+    readonly error?: KeyError | undefined;
+    readonly obstacle?: Obstacle | undefined;
+  } {
+    const { keys, startTs } = request;
+    const tooOld = belowSafePoint(view, startTs);
+    if (tooOld !== undefined) return { modifies: [], error: tooOld };
+    const { modifies, answer: error } = lockPessimistically(facts, request);
+    if (error?.type === 'locked') {
+      const { lock } = error;
+      return { modifies, obstacle: { key: lock.key, holderTs: lock.startTs, lock } };
+    }
+    const reserved = modifies.length > 0 ? this.#waits.reservedFor(keys, startTs) : undefined;
+    if (reserved === undefined) return { modifies, error };
+    return {
+      modifies,
+      obstacle: { key: reserved.key, holderTs: reserved.startTs, lock: undefined },
+    };
   }
 
   /** A client that waits so long and no longer is told when that is over, others who holds the lock. */
-  #reason(error: KeyError, { waitMs }: PessimisticLockRequest, until: number): KeyError {
+  #reason(
+    { key, holderTs: lockTs, lock }: Obstacle,
+    { waitMs }: PessimisticLockRequest,
+    { until }: Patience,
+  ): KeyError {
     const isBounded = waitMs !== undefined && waitMs > 0 && waitMs <= WAIT_MOST_MS;
-    if (error.type !== 'locked' || !isBounded || this.#env.clock.mono() < until) return error;
-    return { type: 'lock-wait-timeout', key: error.lock.key, lockTs: error.lock.startTs };
+    const isOver = isBounded && this.#env.clock.mono() >= until;
+    return lock === undefined || isOver
+      ? { type: 'lock-wait-timeout', key, lockTs }
+      : { type: 'locked', lock };
   }
 
   /** Whether what this view shows is the newest there is: a leader may have been deposed without knowing. */
@@ -184,26 +221,58 @@ export class PessimisticCommands {
   /** Undefined: there is no time to wait, or no use. */
   #wait(
     context: TxnContext,
-    { startTs }: PessimisticLockRequest,
+    request: PessimisticLockRequest,
     { term }: RegionView,
-    lock: LockInfo,
-    until: number,
+    { key, holderTs, lock }: Obstacle,
+    { until, clientUntil }: Patience,
   ): BegunWait | undefined {
-    const { clock } = this.#env;
-    // A lock that seems to have expired is for the client to look into.
-    const aliveMs = physicalMs(lock.startTs) + lock.ttlMs - clock.wall();
-    const mostMs = Math.min(until - clock.mono(), aliveMs);
+    const { keys, startTs, forceLock = false, aliveLockTs } = request;
+    // Others that wait for keys of which this one has the turn must not be thought to wait for it.
+    this.#waits.endTurns(keys, startTs, (each) => (equalBytes(each, key) ? 'locked' : 'free'));
+    const now = this.#env.clock.mono();
+    const seemsAliveMs =
+      lock === undefined || lock.startTs === aliveLockTs ? until - now : this.#aliveMs(lock);
+    const mostMs = Math.min(until - now, seemsAliveMs);
     if (mostMs <= 0) return undefined;
-    const { key, startTs: holderTs } = lock;
-    return this.#waits.begin({ context, term, key, startTs, holderTs, mostMs });
+    const comesBack = forceLock && now + mostMs < clientUntil;
+    return this.#waits.begin({
+      context,
+      term,
+      key,
+      startTs,
+      holderTs,
+      mostMs,
+      forceLock,
+      comesBack,
+    });
+  }
+
+  /** A lock that seems to have expired is for the client to look into. */
+  #aliveMs({ startTs, ttlMs }: LockInfo): number {
+    return physicalMs(startTs) + ttlMs - this.#env.clock.wall();
   }
 }
 
+function granted(
+  facts: readonly TxnKeyFacts[],
+  view: RegionView,
+  request: PessimisticLockRequest,
+): PessimisticLockAnswer {
+  const isConflict = facts.some((fact) => conflictSeen(fact, request) !== TS_ZERO);
+  const wanted = request.returnValues || (request.forceLock === true && isConflict);
+  return { values: wanted ? facts.map((fact) => readLocked(fact, view, request)) : [] };
+}
+
 /** What stands under a lock that is held, or about to be. */
-function readLocked({ key, newest }: TxnKeyFacts, { reader }: RegionView): LockedValue {
-  const write = newest?.write;
-  const value = write?.kind === 'put' ? readValue(reader, key, write) : undefined;
-  return { value, commitTs: write?.commitTs ?? TS_ZERO };
+function readLocked(
+  facts: TxnKeyFacts,
+  { reader }: RegionView,
+  request: PessimisticLockRequest,
+): LockedValue {
+  const write = facts.newest?.write;
+  const value = write?.kind === 'put' ? readValue(reader, facts.key, write) : undefined;
+  const conflictTs = request.forceLock ? conflictSeen(facts, request) : TS_ZERO;
+  return { value, commitTs: write?.commitTs ?? TS_ZERO, conflictTs };
 }
 
 function failed(error: KeyError): PessimisticLockAnswer {
@@ -213,12 +282,4 @@ function failed(error: KeyError): PessimisticLockAnswer {
 function deadlock(cycle: readonly WaitForEdge[]): KeyError {
   const { waitForTxn: lockTs, key } = cycle[0]!;
   return { type: 'deadlock', lockTs, key, waitChain: cycle };
-}
-
-/** Whether nobody has the key after a try of a request that was woken for it. */
-function leavesFree(attempt: Attempt, key: Uint8Array): boolean {
-  if (attempt.type === 'waits') return !equalBytes(attempt.wait.key, key);
-  const { error } = attempt.answer;
-  if (error === undefined) return false;
-  return error.type !== 'locked' || !equalBytes(error.lock.key, key);
 }

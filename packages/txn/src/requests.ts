@@ -98,6 +98,10 @@ export interface PessimisticLockRequest {
   readonly ttlMs: number;
   readonly forUpdateTs: Timestamp;
   readonly minCommitTs: Timestamp;
+  /** Grant locks in spite of newer versions. Its client keeps its place in the queue of a key from one request to the next. */
+  readonly forceLock?: boolean;
+  /** The transaction of this start is alive: its lock is worth waiting for even if it seems to have expired. */
+  readonly aliveLockTs?: Timestamp;
   /** How long to wait for another's lock; 0: not at all; undefined: as long as the store does. */
   readonly waitMs: number | undefined;
   readonly returnValues: boolean;
@@ -111,12 +115,14 @@ export interface LockedValue {
   readonly value: Uint8Array | undefined;
   /** 0: it never did. */
   readonly commitTs: Timestamp;
+  /** Above the request's `forUpdateTs`: the lock was taken all the same; 0: it was taken without a conflict. */
+  readonly conflictTs: Timestamp;
 }
 
 /** With an error no key was locked by this request. */
 export interface PessimisticLockAnswer {
   readonly error?: KeyError;
-  /** One for each key, if asked for. */
+  /** One for each key, if asked for or if one of them was locked with a conflict. */
   readonly values: readonly LockedValue[];
 }
 

@@ -1,5 +1,6 @@
 import { composeTimestamp, fromUtf8, physicalMs, type Timestamp } from '@tinykv/base';
 import type { Mutation, PessimisticLockAnswer } from '../src/index.js';
+import { type KeyFacts, readKey } from '../src/mvcc/key-view.js';
 import { key, STRICT, served } from './fake-store.js';
 import { put, Session } from './session.js';
 
@@ -10,6 +11,9 @@ interface LockOptions {
   readonly waitMs?: number;
   readonly ttlMs?: number;
   readonly pipelined?: boolean;
+  readonly forceLock?: boolean;
+  readonly returnValues?: boolean;
+  readonly aliveLockTs?: Timestamp;
 }
 
 /** A session whose timestamps lie in the time of its store's clock, so that locks are alive. */
@@ -32,8 +36,10 @@ export class PessimisticSession extends Session {
       forUpdateTs,
       minCommitTs: 0n,
       waitMs: options.waitMs ?? 0,
-      returnValues: true,
+      returnValues: options.returnValues ?? true,
       pipelined: options.pipelined ?? false,
+      forceLock: options.forceLock ?? false,
+      aliveLockTs: options.aliveLockTs ?? 0n,
     });
   }
 
@@ -53,6 +59,10 @@ export class PessimisticSession extends Session {
     const primary = mutations[0]!.key;
     const request = { mutations: locked, primary, startTs, ttlMs: 3_000, forUpdateTs };
     return (await served(this.store.txn.writes.prewrite(this.context, request))).errors;
+  }
+
+  factsOf(k: string): KeyFacts {
+    return readKey(this.store.engine, key(k));
   }
 
   /** Writes a locked key and commits. */

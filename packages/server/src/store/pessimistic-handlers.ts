@@ -10,10 +10,12 @@ const { kvPessimisticLock, kvPessimisticRollback } = tinykvtxn.Txn;
 export function servePessimistic(table: UnaryTable, txn: TxnExecutor): void {
   table.serve(kvPessimisticLock, (q) => {
     const { keys, primaryLock: primary, startVersion: startTs, lockTtl: ttlMs } = q;
-    const { forUpdateTs, minCommitTs, returnValues, pipelined } = q;
+    const { forUpdateTs, minCommitTs, returnValues, pipelined, aliveLockTs } = q;
+    const forceLock = q.wakeUpMode === tinykvtxn.WakeUpMode.WakeUpModeForceLock;
     const waitMs = q.noWait ? 0 : q.waitTimeout === 0 ? undefined : q.waitTimeout;
     const txnPart = { primary, startTs, ttlMs, forUpdateTs, minCommitTs };
-    const request = { keys, ...txnPart, waitMs, returnValues, pipelined };
+    const how = { waitMs, returnValues, pipelined, forceLock, aliveLockTs };
+    const request = { keys, ...txnPart, ...how };
     return respond(txn.locks.lock(contextOf(q), request), lockResponse);
   });
   table.serve(kvPessimisticRollback, (q) => {
@@ -30,6 +32,7 @@ function lockResponse({
   return { values: values.map(valueToWire) };
 }
 
-function valueToWire({ value, commitTs }: LockedValue): Init<tinykvtxn.LockedValue> {
-  return { found: value !== undefined, value: value ?? EMPTY_BYTES, commitTs };
+function valueToWire({ value, commitTs, conflictTs }: LockedValue): Init<tinykvtxn.LockedValue> {
+  const found = value !== undefined;
+  return { found, value: value ?? EMPTY_BYTES, commitTs, lockedWithConflictTs: conflictTs };
 }

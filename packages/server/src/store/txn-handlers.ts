@@ -85,14 +85,15 @@ async function prewrite(
 
 /** Undefined for operations that no prewrite may carry. */
 function mutationFromWire(wire: kvrpcpb.Mutation): Mutation | undefined {
-  const { op, key, value, isPessimisticLock: isLocked } = wire;
+  const { op, key, value } = wire;
+  const held = { isLocked: wire.isPessimisticLock, lockedAt: wire.lockedForUpdateTs };
   switch (op) {
     case kvrpcpb.Op.Put:
-      return { kind: 'put', key, value, isLocked };
+      return { kind: 'put', key, value, ...held };
     case kvrpcpb.Op.Del:
-      return { kind: 'delete', key, isLocked };
+      return { kind: 'delete', key, ...held };
     case kvrpcpb.Op.Lock:
-      return { kind: 'lock', key, isLocked };
+      return { kind: 'lock', key, ...held };
     default:
       return undefined;
   }

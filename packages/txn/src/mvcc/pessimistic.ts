@@ -6,6 +6,7 @@ import {
   ok,
   type Planted,
   type Timestamp,
+  TS_ZERO,
 } from '@tinykv/base';
 import { encodeLock, type KeyError, type LockRecord, lockKey, type Modify } from '@tinykv/model';
 import {
@@ -26,11 +27,13 @@ export interface PessimisticTxn {
   /** The locks see, and guard, what was committed up to here. */
   readonly forUpdateTs: Timestamp;
   readonly minCommitTs: Timestamp;
+  /** Lock a key in spite of newer versions: the lock sees them, and its transaction is told ({@link conflictSeen}). */
+  readonly forceLock?: boolean;
 }
 
 /**
  * TiKV's `acquire_pessimistic_lock`: locks all keys, or none when one of them fails. The value under a
- * lock that was taken stays the newest until the transaction ends: nothing was committed above
+ * lock that was taken stays the newest until the transaction ends: nothing was committed above the lock's
  * `forUpdateTs` when it was taken, and nobody else writes a key that is locked.
  */
 export function lockPessimistically(
@@ -41,7 +44,7 @@ export function lockPessimistically(
 }
 
 function lockKeyFor(facts: TxnKeyFacts, txn: PessimisticTxn): KeyDecision {
-  const { key, lock, newest, outcome } = facts;
+  const { key, lock, outcome } = facts;
   const { startTs, forUpdateTs, primary } = txn;
   // A request that was under way for long: a lock now would belong to nobody, and at the primary it would
   // tell others that a transaction which has ended is alive.
@@ -52,8 +55,8 @@ function lockKeyFor(facts: TxnKeyFacts, txn: PessimisticTxn): KeyDecision {
   if (lock !== undefined) {
     return lock.startTs === startTs ? raiseOwnLock(key, lock, txn) : err(lockedError(key, lock));
   }
-  const conflictTs = newestTs(newest);
-  if (conflictTs > forUpdateTs) {
+  const conflictTs = conflictSeen(facts, txn);
+  if (conflictTs !== TS_ZERO && txn.forceLock !== true) {
     return err({ type: 'conflict', startTs, conflictTs, key, primary });
   }
   return ok(
@@ -62,12 +65,26 @@ function lockKeyFor(facts: TxnKeyFacts, txn: PessimisticTxn): KeyDecision {
       primary,
       startTs,
       ttlMs: txn.ttlMs,
-      forUpdateTs,
-      minCommitTs: txn.minCommitTs,
+      forUpdateTs: maxTimestamp(forUpdateTs, conflictTs),
+      minCommitTs: above(conflictTs, txn.minCommitTs),
       secondaries: undefined,
       shortValue: undefined,
     }),
   );
+}
+
+/** A timestamp that a store has chosen may lie a little ahead of the scheduler's, so a newer one alone will not do. */
+function above(conflictTs: Timestamp, minCommitTs: Timestamp): Timestamp {
+  return conflictTs === TS_ZERO ? minCommitTs : maxTimestamp(minCommitTs, conflictTs + 1n);
+}
+
+/** What was committed above `forUpdateTs`, or rolled back there, at the latest; 0: nothing. */
+export function conflictSeen(
+  { newest }: Pick<KeyFacts, 'newest'>,
+  { forUpdateTs }: Pick<PessimisticTxn, 'forUpdateTs'>,
+): Timestamp {
+  const ts = newestTs(newest);
+  return ts > forUpdateTs ? ts : TS_ZERO;
 }
 
 /** A request that is repeated, or a key that is locked again: what the lock says only grows. */
@@ -123,15 +140,25 @@ export function isOwnPessimistic(
  * answered before it was on a quorum or since others took the transaction for dead, may be made up for while
  * nothing has happened to the key since the start (TiKV's `amend_pessimistic_lock`): nobody else can have
  * relied on it being free.
+ *
+ * `lockedAt` is the `for_update_ts` of the lock that the client was given; 0: it does not say. A lock with a higher one
+ * was taken by a request that came late, after the first had been lost and others had written.
  */
 export function lostLock(
   { key, lock, newest }: KeyFacts,
+  lockedAt: Timestamp,
   {
     startTs,
     planted = nothingPlanted,
   }: { readonly startTs: Timestamp; readonly planted?: Planted },
 ): KeyError | undefined {
   if (planted('txn-lost-lock-unnoticed')) return undefined;
-  const isLost = lock === undefined ? newestTs(newest) >= startTs : lock.startTs !== startTs;
+  const isAnother = isOwnPessimistic(lock, startTs) && isAbove(lock.forUpdateTs, lockedAt);
+  const isGone = lock === undefined ? newestTs(newest) >= startTs : lock.startTs !== startTs;
+  const isLost = isGone || isAnother;
   return isLost ? abortError(`pessimistic lock of transaction ${startTs} is lost`, key) : undefined;
+}
+
+function isAbove(forUpdateTs: Timestamp, lockedAt: Timestamp): boolean {
+  return lockedAt !== TS_ZERO && forUpdateTs > lockedAt;
 }

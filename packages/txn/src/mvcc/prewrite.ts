@@ -27,6 +27,8 @@ export type Mutation = {
   readonly key: Uint8Array;
   /** The transaction has locked the key pessimistically: the lock stands for every check. */
   readonly isLocked?: boolean;
+  /** The `for_update_ts` of that lock; 0: whatever it is. */
+  readonly lockedAt?: Timestamp;
 } & (
   | { readonly kind: 'put'; readonly value: Uint8Array }
   | { readonly kind: 'delete' }
@@ -81,7 +83,7 @@ function prewriteKey(facts: KeyFacts, mutation: Mutation, txn: PrewriteTxn): Key
   if (isReplay(facts, txn)) return NOTHING;
   const held = isOwnPessimistic(lock, txn.startTs) ? lock : undefined;
   const error = mutation.isLocked
-    ? lostLock(facts, txn)
+    ? lostLock(facts, mutation.lockedAt ?? TS_ZERO, txn)
     : obstacle({ ...facts, lock: held === undefined ? lock : undefined }, txn);
   return error === undefined ? ok(lockModify(mutation, txn, held)) : err(error);
 }
