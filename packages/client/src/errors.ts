@@ -121,8 +121,8 @@ export class LockWaitTimeoutError extends RetryableTxnError {
   /** The start of the transaction that holds the lock. */
   readonly lockTs: Timestamp;
 
-  constructor(key: Uint8Array, lockTs: Timestamp) {
-    super(`key ${describeBytes(key)} stayed locked by the transaction of ${lockTs}`);
+  constructor(key: Uint8Array, lockTs: Timestamp, options?: { cause?: unknown }) {
+    super(`key ${describeBytes(key)} stayed locked by the transaction of ${lockTs}`, options);
     this.key = key;
     this.lockTs = lockTs;
   }

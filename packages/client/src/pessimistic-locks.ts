@@ -1,19 +1,16 @@
 import {
   compareBytes,
-  copyBytes,
   equalBytes,
   errorMessage,
-  KvError,
   keyString,
   maxTimestamp,
   type Timestamp,
-  TS_ZERO,
+  TS_MAX,
 } from '@tinykv/base';
-import { keyErrorFromWire, tinykvtxn } from '@tinykv/proto';
-import { LockWaitTimeoutError } from './errors.js';
-import { type HeartBeat, type LivingTxn, livesFor } from './heart-beat.js';
+import { tinykvtxn } from '@tinykv/proto';
+import type { HeartBeat, LivingTxn } from './heart-beat.js';
 import { HeldKeys } from './held-keys.js';
-import { keyErrorToThrow } from './key-errors.js';
+import { type GrantedLock, LockAcquisition, type LockingTxn } from './lock-acquisition.js';
 import type { Operation } from './operation.js';
 import type { CachedRegion } from './region-cache.js';
 import { splitByBytes } from './split-by-bytes.js';
@@ -22,10 +19,7 @@ import type { HeldLocks, TxnContext } from './txn-context.js';
 
 const RELEASE_TIMEOUT_MS = 20_000;
 
-const { kvPessimisticLock, kvPessimisticRollback } = tinykvtxn.Txn;
-
-/** An answer that a store gives at the end of a wait is to come before its client's patience is over. */
-const ANSWER_MARGIN_MS = 100;
+const { kvPessimisticRollback } = tinykvtxn.Txn;
 
 export interface PessimisticOptions {
   /** How long a call waits for the locks of others; 0: not at all. Default: as long as it may take. */
@@ -34,30 +28,25 @@ export interface PessimisticOptions {
   readonly pipelined?: boolean | undefined;
 }
 
-/** One call that locks keys. */
-interface LockCall {
-  readonly operation: Operation;
-  /** Monotonic milliseconds. */
-  readonly waitsUntil: number;
-}
-
 /**
  * The locks that a transaction takes before it writes. The first key that is locked becomes its primary, and
  * heartbeats keep that lock alive; the others live as long as it does.
  */
-export class PessimisticLocks implements HeldLocks {
+export class PessimisticLocks implements HeldLocks, LockingTxn {
   readonly held: HeldKeys = new HeldKeys();
   readonly #context: TxnContext;
   readonly #txn: LivingTxn;
   readonly #options: PessimisticOptions;
   readonly #heartBeat: HeartBeat;
+  /** By key that is held: the `for_update_ts` of its lock. */
+  readonly #lockedAt = new Map<string, Timestamp>();
   /** Keys that were asked for and may be locked, although nobody has said so. */
   readonly #doubtful = new Map<string, Uint8Array>();
   readonly #calls = new Set<Promise<unknown>>();
   #primary: Uint8Array | undefined;
   /** The first lock, while it is under way: who asks meanwhile waits for what becomes of it. */
   #choosing: Promise<void> | undefined;
-  #forUpdateTs: Timestamp = TS_ZERO;
+  #forUpdateTs: Timestamp;
   #released = false;
 
   constructor(
@@ -70,14 +59,31 @@ export class PessimisticLocks implements HeldLocks {
     this.#txn = txn;
     this.#heartBeat = heartBeat;
     this.#options = options;
+    this.#forUpdateTs = txn.startTs;
   }
 
   get forUpdateTs(): Timestamp {
     return this.#forUpdateTs;
   }
 
-  holds(key: Uint8Array): boolean {
-    return this.held.has(key);
+  lockedAt(key: Uint8Array): Timestamp | undefined {
+    return this.#lockedAt.get(keyString(key));
+  }
+
+  get isOver(): boolean {
+    return this.#released;
+  }
+
+  get startTs(): Timestamp {
+    return this.#txn.startTs;
+  }
+
+  get beganAt(): number {
+    return this.#txn.beganAt;
+  }
+
+  get pipelined(): boolean {
+    return this.#options.pipelined === true;
   }
 
   /** What is to be committed, the primary first: writes, and locks of keys that are not written. */
@@ -108,15 +114,12 @@ export class PessimisticLocks implements HeldLocks {
 
   async #lock(keys: readonly Uint8Array[], operation: Operation): Promise<void> {
     const { lockWaitMs = Number.POSITIVE_INFINITY } = this.#options;
-    const mostMs = operation.backoff.remainingMs() - ANSWER_MARGIN_MS;
-    const waitsUntil = this.#context.env.clock.mono() + Math.min(lockWaitMs, mostMs);
-    const call: LockCall = { operation, waitsUntil };
+    const acquisition = new LockAcquisition(this.#context, this, lockWaitMs, operation);
     const distinct = new Map(keys.map((key) => [keyString(key), key]));
     const wanted = [...distinct.values()].filter((key) => !this.held.has(key));
-    if (wanted.length > 0) await this.#renew(operation);
     while (wanted.length > 0 && this.#primary === undefined) {
       if (this.#choosing === undefined) {
-        this.#choosing = this.#lockFirst(wanted.shift()!, call).finally(() => {
+        this.#choosing = this.#lockFirst(wanted.shift()!, acquisition, operation).finally(() => {
           this.#choosing = undefined;
         });
         await this.#choosing;
@@ -125,100 +128,57 @@ export class PessimisticLocks implements HeldLocks {
         await this.#choosing.then(undefined, () => undefined);
       }
     }
-    if (this.#primary !== undefined) await this.#lockAll(wanted, this.#primary, call);
+    if (this.#primary !== undefined) {
+      await this.#lockAll(wanted, this.#primary, acquisition, operation);
+    }
   }
 
-  async #lockFirst(key: Uint8Array, call: LockCall): Promise<void> {
-    await this.#lockAll([key], key, call);
+  async #lockFirst(
+    key: Uint8Array,
+    acquisition: LockAcquisition,
+    operation: Operation,
+  ): Promise<void> {
+    await this.#lockAll([key], key, acquisition, operation);
     this.#primary = key;
     this.#heartBeat.start(key);
   }
 
-  async #lockAll(keys: readonly Uint8Array[], primary: Uint8Array, call: LockCall): Promise<void> {
-    for (const key of keys) this.#doubtful.set(keyString(key), key);
-    await this.#context.router.sendGrouped(
-      keys,
-      (key) => key,
-      (some) => splitByBytes(some, (key) => key.length),
-      (region, some, operation) => this.#lockPart(region, some, primary, { ...call, operation }),
-      call.operation,
-    );
-  }
-
-  /** Until the keys of one request are locked. False: their Region has changed. */
-  async #lockPart(
-    region: CachedRegion,
+  async #lockAll(
     keys: readonly Uint8Array[],
     primary: Uint8Array,
-    call: LockCall,
-  ): Promise<boolean> {
-    for (;;) {
-      const response = await this.#send(region, keys, primary, call);
-      if (response === undefined) return false;
-      const [wire] = response.errors;
-      if (wire === undefined) {
-        for (const [i, key] of keys.entries()) this.#onLocked(key, response.values[i]!);
-        return true;
-      }
-      const error = keyErrorFromWire(wire);
-      const { startTs } = this.#txn;
-      if (error.type === 'conflict') {
-        if (call.operation.backoff.remainingMs() <= 0) throw keyErrorToThrow(error, startTs);
-        await this.#renew(call.operation);
-        continue;
-      }
-      if (error.type !== 'locked') throw keyErrorToThrow(error, startTs);
-      const { lock } = error;
-      const aliveMs = await this.#context.resolver.resolve([lock], call.operation);
-      if (aliveMs === 0) continue;
-      const waitMs = call.waitsUntil - this.#context.env.clock.mono();
-      const mostMs = Math.min(aliveMs, waitMs);
-      if (waitMs <= 0 || !(await call.operation.backoff.pause('key-locked', mostMs))) {
-        throw new LockWaitTimeoutError(lock.key, lock.startTs);
-      }
-    }
-  }
-
-  #send(
-    region: CachedRegion,
-    keys: readonly Uint8Array[],
-    primaryLock: Uint8Array,
-    { operation, waitsUntil }: LockCall,
-  ): Promise<tinykvtxn.PessimisticLockResponse | undefined> {
-    if (this.#released) throw new KvError('FAILED_PRECONDITION', 'the transaction is over');
-    const { router, env } = this.#context;
-    const { startTs: startVersion, beganAt } = this.#txn;
-    return router.sendToRegion(
-      region,
-      kvPessimisticLock,
-      (context) => {
-        const now = env.clock.mono();
-        const waitTimeout = Math.max(0, Math.ceil(waitsUntil - now));
-        return {
-          context,
-          keys: [...keys],
-          primaryLock,
-          startVersion,
-          lockTtl: livesFor(now - beganAt),
-          forUpdateTs: this.#forUpdateTs,
-          minCommitTs: this.#forUpdateTs + 1n,
-          waitTimeout,
-          noWait: waitTimeout === 0,
-          returnValues: true,
-          pipelined: this.#options.pipelined === true,
-        };
-      },
-      operation,
+    acquisition: LockAcquisition,
+    operation: Operation,
+  ): Promise<void> {
+    for (const key of keys) this.#doubtful.set(keyString(key), key);
+    const send = async (
+      region: CachedRegion,
+      some: readonly Uint8Array[],
+      part: Operation,
+    ): Promise<boolean> => {
+      const granted = await acquisition.lock(region, { keys: some, primary }, part);
+      for (const [i, lock] of granted?.entries() ?? []) this.#onLocked(some[i]!, lock);
+      return granted !== undefined;
+    };
+    await acquisition.within(() =>
+      this.#context.router.sendGrouped(
+        keys,
+        (key) => key,
+        (some) => splitByBytes(some, (key) => key.length),
+        send,
+        operation,
+      ),
     );
   }
 
-  #onLocked(key: Uint8Array, { found, value }: tinykvtxn.LockedValue): void {
-    this.#doubtful.delete(keyString(key));
-    this.held.add(key, found ? copyBytes(value) : undefined);
+  #onLocked(key: Uint8Array, { value, forUpdateTs }: GrantedLock): void {
+    const name = keyString(key);
+    this.#doubtful.delete(name);
+    this.#lockedAt.set(name, forUpdateTs);
+    this.#forUpdateTs = maxTimestamp(this.#forUpdateTs, forUpdateTs);
+    this.held.add(key, value);
   }
 
-  /** What the next locks are to have seen. */
-  async #renew(operation: Operation): Promise<void> {
+  async renew(operation: Operation): Promise<void> {
     const { router, timestamp } = this.#context;
     const fresh = await router.within(operation, timestamp());
     this.#forUpdateTs = maxTimestamp(this.#forUpdateTs, fresh);
@@ -256,12 +216,8 @@ export class PessimisticLocks implements HeldLocks {
           const response = await router.sendToRegion(
             region,
             kvPessimisticRollback,
-            (context) => ({
-              context,
-              keys: [...some],
-              startVersion,
-              forUpdateTs: this.#forUpdateTs,
-            }),
+            // A lock that nobody has confirmed may have seen more than this transaction knows of.
+            (context) => ({ context, keys: [...some], startVersion, forUpdateTs: TS_MAX }),
             operation,
           );
           return response !== undefined;

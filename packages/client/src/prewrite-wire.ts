@@ -1,4 +1,4 @@
-import { limits } from '@tinykv/base';
+import { limits, type Timestamp } from '@tinykv/base';
 import { type Init, kvrpcpb } from '@tinykv/proto';
 import type { Mutation } from './txn-buffer.js';
 
@@ -24,14 +24,16 @@ export function lockTtlMs(bytes: number, elapsedMs: number): number {
   return Math.ceil(Math.min(TTL_MAX_MS, ttl) + elapsedMs);
 }
 
-/** `isPessimisticLock`: the transaction has locked the key before. */
+/** `lockedAt`: the transaction has locked the key before, and this is what the lock had seen. */
 export function mutationToWire(
   mutation: Mutation,
-  isPessimisticLock: boolean,
+  lockedAt: Timestamp | undefined,
 ): Init<kvrpcpb.Mutation> {
   const { kind, key } = mutation;
-  const op = OPS[kind];
-  return kind === 'put'
-    ? { op, key, value: mutation.value, isPessimisticLock }
-    : { op, key, isPessimisticLock };
+  const wire = { op: OPS[kind], key, ...(lockedAt === undefined ? {} : heldAt(lockedAt)) };
+  return kind === 'put' ? { ...wire, value: mutation.value } : wire;
+}
+
+function heldAt(lockedForUpdateTs: Timestamp): Init<kvrpcpb.Mutation> {
+  return { isPessimisticLock: true, lockedForUpdateTs };
 }

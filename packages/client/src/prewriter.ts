@@ -57,7 +57,8 @@ export class Prewriter {
     this.#onePhase = this.#mayTryOnePhase();
     this.#async = this.#mayCommitAsync();
     const { mutations, locks } = input;
-    if (locks !== undefined) this.#mayHoldLocks(mutations.filter(({ key }) => locks.holds(key)));
+    if (locks !== undefined)
+      this.#mayHoldLocks(mutations.filter(({ key }) => locks.lockedAt(key) !== undefined));
   }
 
   /** Its requests may commit the transaction, not only lock keys. */
@@ -171,7 +172,7 @@ export class Prewriter {
       tinykvpb.TinyKv.kvPrewrite,
       (context) => ({
         context,
-        mutations: mutations.map((m) => mutationToWire(m, locks?.holds(m.key) === true)),
+        mutations: mutations.map((m) => mutationToWire(m, locks?.lockedAt(m.key))),
         primaryLock: this.#primary,
         startVersion,
         forUpdateTs,

@@ -22,8 +22,8 @@ export interface TxnContext {
 export interface HeldLocks {
   /** The newest timestamp that a lock has seen; what is committed must lie above it. */
   readonly forUpdateTs: Timestamp;
-  /** Certainly, unless the lock was lost since. */
-  holds(key: Uint8Array): boolean;
+  /** What the key's lock has seen, unless it was lost since; undefined: it is not held. */
+  lockedAt(key: Uint8Array): Timestamp | undefined;
 }
 
 export interface CommitInput {
