@@ -95,6 +95,8 @@ export const limits = {
   asyncCommitKeysMax: 256,
   /** Their bytes, without the values. */
   asyncCommitKeyBytesMax: 4_096,
+  /** Keys that a transaction which is run again locks before it begins. */
+  clientLocksAheadMax: 32,
   /** Keys that one transaction changes or locks. */
   txnKeysMax: 1_048_576,
   /** Their bytes with the values. */

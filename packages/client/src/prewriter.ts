@@ -1,5 +1,5 @@
 import { keyString, limits, maxTimestamp, type Timestamp, TS_ZERO } from '@tinykv/base';
-import { locationKey, rangeContains } from '@tinykv/model';
+import { type LockInfo, locationKey, rangeContains } from '@tinykv/model';
 import { keyErrorFromWire, type kvrpcpb, tinykvpb } from '@tinykv/proto';
 import type { Backoff } from './backoff.js';
 import { KeyLockedError, UndeterminedError } from './errors.js';
@@ -14,7 +14,8 @@ import type { CommitInput, TxnContext } from './txn-context.js';
 
 // Two transactions that wait for each other's locks would wait until one expires. So only the older of
 // two waits for long (wait-die); the younger gives way, and loses little: when the older commits, this
-// is a conflict anyway.
+// is a conflict anyway. One that can wait in line for a pessimistic lock does not wait here: the holder may wait for
+// what this one has locked.
 const WAIT_FOR_OLDER_MS = 100;
 const WAIT_FOR_YOUNGER_MS = 5_000;
 
@@ -209,8 +210,9 @@ export class Prewriter {
     operation: Operation,
     patience: Backoff | undefined,
   ): Promise<Backoff | undefined> {
-    const { startTs } = this.#input;
+    const { startTs, contended } = this.#input;
     const errors = response.errors.map(keyErrorFromWire);
+    contended.push(...errors.flatMap((error) => (error.type === 'conflict' ? [error.key] : [])));
     const locks = errors.flatMap((error) => (error.type === 'locked' ? [error.lock] : []));
     const fatal = errors.find((error) => error.type !== 'locked');
     if (fatal !== undefined) throw keyErrorToThrow(fatal, startTs);
@@ -222,8 +224,16 @@ export class Prewriter {
     const isYounger = locks.some((lock) => lock.startTs < startTs);
     const mostMs = isYounger ? WAIT_FOR_OLDER_MS : WAIT_FOR_YOUNGER_MS;
     const waiting = patience ?? operation.backoff.forkFor(mostMs);
-    if (!(await waiting.pause('key-locked', waitMs))) throw new KeyLockedError(locks[0]!);
+    if (this.#makesWay(locks) || !(await waiting.pause('key-locked', waitMs))) {
+      contended.push(...locks.map(({ key }) => key));
+      throw new KeyLockedError(locks[0]!);
+    }
     return waiting;
+  }
+
+  /** Rather than wait here with its own locks. */
+  #makesWay(locks: readonly LockInfo[]): boolean {
+    return this.#input.yields && locks.some(({ kind }) => kind === 'pessimistic');
   }
 
   #mayHoldLocks(mutations: readonly Mutation[]): void {

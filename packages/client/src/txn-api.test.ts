@@ -258,8 +258,8 @@ describe('a call that is given up', () => {
     const losing = client.txn(
       async (t) => {
         if (++runs === 3) abort.abort();
-        await client.txn(async (u) => u.put(utf8('n'), utf8('x')));
-        t.put(utf8('n'), utf8('y'));
+        await client.txn(async (u) => u.put(utf8(`n${runs}`), utf8('x')));
+        t.put(utf8(`n${runs}`), utf8('y'));
       },
       { signal: abort.signal },
     );
@@ -267,8 +267,9 @@ describe('a call that is given up', () => {
     expect(runs).toBe(3);
     const hurried = client.txn(
       async (t) => {
-        await client.txn(async (u) => u.put(utf8('n'), utf8('x')));
-        t.put(utf8('n'), utf8('y'));
+        runs += 1;
+        await client.txn(async (u) => u.put(utf8(`n${runs}`), utf8('x')));
+        t.put(utf8(`n${runs}`), utf8('y'));
       },
       { lifetimeMs: 50, retries: 1_000 },
     );

@@ -4,12 +4,13 @@ import { checkAborted, orAborted } from './abort.js';
 import { BackgroundWork } from './background-work.js';
 import { Backoff } from './backoff.js';
 import { CallLimits, type CallOptions } from './call-limits.js';
-import { RetryableTxnError } from './errors.js';
+import { ContendedKeys } from './contended-keys.js';
+import { LockWaitTimeoutError, RetryableTxnError } from './errors.js';
 import { inTime } from './in-time.js';
 import { ReadSnapshot } from './read-snapshot.js';
 import { type Isolation, Snapshot } from './snapshot.js';
 import { traced } from './tracing.js';
-import { Txn, type TxnOptions } from './txn.js';
+import { type RunState, Txn, type TxnOptions } from './txn.js';
 import type { TxnContext } from './txn-context.js';
 
 /** `lifetimeMs` is for all runs together. */
@@ -38,12 +39,16 @@ export class TxnClient {
   }
 
   /** Throws KvError when the scheduler gives no timestamp. */
-  async begin(options: TxnOptions = {}): Promise<Txn> {
+  begin(options: TxnOptions = {}): Promise<Txn> {
+    return this.#begin(options, { locksAhead: false, isRunAgain: false });
+  }
+
+  async #begin(options: TxnOptions, run: RunState): Promise<Txn> {
     const beganAt = this.#context.env.clock.mono();
     checkAborted(options.signal);
     const { lifetimeMs } = options;
     const startTs = await this.#timestampWithin(options, lifetimeMs);
-    return new Txn(this.#context, startTs, beganAt, options, this.#background);
+    return new Txn(this.#context, startTs, beganAt, { ...options, ...run }, this.#background);
   }
 
   /** What {@link Transactions} says. */
@@ -59,19 +64,26 @@ export class TxnClient {
     const { env, metrics } = this.#context;
     const { signal, lifetimeMs = Number.POSITIVE_INFINITY, retries = DEFAULT_RETRIES } = options;
     const backoff = new Backoff(env, env.clock.mono() + lifetimeMs);
+    const contended = new ContendedKeys();
     for (let left = retries; ; left--) {
-      const txn = await this.begin({ ...options, lifetimeMs: backoff.remainingMs() });
+      const ahead = contended.keys();
+      const within = { ...options, lifetimeMs: backoff.remainingMs() };
+      const run = { locksAhead: ahead.length > 0, isRunAgain: left > 0 };
+      const txn = await this.#begin(within, run);
       let failure: RetryableTxnError;
       try {
+        if (ahead.length > 0) await txn.lockAhead(ahead);
         const result = await fn(txn);
         if (txn.state === 'open') await txn.commit();
         return result;
       } catch (error) {
         if (txn.state === 'open') txn.rollback();
-        if (!(error instanceof RetryableTxnError) || left <= 0) throw error;
+        if (!mayRunAgain(error, options) || left <= 0) throw error;
         failure = error;
       }
-      if (!(await orAborted(signal, backoff.pause('txn-retry')))) throw failure;
+      // Who locks what was in the way waits for its turn there, no sooner.
+      const waitsInLine = contended.add(txn.contended);
+      if (!waitsInLine && !(await orAborted(signal, backoff.pause('txn-retry')))) throw failure;
       metrics.reruns.add();
       span?.addEvent('run again', { reason: failure.name });
     }
@@ -118,4 +130,10 @@ export class TxnClient {
   settle(): Promise<void> {
     return this.#background.settle();
   }
+}
+
+/** A pessimistic transaction has said how long it waits for locks, so that is the end of it. */
+function mayRunAgain(error: unknown, { pessimistic }: RunOptions): error is RetryableTxnError {
+  if (error instanceof LockWaitTimeoutError && pessimistic) return false;
+  return error instanceof RetryableTxnError;
 }

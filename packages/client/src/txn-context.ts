@@ -36,4 +36,8 @@ export interface CommitInput {
   readonly beganAt: number;
   /** Undefined: the transaction is optimistic. */
   readonly locks: HeldLocks | undefined;
+  /** It is run again if it fails, and then waits in line for the keys that were in its way. */
+  readonly yields: boolean;
+  /** Takes in keys that others wrote or keep locked, so that the commit fails. */
+  readonly contended: Uint8Array[];
 }

@@ -168,9 +168,10 @@ describe('conflicts', () => {
     let runs = 0;
     const losing = client.txn.run(
       async (txn) => {
-        runs++;
-        await other.txn.run(async (t) => t.put(utf8('n'), utf8('x')));
-        put(txn, 'n=y');
+        // Keys that were in the way are locked when it is run again.
+        const key = `n${runs++}`;
+        await other.txn.run(async (t) => t.put(utf8(key), utf8('x')));
+        put(txn, `${key}=y`);
       },
       { retries: 2 },
     );

@@ -1,4 +1,4 @@
-import { EMPTY_BYTES, KvError, type Timestamp, TS_MAX } from '@tinykv/base';
+import { assert, compareBytes, EMPTY_BYTES, KvError, type Timestamp, TS_MAX } from '@tinykv/base';
 import type { BackgroundWork } from './background-work.js';
 import { CallLimits, type CallOptions } from './call-limits.js';
 import { checkKey } from './check-key.js';
@@ -29,6 +29,13 @@ export interface TxnOptions extends CallOptions {
   readonly pipelined?: boolean | undefined;
 }
 
+/** How a function is run in transactions until one is committed. */
+export interface RunState {
+  /** Keys are going to be locked by {@link Txn.lockAhead}. */
+  readonly locksAhead: boolean;
+  readonly isRunAgain: boolean;
+}
+
 /** `failed`: the commit threw; whether it took effect is what the error says. */
 export type TxnState = 'open' | 'committing' | 'committed' | 'rolled-back' | 'failed';
 
@@ -43,15 +50,20 @@ export type TxnState = 'open' | 'committing' | 'committed' | 'rolled-back' | 'fa
  * and KvError of the scheduler.
  */
 export class Txn {
-  readonly startTs: Timestamp;
   readonly #context: TxnContext;
-  readonly #snapshot: Snapshot;
+  /** What its locks carry. */
+  readonly #lockTs: Timestamp;
+  #snapshot: Snapshot;
   readonly #limits: CallLimits;
   readonly #beganAt: number;
   readonly #buffer = new TxnBuffer();
   readonly #heartBeat: HeartBeat;
-  /** Undefined: the transaction is optimistic. */
+  readonly #isPessimistic: boolean;
+  readonly #isRunAgain: boolean;
+  /** Undefined: the transaction is optimistic, and has locked nothing ahead. */
   readonly #locks: PessimisticLocks | undefined;
+  /** Keys that have kept it from being committed. */
+  readonly #contended: Uint8Array[] = [];
   readonly #view: TxnView;
   readonly #background: BackgroundWork;
   #state: TxnState = 'open';
@@ -61,10 +73,10 @@ export class Txn {
     context: TxnContext,
     startTs: Timestamp,
     beganAt: number,
-    options: TxnOptions,
+    options: TxnOptions & RunState,
     background: BackgroundWork,
   ) {
-    this.startTs = startTs;
+    this.#lockTs = startTs;
     this.#context = context;
     this.#snapshot = new Snapshot(context.router, context.resolver, startTs);
     const { lifetimeMs = Number.POSITIVE_INFINITY } = options;
@@ -72,17 +84,47 @@ export class Txn {
     this.#beganAt = beganAt;
     const living = { startTs, beganAt };
     this.#heartBeat = new HeartBeat(context, living);
-    this.#locks = options.pessimistic
-      ? new PessimisticLocks(context, living, this.#heartBeat, options)
-      : undefined;
+    this.#isPessimistic = options.pessimistic === true;
+    this.#isRunAgain = options.isRunAgain;
+    this.#locks =
+      this.#isPessimistic || options.locksAhead
+        ? new PessimisticLocks(context, living, this.#heartBeat, this.#isPessimistic ? options : {})
+        : undefined;
     // Planted: keys that are locked are read as any others.
     const isHeldRead = !context.env.planted('txn-locked-read-of-snapshot');
     this.#view = new TxnView(this.#buffer, isHeldRead ? this.#locks?.held : undefined);
     this.#background = background;
   }
 
+  /** The timestamp of its reads. */
+  get startTs(): Timestamp {
+    return this.#snapshot.ts;
+  }
+
   get state(): TxnState {
     return this.#state;
+  }
+
+  /** Keys whose writers have kept its commit from succeeding. */
+  get contended(): readonly Uint8Array[] {
+    return this.#contended;
+  }
+
+  /**
+   * Before anything is read: locks keys, one after the other in their order, so that transactions which do the same never
+   * wait for one another in a circle. Reads see what was committed when all are locked: a snapshot that agrees with the
+   * values under the locks. Throws as {@link lockKeys} does.
+   */
+  async lockAhead(keys: readonly Uint8Array[]): Promise<void> {
+    const locks = this.#locks;
+    assert(locks !== undefined, 'a transaction that takes no locks is to lock ahead');
+    for (const key of [...keys].sort(compareBytes)) {
+      await this.#limits.read(undefined, (operation) => locks.lock([key], operation));
+    }
+    if (locks.forUpdateTs <= this.#lockTs) return;
+    const { router, resolver } = this.#context;
+    await this.#limits.read(undefined, (operation) => locks.renew(operation));
+    this.#snapshot = new Snapshot(router, resolver, locks.forUpdateTs);
   }
 
   /** Resolves when nothing of this transaction goes on in the background. Never rejects. */
@@ -172,7 +214,7 @@ export class Txn {
   lockKeys(...keys: readonly Uint8Array[]): Promise<void> {
     this.#checkOpen();
     for (const key of keys) checkKey(key);
-    const locks = this.#locks;
+    const locks = this.#isPessimistic ? this.#locks : undefined;
     if (locks !== undefined) {
       return this.#limits.read(undefined, (operation) => locks.lock(keys, operation));
     }
@@ -185,7 +227,7 @@ export class Txn {
    * the value stays the newest until the end. Undefined: the key does not exist.
    */
   async getForUpdate(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
-    const locks = this.#locks;
+    const locks = this.#isPessimistic ? this.#locks : undefined;
     this.#checkOpen();
     checkKey(key);
     if (locks === undefined) await this.lockKeys(key);
@@ -223,7 +265,9 @@ export class Txn {
     this.#checkOpen();
     const patience = this.#limits.patience(options);
     const writes = this.#buffer.sorted();
-    const mutations = this.#locks?.addTo(writes) ?? writes;
+    // Without writes there is nothing to commit that an optimistic transaction has asked for.
+    const locks = this.#isPessimistic || writes.length > 0 ? this.#locks : undefined;
+    const mutations = locks?.addTo(writes) ?? writes;
     if (mutations.length === 0) {
       this.#end('committed');
       return this.startTs;
@@ -232,11 +276,13 @@ export class Txn {
     if (!this.#background.hasRoom) await this.#waitForRoom(patience);
     this.#heartBeat.start(mutations[0]!.key);
     const commit = new TwoPhaseCommit(this.#context, {
-      startTs: this.startTs,
+      startTs: this.#lockTs,
       mutations,
       bytes: this.#buffer.bytes,
       beganAt: this.#beganAt,
-      locks: this.#locks,
+      locks,
+      yields: this.#isRunAgain,
+      contended: this.#contended,
     });
     const outcome = commit.run();
     // A commit that was given up goes on until it has cleaned up.

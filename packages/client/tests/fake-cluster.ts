@@ -375,6 +375,11 @@ export class FakeCluster {
         }));
         return { pairs: pairs.filter(({ error, value }) => error ?? value) };
       }
+      case 'KvPessimisticLock':
+        return data.lockPessimistically(request);
+      case 'KvPessimisticRollback':
+        data.unlockPessimistic(request.keys, request.startVersion);
+        return {};
       case 'KvTxnHeartBeat':
         return data.heartBeat(request);
       case 'KvScan': {

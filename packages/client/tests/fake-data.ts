@@ -36,6 +36,8 @@ interface Versions {
 
 type KeyErrorInit = kvrpcpb.KeyErrorInit;
 
+const PASSED_BY_READS: ReadonlySet<number> = new Set([kvrpcpb.Op.Lock, kvrpcpb.Op.PessimisticLock]);
+
 /** Percolator over maps, as strict as a store is to this client. */
 export class FakeData {
   readonly raw: Map<string, Uint8Array> = new Map();
@@ -59,7 +61,17 @@ export class FakeData {
     const { primary: primaryLock, startTs: lockVersion, ttlMs: lockTtl } = lock;
     const { minCommitTs = 0n, secondaries = [] } = lock;
     const useAsyncCommit = lock.secondaries !== undefined;
-    return { primaryLock, lockVersion, key, lockTtl, minCommitTs, useAsyncCommit, secondaries };
+    const lockType = lock.op;
+    return {
+      lockType,
+      primaryLock,
+      lockVersion,
+      key,
+      lockTtl,
+      minCommitTs,
+      useAsyncCommit,
+      secondaries,
+    };
   }
 
   history(key: Uint8Array): tinykvtxn.MvccGetByKeyResponseInit {
@@ -79,7 +91,7 @@ export class FakeData {
       lock === undefined ||
       (lock.minCommitTs ?? 0n) > ts ||
       passed.some((txn) => txn.startTs === lock.startTs);
-    if (!isPassed && lock.startTs <= ts && lock.op !== kvrpcpb.Op.Lock) {
+    if (!isPassed && lock.startTs <= ts && !PASSED_BY_READS.has(lock.op)) {
       const isUndecided = ts === TS_MAX && equalBytes(lock.primary, key);
       if (!isUndecided) return { error: this.locked(key, lock) };
     }
@@ -90,9 +102,10 @@ export class FakeData {
   prewrite(request: kvrpcpb.PrewriteRequest): KeyErrorInit[] {
     const errors: KeyErrorInit[] = [];
     const startTs = request.startVersion;
-    for (const { key } of request.mutations) {
+    for (const { key, isPessimisticLock } of request.mutations) {
       const { lock, writes, rollbacks } = this.at(key);
       if (lock?.startTs === startTs) continue;
+      if (isPessimisticLock) errors.push({ abort: 'pessimistic lock is lost' });
       const newest = writes[0]?.commitTs ?? 0n;
       if (newest >= startTs || rollbacks.has(startTs)) {
         const conflictTs = newest >= startTs ? newest : startTs;
@@ -102,9 +115,43 @@ export class FakeData {
     if (errors.length > 0) return errors;
     for (const { key, op, value } of request.mutations) {
       const { primaryLock: primary, lockTtl: ttlMs, minCommitTs } = request;
-      this.at(key).lock ??= { startTs, primary, ttlMs, op, value, minCommitTs };
+      const versions = this.at(key);
+      if (versions.lock?.op === kvrpcpb.Op.PessimisticLock) versions.lock = undefined;
+      versions.lock ??= { startTs, primary, ttlMs, op, value, minCommitTs };
     }
     return [];
+  }
+
+  /** As a store that hands locks on; nobody waits in it. */
+  lockPessimistically(
+    request: tinykvtxn.PessimisticLockRequest,
+  ): tinykvtxn.PessimisticLockResponseInit {
+    const { keys, startVersion: startTs, primaryLock: primary, lockTtl: ttlMs } = request;
+    const others = keys.flatMap((key) => {
+      const { lock } = this.at(key);
+      return lock === undefined || lock.startTs === startTs ? [] : [this.locked(key, lock)];
+    });
+    if (others.length > 0) return { errors: others.slice(0, 1) };
+    const op = kvrpcpb.Op.PessimisticLock;
+    return {
+      values: keys.map((key) => {
+        const versions = this.at(key);
+        versions.lock = { startTs, primary, ttlMs, op, value: new Uint8Array(0) };
+        const newest = versions.writes[0]?.commitTs ?? 0n;
+        const lockedWithConflictTs = newest > request.forUpdateTs ? newest : 0n;
+        const { value } = this.read(key, TS_MAX);
+        return { found: value !== undefined, ...(value && { value }), lockedWithConflictTs };
+      }),
+    };
+  }
+
+  unlockPessimistic(keys: readonly Uint8Array[], startTs: Timestamp): void {
+    for (const key of keys) {
+      const versions = this.at(key);
+      const { lock } = versions;
+      const isOwn = lock?.startTs === startTs && lock.op === kvrpcpb.Op.PessimisticLock;
+      if (isOwn) versions.lock = undefined;
+    }
   }
 
   /** As a store that knows every read that was served: the next timestamp will do. */
