@@ -35,7 +35,7 @@ export type {
   StoreStatus,
 } from './scheduler-admin.js';
 export { SchedulerClient, type SchedulerClientOptions } from './scheduler-client.js';
-export type { Isolation } from './snapshot.js';
+export type { Isolation, ReadVersion, ReadVersions } from './snapshot.js';
 export { type StoreRouter, storeRouter } from './store-router.js';
 export type { Transactions } from './transactions.js';
 export type { Txn, TxnOptions, TxnState } from './txn.js';

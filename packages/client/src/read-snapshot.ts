@@ -2,7 +2,7 @@ import { EMPTY_BYTES, type Timestamp } from '@tinykv/base';
 import type { CallLimits, CallOptions } from './call-limits.js';
 import type { KvPair, ScanOptions } from './range-scan.js';
 import { Scan } from './scan.js';
-import type { Snapshot } from './snapshot.js';
+import type { ReadVersions, Snapshot } from './snapshot.js';
 
 /**
  * What was committed at or before a timestamp, to be read only. It costs the cluster nothing and needs no end; it can
@@ -35,6 +35,11 @@ export class ReadSnapshot {
     options?: CallOptions,
   ): Promise<(Uint8Array | undefined)[]> {
     return this.#limits.read(options, (operation) => this.#stored.batchGet(keys, operation));
+  }
+
+  /** Values with the commits that made them so, in the order of the keys; for keys that do not exist, too. */
+  versions(keys: readonly Uint8Array[], options?: CallOptions): Promise<ReadVersions> {
+    return this.#limits.read(options, (operation) => this.#stored.versions(keys, operation));
   }
 
   /** Pairs from `start` on, in order. Time-outs are for each page. */

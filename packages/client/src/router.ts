@@ -290,4 +290,5 @@ const sizedByCaller: ReadonlySet<string> = new Set([
   tinykvpb.TinyKv.rawScan.path,
   tinykvtxn.Txn.kvScanLock.path,
   tinykvtxn.Txn.kvBatchGet.path,
+  tinykvtxn.Txn.kvGetVersions.path,
 ]);

@@ -1,4 +1,12 @@
-import { copyBytes, keyString, limits, nextKey, type Timestamp } from '@tinykv/base';
+import {
+  copyBytes,
+  keyString,
+  limits,
+  maxTimestamp,
+  nextKey,
+  type Timestamp,
+  TS_ZERO,
+} from '@tinykv/base';
 import type { KeyRange, LockInfo } from '@tinykv/model';
 import { keyErrorFromWire, type kvrpcpb, tinykvext, tinykvpb, tinykvtxn } from '@tinykv/proto';
 import { checkKey } from './check-key.js';
@@ -22,6 +30,24 @@ export interface SnapshotScanOptions {
 
 /** `read-committed`: no lock is waited for; what is committed while the read goes on may be missed. */
 export type Isolation = 'snapshot' | 'read-committed';
+
+/** What a key is at a timestamp. */
+export interface ReadVersion {
+  /** Undefined: the key does not exist. */
+  readonly value: Uint8Array | undefined;
+  /**
+   * The commit timestamp of the Put or Delete that is seen, never of a Lock or a rollback. 0: there is none, or it was
+   * a Delete that is collected by now.
+   */
+  readonly commitTs: Timestamp;
+}
+
+export interface ReadVersions {
+  /** In the order of the keys. */
+  readonly versions: readonly ReadVersion[];
+  /** Up to it, versions and Deletes may have been collected. */
+  readonly safePoint: Timestamp;
+}
 
 /**
  * Reads of what was committed at or before a timestamp. A lock from before it may become such a commit:
@@ -115,6 +141,88 @@ export class Snapshot {
       keys = locks.map(({ key }) => key);
     }
     return true;
+  }
+
+  /** What the keys are, with the commits that made them so. One request for each Region, as a rule. */
+  async versions(keys: readonly Uint8Array[], operation: Operation): Promise<ReadVersions> {
+    for (const key of keys) checkKey(key);
+    const names = keys.map(keyString);
+    const distinct = new Map(keys.map((key, i) => [names[i]!, key]));
+    const found = new Map<string, ReadVersion>();
+    let safePoint: Timestamp = TS_ZERO;
+    await this.#router.sendGrouped(
+      [...distinct.values()],
+      (key) => key,
+      (part) => splitByCount(part, limits.clientBatchGetKeysMax),
+      async (region, part, forked) => {
+        const seen = await this.#versionsOf(region, part, forked, found);
+        if (seen === undefined) return false;
+        safePoint = maxTimestamp(safePoint, seen);
+        return true;
+      },
+      operation,
+    );
+    return { versions: names.map((name) => found.get(name)!), safePoint };
+  }
+
+  /** Adds the versions of keys of one Region, and returns its safe point. Undefined: it is another by now. */
+  async #versionsOf(
+    region: CachedRegion,
+    part: readonly Uint8Array[],
+    operation: Operation,
+    found: Map<string, ReadVersion>,
+  ): Promise<Timestamp | undefined> {
+    let keys = part;
+    let passes: RequestPasses | undefined;
+    let safePoint: Timestamp = TS_ZERO;
+    while (keys.length > 0) {
+      const response = await this.#sendGetVersions(region, keys, operation, passes);
+      if (response === 'too-large') {
+        const middle = Math.ceil(keys.length / 2);
+        const halves = [keys.slice(0, middle), keys.slice(middle)];
+        for (const half of halves) {
+          const seen = await this.#versionsOf(region, half, operation, found);
+          if (seen === undefined) return undefined;
+          safePoint = maxTimestamp(safePoint, seen);
+        }
+        return safePoint;
+      }
+      if (response === undefined) return undefined;
+      if (response.error !== undefined) throw this.#failure(response.error);
+      safePoint = maxTimestamp(safePoint, response.safePoint);
+      const locks: LockInfo[] = [];
+      for (const { key, error, found: exists, value, commitTs } of response.versions) {
+        if (error !== undefined) locks.push(this.#lockOf(error));
+        else {
+          const copy = exists ? copyBytes(value) : undefined;
+          found.set(keyString(key), { value: copy, commitTs });
+        }
+      }
+      if (locks.length === 0) return safePoint;
+      passes ??= this.#passes.forRequest();
+      await this.#clear(locks, operation, passes);
+      keys = locks.map(({ key }) => key);
+    }
+    return safePoint;
+  }
+
+  async #sendGetVersions(
+    region: CachedRegion,
+    keys: readonly Uint8Array[],
+    operation: Operation,
+    passes: RequestPasses | undefined,
+  ): Promise<tinykvtxn.GetVersionsResponse | 'too-large' | undefined> {
+    try {
+      return await this.#router.sendToRegion(
+        region,
+        tinykvtxn.Txn.kvGetVersions,
+        (context) => ({ context: this.#seen(context, passes), keys, version: this.ts }),
+        operation,
+      );
+    } catch (error) {
+      if (isTooMuch(error) && keys.length > 1) return 'too-large';
+      throw error;
+    }
   }
 
   async #sendBatchGet(

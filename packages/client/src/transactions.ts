@@ -1,5 +1,6 @@
 import type { Timestamp } from '@tinykv/base';
 import type { CallOptions } from './call-limits.js';
+import type { ReadVersions } from './snapshot.js';
 import type { Txn, TxnOptions } from './txn.js';
 import type { RunOptions, TxnClient } from './txn-client.js';
 
@@ -24,6 +25,15 @@ export interface Transactions {
    * reads are not one snapshot. Undefined: the key does not exist.
    */
   snapshotGet(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined>;
+  /**
+   * What each key is, with the commit timestamp of the Put or Delete that made it so. By default the newest: linearizable
+   * for each key, without a timestamp from the scheduler, and no snapshot of them all. Else as `ts` sees them.
+   */
+  snapshotVersions(
+    keys: readonly Uint8Array[],
+    ts?: Timestamp,
+    options?: CallOptions,
+  ): Promise<ReadVersions>;
   /** A fresh timestamp of the cluster. */
   timestamp(): Promise<Timestamp>;
 }
@@ -35,6 +45,8 @@ export function transactionsOf(client: TxnClient): Transactions {
     run,
     begin: (options?: TxnOptions) => client.begin(options),
     snapshotGet: (key: Uint8Array, options?: CallOptions) => client.snapshotGet(key, options),
+    snapshotVersions: (keys: readonly Uint8Array[], ts?: Timestamp, options?: CallOptions) =>
+      client.snapshotVersions(keys, ts, options),
     timestamp: () => client.timestamp(),
   });
 }

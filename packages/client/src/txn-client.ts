@@ -8,7 +8,7 @@ import { ContendedKeys } from './contended-keys.js';
 import { LockWaitTimeoutError, RetryableTxnError } from './errors.js';
 import { inTime } from './in-time.js';
 import { ReadSnapshot } from './read-snapshot.js';
-import { type Isolation, Snapshot } from './snapshot.js';
+import { type Isolation, type ReadVersions, Snapshot } from './snapshot.js';
 import { traced } from './tracing.js';
 import { type RunState, Txn, type TxnOptions } from './txn.js';
 import type { TxnContext } from './txn-context.js';
@@ -99,6 +99,16 @@ export class TxnClient {
   /** The newest committed value of one key. */
   snapshotGet(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
     return this.#newest.get(key, options);
+  }
+
+  /** What each key is at `ts`; at TS_MAX the newest, each for itself, without a timestamp from the scheduler. */
+  snapshotVersions(
+    keys: readonly Uint8Array[],
+    ts: Timestamp = TS_MAX,
+    options: CallOptions = {},
+  ): Promise<ReadVersions> {
+    const snapshot = ts === TS_MAX ? this.#newest : this.#snapshotAt(ts, {});
+    return snapshot.versions(keys, options);
   }
 
   #snapshotAt(ts: Timestamp, options: SnapshotOptions): ReadSnapshot {

@@ -80,6 +80,8 @@ export class FakeCluster {
   script: (call: StoreCall) => Script | undefined = () => undefined;
   /** Whether stores commit in one phase where they are asked to. */
   onePhase = false;
+  /** What stores answer to reads of versions. */
+  safePoint: Timestamp = 0n;
   /** Stores that leave the locks of async commit where they are asked to. */
   asyncCommit: readonly StoreId[] = [];
   /** What the scheduler answers for a location; undefined: the truth. */
@@ -380,6 +382,14 @@ export class FakeCluster {
       case 'KvPessimisticRollback':
         data.unlockPessimistic(request.keys, request.startVersion);
         return {};
+      case 'KvGetVersions': {
+        const keys: readonly Uint8Array[] = request.keys;
+        const versions = keys.map((key) => {
+          const read = data.read(key, request.version, context?.resolvedLocks);
+          return { key, found: read.value !== undefined, ...read };
+        });
+        return { versions, safePoint: this.safePoint };
+      }
       case 'KvTxnHeartBeat':
         return data.heartBeat(request);
       case 'KvScan': {

@@ -85,7 +85,7 @@ export class FakeData {
     key: Uint8Array,
     ts: Timestamp,
     passed: readonly tinykvext.TxnName[] = [],
-  ): { error?: KeyErrorInit; value?: Uint8Array } {
+  ): { error?: KeyErrorInit; value?: Uint8Array; commitTs?: Timestamp } {
     const { lock, writes } = this.at(key);
     const isPassed =
       lock === undefined ||
@@ -96,7 +96,9 @@ export class FakeData {
       if (!isUndecided) return { error: this.locked(key, lock) };
     }
     const write = writes.find((w) => w.commitTs <= ts && w.op !== kvrpcpb.Op.Lock);
-    return write?.op === kvrpcpb.Op.Put ? { value: write.value } : {};
+    if (write === undefined) return {};
+    const { value, commitTs } = write;
+    return write.op === kvrpcpb.Op.Put ? { value, commitTs } : { commitTs };
   }
 
   prewrite(request: kvrpcpb.PrewriteRequest): KeyErrorInit[] {

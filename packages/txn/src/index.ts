@@ -24,4 +24,5 @@ export type {
   RollbackRequest,
   TxnContext,
   TxnScanRequest,
+  VersionsAnswer,
 } from './requests.js';

@@ -9,6 +9,7 @@ import {
   type Planted,
   type Result,
   type Timestamp,
+  TS_ZERO,
   whenReady,
 } from '@tinykv/base';
 import {
@@ -32,7 +33,13 @@ import {
   readConfirmed,
   withSnapshot,
 } from './region-read.js';
-import type { GetAnswer, PairsAnswer, TxnContext, TxnScanRequest } from './requests.js';
+import type {
+  GetAnswer,
+  PairsAnswer,
+  TxnContext,
+  TxnScanRequest,
+  VersionsAnswer,
+} from './requests.js';
 
 /** What the read commands of a store stand on. */
 export interface ReadParts {
@@ -87,6 +94,20 @@ export class ReadCommands {
     keys: readonly Uint8Array[],
     ts: Timestamp,
   ): Answer<PairsAnswer> {
+    const read = await this.versions(context, keys, ts);
+    if (!read.ok) return read;
+    if (read.value.type === 'key-error') return ok(read.value);
+    const pairs: ScanPair[] = [];
+    for (const each of read.value.versions) if (each.type !== 'not-found') pairs.push(each);
+    return ok({ type: 'pairs', pairs });
+  }
+
+  /** As {@link batchGet}, with the versions that are seen, and for keys that do not exist too. */
+  async versions(
+    context: TxnContext,
+    keys: readonly Uint8Array[],
+    ts: Timestamp,
+  ): Answer<VersionsAnswer> {
     if (keys.length > limits.batchGetKeysMax) {
       const text = `${keys.length} keys: the most is ${limits.batchGetKeysMax}`;
       throw new KvError('RESOURCE_EXHAUSTED', text);
@@ -110,18 +131,18 @@ export class ReadCommands {
     view: RegionView,
     keys: readonly Uint8Array[],
     point: ReadPoint,
-  ): Answer<PairsAnswer> {
+  ): Answer<VersionsAnswer> {
     const budget = new ScanBudget();
-    const pairs: ScanPair[] = [];
+    const versions: (GetAnswer & { readonly key: Uint8Array })[] = [];
     for (const [i, key] of keys.entries()) {
       if (i > 0 && i % limits.scanPageKeys === 0) await this.#turn();
       const got = await getThrough(view, key, point);
       if (!got.ok) return got;
-      if (got.value.type === 'not-found') continue;
       budget.spend(key, got.value.type === 'value' ? got.value.value : EMPTY_BYTES);
-      pairs.push({ key, ...got.value });
+      versions.push({ key, ...got.value });
     }
-    return ok({ type: 'pairs', pairs });
+    // Asked for after the reads: what was collected before one of them counts.
+    return ok({ type: 'versions', versions, safePoint: view.safePoint });
   }
 
   /** Exactly `limit` pairs (at most `limits.scanPairsMax`) while the Region has them. */
@@ -172,6 +193,8 @@ export class ReadCommands {
   }
 }
 
+const NEVER_WRITTEN: GetAnswer = { type: 'not-found', commitTs: TS_ZERO };
+
 function getThrough(
   view: RegionView,
   key: Uint8Array,
@@ -180,7 +203,8 @@ function getThrough(
   const recent = readConfirmed(view, (reader) => {
     const visible = visibleAt(readKey(reader, key), point);
     if (visible.type !== 'version' || visible.write.kind !== 'put') return visible;
-    return { type: 'value', value: readValue(reader, key, visible.write) } as const;
+    const { commitTs } = visible.write;
+    return { type: 'value', value: readValue(reader, key, visible.write), commitTs } as const;
   });
   if (!recent.ok) return recent;
   const error = belowSafePoint(view, point.ts, point.planted);
@@ -191,8 +215,9 @@ function getThrough(
     case 'locked':
       return ok({ type: 'key-error', error: recent.value.error });
     case 'none':
+      return ok(NEVER_WRITTEN);
     case 'version':
-      return ok({ type: 'not-found' });
+      return ok({ type: 'not-found', commitTs: recent.value.write.commitTs });
     case 'in-history':
       return getFromHistory(view, key, point);
   }
@@ -208,8 +233,10 @@ function getFromHistory(
     const error = belowSafePoint(view, ts, planted);
     if (error !== undefined) return { type: 'key-error', error };
     const write = await findVisibleInHistory(snapshot, key, ts);
-    if (write?.kind !== 'put') return { type: 'not-found' };
-    return { type: 'value', value: readValue(snapshot, key, write) };
+    if (write === undefined) return NEVER_WRITTEN;
+    const { commitTs } = write;
+    if (write.kind !== 'put') return { type: 'not-found', commitTs };
+    return { type: 'value', value: readValue(snapshot, key, write), commitTs };
   });
 }
 

@@ -19,9 +19,20 @@ export type PairsAnswer =
   | { readonly type: 'pairs'; readonly pairs: readonly ScanPair[] }
   | { readonly type: 'key-error'; readonly error: KeyError };
 
+/** `commitTs`: of the Put or Delete that is seen; 0 when there is none. */
 export type GetAnswer =
-  | { readonly type: 'value'; readonly value: Uint8Array }
-  | { readonly type: 'not-found' }
+  | { readonly type: 'value'; readonly value: Uint8Array; readonly commitTs: Timestamp }
+  | { readonly type: 'not-found'; readonly commitTs: Timestamp }
+  | { readonly type: 'key-error'; readonly error: KeyError };
+
+/** What each key is at a timestamp, in the order of the keys; or why nothing was read. */
+export type VersionsAnswer =
+  | {
+      readonly type: 'versions';
+      readonly versions: readonly (GetAnswer & { readonly key: Uint8Array })[];
+      /** Versions that only timestamps below it see may be gone. */
+      readonly safePoint: Timestamp;
+    }
   | { readonly type: 'key-error'; readonly error: KeyError };
 
 export interface TxnScanRequest {

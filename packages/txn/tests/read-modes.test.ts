@@ -22,6 +22,43 @@ beforeEach(() => {
   session.context = STRICT;
 });
 
+describe('a read of versions', () => {
+  const versions = (ts: Timestamp, ...keys: string[]) =>
+    served(session.store.txn.reads.versions(session.context, keys.map(key), ts));
+
+  it('tells the commit of the newest Put or Delete, never of a Lock or a rollback', async () => {
+    await session.put(10n, 11n, 'a', 'one');
+    await session.put(20n, 21n, 'a', LONG);
+    await session.prewrite(30n, [lock('a')], 'a');
+    await session.commit(30n, 31n, 'a');
+    await session.put(10n, 11n, 'c', 'gone');
+    await session.prewrite(20n, [del('c')], 'c');
+    await session.commit(20n, 21n, 'c');
+    await session.prewrite(40n, [put('l', 'undecided')], 'l');
+    const read = await versions(50n, 'c', 'a', 'never', 'l');
+    expect(read).toMatchObject({
+      type: 'versions',
+      versions: [
+        { key: key('c'), type: 'not-found', commitTs: 21n },
+        { key: key('a'), type: 'value', value: key(LONG), commitTs: 21n },
+        { key: key('never'), type: 'not-found', commitTs: 0n },
+        { key: key('l'), type: 'key-error' },
+      ],
+    });
+    expect(await versions(20n, 'c', 'a')).toMatchObject({
+      versions: [
+        { type: 'value', commitTs: 11n },
+        { type: 'value', value: key('one'), commitTs: 11n },
+      ],
+    });
+    session.store.access.safePoint = 35n;
+    expect(await versions(50n, 'a')).toMatchObject({ safePoint: 35n });
+    expect(await versions(34n, 'a')).toMatchObject({
+      versions: [{ type: 'key-error', error: { type: 'below-safe-point' } }],
+    });
+  });
+});
+
 describe('a batch get', () => {
   it('has the keys that exist or are locked, as they were at its timestamp', async () => {
     await session.put(10n, 11n, 'a', 'one');
