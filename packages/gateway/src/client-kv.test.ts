@@ -15,7 +15,9 @@ const key = Uint8Array.of(1);
 function failing(error: Error): Client {
   const fail = (): Promise<never> => Promise.reject(error);
   const txn = { startTs: 1n, state: 'open', get: fail, batchGet: fail, scan: fail, commit: fail };
-  const client = { txn: { begin: async () => txn, snapshotGet: fail, timestamp: fail } };
+  const client = {
+    txn: { begin: async () => txn, snapshotGet: fail, snapshotVersions: fail, timestamp: fail },
+  };
   return client as unknown as Client;
 }
 
@@ -29,7 +31,13 @@ test.each([
 ])('%s', async (failure, error) => {
   const kv = clientKv(failing(error));
   const txn = await kv.begin();
-  const calls = [kv.readLatest(key), kv.timestamp(), txn.get(key), txn.batchGet([key])];
+  const calls = [
+    kv.readLatest(key),
+    kv.timestamp(),
+    kv.readVersions([key], 1n),
+    txn.get(key),
+    txn.batchGet([key]),
+  ];
   for (const call of [...calls, txn.scan(key, key, 1), txn.commit()]) {
     await expect(call).rejects.toMatchObject({ name: 'GatewayKvError', failure, cause: error });
   }

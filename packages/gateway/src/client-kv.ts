@@ -14,6 +14,7 @@ export function clientKv(client: Client): GatewayKv {
   return {
     begin: async () => new ClientTxn(await translated(client.txn.begin())),
     readLatest: (key) => translated(client.txn.snapshotGet(key)),
+    readVersions: (keys, ts) => translated(client.txn.snapshotVersions(keys, ts)),
     timestamp: () => translated(client.txn.timestamp()),
   };
 }

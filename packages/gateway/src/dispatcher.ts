@@ -11,19 +11,19 @@ import {
 import type { CommandTable } from './commands/table.js';
 import { latin1 } from './commands/text.js';
 import type { Executor, Work } from './executor.js';
+import type { VersionReader } from './kv-port.js';
 import type { TouchedKey } from './model/redis-txn.js';
 import { MultiState } from './multi.js';
 import type { ReplyQueue } from './reply-queue.js';
 import type { Request } from './resp/decoder.js';
 import { array, error, OK, QUEUED, type Reply, simple } from './resp/types.js';
 import { SessionOrder } from './session-order.js';
-import type { WatchRegistry } from './watch.js';
 
 interface DispatcherContext {
   readonly gateway: GatewayState;
   readonly table: CommandTable;
   readonly executor: Executor;
-  readonly watches: WatchRegistry;
+  readonly versions: VersionReader;
 }
 
 interface DispatcherEvents {
@@ -72,7 +72,7 @@ export class Dispatcher {
     this.#context = context;
     this.#replies = replies;
     this.#events = events;
-    this.multi = new MultiState(context.watches);
+    this.multi = new MultiState(context.versions);
     const { env } = context.gateway;
     this.#msetsByKey = env.planted('gateway-mset-by-key');
     this.#execsByCommand = env.planted('gateway-exec-by-command');
@@ -264,7 +264,7 @@ export class Dispatcher {
   }
 
   #unwatch(): Reply {
-    this.multi.unwatch();
+    this.multi.watched.clear();
     return OK;
   }
 
@@ -306,7 +306,7 @@ export class Dispatcher {
   #watch(spec: ControlCommand, keys: readonly Uint8Array[]): boolean {
     if (this.multi.active) return this.#runNow(spec, () => WATCH_INSIDE);
     if (hasLongKey(keys)) return this.#runNow(spec, () => KEY_TOO_LONG);
-    if (keys.length + this.multi.watchedKeys > limits.gatewayWatchedKeysMax) {
+    if (keys.length + this.multi.watched.size > limits.gatewayWatchedKeysMax) {
       return this.#runNow(spec, () => TOO_MANY_WATCHED);
     }
     const { db } = this.#session;
@@ -316,7 +316,7 @@ export class Dispatcher {
         flushes: [],
         batchable: false,
         run: async (txn) => {
-          await this.multi.watch(txn.database(db), keys);
+          await this.multi.watched.add(txn.database(db), keys);
           return OK;
         },
       }),

@@ -53,24 +53,16 @@ export class Executor {
   readonly #kv: GatewayKv;
   readonly #gateway: GatewayState;
   readonly #queue: KeyQueue<Job>;
-  readonly #onTouched: (keys: readonly TouchedKey[]) => void;
   /** Planted: what a slow commit is taken for. */
   readonly #slowCommit: KvFailure | undefined;
   readonly #batchesAtOnce: boolean;
   readonly #answersEarly: boolean;
   readonly #remembered: Map<string, Promise<Uint8Array | undefined>> | undefined;
 
-  /** `onTouched` hears of keys that a transaction has written, or may have. */
-  constructor(
-    env: Env,
-    kv: GatewayKv,
-    gateway: GatewayState,
-    onTouched: (keys: readonly TouchedKey[]) => void,
-  ) {
+  constructor(env: Env, kv: GatewayKv, gateway: GatewayState) {
     this.#env = env;
     this.#kv = kv;
     this.#gateway = gateway;
-    this.#onTouched = onTouched;
     const isRetried = env.planted('gateway-slow-commit-retried');
     const isRefused = env.planted('gateway-slow-commit-refused');
     this.#slowCommit = isRetried ? 'conflict' : isRefused ? 'unavailable' : undefined;
@@ -239,16 +231,8 @@ export class Executor {
 
   async #commit(txn: RedisTxn): Promise<void> {
     this.#env.faults.hit('gateway-before-commit');
-    try {
-      const commit = txn.commit();
-      await (this.#slowCommit ? Promise.race([commit, this.#giveUp(this.#slowCommit)]) : commit);
-    } catch (failure) {
-      // Keys that were not written are not touched; of an unknown outcome the worst is taken.
-      if (failure instanceof GatewayKvError && failure.failure !== 'undetermined') throw failure;
-      this.#onTouched(txn.touched());
-      throw failure;
-    }
-    this.#onTouched(txn.touched());
+    const commit = txn.commit();
+    await (this.#slowCommit ? Promise.race([commit, this.#giveUp(this.#slowCommit)]) : commit);
   }
 
   #giveUp(failure: KvFailure): Promise<never> {

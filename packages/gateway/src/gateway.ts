@@ -11,7 +11,6 @@ import { Epochs } from './model/epochs.js';
 import { DATABASES_MAX } from './model/keys.js';
 import { Sweeper } from './model/sweeper.js';
 import { Session, type SessionContext } from './session.js';
-import { WatchRegistry } from './watch.js';
 
 const TOO_MANY_CLIENTS = '-ERR max number of clients reached\r\n';
 
@@ -37,12 +36,11 @@ export class GatewayCore {
     const gatewayId = env.rng.fork('gateway-id').bytes(8);
     this.state = this.#makeState(env, config, gatewayId);
     this.#sweeper = new Sweeper(env, kv, this.state.epochs, config, this.state.stats);
-    const watches = new WatchRegistry();
     this.#context = {
       gateway: this.state,
       table: new CommandTable(),
-      executor: new Executor(env, kv, this.state, (keys) => watches.touch(keys)),
-      watches,
+      executor: new Executor(env, kv, this.state),
+      versions: kv,
       onEnd: (session) => this.#onEnd(session),
     };
   }

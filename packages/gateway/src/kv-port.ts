@@ -1,10 +1,32 @@
 import { KvError, type KvErrorCode } from '@tinykv/base';
 
+/** What a key is at a timestamp, and since when. */
+export interface KvVersion {
+  readonly value: Uint8Array | undefined;
+  /** Of the Put or Delete that is seen, never of a Lock or a rollback. 0: none, or a Delete that is collected by now. */
+  readonly commitTs: bigint;
+}
+
+export interface KvVersions {
+  /** In the order of the keys. */
+  readonly versions: readonly KvVersion[];
+  /** Deletes up to it may have been collected. */
+  readonly safePoint: bigint;
+}
+
+export interface VersionReader {
+  /**
+   * The keys as `ts` sees them. At TS_MAX the newest of each: linearizable, without a timestamp from the scheduler,
+   * and no snapshot of them all. Throws `conflict` below the safe point.
+   */
+  readVersions(keys: readonly Uint8Array[], ts: bigint): Promise<KvVersions>;
+}
+
 /**
  * What the gateway asks of the store below: snapshot-isolation transactions over ordered byte keys, as
  * `@tinykv/client` gives them. Implementations throw {@link GatewayKvError} and nothing else.
  */
-export interface GatewayKv {
+export interface GatewayKv extends VersionReader {
   /** A transaction that reads the snapshot at a timestamp fetched after this call. */
   begin(): Promise<KvTxn>;
   /** The newest committed value of one key: linearizable, and without a timestamp from the scheduler. */

@@ -1,38 +1,31 @@
-import { assert, equalBytes, limits } from '@tinykv/base';
+import { assert, limits } from '@tinykv/base';
 import { selectedDatabase } from './commands/connection/basics.js';
 import type { CommandSpec, GatewayState, SessionState } from './commands/spec.js';
 import { keysOf } from './commands/spec.js';
 import type { Work } from './executor.js';
-import { encodeMeta } from './model/meta-codec.js';
-import type { Database, RedisTxn, TouchedKey } from './model/redis-txn.js';
+import type { VersionReader } from './kv-port.js';
+import type { RedisTxn, TouchedKey } from './model/redis-txn.js';
 import type { Request } from './resp/decoder.js';
 import { array, error, NULL_ARRAY, OK, type Reply } from './resp/types.js';
-import { nameOf, type Watcher, type WatchRegistry } from './watch.js';
+import { WatchedKeys } from './watched-keys.js';
 
 interface QueuedCommand {
   readonly spec: CommandSpec;
   readonly argv: Request;
 }
 
-interface WatchedKey extends TouchedKey {
-  /** What the key was, encoded; undefined when it was not there. */
-  readonly seen: Uint8Array | undefined;
-}
-
 const TOO_MUCH = error('ERR transaction is too large');
 
 /** What a session keeps of WATCH and of MULTI, until EXEC or DISCARD. */
-export class MultiState implements Watcher {
-  readonly #registry: WatchRegistry;
-  readonly #watched = new Map<string, WatchedKey>();
-  #touched = false;
+export class MultiState {
+  readonly watched: WatchedKeys;
   #queue: QueuedCommand[] | undefined;
   #queuedBytes = 0;
   /** A command could not be queued: EXEC refuses. */
   #broken = false;
 
-  constructor(registry: WatchRegistry) {
-    this.#registry = registry;
+  constructor(store: VersionReader) {
+    this.watched = new WatchedKeys(store);
   }
 
   get active(): boolean {
@@ -41,10 +34,6 @@ export class MultiState implements Watcher {
 
   get length(): number | undefined {
     return this.#queue?.length;
-  }
-
-  get watchedKeys(): number {
-    return this.#watched.size;
   }
 
   get broken(): boolean {
@@ -73,33 +62,9 @@ export class MultiState implements Watcher {
     if (this.active) this.#broken = true;
   }
 
-  touched(): void {
-    this.#touched = true;
-  }
-
-  /** Remembers what the keys are; a key that is watched already keeps what was seen first. */
-  async watch(db: Database, keys: readonly Uint8Array[]): Promise<void> {
-    const wanted = keys.map((key) => ({ db: db.index, key }));
-    const fresh = wanted.filter((key) => !this.#watched.has(nameOf(key)));
-    // Registered before the read: a write between the two only makes EXEC give up without need.
-    for (const key of fresh) this.#registry.add(key, this);
-    const metas = await db.getMany(fresh.map(({ key }) => key));
-    fresh.forEach((key, i) => {
-      const meta = metas[i];
-      const seen = meta === undefined ? undefined : encodeMeta(meta);
-      this.#watched.set(nameOf(key), { ...key, seen });
-    });
-  }
-
-  unwatch(): void {
-    for (const key of this.#watched.values()) this.#registry.remove(key, this);
-    this.#watched.clear();
-    this.#touched = false;
-  }
-
   /** Leaves MULTI and forgets what was watched. */
   reset(): void {
-    this.unwatch();
+    this.watched.clear();
     this.#queue = undefined;
     this.#queuedBytes = 0;
     this.#broken = false;
@@ -128,7 +93,7 @@ export class MultiState implements Watcher {
         // A second attempt begins where the first one did.
         Object.assign(session, start);
         const isBlind = gateway.env.planted('gateway-exec-ignores-watch');
-        if (!isBlind && !(await this.#unchanged(txn))) return NULL_ARRAY;
+        if (!isBlind && !(await this.watched.unchanged(txn))) return NULL_ARRAY;
         const replies: Reply[] = [];
         for (const { spec, argv } of queue) {
           replies.push(await runQueued(spec, argv, session, gateway, txn));
@@ -136,20 +101,6 @@ export class MultiState implements Watcher {
         return array(replies);
       },
     };
-  }
-
-  /** Whether every watched key is what it was, as this transaction sees them (and locks them). */
-  async #unchanged(txn: RedisTxn): Promise<boolean> {
-    if (this.#touched) return false;
-    for (const { db, key, seen } of this.#watched.values()) {
-      const meta = await txn.database(db).get(key);
-      if (meta === undefined || seen === undefined) {
-        if (meta !== undefined || seen !== undefined) return false;
-      } else if (!equalBytes(encodeMeta(meta), seen)) {
-        return false;
-      }
-    }
-    return true;
   }
 }
 

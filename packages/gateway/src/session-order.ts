@@ -1,6 +1,5 @@
 import { assert } from '@tinykv/base';
-import type { TouchedKey } from './model/redis-txn.js';
-import { nameOf } from './watch.js';
+import { nameOf, type TouchedKey } from './model/redis-txn.js';
 
 export interface Turn {
   /** It has to go through the queue of its keys, behind what this session has there already. */

@@ -4,17 +4,17 @@ import type { CommandTable } from './commands/table.js';
 import type { Connection, ConnectionEvents } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Executor } from './executor.js';
+import type { VersionReader } from './kv-port.js';
 import { ReplyQueue } from './reply-queue.js';
 import { type Request, RespDecoder } from './resp/decoder.js';
 import { error, type ProtocolVersion } from './resp/types.js';
-import type { WatchRegistry } from './watch.js';
 
 /** What the sessions of one gateway share. */
 export interface SessionContext {
   readonly gateway: GatewayState;
   readonly table: CommandTable;
   readonly executor: Executor;
-  readonly watches: WatchRegistry;
+  readonly versions: VersionReader;
   onEnd(session: Session): void;
 }
 

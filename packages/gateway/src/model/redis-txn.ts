@@ -22,6 +22,11 @@ export interface TouchedKey {
   readonly key: Uint8Array;
 }
 
+/** One string for each key of each database. */
+export function nameOf(key: TouchedKey): string {
+  return `${key.db}/${keyString(key.key)}`;
+}
+
 const TTL_VALUE: Uint8Array = Uint8Array.of(1);
 
 /**
@@ -116,13 +121,6 @@ export class RedisTxn {
   async commit(): Promise<void> {
     for (const database of this.#databases.values()) database.guardReads();
     await this.kv.commit();
-  }
-
-  /** Keys whose meta this transaction writes. */
-  touched(): TouchedKey[] {
-    const out: TouchedKey[] = [];
-    for (const database of this.#databases.values()) out.push(...database.writtenKeys());
-    return out;
   }
 }
 
@@ -241,14 +239,6 @@ export class Database {
     for (const entry of this.#entries.values()) {
       if (!entry.written) this.txn.kv.lockKey(metaKey(this.prefix, entry.key));
     }
-  }
-
-  writtenKeys(): TouchedKey[] {
-    const out: TouchedKey[] = [];
-    for (const entry of this.#entries.values()) {
-      if (entry.written) out.push({ db: this.index, key: entry.key });
-    }
-    return out;
   }
 
   /** Up to `limit` metas from the meta key `start` on, in key order; expired ones included. */

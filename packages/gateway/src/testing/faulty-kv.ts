@@ -1,4 +1,10 @@
-import { type GatewayKv, GatewayKvError, type KvFailure, type KvTxn } from '../kv-port.js';
+import {
+  type GatewayKv,
+  GatewayKvError,
+  type KvFailure,
+  type KvTxn,
+  type KvVersions,
+} from '../kv-port.js';
 import type { MemoryKv } from './memory-kv.js';
 
 /**
@@ -31,6 +37,11 @@ export class FaultyKv implements GatewayKv {
   async readLatest(key: Uint8Array): Promise<Uint8Array | undefined> {
     await this.gate;
     return this.#kv.readLatest(key);
+  }
+
+  async readVersions(keys: readonly Uint8Array[], ts: bigint): Promise<KvVersions> {
+    await this.gate;
+    return this.#kv.readVersions(keys, ts);
   }
 
   async timestamp(): Promise<bigint> {

@@ -14,10 +14,13 @@ import {
   type KvPair,
   type KvScanOptions,
   type KvTxn,
+  type KvVersions,
 } from '../kv-port.js';
 
 interface Version {
   readonly ts: bigint;
+  /** Of the Put or Delete whose value it has: that below a lock. */
+  readonly writeTs: bigint;
   /** Undefined for a delete; a lock keeps the value below it. */
   readonly value: Uint8Array | undefined;
 }
@@ -33,15 +36,17 @@ export class MemoryKv implements GatewayKv {
   #sorted: string[] = [];
   #dirty = false;
   #physical = 0;
+  safePoint = 0n;
   #logical = 0;
   /** Calls so far, for tests that count round trips. */
   readonly counts: {
     begin: number;
     readLatest: number;
+    readVersions: number;
     timestamp: number;
     commit: number;
     conflict: number;
-  } = { begin: 0, readLatest: 0, timestamp: 0, commit: 0, conflict: 0 };
+  } = { begin: 0, readLatest: 0, readVersions: 0, timestamp: 0, commit: 0, conflict: 0 };
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -73,6 +78,18 @@ export class MemoryKv implements GatewayKv {
     this.counts.readLatest++;
     const versions = this.#versions.get(keyString(key));
     return versions?.[versions.length - 1]?.value;
+  }
+
+  async readVersions(keys: readonly Uint8Array[], ts: bigint): Promise<KvVersions> {
+    this.counts.readVersions++;
+    const { safePoint } = this;
+    if (ts < safePoint) throw new GatewayKvError('conflict', `${ts} is below ${safePoint}`);
+    const versions = keys.map((key) => {
+      const all = this.#versions.get(keyString(key)) ?? [];
+      const seen = all.findLast((version) => version.ts <= ts);
+      return { value: seen?.value, commitTs: seen?.writeTs ?? 0n };
+    });
+    return { versions, safePoint };
   }
 
   readAt(key: string, ts: bigint): Uint8Array | undefined {
@@ -108,14 +125,26 @@ export class MemoryKv implements GatewayKv {
     const ts = this.nextTimestamp();
     for (const [key, value] of writes) {
       const versions = this.#versions.get(key) ?? [];
-      const kept = versions[versions.length - 1]?.value;
+      const below = versions[versions.length - 1];
       if (versions.length === 0) {
         this.#versions.set(key, versions);
         this.#dirty = true;
       }
-      versions.push({ ts, value: value === 'lock' ? kept : value });
+      if (value === 'lock')
+        versions.push({ ts, value: below?.value, writeTs: below?.writeTs ?? 0n });
+      else versions.push({ ts, value, writeTs: ts });
       if (versions.length > 64) versions.splice(0, 32);
     }
+  }
+
+  /** Raises the safe point and forgets keys that were deleted at or below it. */
+  collect(safePoint: bigint): void {
+    this.safePoint = safePoint;
+    for (const [key, versions] of this.#versions) {
+      const newest = versions[versions.length - 1]!;
+      if (newest.value === undefined && newest.ts <= safePoint) this.#versions.delete(key);
+    }
+    this.#dirty = true;
   }
 
   /** Live keys in all, for tests that look for what was left behind. */
