@@ -11,9 +11,15 @@ import {
 
 /** The gateway's store over a cluster. */
 export function clientKv(client: Client): GatewayKv {
+  // As a rule all reads have the same time.
+  let options = { timeoutMs: 0 };
   return {
-    begin: async () => new ClientTxn(await translated(client.txn.begin())),
-    readLatest: (key) => translated(client.txn.snapshotGet(key)),
+    begin: async (lifetimeMs) => new ClientTxn(await translated(client.txn.begin({ lifetimeMs }))),
+    readLatest: (key, timeoutMs) => {
+      if (timeoutMs === undefined) return translated(client.txn.snapshotGet(key));
+      if (options.timeoutMs !== timeoutMs) options = { timeoutMs };
+      return translated(client.txn.snapshotGet(key, options));
+    },
     readVersions: (keys, ts) => translated(client.txn.snapshotVersions(keys, ts)),
     timestamp: () => translated(client.txn.timestamp()),
   };

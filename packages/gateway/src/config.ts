@@ -10,6 +10,8 @@ export interface GatewayConfig {
   readonly clientsMax: number;
   /** Attempts at a transaction that conflicts with others, the first included. */
   readonly txnAttemptsMax: number;
+  /** How long a command may take until its answer, an error if need be. */
+  readonly commandTimeoutMs: number;
   /** How long the epochs of the databases hold without being read again. */
   readonly epochLeaseMs: number;
   readonly epochRenewMs: number;
@@ -26,6 +28,7 @@ export const defaultGatewayConfig: GatewayConfig = {
   databases: 16,
   clientsMax: 10_000,
   txnAttemptsMax: 16,
+  commandTimeoutMs: 10_000,
   epochLeaseMs: 3_000,
   epochRenewMs: 1_000,
   sweepMs: 500,

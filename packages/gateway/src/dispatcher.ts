@@ -10,7 +10,8 @@ import {
 } from './commands/spec.js';
 import type { CommandTable } from './commands/table.js';
 import { latin1 } from './commands/text.js';
-import type { Executor, Work } from './executor.js';
+import type { Executor } from './executor.js';
+import type { Work } from './job.js';
 import type { VersionReader } from './kv-port.js';
 import type { TouchedKey } from './model/redis-txn.js';
 import { MultiState } from './multi.js';

@@ -1,93 +1,83 @@
-import {
-  CodecError,
-  type Env,
-  errorMessage,
-  keyString,
-  limits,
-  physicalMs,
-  type Timestamp,
-} from '@tinykv/base';
+import { type Env, limits } from '@tinykv/base';
+import { CommandDeadlines } from './command-deadlines.js';
 import type { DataCommand, GatewayState, SessionState } from './commands/spec.js';
-import { KeyQueue, type QueueJob } from './key-queue.js';
-import { type GatewayKv, GatewayKvError, type KvFailure } from './kv-port.js';
-import { databasePrefix, metaKey } from './model/keys.js';
-import { decodeMeta, isExpired } from './model/meta-codec.js';
-import { snapshotOfOne } from './model/one-key-txn.js';
-import { type EpochTable, RedisTxn, type TouchedKey } from './model/redis-txn.js';
+import { Job, type LateReplies, type Work } from './job.js';
+import { KeyQueue } from './key-queue.js';
+import { type GatewayKv, GatewayKvError, type KvFailure, type KvTxn } from './kv-port.js';
+import { BUSY, CONFLICT, lateReply, replyTo, UNDETERMINED } from './kv-replies.js';
+import { LatestReads } from './latest-read.js';
+import { nameOf, RedisTxn } from './model/redis-txn.js';
 import type { Request } from './resp/decoder.js';
-import { error, type Reply } from './resp/types.js';
+import type { Reply } from './resp/types.js';
 
-/** What runs in a transaction of its own, perhaps with others of the same key. */
-export interface Work {
-  /** Keys that it changes, by database; the queue takes them in turn. Empty for a plain read. */
-  readonly writes: readonly TouchedKey[];
-  /** Takes part in a transaction with others of its key. */
-  readonly batchable: boolean;
-  /** Databases that it empties. */
-  readonly flushes: readonly number[];
-  /** Computes the answer; called again from the start when the transaction conflicts. */
-  run(txn: RedisTxn): Promise<Reply>;
-}
-
-interface Job extends QueueJob {
-  readonly work: Work;
-  settle(reply: Reply): void;
-}
+type Body = (txn: RedisTxn) => Promise<Reply[]>;
 
 const FIRST_BACKOFF_MS = 2;
 const LAST_BACKOFF_MS = 200;
-/** Of planted bugs: how long a commit may take, and a value be remembered. */
+/** Of planted bugs: how long a commit may take. */
 const IMPATIENT_MS = 200;
-const REMEMBERED_MS = 500;
+/** The part of a command's time that the store may use: the rest is for telling what became of it. */
+const STORE_SHARE = 0.9;
 /** All flushes of one gateway, one after the other. */
 const FLUSH_LATCH = 'flush';
 
-const BUSY = error('BUSY the gateway has too many commands waiting, please retry');
-const CONFLICT = error('ERR transaction conflict, please retry');
-const UNDETERMINED = error('ERR commit result unknown');
-const CORRUPT = error('ERR stored record is not readable by this gateway');
-
-/** Runs work in transactions: latches, retries, and what a failure means to the client. */
+/** Runs work in transactions: latches, retries, deadlines, and what a failure means to the client. */
 export class Executor {
   readonly #env: Env;
   readonly #kv: GatewayKv;
   readonly #gateway: GatewayState;
   readonly #queue: KeyQueue<Job>;
+  readonly #deadlines: CommandDeadlines;
+  readonly #late: LateReplies;
+  readonly #reads: LatestReads;
   /** Planted: what a slow commit is taken for. */
   readonly #slowCommit: KvFailure | undefined;
   readonly #batchesAtOnce: boolean;
   readonly #answersEarly: boolean;
-  readonly #remembered: Map<string, Promise<Uint8Array | undefined>> | undefined;
 
   constructor(env: Env, kv: GatewayKv, gateway: GatewayState) {
     this.#env = env;
     this.#kv = kv;
     this.#gateway = gateway;
+    const { commandTimeoutMs } = gateway.config;
+    this.#deadlines = new CommandDeadlines(env.clock, commandTimeoutMs);
+    this.#late = {
+      notApplied: () => lateReply(commandTimeoutMs),
+      unknown: () => {
+        gateway.stats.txnUndetermined++;
+        return UNDETERMINED;
+      },
+    };
+    this.#reads = new LatestReads(kv, gateway);
     const isRetried = env.planted('gateway-slow-commit-retried');
     const isRefused = env.planted('gateway-slow-commit-refused');
     this.#slowCommit = isRetried ? 'conflict' : isRefused ? 'unavailable' : undefined;
     this.#batchesAtOnce = env.planted('gateway-batch-at-once');
     this.#answersEarly = env.planted('gateway-answer-before-commit');
-    this.#remembered = env.planted('gateway-value-remembered') ? new Map() : undefined;
     this.#queue = new KeyQueue((batch) => this.#runBatch(batch), limits.gatewayBatchCommandsMax);
   }
 
-  /** Runs the work when its keys are free. Never rejects: failures are error replies. */
+  /** Runs the work when its keys are free. Never rejects: failures are error replies, in time. */
   submit(work: Work): Promise<Reply> {
-    const names = new Set(work.writes.map(latchName));
+    const names = new Set(work.writes.map(nameOf));
     if (work.flushes.length > 0) names.add(FLUSH_LATCH);
-    if (names.size === 0) return this.#runAlone(work);
-    if (this.#queue.size >= limits.gatewayLatchCommandsMax) return Promise.resolve(BUSY);
+    const isQueued = names.size > 0;
+    if (isQueued && this.#queue.size >= limits.gatewayLatchCommandsMax) {
+      return Promise.resolve(BUSY);
+    }
     return new Promise((resolve) => {
-      const batchable = work.batchable && work.flushes.length === 0;
-      this.#queue.submit({ keys: [...names], batchable, work, settle: resolve });
+      const job = new Job(work, [...names], this.#late, resolve);
+      this.#deadlines.add(job);
+      if (isQueued) this.#queue.submit(job);
+      else void this.#runAlone(job);
     });
   }
 
-  /**
-   * Runs a command that reads one key and nothing else: no timestamp, unless the key expires, and no
-   * snapshot, unless it is a large object or has expired already.
-   */
+  close(): void {
+    this.#deadlines.close();
+  }
+
+  /** Runs a command that reads one key and nothing else. */
   async readOne(
     command: DataCommand,
     argv: Request,
@@ -99,8 +89,14 @@ export class Executor {
       command.run({ argv, session, gateway: this.#gateway, db: txn.database(db) });
     try {
       const { epochs } = this.#gateway;
-      const table = epochs.current() ?? (await epochs.acquire());
-      const txn = await this.#readLatest(table, db, key);
+      let { timeoutMs } = this.#deadlines;
+      let table = epochs.current();
+      if (table === undefined) {
+        const begunMono = this.#env.clock.mono();
+        table = await epochs.acquire(timeoutMs);
+        timeoutMs -= this.#env.clock.mono() - begunMono;
+      }
+      const txn = await this.#reads.read(table, db, key, timeoutMs);
       if (txn !== undefined) return await run(txn);
     } catch (failure) {
       return this.#replyTo(failure);
@@ -108,68 +104,42 @@ export class Executor {
     return this.submit({ writes: [], batchable: false, flushes: [], run });
   }
 
-  /** A transaction that knows this one key, or undefined when it takes a snapshot to tell what it holds. */
-  async #readLatest(table: EpochTable, db: number, key: Uint8Array): Promise<RedisTxn | undefined> {
-    const { instance } = this.#gateway.config;
-    const value = await this.#latest(metaKey(databasePrefix(instance, db, table[db]!), key));
-    const meta = value === undefined ? undefined : decodeMeta(value);
-    if (meta?.id !== undefined) return undefined;
-    let ts: Timestamp = 0n;
-    if (meta?.expireAtMs !== undefined) {
-      // The value was the newest at some moment before this timestamp. Alive at it, it was alive then;
-      // expired at it, another value may have stood between the two.
-      ts = await this.#kv.timestamp();
-      if (isExpired(meta, physicalMs(ts))) return undefined;
-    }
-    const txn = new RedisTxn(snapshotOfOne(ts), instance, table);
-    txn.database(db).preload(key, meta);
-    return txn;
-  }
-
-  #latest(key: Uint8Array): Promise<Uint8Array | undefined> {
-    const remembered = this.#remembered;
-    if (remembered === undefined) return this.#kv.readLatest(key);
-    const name = keyString(key);
-    const value = remembered.get(name) ?? this.#kv.readLatest(key);
-    remembered.set(name, value);
-    this.#env.clock.after(REMEMBERED_MS, () => remembered.delete(name));
-    return value;
-  }
-
   async #runBatch(batch: readonly Job[]): Promise<void> {
-    if (batch.length === 1) {
-      batch[0]!.settle(await this.#runAlone(batch[0]!.work));
-      return;
-    }
-    const result = await this.#transact([], async (txn) => {
+    const jobs = batch.filter((job) => !job.isOver);
+    if (jobs.length === 0) return;
+    if (jobs.length === 1) return this.#runAlone(jobs[0]!);
+    const result = await this.#transact(jobs, [], async (txn) => {
       const replies: Reply[] = [];
-      if (this.#batchesAtOnce) return Promise.all(batch.map((job) => job.work.run(txn)));
-      for (const job of batch) replies.push(await job.work.run(txn));
+      if (this.#batchesAtOnce) return Promise.all(jobs.map((job) => job.work.run(txn)));
+      for (const job of jobs) replies.push(await job.work.run(txn));
       return replies;
     });
     if (Array.isArray(result)) {
-      for (const [i, job] of batch.entries()) job.settle(result[i]!);
+      for (const [i, job] of jobs.entries()) job.settle(result[i]!);
     } else if (result === UNDETERMINED) {
-      for (const job of batch) job.settle(result);
+      for (const job of jobs) job.settle(result);
     } else {
       // Nothing was applied. One of them may be the reason: each for itself then, in the same order.
-      for (const job of batch) job.settle(await this.#runAlone(job.work));
+      for (const job of jobs) if (!job.isOver) await this.#runAlone(job);
     }
   }
 
-  async #runAlone(work: Work): Promise<Reply> {
-    const result = await this.#transact(work.flushes, async (txn) => [await work.run(txn)]);
-    return Array.isArray(result) ? result[0]! : result;
+  async #runAlone(job: Job): Promise<void> {
+    const { work } = job;
+    const result = await this.#transact([job], work.flushes, async (txn) => [await work.run(txn)]);
+    job.settle(Array.isArray(result) ? result[0]! : result);
   }
 
   /** The body's replies once it has committed, or the one error that stands for them all. */
   async #transact(
+    jobs: readonly Job[],
     flushes: readonly number[],
-    body: (txn: RedisTxn) => Promise<Reply[]>,
+    body: Body,
   ): Promise<Reply[] | Reply> {
+    const deadlineMono = this.#env.clock.mono() + this.#deadlines.timeoutMs;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#attempt(flushes, body);
+        return await this.#attempt(jobs, flushes, body, deadlineMono);
       } catch (failure) {
         const reply = this.#replyTo(failure);
         if (reply !== CONFLICT) return reply;
@@ -177,45 +147,55 @@ export class Executor {
         if (attempt >= this.#gateway.config.txnAttemptsMax) return reply;
       }
       await this.#backOff(attempt);
+      if (jobs.some((job) => job.isOver)) return CONFLICT;
     }
   }
 
   async #attempt(
+    jobs: readonly Job[],
     flushes: readonly number[],
-    body: (txn: RedisTxn) => Promise<Reply[]>,
+    body: Body,
+    deadlineMono: number,
   ): Promise<Reply[]> {
-    if (flushes.length > 0) return this.#attemptFlush(flushes, body);
+    if (flushes.length > 0) return this.#attemptFlush(jobs, flushes, body, deadlineMono);
     const { epochs, config } = this.#gateway;
-    const table = epochs.current() ?? (await epochs.acquire());
-    const kvTxn = await this.#kv.begin();
-    const txn = new RedisTxn(kvTxn, config.instance, table);
-    return this.#finish(txn, body);
+    const table = epochs.current() ?? (await epochs.acquire(deadlineMono - this.#env.clock.mono()));
+    const txn = new RedisTxn(await this.#begin(deadlineMono), config.instance, table);
+    return this.#finish(jobs, txn, body);
+  }
+
+  async #begin(deadlineMono: number): Promise<KvTxn> {
+    const { ttlClock } = this.#gateway;
+    const sentMono = ttlClock.mono();
+    const txn = await this.#kv.begin(Math.max(1, STORE_SHARE * (deadlineMono - sentMono)));
+    ttlClock.observe(txn.startTs, sentMono);
+    return txn;
   }
 
   async #attemptFlush(
+    jobs: readonly Job[],
     flushes: readonly number[],
-    body: (txn: RedisTxn) => Promise<Reply[]>,
+    body: Body,
+    deadlineMono: number,
   ): Promise<Reply[]> {
     const { epochs, config } = this.#gateway;
-    const closedBy = await epochs.close(flushes);
+    const closing = await epochs.close(flushes);
     let flushed = false;
     try {
-      const kvTxn = await this.#kv.begin();
-      const table = await epochs.readClosed(kvTxn, flushes);
+      const kvTxn = await this.#begin(deadlineMono);
+      const table = await epochs.readClosed(kvTxn, closing);
       const txn = new RedisTxn(kvTxn, config.instance, table);
-      const replies = await this.#finish(txn, body);
-      if (txn.hasWrites) {
-        flushed = true;
-        epochs.flushed(txn.epochs, kvTxn.startTs);
-      }
+      const replies = await this.#finish(jobs, txn, body);
+      flushed = txn.hasWrites;
       return replies;
     } finally {
-      if (!flushed) await epochs.release(closedBy);
+      if (flushed) epochs.flushed();
+      else await epochs.release(closing);
     }
   }
 
   /** Runs the body and commits what it wrote. */
-  async #finish(txn: RedisTxn, body: (txn: RedisTxn) => Promise<Reply[]>): Promise<Reply[]> {
+  async #finish(jobs: readonly Job[], txn: RedisTxn, body: Body): Promise<Reply[]> {
     let replies: Reply[];
     try {
       replies = await body(txn);
@@ -223,16 +203,29 @@ export class Executor {
       await txn.kv.rollback();
       throw failure;
     }
-    if (txn.hasWrites && this.#answersEarly) this.#commit(txn).catch(() => undefined);
-    else if (txn.hasWrites) await this.#commit(txn);
-    else await txn.kv.rollback();
+    // What was answered that nothing was applied never is.
+    if (!txn.hasWrites || jobs.some((job) => job.isOver)) {
+      await txn.kv.rollback();
+      if (txn.hasWrites) throw new GatewayKvError('unavailable', 'the time of a command is over');
+    } else if (this.#answersEarly) {
+      this.#commit(jobs, txn).catch(() => undefined);
+    } else {
+      await this.#commit(jobs, txn);
+    }
     return replies;
   }
 
-  async #commit(txn: RedisTxn): Promise<void> {
+  async #commit(jobs: readonly Job[], txn: RedisTxn): Promise<void> {
     this.#env.faults.hit('gateway-before-commit');
-    const commit = txn.commit();
-    await (this.#slowCommit ? Promise.race([commit, this.#giveUp(this.#slowCommit)]) : commit);
+    for (const job of jobs) job.decide();
+    try {
+      const commit = txn.commit();
+      await (this.#slowCommit ? Promise.race([commit, this.#giveUp(this.#slowCommit)]) : commit);
+    } catch (failure) {
+      const isUnknown = failure instanceof GatewayKvError && failure.failure === 'undetermined';
+      if (!isUnknown) for (const job of jobs) job.undecide();
+      throw failure;
+    }
   }
 
   #giveUp(failure: KvFailure): Promise<never> {
@@ -242,27 +235,8 @@ export class Executor {
     });
   }
 
-  /** What a failure of the store means to a client. Anything else is a bug and goes up. */
   #replyTo(failure: unknown): Reply {
-    if (failure instanceof CodecError) {
-      this.#env.logger.error('stored record is not readable', { error: failure.message });
-      return CORRUPT;
-    }
-    if (!(failure instanceof GatewayKvError)) throw failure;
-    switch (failure.failure) {
-      case 'conflict':
-        return CONFLICT;
-      case 'undetermined':
-        this.#gateway.stats.txnUndetermined++;
-        return UNDETERMINED;
-      case 'too-large':
-        return error(`ERR ${failure.message}`);
-      case 'unavailable':
-        this.#env.logger.warn('store is unavailable', { error: errorMessage(failure) });
-        return error(
-          `CLUSTERDOWN The store is unavailable, nothing was applied: ${failure.message}`,
-        );
-    }
+    return replyTo(failure, this.#env, this.#gateway.stats);
   }
 
   /** Full jitter: what collided once does not collide in step. */
@@ -271,10 +245,4 @@ export class Executor {
     const ms = this.#env.rng.float() * ceiling;
     return new Promise((resolve) => this.#env.clock.after(ms, () => resolve()));
   }
-}
-
-function latchName(key: TouchedKey): string {
-  let name = `${key.db}/`;
-  for (const byte of key.key) name += String.fromCharCode(byte);
-  return name;
 }

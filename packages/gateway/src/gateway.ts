@@ -5,12 +5,13 @@ import { CommandTable } from './commands/table.js';
 import { latin1Bytes } from './commands/text.js';
 import type { GatewayConfig } from './config.js';
 import type { Connection, ConnectionEvents } from './connection.js';
+import { Epochs } from './epochs/epochs.js';
 import { Executor } from './executor.js';
 import type { GatewayKv } from './kv-port.js';
-import { Epochs } from './model/epochs.js';
 import { DATABASES_MAX } from './model/keys.js';
 import { Sweeper } from './model/sweeper.js';
 import { Session, type SessionContext } from './session.js';
+import { TtlClock } from './ttl-clock.js';
 
 const TOO_MANY_CLIENTS = '-ERR max number of clients reached\r\n';
 
@@ -35,7 +36,7 @@ export class GatewayCore {
     this.#port = config.port;
     const gatewayId = env.rng.fork('gateway-id').bytes(8);
     this.state = this.#makeState(env, config, gatewayId);
-    this.#sweeper = new Sweeper(env, kv, this.state.epochs, config, this.state.stats);
+    this.#sweeper = new Sweeper(env, kv, this.state, config);
     this.#context = {
       gateway: this.state,
       table: new CommandTable(),
@@ -58,6 +59,7 @@ export class GatewayCore {
         leaseMs: config.epochLeaseMs,
         renewMs: config.epochRenewMs,
       }),
+      ttlClock: new TtlClock(env.clock),
       parameters: defaultParameters(config),
       startedMono: env.clock.mono(),
       runId: toHex(env.rng.fork('run-id').bytes(20)),
@@ -118,6 +120,7 @@ export class GatewayCore {
       });
     }
     for (const session of [...this.#sessions.values()]) session.kill();
+    this.#context.executor.close();
     await this.#sweeper.stop();
     await this.state.epochs.stop();
   }

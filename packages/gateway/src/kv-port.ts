@@ -27,10 +27,10 @@ export interface VersionReader {
  * `@tinykv/client` gives them. Implementations throw {@link GatewayKvError} and nothing else.
  */
 export interface GatewayKv extends VersionReader {
-  /** A transaction that reads the snapshot at a timestamp fetched after this call. */
-  begin(): Promise<KvTxn>;
+  /** A transaction that reads the snapshot at a timestamp fetched after this call, and ends within `lifetimeMs`. */
+  begin(lifetimeMs?: number): Promise<KvTxn>;
   /** The newest committed value of one key: linearizable, and without a timestamp from the scheduler. */
-  readLatest(key: Uint8Array): Promise<Uint8Array | undefined>;
+  readLatest(key: Uint8Array, timeoutMs?: number): Promise<Uint8Array | undefined>;
   /** A timestamp fetched after this call. */
   timestamp(): Promise<bigint>;
 }

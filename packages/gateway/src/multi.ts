@@ -2,7 +2,7 @@ import { assert, limits } from '@tinykv/base';
 import { selectedDatabase } from './commands/connection/basics.js';
 import type { CommandSpec, GatewayState, SessionState } from './commands/spec.js';
 import { keysOf } from './commands/spec.js';
-import type { Work } from './executor.js';
+import type { Work } from './job.js';
 import type { VersionReader } from './kv-port.js';
 import type { RedisTxn, TouchedKey } from './model/redis-txn.js';
 import type { Request } from './resp/decoder.js';

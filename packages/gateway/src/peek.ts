@@ -1,4 +1,4 @@
-import { decodeRecord } from './model/epochs.js';
+import { decodeRecord } from './epochs/epoch-records.js';
 import { databasePrefix, epochKey, metaKey } from './model/keys.js';
 import { decodeMeta, isExpired, type ObjectType } from './model/meta-codec.js';
 

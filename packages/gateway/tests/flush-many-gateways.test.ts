@@ -73,8 +73,10 @@ describe('FLUSHALL with several gateways', () => {
     links[0]!.gate = new Promise(() => {});
     await clock.run(3_100);
     client.write('GET k\r\n');
-    await clock.run(5_100);
-    expect(await client.output()).toMatch(/^-CLUSTERDOWN/);
+    await clock.run(9_900);
+    expect(client.connection.output).toBe('');
+    await clock.run(100);
+    expect(await client.output()).toMatch(/^-CLUSTERDOWN .*the epoch of the database is not known/);
   });
 
   test('a flush that was abandoned half-way ends by itself', async () => {
@@ -91,12 +93,9 @@ describe('FLUSHALL with several gateways', () => {
     one!.write('FLUSHALL\r\n');
     await clock.run(1_100);
     two!.write('GET k\r\n');
-    await clock.run(4_000);
+    await clock.run(6_000);
     expect(two!.connection.output).toBe('');
-    await clock.run(1_000);
-    expect(await two!.output()).toMatch(/^-CLUSTERDOWN/);
-    two!.write('GET k\r\n');
-    await clock.run(3_000);
+    await clock.run(2_000);
     expect(await two!.output()).toBe('$1\r\nv\r\n');
   });
 
@@ -167,7 +166,7 @@ test('at random: what was written before a flush is never read after it', async 
       });
     }
   };
-  for (let step = 0; step < 800; step++) {
+  for (let step = 0; step < 1_200; step++) {
     for (const i of clients.keys()) if (pending[i]!.length < 4) act(i, step);
     if (rng.int(0, 60) === 0) {
       const link = links[rng.int(0, 3)]!;

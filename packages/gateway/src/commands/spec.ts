@@ -1,9 +1,10 @@
 import type { Env } from '@tinykv/base';
 import type { GatewayConfig } from '../config.js';
-import type { Epochs } from '../model/epochs.js';
+import type { Epochs } from '../epochs/epochs.js';
 import type { Database } from '../model/redis-txn.js';
 import type { Request } from '../resp/decoder.js';
 import type { ProtocolVersion, Reply } from '../resp/types.js';
+import type { TtlClock } from '../ttl-clock.js';
 
 /** As COMMAND INFO names them, in the order in which Redis lists them. */
 export type CommandFlag =
@@ -56,7 +57,7 @@ export interface SessionCommand extends CommandBase {
 export interface DataCommand extends CommandBase {
   readonly kind: 'data';
   run(call: DataCall): Reply | Promise<Reply>;
-  /** Databases that it empties, which has to be prepared before its transaction (`model/epochs.ts`). */
+  /** Databases that it empties, which has to be prepared before its transaction (`epochs/epochs.ts`). */
   flushes?(argv: Request, db: number, databases: number): readonly number[];
 }
 
@@ -115,6 +116,7 @@ export interface GatewayState {
   readonly env: Env;
   readonly config: GatewayConfig;
   readonly epochs: Epochs;
+  readonly ttlClock: TtlClock;
   readonly parameters: Map<string, string>;
   readonly startedMono: number;
   readonly runId: string;

@@ -14,7 +14,7 @@ import {
 } from './keys.js';
 import { decodeMeta, encodeMeta, isExpired, type Meta } from './meta-codec.js';
 
-/** The epoch of each database, valid while the transaction begins (see `epochs.ts`). */
+/** The epoch of each database, valid while the transaction begins (see `epochs/epochs.ts`). */
 export type EpochTable = readonly number[];
 
 export interface TouchedKey {

@@ -1,6 +1,7 @@
 import { type Env, errorMessage, limits, nextKey, physicalMs } from '@tinykv/base';
-import { type GatewayKv, GatewayKvError, type KvPair } from '../kv-port.js';
-import type { Epochs } from './epochs.js';
+import type { Epochs } from '../epochs/epochs.js';
+import { type GatewayKv, GatewayKvError, type KvPair, type KvTxn } from '../kv-port.js';
+import type { TtlClock } from '../ttl-clock.js';
 import { decodeGcItem, encodeGcItem, type GcItem } from './gc-codec.js';
 import {
   databasePrefix,
@@ -27,6 +28,13 @@ export interface SweeperStats {
   collectedKeys: number;
 }
 
+/** What a sweeper shares with the rest of its gateway. */
+export interface SweeperParts {
+  readonly epochs: Epochs;
+  readonly ttlClock: TtlClock;
+  readonly stats: SweeperStats;
+}
+
 const STEP = limits.gatewaySweepKeysMax;
 /** Steps of one kind of work before the sweep goes on to the next. */
 const STEPS_MAX = 16;
@@ -42,6 +50,7 @@ export class Sweeper {
   readonly #env: Env;
   readonly #kv: GatewayKv;
   readonly #epochs: Epochs;
+  readonly #ttlClock: TtlClock;
   readonly #config: SweeperConfig;
   readonly #stats: SweeperStats;
   /** Databases in which the last sweep found something. */
@@ -52,12 +61,13 @@ export class Sweeper {
   #wake: (() => void) | undefined;
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(env: Env, kv: GatewayKv, epochs: Epochs, config: SweeperConfig, stats: SweeperStats) {
+  constructor(env: Env, kv: GatewayKv, parts: SweeperParts, config: SweeperConfig) {
     this.#env = env;
     this.#kv = kv;
-    this.#epochs = epochs;
+    this.#epochs = parts.epochs;
+    this.#ttlClock = parts.ttlClock;
     this.#config = config;
-    this.#stats = stats;
+    this.#stats = parts.stats;
   }
 
   start(): void {
@@ -126,7 +136,7 @@ export class Sweeper {
   async #expireStep(db: number): Promise<boolean> {
     const table = this.#epochs.current();
     if (table === undefined) return false;
-    const txn = new RedisTxn(await this.#kv.begin(), this.#config.instance, table);
+    const txn = new RedisTxn(await this.#begin(), this.#config.instance, table);
     const database = txn.database(db);
     const { start, end } = ttlBounds(database.prefix, txn.nowMs);
     const due = await txn.kv.scan(start, end, STEP, { keyOnly: true });
@@ -152,7 +162,7 @@ export class Sweeper {
 
   /** Works on the oldest item of the collector; returns whether there was one. */
   async #collectStep(): Promise<boolean> {
-    const txn = await this.#kv.begin();
+    const txn = await this.#begin();
     const { start, end } = gcBounds(this.#config.instance);
     const [pair] = await txn.scan(start, end, 1);
     const nowMs = physicalMs(txn.startTs);
@@ -170,6 +180,14 @@ export class Sweeper {
     await txn.commit();
     this.#stats.collectedKeys += keys.length;
     return true;
+  }
+
+  /** Sweeps go on while no command comes, and so keep the clock of expiry close to the scheduler's. */
+  async #begin(): Promise<KvTxn> {
+    const sentMono = this.#ttlClock.mono();
+    const txn = await this.#kv.begin();
+    this.#ttlClock.observe(txn.startTs, sentMono);
+    return txn;
   }
 
   #isDue(pair: KvPair, nowMs: number): boolean {

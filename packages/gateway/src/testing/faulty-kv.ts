@@ -25,12 +25,18 @@ export class FaultyKv implements GatewayKv {
   /** Makes every call wait for it: reads, timestamps and commits. */
   gate: Promise<void> | undefined;
 
+  /** The scheduler is away: there are no timestamps, and so no transactions. Stores go on. */
+  schedulerAway = false;
+  /** Of reads of versions, as on a slow machine: runs before each is served. */
+  beforeVersions: (() => Promise<void>) | undefined;
+
   constructor(kv: MemoryKv) {
     this.#kv = kv;
   }
 
   async begin(): Promise<KvTxn> {
     await this.gate;
+    this.#needScheduler();
     return this.#wrap(await this.#kv.begin());
   }
 
@@ -41,12 +47,19 @@ export class FaultyKv implements GatewayKv {
 
   async readVersions(keys: readonly Uint8Array[], ts: bigint): Promise<KvVersions> {
     await this.gate;
+    await this.beforeVersions?.();
     return this.#kv.readVersions(keys, ts);
   }
 
   async timestamp(): Promise<bigint> {
     await this.gate;
+    this.#needScheduler();
     return this.#kv.timestamp();
+  }
+
+  #needScheduler(): void {
+    if (!this.schedulerAway) return;
+    throw new GatewayKvError('unavailable', 'the scheduler s:1 is away: connection refused');
   }
 
   #wrap(txn: KvTxn): KvTxn {
