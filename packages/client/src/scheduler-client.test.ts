@@ -279,6 +279,60 @@ function reportOf(regionId: number, term = 1): RegionReport {
   };
 }
 
+describe('timestamps for those who do not wait', () => {
+  const connectFast = (): Promise<SchedulerClient> =>
+    run(SchedulerClient.connect(members.env, ['a:1', 'b:1'], { failFast: true }));
+  const refusal = { code: 'UNAVAILABLE', message: expect.stringMatching(/scheduler a:1 is away/) };
+  const msUntil = async (promise: Promise<unknown>): Promise<number> => {
+    const begun = members.env.clock.mono();
+    await expect(run(promise)).rejects.toMatchObject(refusal);
+    return members.env.clock.mono() - begun;
+  };
+
+  it('fail at once when all members refuse, and come again when one is back', async () => {
+    const client = await connectFast();
+    await run(client.tso(1));
+    await members.stop('a:1');
+    await members.stop('b:1');
+    expect(await msUntil(client.tso(1))).toBeLessThan(50);
+    expect(client.away).toMatchObject(refusal);
+    await members.env.clock.run(30_000);
+    expect(await msUntil(client.tso(1))).toBe(0);
+    await members.start('a:1');
+    await members.env.clock.run(1_500);
+    expect(client.away).toBeUndefined();
+    await run(client.tso(1));
+    client.close();
+  });
+
+  it('fail after 2 s without an answer, then at once', async () => {
+    const client = await connectFast();
+    await run(client.tso(1));
+    members.servesTso = false;
+    const both = [client.tso(1), client.tso(1)];
+    for (const each of both) each.catch(() => undefined);
+    expect(await msUntil(both[1]!)).toBe(2_000);
+    expect(await msUntil(client.tso(1))).toBe(0);
+    members.servesTso = true;
+    await members.env.clock.run(4_000);
+    await run(client.tso(1));
+    client.close();
+  });
+
+  it('wait while a leader is elected', async () => {
+    const client = await connectFast();
+    await run(client.tso(1));
+    await members.stop('a:1');
+    members.leaderKnown = false;
+    const waiting = client.tso(1);
+    await members.env.clock.run(1_000);
+    members.leaderKnown = true;
+    members.leader = 'b:1';
+    await run(waiting);
+    client.close();
+  });
+});
+
 describe('region heartbeats', () => {
   it('send the newest report of each Region, and bring operators', async () => {
     const client = await connect('a:1');

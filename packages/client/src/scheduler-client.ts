@@ -45,6 +45,8 @@ export interface SchedulerClientOptions {
   readonly retries?: number;
   /** Of a caller that knows its cluster: when no endpoint answers, `connect` goes on without one. */
   readonly clusterId?: ClusterId | undefined;
+  /** Nobody waits for timestamps while the scheduler is known to be away; default false. */
+  readonly failFast?: boolean;
 }
 
 /** The scheduler over the wire, for stores, gateways and tools. */
@@ -55,10 +57,10 @@ export class SchedulerClient implements SchedulerApi {
   readonly #timestamps: TsoStream;
   readonly #heartbeats: RegionHeartbeats;
 
-  private constructor(env: Env, link: SchedulerLink) {
+  private constructor(env: Env, link: SchedulerLink, failFast: boolean) {
     this.clusterId = link.clusterId;
     this.#link = link;
-    this.#timestamps = new TsoStream(env, link);
+    this.#timestamps = new TsoStream(env, link, failFast);
     this.#heartbeats = new RegionHeartbeats(env, link);
     this.admin = new SchedulerAdmin(link);
   }
@@ -69,14 +71,19 @@ export class SchedulerClient implements SchedulerApi {
     endpoints: readonly string[],
     options: SchedulerClientOptions = {},
   ): Promise<SchedulerClient> {
-    const { retries = 0, clusterId } = options;
+    const { retries = 0, clusterId, failFast = false } = options;
     const link = await SchedulerLink.connect(env, endpoints, retries, clusterId);
-    return new SchedulerClient(env, link);
+    return new SchedulerClient(env, link, failFast);
   }
 
   /** host:port of the member that leads, as far as is known. */
   get leader(): string {
     return this.#link.leader;
+  }
+
+  /** Why the scheduler is known to be away; undefined while it is not, and without `failFast`. */
+  get away(): KvError | undefined {
+    return this.#timestamps.away;
   }
 
   close(): void {

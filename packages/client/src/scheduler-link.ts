@@ -22,7 +22,7 @@ export class SchedulerLink {
   /** host:port of every member that was ever named; what was configured comes first. */
   readonly #endpoints: Set<string>;
   #leader: string;
-  #refreshing: Promise<void> | undefined;
+  #refreshing: Promise<Reach> | undefined;
 
   private constructor(env: Env, endpoints: Iterable<string>, found: Found) {
     this.#env = env;
@@ -105,14 +105,14 @@ export class SchedulerLink {
   }
 
   /** Asks the members who leads. Never rejects: with no answer the leader stays who it was. */
-  refreshLeader(): Promise<void> {
+  refreshLeader(): Promise<Reach> {
     this.#refreshing ??= this.#refresh().finally(() => {
       this.#refreshing = undefined;
     });
     return this.#refreshing;
   }
 
-  async #refresh(): Promise<void> {
+  async #refresh(): Promise<Reach> {
     try {
       const found = await findLeader(this.#env, this.#endpoints, this.clusterId);
       for (const endpoint of found.endpoints) this.#endpoints.add(endpoint);
@@ -120,9 +120,11 @@ export class SchedulerLink {
         this.#env.logger.info('scheduler leader changed', { leader: found.leader });
       }
       this.#leader = found.leader;
+      return 'led';
     } catch (error) {
       if (!(error instanceof KvError)) throw error;
       this.#env.logger.warn('no scheduler member answers', { error: errorMessage(error) });
+      return error instanceof NobodyAnswered ? 'refused' : 'not-led';
     }
   }
 
@@ -147,6 +149,14 @@ export function checkHeader(
   }
 }
 
+/** What came of asking all members: `refused`, by every one of them, so that none can run at its address. */
+export type Reach = 'led' | 'not-led' | 'refused';
+
+/** Every member refused the call. */
+class NobodyAnswered extends KvError {
+  override readonly name = 'NobodyAnswered';
+}
+
 interface Found {
   readonly clusterId: ClusterId;
   /** host:port. */
@@ -162,11 +172,18 @@ async function findLeader(
 ): Promise<Found> {
   const { getMembers } = schedulerpb.Scheduler;
   let failure = new KvError('UNAVAILABLE', 'no scheduler endpoint');
-  for (const endpoint of [...endpoints]) {
+  let refusals = 0;
+  const members = [...endpoints];
+  for (const endpoint of members) {
     try {
       const request = getMembers.request.encode({});
       const timeout = { timeoutMs: MEMBERS_TIMEOUT_MS };
-      const answer = await env.net.call(endpoint, getMembers.path, request, timeout);
+      const answer = await env.net
+        .call(endpoint, getMembers.path, request, timeout)
+        .catch((error: unknown) => {
+          if (error instanceof KvError && error.code === 'UNAVAILABLE') refusals++;
+          throw error;
+        });
       const response = getMembers.response.decode(answer);
       const found = readMembers(response, endpoint);
       if (clusterId === undefined || found.clusterId === clusterId) return found;
@@ -176,6 +193,7 @@ async function findLeader(
       failure = error;
     }
   }
+  if (refusals === members.length) throw new NobodyAnswered(failure.code, failure.message);
   throw failure;
 }
 

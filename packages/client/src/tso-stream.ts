@@ -24,6 +24,8 @@ interface Waiter {
 interface Batch {
   readonly waiters: readonly Waiter[];
   readonly count: number;
+  /** Monotonic milliseconds. */
+  readonly sentMono: number;
 }
 
 interface Session {
@@ -34,6 +36,8 @@ interface Session {
 
 /** An answer that takes longer means that the stream is dead. */
 const ANSWER_TIMEOUT_MS = 3_000;
+/** With `failFast`, one that takes longer means that the scheduler is away. */
+const AWAY_AFTER_MS = 2_000;
 /** How long a caller waits for a timestamp, over all streams and leaders. */
 const WAIT_MS = 15_000;
 
@@ -51,16 +55,27 @@ export class TsoStream {
   #closed = false;
   #latest: Timestamp = TS_ZERO;
   readonly #backoff: Backoff;
+  readonly #failFast: boolean;
+  /** Why the scheduler is known to be away. Invariant: with `failFast` alone, and then a question of our own waits. */
+  #away: KvError | undefined;
 
-  constructor(env: Env, link: SchedulerLink) {
+  /** `failFast`: nobody waits for a scheduler that is known to be away: all members refuse, or none answers for 2 s. */
+  constructor(env: Env, link: SchedulerLink, failFast = false) {
     this.#env = env;
     this.#link = link;
+    this.#failFast = failFast;
     this.#backoff = new Backoff(env, Number.POSITIVE_INFINITY);
+  }
+
+  /** Why nobody waits for timestamps; undefined while the scheduler answers, and without `failFast`. */
+  get away(): KvError | undefined {
+    return this.#away;
   }
 
   /** The last of `count` consecutive timestamps. Rejects with KvError. */
   get(count: number): Promise<Timestamp> {
     if (this.#closed) return Promise.reject(closedError());
+    if (this.#away !== undefined) return Promise.reject(this.#away);
     if (!Number.isInteger(count) || count < 1 || count > limits.tsoCountMax) {
       const text = `cannot ask for ${count} timestamps`;
       return Promise.reject(new KvError('INVALID_ARGUMENT', text));
@@ -117,7 +132,8 @@ export class TsoStream {
       count += waiter.count;
       length++;
     }
-    return { waiters: this.#waiting.splice(0, length), count };
+    const sentMono = this.#env.clock.mono();
+    return { waiters: this.#waiting.splice(0, length), count, sentMono };
   }
 
   #connect(): Session {
@@ -132,12 +148,15 @@ export class TsoStream {
 
   /** Gives the stream up when its oldest request stays without an answer. */
   #watch(session: Session): void {
-    if (session.silence !== undefined) return;
     const oldest = session.inflight[0];
-    session.silence = this.#env.clock.after(ANSWER_TIMEOUT_MS, () => {
+    if (session.silence !== undefined || oldest === undefined) return;
+    const timeoutMs = this.#failFast ? AWAY_AFTER_MS : ANSWER_TIMEOUT_MS;
+    const leftMs = oldest.sentMono + timeoutMs - this.#env.clock.mono();
+    session.silence = this.#env.clock.after(leftMs, () => {
       session.silence = undefined;
-      if (this.#session !== session || session.inflight.length === 0) return;
+      if (this.#session !== session) return;
       if (session.inflight[0] !== oldest) return this.#watch(session);
+      if (this.#failFast) this.#giveUp(session, `no answer for ${timeoutMs} ms`);
       this.#lose(session, { code: 'DEADLINE_EXCEEDED', message: 'no timestamp in time' });
     });
   }
@@ -172,10 +191,32 @@ export class TsoStream {
     session.inflight.shift();
     this.#latest = last;
     this.#backoff.reset();
+    this.#answered();
     for (const waiter of batch.waiters) {
       ts += BigInt(waiter.count);
       waiter.resolve(ts);
     }
+  }
+
+  /** The scheduler is away: nobody waits any more, but a question of our own, which goes on until it is answered. */
+  #giveUp(session: Session | undefined, why: string): void {
+    if (this.#away !== undefined) return;
+    this.#away = new KvError('UNAVAILABLE', `the scheduler ${this.#link.leader} is away: ${why}`);
+    this.#env.logger.warn('scheduler is away', { scheduler: this.#link.leader, why });
+    const given = [
+      ...(session?.inflight.splice(0) ?? []).flatMap((b) => b.waiters),
+      ...this.#waiting,
+    ];
+    const nobody = (): void => undefined;
+    const deadline = Number.POSITIVE_INFINITY;
+    this.#waiting = [{ count: 1, deadline, resolve: nobody, reject: nobody }];
+    for (const waiter of given) waiter.reject(this.#away);
+  }
+
+  #answered(): void {
+    if (this.#away === undefined) return;
+    this.#away = undefined;
+    this.#env.logger.info('scheduler answers again', { scheduler: this.#link.leader });
   }
 
   /** Asking again only wastes timestamps, so those in flight wait for the next stream. */
@@ -195,7 +236,8 @@ export class TsoStream {
   async #recover(reason: NetError): Promise<void> {
     this.#recovering = true;
     this.#env.logger.warn('timestamp stream lost', { leader: this.#link.leader, ...reason });
-    await this.#link.refreshLeader();
+    const reach = await this.#link.refreshLeader();
+    if (this.#failFast && reach === 'refused') this.#giveUp(undefined, reason.message);
     await this.#backoff.pause('scheduler');
     this.#recovering = false;
     const now = this.#env.clock.mono();
