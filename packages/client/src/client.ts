@@ -25,6 +25,11 @@ export interface ClientOptions {
   readonly onePhaseCommit?: boolean;
   /** Whether small transactions over several Regions may be committed once they are prewritten; default true. */
   readonly asyncCommit?: boolean;
+  /**
+   * Calls that need a part of the cluster that is known to be away (it refuses, or does not answer for 2 s) fail at once
+   * and name it, instead of waiting for as long as they may; default false.
+   */
+  readonly failFast?: boolean;
   /** Called when the client has been closed: for what was made for it alone. */
   readonly onClose?: () => Promise<void>;
 }
@@ -52,7 +57,11 @@ export class Client {
     const { onePhaseCommit: onePhase = true, asyncCommit = true } = options;
     const { onClose = async () => {} } = options;
     const stores = new StoreStreams(env, scheduler);
-    const router = new Router(env, api, new RegionCache(scheduler), stores);
+    const cache = new RegionCache(scheduler, ({ peers }) => {
+      stores.learn(peers.map(({ storeId }) => storeId));
+    });
+    const failFast = options.failFast ? { schedulerAway: () => scheduler.away } : undefined;
+    const router = new Router(env, api, cache, stores, failFast);
     const timestamp = (): Promise<Timestamp> => scheduler.tso(TIMESTAMP_GAP);
     const resolver = new LockResolver(env, router, timestamp);
     this.raw = new RawClient(router);
@@ -77,9 +86,9 @@ export class Client {
    * cluster has no store yet.
    */
   static async connect(env: Env, options: ClientOptions): Promise<Client> {
-    const { scheduler: members, retries = 10 } = options;
+    const { scheduler: members, retries = 10, failFast = false } = options;
     const endpoints = typeof members === 'string' ? members.split(',') : members;
-    const scheduler = await SchedulerClient.connect(env, endpoints, { retries });
+    const scheduler = await SchedulerClient.connect(env, endpoints, { retries, failFast });
     const backoff = new Backoff(env, Number.POSITIVE_INFINITY);
     for (let round = 0; ; round++) {
       try {

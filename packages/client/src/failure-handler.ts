@@ -22,9 +22,17 @@ export class FailureHandler {
   readonly #env: Env;
   readonly #cache: RegionCache;
   readonly #stores: StoreStreams;
+  readonly #schedulerAway: () => KvError | undefined;
   readonly #errors = new Map<string, Counter>();
 
-  constructor(env: Env, cache: RegionCache, stores: StoreStreams) {
+  /** `schedulerAway`: why asking the scheduler is in vain. */
+  constructor(
+    env: Env,
+    cache: RegionCache,
+    stores: StoreStreams,
+    schedulerAway: () => KvError | undefined = () => undefined,
+  ) {
+    this.#schedulerAway = schedulerAway;
     this.#env = env;
     this.#cache = cache;
     this.#stores = stores;
@@ -64,6 +72,7 @@ export class FailureHandler {
 
   /** All peers were tried in vain: the Region may have others by now. A scheduler that is down changes nothing. */
   async #refresh(region: CachedRegion, operation: Operation): Promise<void> {
+    if (this.#schedulerAway() !== undefined) return;
     try {
       const loading = this.#cache.load(region.range.start);
       await answerInTime(this.#env.clock, operation, loading, LOOKUP_TIMEOUT_MS);

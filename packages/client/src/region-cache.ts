@@ -62,11 +62,14 @@ export type RegionSource = Pick<SchedulerApi, 'getRegion'>;
  */
 export class RegionCache {
   readonly #source: RegionSource;
+  readonly #onRegion: (region: Region) => void;
   readonly #map = new RegionMap<CachedRegion>();
   readonly #loading = new Map<string, Promise<CachedRegion | undefined>>();
 
-  constructor(source: RegionSource) {
+  /** `onRegion` hears of each Region that the scheduler or a store has told. */
+  constructor(source: RegionSource, onRegion: (region: Region) => void = () => undefined) {
     this.#source = source;
+    this.#onRegion = onRegion;
   }
 
   find(location: Uint8Array): CachedRegion | undefined {
@@ -131,6 +134,7 @@ export class RegionCache {
     }
     if (this.#map.size >= limits.clientRegionsMax) this.#map.clear();
     this.#map.replaceOverlapping(cached);
+    this.#onRegion(cached.region);
     return true;
   }
 }

@@ -31,12 +31,19 @@ import {
 } from './operation.js';
 import { forEachParallel } from './parallel.js';
 import type { CachedRegion, RegionCache } from './region-cache.js';
+import { RegionOutages, SILENT_MS } from './region-outages.js';
 import type { StoreStreams } from './store-streams.js';
 import { activeTracer, tracedRequest } from './tracing.js';
 
 export interface RegionGroup<T> {
   readonly region: CachedRegion;
   readonly items: readonly T[];
+}
+
+/** Makes operations fail at once that need a part which is known to be away. Undefined: they wait for it. */
+export interface FailFast {
+  /** Why the scheduler is away; undefined while it is not. */
+  readonly schedulerAway: () => KvError | undefined;
 }
 
 interface RegionResponse {
@@ -59,13 +66,22 @@ export class Router {
   readonly #env: Env;
   readonly #stores: StoreStreams;
   readonly #failures: FailureHandler;
+  readonly #failFast: FailFast | undefined;
+  readonly #outages = new RegionOutages();
 
-  constructor(env: Env, api: ApiMode, cache: RegionCache, stores: StoreStreams) {
+  constructor(
+    env: Env,
+    api: ApiMode,
+    cache: RegionCache,
+    stores: StoreStreams,
+    failFast?: FailFast,
+  ) {
     this.#env = env;
     this.api = api;
     this.cache = cache;
     this.#stores = stores;
-    this.#failures = new FailureHandler(env, cache, stores);
+    this.#failFast = failFast;
+    this.#failures = new FailureHandler(env, cache, stores, failFast?.schedulerAway);
   }
 
   /** An operation that ends within `timeoutMs`, or soon after the signal. */
@@ -98,6 +114,8 @@ export class Router {
         if (!isPassing(error)) throw conclude(operation, error);
         cause = error;
       }
+      const away = this.#failFast?.schedulerAway();
+      if (away !== undefined) throw exhausted(operation, 0, away);
       if (!(await operation.backoff.pause('region-miss'))) throw exhausted(operation, 0, cause);
     }
   }
@@ -140,7 +158,7 @@ export class Router {
     // As a rule the first attempt is the last: it costs no more than its answer.
     return this.#attempt(region, leader, method, build, operation).then(
       (response) =>
-        response.regionError === undefined
+        response.regionError === undefined && !this.#outages.any
           ? response
           : this.#sendByKey(location, method, build, operation, { region, leader, response }),
       (error: unknown) =>
@@ -188,11 +206,15 @@ export class Router {
       const leader = attempt?.leader ?? region.leader;
       let step: NextStep;
       let cause: unknown;
+      const sentMono = this.#env.clock.mono();
       try {
         if (attempt !== undefined && 'error' in attempt) throw attempt.error;
         const response =
           attempt?.response ?? (await this.#attempt(region, leader, method, build, operation));
-        if (response.regionError === undefined) return response;
+        if (response.regionError === undefined) {
+          if (this.#outages.any) this.#outages.served(region.id);
+          return response;
+        }
         const error = regionErrorFromWire(response.regionError);
         cause = new KvError('UNAVAILABLE', describeRegionError(error));
         step = await this.#failures.onRegionError(region, leader, error, operation);
@@ -203,11 +225,30 @@ export class Router {
         cause = error;
         step = await this.#failures.onFailure(region, leader, error, operation);
       }
+      this.#noteOutage(region, leader, step, sentMono, operation, cause);
       if (step.pause !== undefined && !(await operation.backoff.pause(step.pause))) {
         throw exhausted(operation, region.id, cause);
       }
       if (step.relocate || (wasCurrent && !this.cache.isCurrent(region))) return undefined;
     }
+  }
+
+  /** Throws when the Region is known to be away and nobody is to wait for it. */
+  #noteOutage(
+    region: CachedRegion,
+    { storeId }: Peer,
+    { pause }: NextStep,
+    sentMono: number,
+    operation: Operation,
+    cause: unknown,
+  ): void {
+    if (this.#failFast === undefined) return;
+    const answered = pause === 'no-leader';
+    if (!answered && pause !== 'store-unreachable') return;
+    const nowMono = this.#env.clock.mono();
+    this.#outages.failed(region.id, storeId, { sentMono, nowMono, answered });
+    if (!this.#outages.isAway(region, nowMono)) return;
+    throw exhausted(operation, region.id, cause);
   }
 
   /**
@@ -263,7 +304,11 @@ export class Router {
       strict: true,
     };
     const remaining = Math.max(0, backoff.remainingMs());
-    const timeout = effect === 'once' ? remaining : Math.min(remaining, ATTEMPT_TIMEOUT_MS);
+    const usual = this.#failFast === undefined ? ATTEMPT_TIMEOUT_MS : SILENT_MS;
+    const most = this.#outages.any
+      ? this.#outages.patienceMs(region, this.#env.clock.mono(), usual)
+      : usual;
+    const timeout = effect === 'once' ? remaining : Math.min(remaining, most);
     const answer = stream.call(method, build(context), timeout);
     const tracer = activeTracer();
     if (tracer === undefined) return answer;

@@ -44,6 +44,15 @@ export class StoreStreams {
     });
   }
 
+  /**
+   * Finds out where stores are before they are needed: when a Region gets another leader, the scheduler may be away.
+   */
+  learn(storeIds: Iterable<StoreId>): void {
+    for (const storeId of storeIds) {
+      if (!this.#streams.has(storeId) && !this.#resolving.has(storeId)) this.suspect(storeId);
+    }
+  }
+
   close(): void {
     this.#closed = true;
     for (const stream of this.#streams.values()) stream.close();

@@ -22,6 +22,7 @@ const program: ServiceProgram<GatewaySettings> = {
   validate: validateGatewaySettings,
   examples: [
     'tinykv-gateway --scheduler 127.0.0.1:2379 --addr 127.0.0.1:6379',
+    'tinykv-gateway --command-timeout 2s',
     'redis-cli -p 6379 set hello world',
   ],
   start: startGateway,
@@ -36,6 +37,7 @@ async function startGateway(env: RealEnv, settings: GatewaySettings): Promise<Se
   const client = await Client.connect(env, {
     scheduler: settings.scheduler,
     retries: SCHEDULER_RETRIES,
+    failFast: true,
   });
   const colon = settings.addr.lastIndexOf(':');
   const gateway = createGateway(env, clientKv(client), {
@@ -44,6 +46,7 @@ async function startGateway(env: RealEnv, settings: GatewaySettings): Promise<Se
     instance: settings.instance,
     databases: settings.databases,
     clientsMax: settings.clientsMax,
+    commandTimeoutMs: settings.commandTimeout,
   });
   try {
     await gateway.listen();

@@ -7,6 +7,9 @@ import {
   type Schema,
 } from '@tinykv/server';
 
+/** Less than this is over before a busy cluster has answered. */
+const COMMAND_TIMEOUT_MIN_MS = 100;
+
 /** Settings of `tinykv-gateway`. */
 export interface GatewaySettings {
   readonly addr: string;
@@ -15,6 +18,7 @@ export interface GatewaySettings {
   readonly instance: number;
   readonly databases: number;
   readonly clientsMax: number;
+  readonly commandTimeout: number;
   readonly logLevel: string;
   readonly logFile: string;
 }
@@ -69,6 +73,15 @@ export const gatewaySchema: Schema<GatewaySettings> = {
     default: 10_000,
     flags: ['clients-max'],
     doc: 'Clients that may be connected at once.',
+  },
+  commandTimeout: {
+    kind: 'duration',
+    key: 'gateway.command-timeout',
+    default: 10_000,
+    flags: ['command-timeout'],
+    placeholder: 'time',
+    doc: 'How long a command may take; then its answer is an error that says whether it may have been applied.',
+    check: (ms) => (ms >= COMMAND_TIMEOUT_MIN_MS ? undefined : 'must be 100ms or more'),
   },
   logLevel: {
     kind: 'string',

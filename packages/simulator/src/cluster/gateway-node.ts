@@ -22,7 +22,8 @@ export class GatewayNode extends Node {
     // Each way to commit gets its share, and each must put up with the other.
     const onePhaseCommit = env.rng.fork('one-phase').int(0, 2) === 1;
     const asyncCommit = env.rng.fork('async-commit').int(0, 2) === 1;
-    const options = { scheduler: this.#scheduler, retries: 1_000, onePhaseCommit, asyncCommit };
+    const commits = { onePhaseCommit, asyncCommit };
+    const options = { scheduler: this.#scheduler, retries: 1_000, failFast: true, ...commits };
     const client = await Client.connect(env, options);
     if (proc.dead) return;
     const core = new GatewayCore(env, clientKv(client), defaultGatewayConfig);
