@@ -36,6 +36,7 @@ const areas: readonly Area[] = [
   // More than a million random commands against the naive model.
   { name: 'mvcc', files: ['packages/txn/tests/mvcc-model'], rounds: 1 },
   { name: 'failover', files: ['tests/e2e/failover', 'tests/e2e/without-scheduler'], rounds: 1 },
+  { name: 'scheduler-away', files: ['tests/e2e/scheduler-away'], rounds: 1 },
   { name: 'bank', files: ['tests/e2e/bank'], rounds: 1 },
   // A minute of each in a round, with kills.
   { name: 'txn', files: ['tests/e2e/bank', 'tests/e2e/lists'], rounds: 10 },

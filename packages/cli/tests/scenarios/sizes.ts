@@ -4,6 +4,7 @@ import type { CountOptions } from './counts.js';
 import type { FailoverOptions } from './failover.js';
 import type { ListOptions } from './lists.js';
 import type { ScaleOptions } from './scale.js';
+import type { SchedulerAwayOptions } from './scheduler-away.js';
 import type { WithoutSchedulerOptions } from './without-scheduler.js';
 
 /** Sizes of the scenarios: small for `make test`, full for `make test-long` and the demos. */
@@ -16,6 +17,10 @@ export function failoverSizes(full: boolean): Omit<FailoverOptions, 'print'> {
 
 export function withoutSchedulerSizes(full: boolean): Omit<WithoutSchedulerOptions, 'print'> {
   return { rounds: full ? 30 : 2, portBase: 29_000 };
+}
+
+export function schedulerAwaySizes(full: boolean): Omit<SchedulerAwayOptions, 'print'> {
+  return { seconds: full ? 60 : 8, portBase: 27_000 };
 }
 
 export function bankSizes(full: boolean): Omit<BankOptions, 'print'> {
