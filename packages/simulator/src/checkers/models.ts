@@ -10,7 +10,16 @@ export interface RegisterOp extends Interval {
 
 /** A Redis command on one string key. */
 export interface StringOp extends Interval {
-  readonly kind: 'get' | 'set' | 'setnx' | 'append' | 'getset' | 'getdel' | 'strlen' | 'del';
+  readonly kind:
+    | 'get'
+    | 'set'
+    | 'setnx'
+    | 'append'
+    | 'getset'
+    | 'getdel'
+    | 'strlen'
+    | 'del'
+    | 'flush';
   readonly value?: string;
   /** The reply; missing when it is unknown. */
   readonly output?: string | number | null;
@@ -80,12 +89,13 @@ export const stringModel: Model<string | null, StringOp> = {
   pins({ kind, value, output }) {
     if (kind === 'get') return typeof output === 'number' ? undefined : output;
     if (kind === 'set' || kind === 'getset') return value;
-    return kind === 'del' || kind === 'getdel' ? null : undefined;
+    return kind === 'del' || kind === 'getdel' || kind === 'flush' ? null : undefined;
   },
   yields({ kind, value = '' }, states) {
     if (kind === 'get' || kind === 'strlen') return [];
     if (kind === 'append') return [...states].filter((state) => state?.endsWith(value));
-    const next = kind === 'del' || kind === 'getdel' ? null : value;
+    const removes = kind === 'del' || kind === 'getdel' || kind === 'flush';
+    const next = removes ? null : value;
     return states.has(next) ? [next] : [];
   },
   forget(op) {
@@ -128,6 +138,8 @@ function run(state: string | null, { kind, value = '' }: StringOp): [Reply, stri
       return [state?.length ?? 0, state];
     case 'del':
       return [state === null ? 0 : 1, null];
+    case 'flush':
+      return ['OK', null];
   }
 }
 

@@ -142,7 +142,10 @@ export class Nemesis {
       case 'wipe-store':
         return this.#wipe(store, lastsMs);
       case 'clock-drift':
-        store.machine.clock.drift(this.#cluster.world.now, 0.98 + 0.04 * fault.amount);
+        pick([store, ...gateways], target).machine.clock.drift(
+          this.#cluster.world.now,
+          0.98 + 0.04 * fault.amount,
+        );
         return true;
       case 'wall-jump':
         pick([scheduler, ...gateways], target).machine.clock.jumpWall(

@@ -2,12 +2,16 @@ import type { Rng } from '@tinykv/base';
 import type { CounterHistory } from '../checkers/counter.js';
 import type { StringOp } from '../checkers/models.js';
 import type { PairRead } from '../checkers/pairs.js';
-import { KeySlots } from './key-slots.js';
+import { type KeySlot, KeySlots } from './key-slots.js';
 import { effectOf, type RedisResult, RedisSession } from './redis-session.js';
 import { RespError } from './resp-socket.js';
 import { loop, type WorkloadContext } from './workload.js';
 
 const OPS_PER_KEY_MAX = 300;
+/** Databases beside 0, which are flushed and have one key each. */
+const FLUSHED_DATABASES = 15;
+/** Of them in use at a time. */
+const FLUSHED_AT_A_TIME = 2;
 
 /** Redis commands as bytes through the gateways: strings, counters, and keys that change together. */
 export class RedisWorkload {
@@ -17,6 +21,7 @@ export class RedisWorkload {
   readonly pairReads: PairRead[] = [];
   readonly #context: WorkloadContext;
   readonly #slots: KeySlots;
+  readonly #flushed = new KeySlots(FLUSHED_AT_A_TIME, OPS_PER_KEY_MAX);
   #values = 0;
 
   constructor(context: WorkloadContext, keys: number) {
@@ -32,9 +37,10 @@ export class RedisWorkload {
         const session = new RedisSession(this.#context, node, own.fork('session'));
         return loop(this.#context, node, own, async () => {
           const draw = own.float();
-          if (draw < 0.6) await this.#string(session, own, i);
-          else if (draw < 0.8) await this.#count(session, own, i);
-          else await this.#pair(session, own);
+          if (draw < 0.55) await this.#string(session, own, i);
+          else if (draw < 0.75) await this.#count(session, own, i);
+          else if (draw < 0.9) await this.#pair(session, own);
+          else await this.#flushable(session, own, i);
         });
       }),
     );
@@ -61,10 +67,40 @@ export class RedisWorkload {
     const { at } = slot;
     const key = `${String.fromCharCode(97 + ((at * 3) % 26))}:${at}:${slot.generation}`;
     const value = `w${++this.#values}`;
-    const [kind, argv] = draw(rng, key, value);
+    const drawn = draw(rng, key, value);
     const call = this.#context.tick();
-    const reply = (await session.send(argv))?.[0];
+    const reply = (await session.send(drawn[1]))?.[0];
+    this.#record(slot, key, { client: id, call, value }, drawn[0], reply);
+  }
+
+  /** The only key of a database, which is flushed now and then. */
+  async #flushable(session: RedisSession, rng: Rng, id: number): Promise<void> {
+    const slot = this.#flushed.pick(rng);
+    const db = 1 + slot.at + FLUSHED_AT_A_TIME * slot.generation;
+    if (db > FLUSHED_DATABASES) return;
+    const value = `f${++this.#values}`;
+    const choice = rng.float();
+    const [kind, argv]: Drawn =
+      choice < 0.05
+        ? ['flush', ['FLUSHDB']]
+        : choice < 0.5
+          ? ['set', ['SET', 'only', value]]
+          : ['get', ['GET', 'only']];
+    const call = this.#context.tick();
+    const replies = await session.send(['SELECT', String(db)], argv, ['SELECT', '0']);
+    this.#record(slot, `only of ${db}`, { client: id, call, value }, kind, replies?.[1]);
+  }
+
+  /** `reply` undefined: nothing was sent. */
+  #record(
+    slot: KeySlot,
+    key: string,
+    begun: { readonly client: number; readonly call: number; readonly value: string },
+    kind: StringOp['kind'],
+    reply: RedisResult | undefined,
+  ): void {
     if (reply === undefined) return;
+    const { client, call, value } = begun;
     const effect = effectOf(reply);
     const isRead = kind === 'get' || kind === 'strlen';
     if (effect === 'none' || (isRead && effect !== 'done')) return;
@@ -75,11 +111,11 @@ export class RedisWorkload {
     const history = this.histories.get(key) ?? [];
     this.histories.set(key, history);
     history.push({
-      client: id,
+      client,
       call,
       ret: effect === 'done' ? this.#context.tick() : Number.POSITIVE_INFINITY,
       kind,
-      ...(isRead || kind === 'del' || kind === 'getdel' ? {} : { value }),
+      ...(isRead || kind === 'del' || kind === 'getdel' || kind === 'flush' ? {} : { value }),
       ...(effect === 'done' ? { output: outputOf(reply) } : {}),
     });
   }
