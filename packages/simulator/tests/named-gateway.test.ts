@@ -49,6 +49,24 @@ async function start(name: string): Promise<{ scenario: Scenario; callers: Calle
 
 const VALUE = '$1\r\nv\r\n';
 
+describe('WATCH over several gateways', () => {
+  it('notices two writes through another that restore the old value', async () => {
+    const { callers } = await start('restored value');
+    const [one, two] = callers;
+    await one!.call('SET k v');
+    await one!.call('WATCH k');
+    for (const value of ['w', 'v']) await two!.call(`SET k ${value}`);
+    await one!.call('MULTI');
+    await one!.call('PING');
+    expect((await one!.call('EXEC')).reply).toBe('*-1\r\n');
+    await one!.call('WATCH k');
+    await two!.call('GET k');
+    await one!.call('MULTI');
+    await one!.call('PING');
+    expect((await one!.call('EXEC')).reply).toBe('*1\r\n+PONG\r\n');
+  });
+});
+
 describe('gateways without a scheduler', () => {
   it('GETs go on for a minute, SETs fail at once and name the scheduler', async () => {
     const { scenario, callers } = await start('scheduler dies');
