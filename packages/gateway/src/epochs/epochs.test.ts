@@ -82,8 +82,8 @@ describe('flushes of several gateways', () => {
     const world = new World();
     const member = await world.join(1);
     let answer = (): void => undefined;
-    member.link.beforeVersions = () => {
-      member.link.beforeVersions = undefined;
+    member.link.afterVersions = () => {
+      member.link.afterVersions = undefined;
       return new Promise((resolve) => {
         answer = resolve;
       });

@@ -29,6 +29,8 @@ export class FaultyKv implements GatewayKv {
   schedulerAway = false;
   /** Of reads of versions, as on a slow machine: runs before each is served. */
   beforeVersions: (() => Promise<void>) | undefined;
+  /** Of reads of versions: keeps the answer back. */
+  afterVersions: (() => Promise<void>) | undefined;
 
   constructor(kv: MemoryKv) {
     this.#kv = kv;
@@ -48,7 +50,9 @@ export class FaultyKv implements GatewayKv {
   async readVersions(keys: readonly Uint8Array[], ts: bigint): Promise<KvVersions> {
     await this.gate;
     await this.beforeVersions?.();
-    return this.#kv.readVersions(keys, ts);
+    const read = await this.#kv.readVersions(keys, ts);
+    await this.afterVersions?.();
+    return read;
   }
 
   async timestamp(): Promise<bigint> {
