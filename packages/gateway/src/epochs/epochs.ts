@@ -277,7 +277,7 @@ export class Epochs {
     const { clock } = this.#env;
     const sinceMono = clock.mono();
     let { leaseMs } = this.#config;
-    let failure: unknown;
+    let failure: GatewayKvError | undefined;
     do {
       try {
         const unseen = await this.#gateways.unseen(versions);
@@ -285,6 +285,7 @@ export class Epochs {
         failure = undefined;
         leaseMs = Math.max(leaseMs, ...unseen.map((record) => record.leaseMs));
       } catch (error) {
+        if (!(error instanceof GatewayKvError)) throw error;
         // Who has to be waited for is asked again: the lease may be over before the answer matters.
         failure = error;
       }

@@ -143,16 +143,6 @@ export function epochKey(instance: number, db: number): Uint8Array {
   return new ByteWriter(8).u8(ROOT).u32(instance).u8(EPOCH).u16(db).finish();
 }
 
-export function epochBounds(instance: number): KeyBounds {
-  return bounds(new ByteWriter(6).u8(ROOT).u32(instance).u8(EPOCH).finish());
-}
-
-export function parseEpochKey(key: Uint8Array): number {
-  const reader = new ByteReader(key);
-  reader.raw(6);
-  return reader.u16();
-}
-
 export function gatewayKey(instance: number, id: Uint8Array): Uint8Array {
   return new ByteWriter(24).u8(ROOT).u32(instance).u8(GATEWAY).raw(id).finish();
 }

@@ -216,7 +216,17 @@ describe('a string of Redis', () => {
 
   it('is judged alike by trying every order', () => {
     const rng = new Prng('strings');
-    const kinds = ['get', 'set', 'setnx', 'append', 'getset', 'getdel', 'strlen', 'del'] as const;
+    const kinds = [
+      'get',
+      'set',
+      'setnx',
+      'append',
+      'getset',
+      'getdel',
+      'strlen',
+      'del',
+      'flush',
+    ] as const;
     const seen = { linearizable: 0, illegal: 0, 'gave up': 0 };
     for (let round = 0; round < 3_000; round++) {
       const ops = Array.from({ length: rng.int(2, 7) }, (): StringOp => {
@@ -233,6 +243,7 @@ describe('a string of Redis', () => {
           getdel: [null, 'a', 'b'],
           strlen: [0, 1, 2],
           del: [0, 1],
+          flush: ['OK'],
         };
         const output = outputs[kind][rng.int(0, outputs[kind].length)]!;
         const base = { client: 0, kind, value, call };
