@@ -62,6 +62,7 @@ export class DrivenGroup {
       makeSnapshot: () => undefined,
       voidsLease: (entry: Entry) => entry.data.length === SPLIT.length,
       damaged: () => undefined,
+      readOnly: () => undefined,
     };
     const state = emptyGroupState({ term: 5, vote: 0, commit: 5 }, { index: 5, term: 5 });
     this.group = new Group(owner, {
