@@ -23,6 +23,7 @@ import {
   encodeIdent,
   encodeRegion,
   encodeRegionState,
+  NEVER_STARTED,
 } from './local-state.js';
 import {
   encodeEnd,
@@ -89,7 +90,7 @@ describe('what a store keeps of itself', () => {
   });
 
   it('of another format is refused with its number', () => {
-    const ident = encodeIdent({ clusterId: 1, storeId: 2, api: 'txn' });
+    const ident = encodeIdent({ clusterId: 1, storeId: 2, api: 'txn', ...NEVER_STARTED });
     const body = ident.slice(0, -4);
     body[0] = 9;
     const bad = new ByteWriter().raw(body).u32(crc32(body)).finish();
