@@ -61,5 +61,5 @@ describe('an optimistic transaction on hot keys over two Regions', () => {
     const attempts = await attemptsPerCommit();
     // 3.4 by optimistic runs alone.
     expect(attempts).toBeLessThan(2.5);
-  });
+  }, 120_000);
 });

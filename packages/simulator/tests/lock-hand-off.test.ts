@@ -73,7 +73,7 @@ describe('a pessimistic lock that many ask for', () => {
       // No transaction was run twice.
       expect(notes).toHaveLength(WORKERS * count);
       expect(overtakers(notes)).toEqual([]);
-    });
+    }, 120_000);
   }
 });
 
