@@ -33,6 +33,7 @@ async function reports(term: number, pendingSnapshot: number): Promise<string[]>
     engine: {} as KvEngine,
     api: 'txn',
     clusterId: 7,
+    bytesPerSecond: 1_000_000,
     registry,
     lifecycle: {} as PeerLifecycle,
     safePoint: SafePointMark.load({ get: () => undefined } as unknown as KvEngine),
@@ -46,7 +47,13 @@ async function reports(term: number, pendingSnapshot: number): Promise<string[]>
     progressOf: () => ({ pendingSnapshot }),
     reportSnapshot: (id: number, outcome: string) => told.push(`${id} ${outcome}`),
   };
-  const group = { node, destroyed: false, touch: () => undefined };
+  const group = {
+    node,
+    destroyed: false,
+    touch: () => undefined,
+    keepLogBehind: () => undefined,
+    releaseLog: () => undefined,
+  };
   const snapshot = { data: encodeSnapshotHead(region, 0n), metadata };
   const message = makeMessage({ type: 'MsgSnap', from: 4, to: 5, term: 7, snapshot });
   const head = { regionId: 3, from: from!, to: to!, epoch: region.epoch, range: undefined };
