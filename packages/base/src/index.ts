@@ -8,6 +8,7 @@ export * from './errors.js';
 export * from './ids.js';
 export * from './kv-engine.js';
 export * from './limits.js';
+export * from './memory-budget.js';
 export * from './prng.js';
 export * from './result.js';
 export * from './timestamp.js';

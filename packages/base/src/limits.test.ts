@@ -20,6 +20,10 @@ describe('limits', () => {
     ['raftEntryBytesMax', 'raftUncommittedBytesMax'],
     ['raftEntryBytesMax', 'raftInflightBytesMax'],
     ['raftEntryBytesMax', 'raftStreamBufferBytesMax'],
+    ['raftEntryBytesMax', 'raftLogKeptBytesMax'],
+    // One Region alone can fill its own queues.
+    ['regionPendingBytesMax', 'storeMemoryBytesMax'],
+    ['raftInflightBytesMax', 'storeMemoryBytesMax'],
     ['entryBatchBytesMax', 'raftEntryBytesMax'],
     ['raftMessageBytesMax', 'raftInflightBytesMax'],
     ['applyBatchBytesMax', 'raftUncommittedBytesMax'],

@@ -35,12 +35,16 @@ export const limits = {
   raftInflightBytesMax: 33_554_432,
   /** Committed entries handed to apply at once, for one group. */
   applyBatchBytesMax: 4_194_304,
-  /** Entries kept in memory past what is applied, for followers that are a little behind. */
+  /** Entries of one group in memory, those that are not yet applied apart, for followers that are a little behind. */
   entryCacheBytesMax: 4_194_304,
   /** Messages to one store that wait while no stream leads to it; the newest stay. */
   raftWaitingMessagesMax: 256,
   /** Stores whose addresses a store remembers. */
   storeAddressesMax: 4_096,
+  /** Of all groups of a store together: inboxes, entries on their way to the disk, entry caches. */
+  storeMemoryBytesMax: 134_217_728,
+  /** Applied entries that the log of one group keeps for followers that lag. */
+  raftLogKeptBytesMax: 16_777_216,
   /** Bytes that wait on the Raft stream to one store before messages are dropped. */
   raftStreamBufferBytesMax: 33_554_432,
   /** Snapshots that a store sends and receives at once. */

@@ -3,6 +3,8 @@ import {
   EMPTY_BYTES,
   type KvEngine,
   KvError,
+  limits,
+  MemoryBudget,
   ok,
   type Result,
   toHex,
@@ -59,7 +61,8 @@ function peer(id: number, term: number): Peer {
   };
   let index = 5;
   const node = { term, lead: 10 + id, propose: () => ok(++index) };
-  const group = { id, isLeader: true, node, touch: () => undefined } as unknown as Group;
+  const budget = new MemoryBudget(limits.storeMemoryBytesMax);
+  const group = { id, isLeader: true, node, touch: () => undefined, budget } as unknown as Group;
   return new Peer(region.peers[0]!, region, group, 0);
 }
 

@@ -8,6 +8,8 @@ export interface RaftStoreConfig {
   /** How a new cluster locates its keys; an existing one keeps what it has. */
   readonly api: ApiMode;
   readonly replica: ReplicaConfig;
+  /** What the logs of all Regions may hold in memory; default `limits.storeMemoryBytesMax`. */
+  readonly memoryBytes?: number;
   /** A Region is split once it is larger than this … */
   readonly regionMaxBytes: number;
   /** … into pieces of about this size. */

@@ -1,7 +1,8 @@
-import { ByteReader, type ByteWriter } from '@tinykv/base';
+import { ByteReader, type ByteWriter, type LogIndex } from '@tinykv/base';
 import type { KeyRange, Peer, RegionEpoch } from '@tinykv/model';
 import { decodeMessage, encodeMessage, type LogPosition, type Message } from '@tinykv/raft';
 import { readPeer, writePeer } from './local-state.js';
+import { ownMessage } from './own-entries.js';
 
 /** A Raft message on its way between two stores. */
 export interface Envelope {
@@ -17,12 +18,15 @@ export interface Envelope {
   readonly message: Message | undefined;
   /** An entry that the sender has applied, and that the receiver may not know to be committed. */
   readonly committed?: LogPosition;
+  /** On heartbeats: every member has the log up to here, so that a follower need not keep what is old. */
+  readonly replicated?: LogIndex;
 }
 
 const FLAG_RANGE = 1;
 const FLAG_TOMBSTONE = 2;
 const FLAG_MESSAGE = 4;
 const FLAG_COMMITTED = 8;
+const FLAG_REPLICATED = 16;
 
 export function writeEnvelope(w: ByteWriter, e: Envelope): void {
   const start = w.length;
@@ -31,7 +35,8 @@ export function writeEnvelope(w: ByteWriter, e: Envelope): void {
     (e.range ? FLAG_RANGE : 0) |
       (e.tombstone ? FLAG_TOMBSTONE : 0) |
       (e.message ? FLAG_MESSAGE : 0) |
-      (e.committed ? FLAG_COMMITTED : 0),
+      (e.committed ? FLAG_COMMITTED : 0) |
+      (e.replicated ? FLAG_REPLICATED : 0),
   );
   w.varint(e.regionId).varint(e.epoch.confVer).varint(e.epoch.version);
   writePeer(w, e.from);
@@ -39,10 +44,12 @@ export function writeEnvelope(w: ByteWriter, e: Envelope): void {
   if (e.range) w.bytes(e.range.start).bytes(e.range.end);
   if (e.committed) w.varint(e.committed.index).varint(e.committed.term);
   if (e.message) encodeMessage(w, e.message);
+  // At the end, where a reader that does not know of it stops.
+  if (e.replicated) w.varint(e.replicated);
   w.patchU32(start, w.length - start - 4);
 }
 
-/** The envelopes of one frame; byte fields are views. Throws CodecError. */
+/** The envelopes of one frame; see {@link ownMessage} for what is a view of it. Throws CodecError. */
 export function readEnvelopes(frame: Uint8Array): Envelope[] {
   const r = new ByteReader(frame);
   const out: Envelope[] = [];
@@ -59,8 +66,10 @@ export function readEnvelope(r: ByteReader): Envelope {
   const range =
     flags & FLAG_RANGE ? { start: r.bytes().slice(), end: r.bytes().slice() } : undefined;
   const committed = flags & FLAG_COMMITTED ? { index: r.varint(), term: r.varint() } : undefined;
-  const message = flags & FLAG_MESSAGE ? decodeMessage(r) : undefined;
+  const message = flags & FLAG_MESSAGE ? ownMessage(decodeMessage(r)) : undefined;
+  const replicated = flags & FLAG_REPLICATED ? r.varint() : undefined;
   const tombstone = (flags & FLAG_TOMBSTONE) !== 0;
   const envelope = { regionId, from, to, epoch, range, tombstone, message };
+  if (replicated !== undefined) return { ...envelope, replicated };
   return committed === undefined ? envelope : { ...envelope, committed };
 }

@@ -1,4 +1,13 @@
-import { EMPTY_BYTES, err, KvError, limits, type NetStream, ok, type Result } from '@tinykv/base';
+import {
+  EMPTY_BYTES,
+  err,
+  KvError,
+  limits,
+  MemoryBudget,
+  type NetStream,
+  ok,
+  type Result,
+} from '@tinykv/base';
 import { fakeEnv } from '@tinykv/base/testing';
 import type { Region, RegionError } from '@tinykv/model';
 import { applyStateKey, regionStateKey } from '@tinykv/model';
@@ -39,7 +48,8 @@ describe('commands in the log of a Region that are not applied', () => {
   it('are bounded: more are answered busy until some have been applied', () => {
     let index = 5;
     const node = { term: 6, lead: 4, propose: () => ok(++index) };
-    const group = { isLeader: true, node, touch: () => undefined } as unknown as Group;
+    const budget = new MemoryBudget(limits.storeMemoryBytesMax);
+    const group = { isLeader: true, node, touch: () => undefined, budget } as unknown as Group;
     const peer = new Peer(region.peers[0]!, region, group, 0);
     const answers: Result<void, RegionError>[] = [];
     const command = (): PendingCommand => ({

@@ -123,6 +123,7 @@ export class StoreMachine implements StateMachine {
 function wrap(peer: Peer, to: PeerMeta, message: Message): Envelope {
   const { region, meta } = peer;
   const range = peer.initialized && isInitial(message) ? region.range : undefined;
+  const { replicated } = peer.group;
   return {
     regionId: region.id,
     from: meta,
@@ -131,5 +132,6 @@ function wrap(peer: Peer, to: PeerMeta, message: Message): Envelope {
     range,
     tombstone: false,
     message,
+    ...(message.type === 'MsgHeartbeat' && replicated > 0 ? { replicated } : {}),
   };
 }

@@ -14,6 +14,9 @@ import type { LogPosition } from '@tinykv/raft';
 import { type Group, Proposals } from '@tinykv/replica';
 import { addCommand, beginData } from './command.js';
 
+/** Of an entry, before its commands. */
+const DATA_HEADER_BYTES = 32;
+
 /** A command that waits to be proposed. */
 export interface PendingCommand {
   readonly modifies: readonly Modify[];
@@ -123,6 +126,7 @@ export class Peer {
     const tooMany =
       this.#pending.length >= limits.regionPendingCommandsMax ||
       this.#pendingBytes + command.bytes > limits.regionPendingBytesMax ||
+      this.group.budget.isFull ||
       this.#proposals.size >= limits.regionInflightCommandsMax;
     if (tooMany) {
       command.waiter.done(err(busy('too many commands wait for the region')));
@@ -130,15 +134,14 @@ export class Peer {
     }
     this.#pending.push(command);
     this.#pendingBytes += command.bytes;
+    this.group.budget.reserve(command.bytes);
     this.group.touch();
   }
 
   /** Proposes what waits: commands of one turn share log entries. */
   proposePending(): void {
     if (this.#pending.length === 0) return;
-    const waiting = this.#pending;
-    this.#pending = [];
-    this.#pendingBytes = 0;
+    const waiting = this.#takePending();
     let batch: PendingCommand[] = [];
     let bytes = 0;
     for (const command of waiting) {
@@ -151,14 +154,22 @@ export class Peer {
         batch.length >= limits.entryCommandsMax ||
         bytes + command.bytes > limits.entryBatchBytesMax;
       if (full && batch.length > 0) {
-        this.#proposeBatch(batch);
+        this.#proposeBatch(batch, bytes);
         batch = [];
         bytes = 0;
       }
       batch.push(command);
       bytes += command.bytes;
     }
-    if (batch.length > 0) this.#proposeBatch(batch);
+    if (batch.length > 0) this.#proposeBatch(batch, bytes);
+  }
+
+  #takePending(): PendingCommand[] {
+    const waiting = this.#pending;
+    this.group.budget.release(this.#pendingBytes);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    return waiting;
   }
 
   #refusal(command: PendingCommand): RegionError | undefined {
@@ -170,9 +181,10 @@ export class Peer {
     return readOnly === undefined ? undefined : busy(readOnly);
   }
 
-  #proposeBatch(batch: readonly PendingCommand[]): void {
+  #proposeBatch(batch: readonly PendingCommand[], bytes: number): void {
     const first = batch[0]!;
-    const w = new ByteWriter(1024);
+    // What the writer holds beyond the entry would be held as long as the entry.
+    const w = new ByteWriter(DATA_HEADER_BYTES + bytes);
     beginData(w, first.term, first.version);
     for (const command of batch) addCommand(w, command.modifies);
     this.propose(
@@ -222,9 +234,7 @@ export class Peer {
   /** The peer goes away: nothing that waits will be answered by apply, nothing is taken in any more. */
   abandon(): void {
     this.#isGone = true;
-    for (const command of this.#pending) command.waiter.done(err(this.#notFound()));
-    this.#pending = [];
-    this.#pendingBytes = 0;
+    for (const command of this.#takePending()) command.waiter.done(err(this.#notFound()));
     this.#proposals.abandon('the peer is gone');
   }
 

@@ -63,8 +63,9 @@ export class Router {
       if (gone) this.#host.destroy(peer, { ...region, epoch: envelope.epoch });
       return;
     }
-    const { message, from, to, committed } = envelope;
+    const { message, from, to, committed, replicated } = envelope;
     if (committed !== undefined && to.id === meta.id) peer.group.learnCommitted(committed);
+    if (replicated !== undefined && to.id === meta.id) peer.group.learnReplicated(replicated);
     if (message === undefined) return;
     if (
       peer.initialized &&

@@ -2,6 +2,8 @@ import {
   type Env,
   errorMessage,
   type KvEngine,
+  limits,
+  MemoryBudget,
   type StoreId,
   type StreamHandler,
   type Timer,
@@ -60,6 +62,8 @@ export interface RegionStatus {
   readonly durableApplied: number;
   readonly firstIndex: number;
   readonly lastIndex: number;
+  /** Bytes of the entries that the log keeps, of those written since the start. */
+  readonly logBytes: number;
   readonly approximateBytes: number;
 }
 
@@ -74,6 +78,8 @@ export class RaftStore {
   readonly #parts: RaftStoreParts;
   readonly #registry: PeerRegistry;
   readonly #loop: ReplicaLoop;
+  /** What the groups of all Regions hold in memory. */
+  readonly budget: MemoryBudget;
   readonly #lifecycle: PeerLifecycle;
   readonly #snapshots: Snapshots;
   readonly #router: Router;
@@ -136,7 +142,8 @@ export class RaftStore {
     const changed = (peer: Peer): void => this.#reporter.report(peer);
     const damaged = (peer: Peer, reason: string): void => this.#quarantine(peer, reason);
     const machine = new StoreMachine(this.#machineHost());
-    this.#loop = new ReplicaLoop(env, parts.log, machine, config.replica);
+    this.budget = new MemoryBudget(config.memoryBytes ?? limits.storeMemoryBytesMax);
+    this.#loop = new ReplicaLoop(env, parts.log, machine, config.replica, this.budget);
     const lifecycle = new PeerLifecycle(env, engine, this.#loop, registry);
     this.#lifecycle = lifecycle;
     this.#snapshots = new Snapshots({
@@ -402,6 +409,7 @@ export class RaftStore {
         durableApplied: peer.group.durableApplied,
         firstIndex: storage.firstIndex(),
         lastIndex: storage.lastIndex(),
+        logBytes: storage.sizes.bytes,
         approximateBytes: peer.approximateBytes,
       };
     });

@@ -12,6 +12,10 @@ export interface ReplicaConfig {
   readonly logGcEntries: number;
   /** How long a leader keeps the log behind a snapshot for its follower; default {@link SNAPSHOT_LOG_KEEP_MS}. */
   readonly snapshotLogKeepMs?: number;
+  /** Bytes of them; default `limits.raftLogKeptBytesMax`. */
+  readonly logGcBytes?: number;
+  /** Applied entries that every member has are kept for so long, up to twice; default a minute. */
+  readonly logGcAgeMs?: number;
   /** Entries of one MsgApp; default `limits.raftMessageBytesMax`. Small, so that a tail travels in parts. */
   readonly messageBytesMax?: number;
 }

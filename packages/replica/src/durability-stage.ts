@@ -1,7 +1,10 @@
-import type { Clock, Env, LogIndex, Timer } from '@tinykv/base';
+import { type Clock, type Env, type LogIndex, limits, type Timer } from '@tinykv/base';
 import type { GroupUpdate } from '@tinykv/raft';
 import type { ReplicaConfig } from './config.js';
 import type { Group } from './group.js';
+import { forgettableIndex, type LogKeep } from './log-gc.js';
+
+const LOG_AGE_MS = 60_000;
 
 /** What the stage needs of the loop. */
 export interface DurabilityHost {
@@ -29,6 +32,9 @@ export class DurabilityStage {
   #barrierTimer: Timer | undefined;
   #gcTimer: Timer | undefined;
   #stopped = false;
+  readonly #keep: LogKeep;
+  readonly #ageMs: number;
+  readonly #ages = new WeakMap<Group, Age>();
   /** Planted bugs. */
   readonly #coversLaterEntries: boolean;
   readonly #forgetsUncovered: boolean;
@@ -37,6 +43,9 @@ export class DurabilityStage {
     this.#clock = env.clock;
     this.#config = config;
     this.#host = host;
+    const { logGcEntries, logGcBytes, logGcAgeMs } = config;
+    this.#keep = { entries: logGcEntries, bytes: logGcBytes ?? limits.raftLogKeptBytesMax };
+    this.#ageMs = logGcAgeMs ?? LOG_AGE_MS;
     this.#coversLaterEntries = env.planted('raft-durable-index-too-high');
     this.#forgetsUncovered = env.planted('raft-log-forgotten-early');
   }
@@ -89,6 +98,8 @@ export class DurabilityStage {
     if (group.destroyed || index <= group.durableApplied) return;
     group.durableApplied = index;
     this.#host.note(group, { durableApplied: index });
+    // Large entries would pile up until the timer comes.
+    if (group.storage.sizes.bytes > this.#keep.bytes) this.#truncate(group);
   }
 
   #gcLater(): void {
@@ -99,32 +110,49 @@ export class DurabilityStage {
     });
   }
 
-  /**
-   * Drops old entries when there are too many. A leader keeps what its active followers still need,
-   * within twice the number: one further behind gets a snapshot. A follower keeps the number, should
-   * it become the leader.
-   */
+  /** Drops what the log need not keep; see {@link forgettableIndex}. */
   #truncate(group: Group): void {
-    const { logGcEntries } = this.#config;
+    const { storage } = group;
     const durableApplied = this.#forgetsUncovered ? group.applied : group.durableApplied;
-    const first = group.storage.firstIndex();
-    const unreadable = Math.min(group.storage.unreadable, durableApplied);
+    const first = storage.firstIndex();
+    const unreadable = Math.min(storage.unreadable, durableApplied);
     if (unreadable >= first) {
-      this.#host.note(group, { truncate: group.storage.truncate(unreadable) });
+      this.#host.note(group, { truncate: storage.truncate(unreadable) });
       return;
     }
-    const bound = group.truncationBound(durableApplied - logGcEntries);
-    if (durableApplied - first < logGcEntries) return;
-    let index = durableApplied - logGcEntries;
-    if (group.isLeader) {
-      let needed = durableApplied;
-      for (const [id, { match }] of group.node.status().progress) {
-        if (id === group.peerId || group.isActive(id)) needed = Math.min(needed, match);
-      }
-      index = Math.max(needed - 1, durableApplied - 2 * logGcEntries);
-      index = Math.min(index, bound);
-    }
-    if (index < first) return;
-    this.#host.note(group, { truncate: group.storage.truncate(index) });
+    // Asked for at every round, since it also forgets followers that have had their time.
+    const bound = group.truncationBound(durableApplied - this.#keep.entries);
+    if (durableApplied < first) return;
+    const replication = group.isLeader ? group.replication() : undefined;
+    if (replication !== undefined) group.learnReplicated(replication.all);
+    const facts = {
+      first,
+      durableApplied,
+      agedIndex: this.#agedIndex(group, durableApplied),
+      bytes: storage.sizes.bytes,
+      indexBefore: (bytes: number) => storage.sizes.indexBefore(bytes),
+      replicated: replication?.all ?? group.replicated,
+      activeReplicated: replication?.active,
+    };
+    const wanted = forgettableIndex(facts, this.#keep);
+    const index = group.isLeader ? Math.min(wanted, bound) : wanted;
+    if (index >= first) this.#host.note(group, { truncate: storage.truncate(index) });
   }
+
+  /** What was durably applied at least an age ago. */
+  #agedIndex(group: Group, durableApplied: LogIndex): LogIndex {
+    const now = this.#clock.mono();
+    const age = this.#ages.get(group);
+    if (age !== undefined && now - age.since < this.#ageMs) return age.aged;
+    const aged = age?.young ?? 0;
+    this.#ages.set(group, { aged, young: durableApplied, since: now });
+    return aged;
+  }
+}
+
+/** A log's entries up to `aged` are old; those up to `young` will be. */
+interface Age {
+  readonly aged: LogIndex;
+  readonly young: LogIndex;
+  readonly since: number;
 }

@@ -1,4 +1,4 @@
-import { limits } from '@tinykv/base';
+import { limits, MemoryBudget } from '@tinykv/base';
 import type { ConfState, Entry } from '@tinykv/raft';
 import { describe, expect, it } from 'vitest';
 import { emptyGroupState, GroupStorage, recoveredState } from './group-storage.js';
@@ -20,9 +20,9 @@ function entries(first: number, terms: readonly number[], bytes = 4): Entry[] {
   }));
 }
 
-function storage(): GroupStorage {
+function storage(budget?: MemoryBudget): GroupStorage {
   const state = emptyGroupState({ term: 5, vote: 0, commit: 5 }, { index: 5, term: 5 });
-  return new GroupStorage(state, conf, () => undefined);
+  return new GroupStorage(state, conf, () => undefined, budget);
 }
 
 describe('group storage', () => {
@@ -114,6 +114,68 @@ describe('group storage', () => {
     s.append(entries(6, [7]));
     s.addFetched(old.slice(0, 1));
     expect((s.entries(6, 7, 10) as Entry[])[0]?.term).toBe(7);
+  });
+
+  it('counts what it holds in the budget, from the way to the disk to the end', () => {
+    const budget = new MemoryBudget(1_000_000);
+    const s = storage(budget);
+    const [size, count] = [1_000, 20];
+    const all = entries(6, Array(count).fill(5), size);
+    s.writing(all);
+    const held = budget.used;
+    expect(held).toBeGreaterThanOrEqual(count * size);
+    s.append(all);
+    expect(budget.used).toBe(held);
+    s.trim(15);
+    expect(budget.used).toBe(held / 2);
+    s.addFetched(all.slice(0, 5));
+    expect(budget.used).toBe((held * 3) / 4);
+    s.append(entries(25, [7], size));
+    expect(budget.used).toBe(held / 2);
+    s.release();
+    expect(budget.used).toBe(0);
+  });
+
+  it('drops what a lagging follower asked for once it asks no more', () => {
+    const budget = new MemoryBudget(1_000_000);
+    const s = storage(budget);
+    const all = entries(6, [5, 5, 5], 1_000);
+    s.append(all);
+    s.trim(8);
+    expect(budget.used).toBe(0);
+    s.addFetched(all);
+    s.trim(8);
+    expect(s.entries(6, 8, 1e6)).toHaveLength(2);
+    s.trim(8);
+    expect(s.entries(6, 8, 1e6)).toHaveLength(2);
+    s.trim(8);
+    s.trim(8);
+    expect(budget.used).toBe(0);
+    expect(s.entries(6, 8, 1e6)).toBe('loading');
+  });
+
+  it('keeps no applied entries once the budget of all groups is tight', () => {
+    const budget = new MemoryBudget(100_000);
+    const [one, other] = [storage(budget), storage(budget)];
+    one.append(entries(6, Array(30).fill(5), 1_000));
+    one.evict(35);
+    expect(one.caches(35)).toBe(true);
+    other.append(entries(6, Array(30).fill(5), 1_000));
+    expect(budget.isTight).toBe(true);
+    other.evict(20);
+    one.evict(35);
+    expect([one.caches(35), other.caches(20), other.caches(21)]).toEqual([false, false, true]);
+    expect(budget.isTight).toBe(false);
+  });
+
+  it('keeps an entry that was proposed here once, in its encoded form', () => {
+    const s = storage();
+    const [proposed] = entries(6, [5], 50_000);
+    s.append([proposed!]);
+    const [kept] = s.entries(6, 7, 1e6) as Entry[];
+    expect(kept!.data.buffer).toBe(kept!.encoded!.buffer);
+    expect(kept!.encoded!.buffer.byteLength).toBeLessThan(50_100);
+    expect(kept!.data).toEqual(proposed!.data);
   });
 
   it('begins anew behind a snapshot', () => {

@@ -1,9 +1,9 @@
-import { assert, type LogIndex, limits, type Term } from '@tinykv/base';
+import { assert, type LogIndex, limits, MemoryBudget, type Term } from '@tinykv/base';
 import {
   type ConfState,
   type EntriesUnavailable,
   type Entry,
-  encodeEntry,
+  encodedEntryBytes,
   type HardState,
   type LogPosition,
   type RaftStorage,
@@ -11,6 +11,8 @@ import {
   type Snapshot,
   type TermRun,
 } from '@tinykv/raft';
+import { EntryCache, sumHeldBytes, takeEntries } from './entry-cache.js';
+import { LogSizes } from './log-sizes.js';
 
 /** What a group starts from. */
 export interface GroupState {
@@ -35,7 +37,7 @@ export function emptyGroupState(hardState: HardState, position: LogPosition): Gr
  * The stable log of one group as the core sees it: terms of all entries, and the entries that are not
  * yet durably applied or were written lately. Older ones are fetched from disk on demand.
  *
- * Invariant: truncated.index < cacheFirst ≤ lastIndex + 1, and every entry above `applied` is cached.
+ * Invariant: truncated.index < cache.first ≤ lastIndex + 1, and every entry above `applied` is cached.
  */
 export class GroupStorage implements RaftStorage {
   #hardState: HardState;
@@ -43,24 +45,35 @@ export class GroupStorage implements RaftStorage {
   #truncated: LogPosition;
   #lastIndex: LogIndex;
   #termRuns: TermRun[];
-  #cache: Entry[] = [];
-  #cacheFirst: LogIndex;
-  #cacheBytes = 0;
+  readonly #budget: MemoryBudget;
+  readonly #cache: EntryCache;
   /** Entries that a lagging follower asked for, read back from disk. */
   #fetched: readonly Entry[] = [];
   /** Entries up to here are not to be had from the disk any more; those in the cache are. */
   #unreadable: LogIndex = 0;
+  /** They have been of use since the last {@link trim}. */
+  #fetchedUsed = false;
+  /** Held by entries on their way to the disk. */
+  #writingBytes = 0;
+  /** Of the entries that the log keeps, in memory or not. */
+  readonly sizes: LogSizes = new LogSizes();
   /** Set when the core asked for entries that are only on disk. */
   wanted: { readonly low: LogIndex; readonly high: LogIndex } | undefined;
   readonly #makeSnapshot: () => Snapshot | undefined;
 
-  constructor(state: GroupState, confState: ConfState, makeSnapshot: () => Snapshot | undefined) {
+  constructor(
+    state: GroupState,
+    confState: ConfState,
+    makeSnapshot: () => Snapshot | undefined,
+    budget: MemoryBudget = new MemoryBudget(limits.storeMemoryBytesMax),
+  ) {
     this.#hardState = state.hardState;
     this.#confState = confState;
     this.#truncated = state.truncated;
     this.#lastIndex = state.lastIndex;
     this.#termRuns = [...state.termRuns];
-    this.#cacheFirst = state.lastIndex + 1;
+    this.#budget = budget;
+    this.#cache = new EntryCache(budget, state.lastIndex + 1);
     this.#makeSnapshot = makeSnapshot;
   }
 
@@ -98,15 +111,15 @@ export class GroupStorage implements RaftStorage {
   entries(low: LogIndex, high: LogIndex, maxBytes: number): readonly Entry[] | EntriesUnavailable {
     if (low <= this.#truncated.index) return 'compacted';
     if (high > this.#lastIndex + 1) return 'unavailable';
-    if (low >= this.#cacheFirst)
-      return take(this.#cache, low - this.#cacheFirst, high - low, maxBytes);
+    if (low >= this.#cache.first) return this.#cache.take(low, high, maxBytes);
     const first = this.#fetched[0];
     if (first !== undefined && low >= first.index && low < first.index + this.#fetched.length) {
-      return take(this.#fetched, low - first.index, high - low, maxBytes);
+      this.#fetchedUsed = true;
+      return takeEntries(this.#fetched, low - first.index, high - low, maxBytes);
     }
     // A follower that needs one of them gets a snapshot, as if the log had forgotten it.
     if (low <= this.#unreadable) return 'compacted';
-    this.wanted = { low, high: Math.min(high, this.#cacheFirst) };
+    this.wanted = { low, high: Math.min(high, this.#cache.first) };
     return 'loading';
   }
 
@@ -116,8 +129,8 @@ export class GroupStorage implements RaftStorage {
 
   /** The disk no longer gives the entries up to and with `index`. They are applied: all others are cached. */
   loseThrough(index: LogIndex): void {
-    this.#unreadable = Math.max(this.#unreadable, Math.min(index, this.#cacheFirst - 1));
-    this.#fetched = this.#fetched.filter((entry) => entry.index > this.#unreadable);
+    this.#unreadable = Math.max(this.#unreadable, Math.min(index, this.#cache.first - 1));
+    this.#setFetched(this.#fetched.filter((entry) => entry.index > this.#unreadable));
   }
 
   /** What the log may as well forget, once it is durably applied. */
@@ -127,7 +140,14 @@ export class GroupStorage implements RaftStorage {
 
   /** Entries that `wanted` asked for have come. A tail that was replaced meanwhile is left out. */
   addFetched(entries: readonly Entry[]): void {
-    this.#fetched = entries.filter((entry) => this.term(entry.index) === entry.term);
+    this.#setFetched(entries.filter((entry) => this.term(entry.index) === entry.term));
+    this.#fetchedUsed = true;
+  }
+
+  #setFetched(entries: readonly Entry[]): void {
+    this.#budget.release(sumHeldBytes(this.#fetched));
+    this.#budget.reserve(sumHeldBytes(entries));
+    this.#fetched = entries;
   }
 
   /** Fills the cache with what recovery read back: the entries that end the log. */
@@ -138,9 +158,13 @@ export class GroupStorage implements RaftStorage {
       first.index + entries.length - 1 === this.#lastIndex,
       'preload must reach the last index',
     );
-    this.#cacheFirst = first.index;
-    this.#cache = [...entries];
-    for (const entry of entries) this.#cacheBytes += entryBytes(entry);
+    this.#cache.reset(first.index);
+    for (const entry of entries) this.#add(entry);
+  }
+
+  #add(entry: Entry): void {
+    this.#cache.push(entry);
+    this.sizes.append(entry.index, encodedEntryBytes(entry));
   }
 
   setHardState(hardState: HardState): void {
@@ -149,6 +173,13 @@ export class GroupStorage implements RaftStorage {
 
   setConfState(confState: ConfState): void {
     this.#confState = confState;
+  }
+
+  /** These entries are on their way to the disk: {@link append} follows. */
+  writing(entries: readonly Entry[]): void {
+    const bytes = sumHeldBytes(entries);
+    this.#writingBytes += bytes;
+    this.#budget.reserve(bytes);
   }
 
   /** These entries are durable now; they replace what stood at and after their first index. */
@@ -160,30 +191,32 @@ export class GroupStorage implements RaftStorage {
       () => `append at ${first.index} to a log of ${this.#truncated.index}..${this.#lastIndex}`,
     );
     this.#dropTail(first.index);
+    this.#written(sumHeldBytes(entries));
     for (const entry of entries) {
       const run = this.#termRuns.at(-1);
       if (run === undefined || run.term !== entry.term) {
         this.#termRuns.push({ first: entry.index, term: entry.term });
       }
-      this.#cache.push(entry);
-      this.#cacheBytes += entryBytes(entry);
+      this.#add(entry);
     }
     this.#lastIndex = first.index + entries.length - 1;
+  }
+
+  /** Entries that a start makes itself were never on their way. */
+  #written(bytes: number): void {
+    const counted = Math.min(bytes, this.#writingBytes);
+    this.#writingBytes -= counted;
+    this.#budget.release(counted);
   }
 
   #dropTail(from: LogIndex): void {
     if (from > this.#lastIndex) return;
     while (this.#termRuns.length > 0 && this.#termRuns.at(-1)!.first >= from) this.#termRuns.pop();
-    if (from <= this.#cacheFirst) {
-      this.#cache = [];
-      this.#cacheBytes = 0;
-      this.#cacheFirst = from;
-    } else {
-      for (const entry of this.#cache.splice(from - this.#cacheFirst)) {
-        this.#cacheBytes -= entryBytes(entry);
-      }
-    }
-    this.#fetched = [];
+    // They are not applied, so that all of them are cached.
+    let bytes = 0;
+    for (const entry of this.#cache.cut(from)) bytes += encodedEntryBytes(entry);
+    this.sizes.cut(from, bytes);
+    this.#setFetched([]);
     this.#unreadable = Math.min(this.#unreadable, from - 1);
     this.#lastIndex = from - 1;
   }
@@ -193,10 +226,9 @@ export class GroupStorage implements RaftStorage {
     this.#truncated = position;
     this.#lastIndex = position.index;
     this.#termRuns = [];
-    this.#cache = [];
-    this.#cacheBytes = 0;
-    this.#cacheFirst = position.index + 1;
-    this.#fetched = [];
+    this.#cache.reset(position.index + 1);
+    this.sizes.clear();
+    this.#setFetched([]);
     this.#unreadable = 0;
     this.#confState = confState;
   }
@@ -208,50 +240,40 @@ export class GroupStorage implements RaftStorage {
     this.#truncated = { index, term };
     while (this.#termRuns.length > 1 && this.#termRuns[1]!.first <= index + 1)
       this.#termRuns.shift();
-    this.#evictTo(Math.max(index + 1, this.#cacheFirst));
-    this.#fetched = this.#fetched.filter((entry) => entry.index > index);
+    this.#cache.dropTo(index + 1);
+    this.sizes.dropThrough(index);
+    if ((this.#fetched[0]?.index ?? index + 1) <= index) {
+      this.#setFetched(this.#fetched.filter((entry) => entry.index > index));
+    }
     return this.#truncated;
   }
 
   /** Keeps the cache within its bound; entries above `applied` always stay. */
   evict(applied: LogIndex): void {
-    if (this.#cacheBytes <= limits.entryCacheBytesMax) return;
-    let at = 0;
-    let bytes = this.#cacheBytes;
-    while (bytes > limits.entryCacheBytesMax / 2 && this.#cacheFirst + at <= applied) {
-      bytes -= entryBytes(this.#cache[at]!);
-      at++;
+    if (this.#budget.isTight) this.#cache.dropTo(Math.min(applied, this.#lastIndex) + 1);
+    else if (this.#cache.bytes > limits.entryCacheBytesMax) {
+      this.#cache.shrink(limits.entryCacheBytesMax / 2, applied);
     }
-    this.#evictTo(this.#cacheFirst + at);
   }
 
-  #evictTo(first: LogIndex): void {
-    for (const entry of this.#cache.splice(0, first - this.#cacheFirst)) {
-      this.#cacheBytes -= entryBytes(entry);
-    }
-    this.#cacheFirst = Math.max(first, this.#cacheFirst);
+  /** Whether entries up to `applied` are in memory. */
+  caches(applied: LogIndex): boolean {
+    return this.#cache.first <= applied;
   }
-}
 
-function entryBytes(entry: Entry): number {
-  return (entry.encoded ?? encodeEntry(entry)).length;
-}
-
-function take(
-  from: readonly Entry[],
-  at: number,
-  count: number,
-  maxBytes: number,
-): readonly Entry[] {
-  const out: Entry[] = [];
-  let bytes = 0;
-  for (let i = at; i < at + count && i < from.length; i++) {
-    const entry = from[i]!;
-    bytes += entryBytes(entry);
-    if (out.length > 0 && bytes > maxBytes) break;
-    out.push(entry);
+  /** From time to time: drops applied entries that nobody asks for, up to and with `index`. */
+  trim(index: LogIndex): void {
+    this.#cache.dropTo(index + 1);
+    if (!this.#fetchedUsed && this.#fetched.length > 0) this.#setFetched([]);
+    this.#fetchedUsed = false;
   }
-  return out;
+
+  /** The group is gone, and with it what it held. */
+  release(): void {
+    this.#cache.reset(this.#lastIndex + 1);
+    this.#setFetched([]);
+    this.#written(this.#writingBytes);
+  }
 }
 
 /** What a recovered group starts from; a state machine may know itself durable further than the log says. */

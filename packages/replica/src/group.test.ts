@@ -51,6 +51,41 @@ describe('group', () => {
     expect(one.node.term).toBe(7);
   });
 
+  it('drops entries while the memory of all groups is full, but lets some in now and then', () => {
+    const { group: one, env } = group();
+    const entries = [
+      { term: 5, index: 6, type: 'EntryNormal' as const, data: new Uint8Array(100) },
+    ];
+    const append = makeMessage({
+      type: 'MsgApp',
+      from: 2,
+      to: 1,
+      term: 5,
+      logTerm: 5,
+      index: 5,
+      entries,
+    });
+    const heartbeat = makeMessage({ type: 'MsgHeartbeat', from: 2, to: 1, term: 6 });
+    const rest = one.budget.limit;
+    one.budget.reserve(rest);
+    env.clock.advance(5_000);
+    one.receive(append);
+    one.receive(append);
+    expect(one.budget.used).toBeGreaterThan(rest);
+    const withOne = one.budget.used;
+    one.receive(heartbeat);
+    one.stepInbox();
+    expect(one.budget.used).toBe(rest);
+    expect([one.node.term, one.node.lastIndex]).toEqual([6, 6]);
+    one.receive(append);
+    expect(one.budget.used).toBe(rest);
+    env.clock.advance(1_000);
+    one.receive(append);
+    expect(one.budget.used).toBe(withOne);
+    one.destroy();
+    expect(one.budget.used).toBe(rest);
+  });
+
   it('takes a peer for active for one election timeout after its last answer', () => {
     const { group: one, env } = group();
     expect(one.isActive(2)).toBe(false);

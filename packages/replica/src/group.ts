@@ -1,4 +1,12 @@
-import { assert, type Env, type LogIndex, limits, type PeerId, type Term } from '@tinykv/base';
+import {
+  assert,
+  type Env,
+  type LogIndex,
+  limits,
+  MemoryBudget,
+  type PeerId,
+  type Term,
+} from '@tinykv/base';
 import {
   type ConfChange,
   type ConfState,
@@ -9,29 +17,15 @@ import {
   type Snapshot,
 } from '@tinykv/raft';
 import { type ReplicaConfig, SNAPSHOT_LOG_KEEP_MS } from './config.js';
-import { type GroupState, GroupStorage } from './group-storage.js';
+import type { GroupInit } from './group-init.js';
+import { GroupStorage } from './group-storage.js';
+import { Inbox } from './inbox.js';
 import { KeptLog } from './kept-log.js';
 import { Lease, leaseMs, stampContext, unstampContext } from './lease.js';
 import { LeaseVoids, removesVoter } from './lease-voids.js';
 import { ReadGate } from './read-gate.js';
+import { type Replication, replicationOf } from './replication.js';
 import { isFromLeader, VotePromise } from './vote-promise.js';
-
-/** Names a group and says where it starts. */
-export interface GroupInit {
-  /** The number of the Raft group: a Region id. */
-  readonly id: number;
-  readonly peerId: PeerId;
-  readonly state: GroupState;
-  readonly confState: ConfState;
-  /**
-   * True for a group read back from disk at start: the process may have forgotten a promise not to
-   * vote, so it refuses votes for one election timeout. Also where it knows no voters yet: others may
-   * count it as one.
-   */
-  readonly recovered: boolean;
-  /** Of a group that takes the place of another in this process: until when that one promised not to vote. */
-  readonly promisedUntil?: number;
-}
 
 interface Announced {
   readonly state: RawNode['state'] | undefined;
@@ -39,10 +33,15 @@ interface Announced {
   readonly term: Term;
 }
 
+/** Ticks between two looks at what a cache need not keep. */
+const TRIM_TICKS = 10;
+
 /** What the owner of groups offers them. */
 export interface GroupOwner {
   readonly env: Env;
   readonly config: ReplicaConfig;
+  /** What all groups hold in memory; by default each has one of its own. */
+  readonly budget?: MemoryBudget;
   touch(group: Group): void;
   makeSnapshot(group: Group): Snapshot | undefined;
   /** See StateMachine.voidsLease. */
@@ -62,13 +61,14 @@ export class Group {
   readonly node: RawNode;
   readonly storage: GroupStorage;
   readonly reads: ReadGate;
+  readonly budget: MemoryBudget;
   readonly #lease: Lease;
   readonly #leaseVoids = new LeaseVoids();
   readonly #promise: VotePromise;
   readonly #voidsLease: (entry: Entry) => boolean;
   readonly #keptLog: KeptLog;
   readonly #owner: GroupOwner;
-  readonly #inbox: Message[] = [];
+  readonly #inbox: Inbox;
   /** Planted: the lease is counted in ticks, which stop when the process does. */
   readonly #leaseInTicks: boolean;
   #ticks = 0;
@@ -77,6 +77,8 @@ export class Group {
   #applied: LogIndex;
   /** Covered by a barrier; what the log records of it may lag. */
   durableApplied: LogIndex;
+  /** Every member has the entries up to here, as the leader last said. */
+  #replicated: LogIndex = 0;
   #appliedTerm = 0;
   /** In the loop's list of groups that this turn must look at. */
   touched = false;
@@ -95,7 +97,10 @@ export class Group {
     this.#confState = init.confState;
     this.#applied = init.state.durableApplied;
     this.durableApplied = init.state.durableApplied;
-    this.storage = new GroupStorage(init.state, init.confState, () => owner.makeSnapshot(this));
+    this.budget = owner.budget ?? new MemoryBudget(limits.storeMemoryBytesMax);
+    this.#inbox = new Inbox(this.budget, env.clock);
+    const makeSnapshot = (): Snapshot | undefined => owner.makeSnapshot(this);
+    this.storage = new GroupStorage(init.state, init.confState, makeSnapshot, this.budget);
     const rng = env.rng.fork(`raft-${init.id}-${init.peerId}`);
     this.reads = new ReadGate(rng.bytes(8));
     this.#leaseInTicks = env.planted('raft-lease-in-ticks');
@@ -148,9 +153,7 @@ export class Group {
 
   /** Takes a message from another process; drops it when the inbox is full, as a network would. */
   receive(message: Message): void {
-    if (this.destroyed || this.#inbox.length >= limits.peerInboxMessagesMax) return;
-    this.#inbox.push(message);
-    this.#owner.touch(this);
+    if (!this.destroyed && this.#inbox.receive(message)) this.#owner.touch(this);
   }
 
   /** Why nothing may be proposed at present, or undefined: what is proposed could not be kept. */
@@ -162,7 +165,35 @@ export class Group {
     this.#ticks++;
     // A leader that can keep nothing serves reads; to become one would only keep better ones from it.
     if (this.isLeader || this.readOnly === undefined) this.node.tick();
+    if (this.budget.isTight) this.storage.evict(this.#applied);
+    else if ((this.#ticks + this.id) % TRIM_TICKS === 0) this.#trimCache();
     this.#owner.touch(this);
+  }
+
+  /** Applied entries stay in memory for those who answer and do not have them yet. */
+  #trimCache(): void {
+    let index = this.#applied;
+    if (this.isLeader && this.storage.caches(index)) {
+      index = Math.min(index, this.replication().active);
+    }
+    this.storage.trim(index);
+  }
+
+  /** Up to where all members have the log, and up to where those have it that answer; of a leader. */
+  replication(): Replication {
+    const { progress } = this.node.status();
+    const answers = (id: PeerId): boolean => id === this.peerId || this.isActive(id);
+    return replicationOf(progress, this.#applied, answers);
+  }
+
+  /** Every member has the entries up to here, as the leader last said. */
+  get replicated(): LogIndex {
+    return this.#replicated;
+  }
+
+  /** A leader has found, or has told, that every member has the entries up to here. */
+  learnReplicated(index: LogIndex): void {
+    this.#replicated = Math.max(this.#replicated, index);
   }
 
   touch(): void {
@@ -171,10 +202,9 @@ export class Group {
 
   /** Steps what the inbox holds. Refusals of the core (unknown peers, stale terms) are normal here. */
   stepInbox(): void {
-    if (this.#inbox.length === 0) return;
+    if (this.#inbox.isEmpty) return;
     const now = this.#owner.env.clock.mono();
-    for (const message of this.#inbox) this.#stepReceived(message, now);
-    this.#inbox.length = 0;
+    for (const message of this.#inbox.take()) this.#stepReceived(message, now);
   }
 
   #stepReceived(message: Message, now: number): void {
@@ -234,6 +264,7 @@ export class Group {
 
   /** The core hands a storage append out: nobody else has seen its entries yet. */
   onAppending({ snapshot, entries }: Message): void {
+    this.storage.writing(entries);
     if (snapshot !== undefined) this.#leaseVoids.onSnapshot();
     this.#leaseVoids.onAppend(entries, this.#voidsLease);
   }
@@ -339,7 +370,8 @@ export class Group {
 
   destroy(): void {
     this.destroyed = true;
-    this.#inbox.length = 0;
+    this.#inbox.take();
+    this.storage.release();
     this.reads.refuseAll('destroyed');
   }
 }

@@ -1,5 +1,6 @@
 export type { ReplicaConfig } from './config.js';
-export { Group, type GroupInit } from './group.js';
+export { Group } from './group.js';
+export type { GroupInit } from './group-init.js';
 export { emptyGroupState, type GroupState, recoveredState } from './group-storage.js';
 export { ReplicaLoop } from './loop.js';
 export type * from './ports.js';

@@ -5,6 +5,8 @@ import {
   InvariantError,
   KvError,
   type LogIndex,
+  limits,
+  MemoryBudget,
   type Timer,
 } from '@tinykv/base';
 import {
@@ -19,7 +21,8 @@ import { AppendStage } from './append-stage.js';
 import { ApplyStage } from './apply-stage.js';
 import type { ReplicaConfig } from './config.js';
 import { DurabilityStage } from './durability-stage.js';
-import { Group, type GroupInit } from './group.js';
+import { Group } from './group.js';
+import type { GroupInit } from './group-init.js';
 import type { Outbound, StateMachine } from './ports.js';
 
 /**
@@ -39,6 +42,7 @@ export class ReplicaLoop {
   readonly #machine: StateMachine;
   readonly #config: ReplicaConfig;
   readonly #log: RaftLog;
+  readonly #budget: MemoryBudget;
   readonly #groups = new Map<number, Group>();
   readonly #append: AppendStage;
   readonly #apply: ApplyStage;
@@ -52,8 +56,15 @@ export class ReplicaLoop {
   #readOnly: string | undefined;
   #stopped = false;
 
-  constructor(env: Env, log: RaftLog, machine: StateMachine, config: ReplicaConfig) {
+  constructor(
+    env: Env,
+    log: RaftLog,
+    machine: StateMachine,
+    config: ReplicaConfig,
+    budget: MemoryBudget = new MemoryBudget(limits.storeMemoryBytesMax),
+  ) {
     this.#env = env;
+    this.#budget = budget;
     this.#machine = machine;
     this.#config = config;
     this.#log = log;
@@ -129,6 +140,7 @@ export class ReplicaLoop {
       {
         env: this.#env,
         config: this.#config,
+        budget: this.#budget,
         touch: (touched) => this.#touch(touched),
         makeSnapshot: (target): Snapshot | undefined => this.#machine.makeSnapshot(target),
         voidsLease: (entry) => this.#machine.voidsLease(entry),

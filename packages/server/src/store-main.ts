@@ -75,17 +75,23 @@ async function startRaftStore(
     'tinykv_store_read_only',
     '1 while the disk of the Raft log is full and writes are refused',
   );
+  const held = env.metrics.gauge(
+    'tinykv_raft_memory_bytes',
+    'Bytes that the inboxes, the entries on their way to the disk and the entry caches of all Regions hold',
+  );
   return {
     status: () => ({
       storeId: store.storeId,
       clusterId: store.clusterId,
       address: settings.addr,
       readOnly: store.readOnly ?? '',
+      memory: { used: store.memory.used, limit: store.memory.limit },
       regions: store.regions(),
     }),
     refreshMetrics: () => {
       fsyncs.set(log.syncs);
       readOnly.set(store.readOnly === undefined ? 0 : 1);
+      held.set(store.memory.used);
     },
     stop: async (signal) => {
       const isAlone = signal !== 'SIGINT';
@@ -122,8 +128,11 @@ function storeConfig(settings: StoreSettings): StoreConfig {
       heartbeatTicks: settings.raftHeartbeatTicks,
       logGcIntervalMs: settings.raftLogGcInterval,
       logGcEntries: settings.raftLogGcEntries,
+      logGcBytes: settings.raftLogGcSize,
+      logGcAgeMs: settings.raftLogGcAge,
     },
     snapshotBytesPerSecond: settings.snapshotRate,
+    memoryBytes: settings.raftMemoryLimit,
     regionMaxBytes: settings.regionMaxSize,
     regionSplitBytes: settings.regionSplitSize,
     splitCheckIntervalMs: settings.splitCheckInterval,

@@ -1,4 +1,4 @@
-import { assert } from '@tinykv/base';
+import { assert, limits } from '@tinykv/base';
 import type { ApiMode } from '@tinykv/model';
 import { ENGINES, type EngineKind, isEngineKind } from '../storage.js';
 import {
@@ -34,6 +34,9 @@ export interface StoreSettings {
   readonly raftLogGcInterval: number;
   readonly raftLogGcEntries: number;
   readonly snapshotRate: number;
+  readonly raftLogGcSize: number;
+  readonly raftLogGcAge: number;
+  readonly raftMemoryLimit: number;
   readonly splitCheckInterval: number;
   readonly regionMaxSize: number;
   readonly regionSplitSize: number;
@@ -178,6 +181,30 @@ export const storeSchema: Schema<StoreSettings> = {
     default: 104_857_600,
     flags: ['snapshot-rate'],
     doc: 'Bytes per second of all snapshots that the store sends, together.',
+    check: checkPositive,
+  },
+  raftLogGcSize: {
+    kind: 'size',
+    key: 'raftstore.log-gc-size',
+    default: limits.raftLogKeptBytesMax,
+    flags: ['raft-log-gc-size'],
+    doc: 'Bytes of applied entries of one Region kept for followers that lag, whatever their number.',
+    check: checkPositive,
+  },
+  raftLogGcAge: {
+    kind: 'duration',
+    key: 'raftstore.log-gc-age',
+    default: 60_000,
+    flags: ['raft-log-gc-age'],
+    doc: 'Entries that every peer of their Region has are dropped after one to two times this.',
+    check: checkPositive,
+  },
+  raftMemoryLimit: {
+    kind: 'size',
+    key: 'raftstore.memory-limit',
+    default: limits.storeMemoryBytesMax,
+    flags: ['raft-memory-limit'],
+    doc: 'What the logs of all Regions may hold in memory; past it, writes are answered busy.',
     check: checkPositive,
   },
   splitCheckInterval: {

@@ -1,4 +1,11 @@
-import type { Env, KvEngine, ServiceTable, StreamHandler, Timestamp } from '@tinykv/base';
+import type {
+  Env,
+  KvEngine,
+  MemoryBudget,
+  ServiceTable,
+  StreamHandler,
+  Timestamp,
+} from '@tinykv/base';
 import { storeRouter } from '@tinykv/client';
 import type { SchedulerApi } from '@tinykv/model';
 import type { RaftLog } from '@tinykv/raft';
@@ -39,6 +46,8 @@ export interface StoreNode {
   regions(): readonly RegionStatus[];
   /** Why the store takes no writes at present, or undefined. */
   readonly readOnly: string | undefined;
+  /** What the logs of its Regions hold in memory. */
+  readonly memory: MemoryBudget;
 }
 
 /** One store of a cluster: Regions over Raft, transactions over Regions, and their services. */
@@ -94,5 +103,6 @@ export async function createStore(
     get readOnly() {
       return store.readOnly;
     },
+    memory: store.budget,
   };
 }

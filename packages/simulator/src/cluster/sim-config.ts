@@ -12,6 +12,8 @@ export interface ClusterShape {
   readonly tickMs: number;
   /** Entries kept for followers that lag: small, so that they need snapshots. */
   readonly logGcEntries: number;
+  /** Bytes of them; as in production unless a test says otherwise. */
+  readonly logGcBytes?: number;
   readonly barrierIntervalMs: number;
   readonly diskDelayMs: number;
   /** Of entries in one Raft message: small, so that a tail travels in parts. */
@@ -32,6 +34,9 @@ export function storeConfig(address: string, shape: ClusterShape): StoreConfig {
       barrierIntervalMs: shape.barrierIntervalMs,
       logGcIntervalMs: 1_000,
       logGcEntries: shape.logGcEntries,
+      ...(shape.logGcBytes === undefined ? {} : { logGcBytes: shape.logGcBytes }),
+      // Short, so that logs are emptied and filled again all the time.
+      logGcAgeMs: 3_000,
       messageBytesMax: shape.messageBytesMax,
     },
     snapshotBytesPerSecond: shape.snapshotRate ?? defaultRaftStoreConfig.snapshotBytesPerSecond,
