@@ -2,6 +2,7 @@ import { createEnv, type RealEnv } from '@tinykv/env-real';
 import { EXIT, isSupportedPlatform, versionLine } from '@tinykv/server';
 import { Command } from 'commander';
 import { benchCommand } from './bench/command.js';
+import { benchMemoryCommand } from './bench/memory/command.js';
 import { ctlCommand } from './ctl/command.js';
 import { playgroundCommand } from './playground/command.js';
 import { exitCodeOf } from './program.js';
@@ -14,6 +15,7 @@ Examples:
   tinykv ctl stores
   tinykv bench raw-put --clients 64
   tinykv bench --vs etcd
+  tinykv bench-memory --minutes 30
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 the cluster cannot be reached.`;
 
@@ -35,7 +37,8 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     .addHelpText('after', HELP)
     .addCommand(playgroundCommand(openEnv, finish))
     .addCommand(ctlCommand(openEnv, finish))
-    .addCommand(benchCommand(openEnv, finish));
+    .addCommand(benchCommand(openEnv, finish))
+    .addCommand(benchMemoryCommand(openEnv, finish));
   throwInsteadOfExit(program);
   const failure = await exitCodeOf(async () => {
     await program.parseAsync(argv, { from: 'user' });

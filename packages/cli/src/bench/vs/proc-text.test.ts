@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { parseBusySeconds, parseChildren, parseCpuSeconds, parseWriteCalls } from './proc-text.js';
+import {
+  parseBusySeconds,
+  parseChildren,
+  parseCpuSeconds,
+  parseMemory,
+  parseWriteCalls,
+} from './proc-text.js';
 
 describe('/proc', () => {
   it('stat: everything is busy but idling and waiting', () => {
@@ -13,6 +19,12 @@ describe('/proc', () => {
       '4221 (node (x) 1 2) S 1 2 3 0 -1 4194304 100 200 0 0 150 50 30 20 20 0 11 0 5 6 7';
     expect(parseCpuSeconds(text)).toBe(2.5);
     expect(() => parseCpuSeconds('4221 (node) S')).toThrow('reads');
+  });
+
+  it('PID/status: resident memory, its own and mapped', () => {
+    const text = 'VmRSS:\t  300 kB\nRssAnon:\t     200 kB\nRssFile:\t     100 kB\n';
+    expect(parseMemory(text)).toEqual({ own: 204_800, mapped: 102_400 });
+    expect(() => parseMemory('VmRSS:\t 300 kB\n')).toThrow('RssAnon');
   });
 
   it('PID/io and children', () => {

@@ -33,6 +33,16 @@ export function parseWriteCalls(text: string): number {
   return Number(count);
 }
 
+/** Resident bytes of a process, its own and those of mapped files, from /proc/PID/status. */
+export function parseMemory(text: string): { readonly own: number; readonly mapped: number } {
+  const bytesOf = (name: string): number => {
+    const kib = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1];
+    if (kib === undefined) throw new Error(`/proc/PID/status has no ${name}`);
+    return Number(kib) * 1024;
+  };
+  return { own: bytesOf('RssAnon'), mapped: bytesOf('RssFile') };
+}
+
 /** From /proc/PID/task/TID/children. */
 export function parseChildren(text: string): number[] {
   return text
