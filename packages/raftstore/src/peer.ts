@@ -166,6 +166,7 @@ export class Peer {
 
   #takePending(): PendingCommand[] {
     const waiting = this.#pending;
+    if (waiting.length === 0) return waiting;
     this.group.budget.release(this.#pendingBytes);
     this.#pending = [];
     this.#pendingBytes = 0;
