@@ -1,5 +1,28 @@
-import { assert, type Timer, type Timestamp } from '@tinykv/base';
-import type { LockWait, WaitEnd } from './lock-waits.js';
+import { assert, type Term, type Timer, type Timestamp } from '@tinykv/base';
+import type { RegionError, WaitForEdge } from '@tinykv/model';
+import type { TxnContext } from './requests.js';
+
+/** A request that waits for the lock of a key. */
+export interface LockWait {
+  readonly context: TxnContext;
+  /** Of the leader that has found the key locked. */
+  readonly term: Term;
+  readonly key: Uint8Array;
+  readonly startTs: Timestamp;
+  /** The transaction that holds the lock, or has the turn to take it. */
+  readonly holderTs: Timestamp;
+  readonly mostMs: number;
+  /** It takes the lock when it has its turn, whatever was committed. */
+  readonly forceLock: boolean;
+  /** After the time-out its client comes back for more. */
+  readonly comesBack: boolean;
+}
+
+/** Why a wait is over. After `released` and `timeout` the key is looked at again. */
+export type WaitEnd =
+  | { readonly type: 'released' | 'timeout' | 'cancelled' }
+  | { readonly type: 'deadlock'; readonly cycle: readonly WaitForEdge[] }
+  | { readonly type: 'refused'; readonly error: RegionError };
 
 /** A transaction in the queue of a key. */
 export class Waiter {

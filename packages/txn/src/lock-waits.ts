@@ -7,7 +7,6 @@ import {
   limits,
   ok,
   type Result,
-  type Term,
   type Timestamp,
   whenReady,
 } from '@tinykv/base';
@@ -17,11 +16,9 @@ import {
   type RegionAccess,
   type RegionError,
   type RegionView,
-  type WaitForEdge,
 } from '@tinykv/model';
 import type { DeadlockDetector } from './deadlock-detector.js';
-import { LockQueue, Waiter } from './lock-queue.js';
-import type { TxnContext } from './requests.js';
+import { LockQueue, type LockWait, type WaitEnd, Waiter } from './lock-queue.js';
 
 /** How soon a store notices that it leads a Region no more whose locks are waited for, or that it missed a release. */
 const CHECK_MS = 100;
@@ -35,28 +32,6 @@ const PLACE_KEPT_MS = 200;
  * timestamp: the next in line gives it so long.
  */
 const NEXT_WAKE_MS = 20;
-
-/** A request that waits for the lock of a key. */
-export interface LockWait {
-  readonly context: TxnContext;
-  /** Of the leader that has found the key locked. */
-  readonly term: Term;
-  readonly key: Uint8Array;
-  readonly startTs: Timestamp;
-  /** The transaction that holds the lock, or has the turn to take it. */
-  readonly holderTs: Timestamp;
-  readonly mostMs: number;
-  /** It takes the lock when it has its turn, whatever was committed. */
-  readonly forceLock: boolean;
-  /** After the time-out its client comes back for more. */
-  readonly comesBack: boolean;
-}
-
-/** Why a wait is over. After `released` and `timeout` the key is looked at again. */
-export type WaitEnd =
-  | { readonly type: 'released' | 'timeout' | 'cancelled' }
-  | { readonly type: 'deadlock'; readonly cycle: readonly WaitForEdge[] }
-  | { readonly type: 'refused'; readonly error: RegionError };
 
 /** A wait that has begun. */
 export interface BegunWait {
