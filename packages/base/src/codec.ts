@@ -140,6 +140,11 @@ export class ByteReader {
     return this.#buffer[this.#take(1)]!;
   }
 
+  /** Passes by so many bytes. */
+  skip(count: number): void {
+    this.#take(count);
+  }
+
   u16(): number {
     return this.#view.getUint16(this.#take(2));
   }

@@ -12,7 +12,10 @@ export interface RaftLog {
   /** Reads everything back; must be called once, before anything else. */
   open(): Promise<readonly RecoveredGroup[]>;
   append(updates: readonly GroupUpdate[]): Promise<void>;
-  /** Entries in [low, high) as far as `maxBytes` of encoded size allow, at least one. Rejects with DATA_LOSS on a bad checksum. */
+  /**
+   * Entries in [low, high), at least one, of at most `maxBytes` of encoded size; fewer where the log would have to
+   * read much more than it returns. Rejects with DATA_LOSS on a bad checksum.
+   */
   read(group: number, low: LogIndex, high: LogIndex, maxBytes: number): Promise<Entry[]>;
   /**
    * Entries that the log came across in its own work and could not read, since the last call. Nothing needs them

@@ -41,17 +41,13 @@ export interface BlockParts {
   readonly isReset: boolean;
   readonly state: GroupFacts | undefined;
   readonly entries: readonly Entry[];
-  readonly moved: boolean;
 }
 
 /** Returns the offset in `w` at which the entries begin. */
 export function writeBlock(w: ByteWriter, group: number, parts: BlockParts): number {
-  const { isReset, state, entries, moved } = parts;
+  const { isReset, state, entries } = parts;
   w.u8(
-    (isReset ? FLAG_RESET : 0) |
-      (state ? FLAG_STATE : 0) |
-      (entries.length > 0 ? FLAG_ENTRIES : 0) |
-      (moved ? FLAG_MOVED : 0),
+    (isReset ? FLAG_RESET : 0) | (state ? FLAG_STATE : 0) | (entries.length > 0 ? FLAG_ENTRIES : 0),
   );
   w.varint(group);
   if (state) writeFacts(w, state);
@@ -59,6 +55,29 @@ export function writeBlock(w: ByteWriter, group: number, parts: BlockParts): num
   w.varint(entries[0]!.index).varint(entries.length);
   const start = w.length;
   for (const entry of entries) w.bytes(encodeEntry(entry));
+  return start;
+}
+
+/** Entries as they stand in a frame, each behind its length. */
+export interface StoredEntries {
+  readonly first: LogIndex;
+  readonly count: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A copy of what a segment has that is to be given up. Returns the offset at which the entries begin. */
+export function writeMoved(
+  w: ByteWriter,
+  group: number,
+  state: GroupFacts | undefined,
+  entries: StoredEntries | undefined,
+): number {
+  w.u8((state ? FLAG_STATE : 0) | (entries ? FLAG_ENTRIES : 0) | FLAG_MOVED).varint(group);
+  if (state) writeFacts(w, state);
+  if (entries === undefined) return w.length;
+  w.varint(entries.first).varint(entries.count);
+  const start = w.length;
+  w.raw(entries.bytes);
   return start;
 }
 
@@ -123,19 +142,55 @@ function readEntriesBlock(r: ByteReader, moved: boolean): EntriesBlock {
   return { first, count, start, bytes: r.offset - start, entries, moved };
 }
 
-/** Entries [low, high) of the `run` in a payload. Throws CodecError. */
-export function readEntries(
+/** A block of a payload as it is passed by, its entries unread. */
+export interface BlockOutline {
+  readonly group: number;
+  readonly hasState: boolean;
+  /** The first entry and where it stands in the payload; undefined when there is none. */
+  readonly entries: { readonly first: LogIndex; readonly start: number } | undefined;
+}
+
+/** Passes by all blocks without making anything of their entries. Throws CodecError. */
+export function outlineBlocks(payload: Uint8Array): BlockOutline[] {
+  const r = new ByteReader(payload);
+  const out: BlockOutline[] = [];
+  while (r.remaining > 0) {
+    const flags = r.u8();
+    const group = r.varint();
+    const hasState = (flags & FLAG_STATE) !== 0;
+    if (hasState) readFacts(r);
+    if ((flags & FLAG_ENTRIES) === 0) {
+      out.push({ group, hasState, entries: undefined });
+      continue;
+    }
+    const first = r.varint();
+    const count = r.varint();
+    out.push({ group, hasState, entries: { first, start: r.offset } });
+    for (let i = 0; i < count; i++) r.skip(r.varint());
+  }
+  return out;
+}
+
+/** Entries [low, high) of the `run` as they stand in a payload; a view. Throws CodecError. */
+export function storedEntries(
   payload: Uint8Array,
   run: Pick<EntriesBlock, 'first' | 'start'>,
   low: LogIndex,
   high: LogIndex,
-): Entry[] {
-  const r = new ByteReader(payload.subarray(run.start));
+): StoredEntries {
+  const r = new ByteReader(payload);
+  r.skip(run.start);
+  for (let index = run.first; index < low; index++) r.skip(r.varint());
+  const start = r.offset;
+  for (let index = low; index < high; index++) r.skip(r.varint());
+  return { first: low, count: high - low, bytes: payload.subarray(start, r.offset) };
+}
+
+/** The entries, whose data are views of the bytes. Throws CodecError. */
+export function decodeStored({ first, count, bytes }: StoredEntries): Entry[] {
+  const r = new ByteReader(bytes);
   const out: Entry[] = [];
-  for (let index = run.first; index < high; index++) {
-    const bytes = r.bytes();
-    if (index >= low) out.push(checkIndex(decodeEntry(bytes), index));
-  }
+  for (let i = 0; i < count; i++) out.push(checkIndex(decodeEntry(r.bytes()), first + i));
   return out;
 }
 

@@ -1,7 +1,8 @@
-import type { LogIndex } from '@tinykv/base';
-import type { Entry, LogDamage } from '@tinykv/raft';
-import { readEntries } from './block-format.js';
-import type { EntryRun } from './entry-runs.js';
+import { CodecError } from '@tinykv/base';
+import type { LogDamage } from '@tinykv/raft';
+import { damage } from '../damage.js';
+import { outlineBlocks, type StoredEntries, storedEntries } from './block-format.js';
+import { FrameReader, type PlacedFrame } from './frame-reader.js';
 import type { Segment } from './segment.js';
 import type { Slot } from './segment-recovery.js';
 import type { SegmentSet } from './segment-set.js';
@@ -9,27 +10,31 @@ import type { SegmentSet } from './segment-set.js';
 /** What is copied out of the oldest segment: entries of one group, its state, or both. */
 export interface Move {
   readonly group: number;
-  readonly entries: readonly Entry[];
+  /** Valid until the next append. */
+  readonly entries: StoredEntries | undefined;
   readonly withState: boolean;
 }
 
 /** Garbage that a log may keep, in segments. */
 const SLACK_SEGMENTS = 4;
-/** Bytes copied along with one append. */
-const STEP_BYTES = 262_144;
+/** Bytes read of the oldest segment along with one append, besides … */
+const STEP_BYTES = 65_536;
+/** … so many for each byte that the append adds: half of what is read may be alive, and is written again. */
+const READ_PER_APPENDED = 3;
 
 /**
- * Bounds the space of a log: when its files take more than twice what is live and some slack, what is left in
- * the oldest segment is copied to the newest, a little with each append, and the segment goes. Each byte is
- * copied once for every byte of garbage that goes, at most.
+ * Bounds the space of a log: when its files take more than twice what is live and some slack, the oldest segment
+ * is read from its beginning to its end, a little with each append, what is alive in it is copied to the newest, and
+ * the segment goes. Each frame is read and checked once, however many groups have something in it, and the
+ * bytes read with one append are bounded, whatever of them is alive.
  */
 export class Rewriter {
   readonly #segments: SegmentSet;
   readonly #slots: ReadonlyMap<number, Slot>;
   readonly #slackBytes: number;
-  #source: Segment | undefined;
-  /** Groups that may have something in the source. */
-  #groups: number[] = [];
+  #reader: FrameReader | undefined;
+  /** Something alive in it cannot be read: it goes once the groups have truncated that. */
+  #stuck: Segment | undefined;
   #damage: LogDamage[] = [];
 
   constructor(segments: SegmentSet, slots: ReadonlyMap<number, Slot>, segmentBytes: number) {
@@ -45,27 +50,33 @@ export class Rewriter {
     return found;
   }
 
-  /** What the next append takes along. What can't be read stays: the segment goes when its group truncates it. */
-  async next(): Promise<Move[]> {
+  /** What an append that adds so many bytes takes along. What cannot be read stays where it is. */
+  async next(appendedBytes: number): Promise<Move[]> {
     const source = this.#due();
-    const moves: Move[] = [];
-    if (source === undefined) return moves;
-    let budget = STEP_BYTES;
-    for (let group = this.#groups.at(-1); group !== undefined; group = this.#groups.at(-1)) {
-      for (const { move, bytes } of await this.#movesOf(group, source, budget)) {
-        moves.push(move);
-        budget -= bytes;
-      }
-      // There may be more of this group, which the append after this one takes.
-      if (budget <= 0) return moves;
-      this.#groups.pop();
+    if (source === undefined) return [];
+    if (this.#reader?.segment !== source || this.#reader.isDone) {
+      // Of what was copied by an append that failed something may be left: then the segment is read again.
+      this.#reader = this.#readerOf(source);
     }
+    const reader = this.#reader;
+    const moves: Move[] = [];
+    const withState = new Set<number>();
+    try {
+      const frames = await reader.next(STEP_BYTES + READ_PER_APPENDED * appendedBytes);
+      for (const placed of frames) this.#takeLive(source, placed, withState, moves);
+    } catch (error) {
+      // The file itself cannot be read.
+      this.#noteDamage(source, 0, source.end, error);
+      this.#reader = undefined;
+    }
+    if (this.#reader === undefined || reader.isDone) this.#takeStates(source, withState, moves);
     return moves;
   }
 
   /** What `next` gave last has not been written. */
   startOver(): void {
-    this.#source = undefined;
+    this.#reader = undefined;
+    this.#stuck = undefined;
   }
 
   /** The segment to empty, if there is one; starts on it when its turn comes. */
@@ -73,53 +84,76 @@ export class Rewriter {
     const { segments } = this.#segments;
     const oldest = segments[0];
     if (oldest === undefined || segments.length < 2) return undefined;
-    if (this.#source === oldest) return oldest;
+    if (oldest.isUnneeded) return undefined;
+    if (this.#reader?.segment === oldest && !this.#reader.isDone) return oldest;
+    if (this.#stuck === oldest) return undefined;
+    if (this.#reader?.segment === oldest) return oldest;
     const { totalBytes, liveBytes } = this.#segments;
-    if (totalBytes <= 2 * liveBytes + this.#slackBytes) return undefined;
-    this.#source = oldest;
-    this.#groups = [];
-    for (const [group, { runs, stateIn }] of this.#slots) {
-      const isIn = stateIn === oldest || runs.runs.some(({ segment }) => segment === oldest);
-      if (isIn) this.#groups.push(group);
-    }
-    return oldest;
+    return totalBytes > 2 * liveBytes + this.#slackBytes ? oldest : undefined;
   }
 
-  async #movesOf(group: number, source: Segment, budget: number): Promise<SizedMove[]> {
-    const slot = this.#slots.get(group);
-    if (slot === undefined) return [];
-    const out: SizedMove[] = [];
-    let bytes = 0;
-    if (slot.stateIn === source) out.push({ move: { group, entries: [], withState: true }, bytes });
-    for (const run of slot.runs.runs) {
-      if (run.segment !== source) continue;
-      if (bytes >= budget) break;
-      const low = Math.max(run.first, slot.log.truncated.index + 1);
-      const entries = await this.#read(group, source, run, low);
-      bytes += run.bytes;
-      if (entries === undefined) continue;
-      out.push({ move: { group, entries, withState: false }, bytes: run.bytes });
-    }
-    return out;
+  #readerOf(source: Segment): FrameReader {
+    return new FrameReader(source, (offset, end) => {
+      if (this.#nextLiveFrame(source, offset) === offset) {
+        const what = `frame at byte ${offset}: checksum mismatch`;
+        this.#noteDamage(source, offset, offset + 1, damage(source.path, what));
+      }
+      return Math.min(this.#nextLiveFrame(source, offset + 1) ?? source.end, end ?? source.end);
+    });
   }
 
-  /** Undefined when they can't be read. */
-  async #read(
-    group: number,
+  /** Looks through all runs: only for a frame that is damaged. */
+  #nextLiveFrame(source: Segment, offset: number): number | undefined {
+    let next: number | undefined;
+    for (const { runs } of this.#slots.values()) {
+      const frame = runs.nextFrame(source, offset);
+      if (frame !== undefined && (next === undefined || frame < next)) next = frame;
+    }
+    return next;
+  }
+
+  /** What is alive in frames that begin in [from, to) cannot be read. */
+  #noteDamage(source: Segment, from: number, to: number, error: unknown): void {
+    for (const [group, { runs }] of this.#slots) {
+      const end = runs.endIn(source, from, to);
+      if (end !== undefined) this.#damage.push({ group, through: end - 1, error });
+    }
+    this.#stuck = source;
+  }
+
+  #takeLive(
     source: Segment,
-    run: EntryRun,
-    low: LogIndex,
-  ): Promise<readonly Entry[] | undefined> {
+    { place, frame }: PlacedFrame,
+    withState: Set<number>,
+    moves: Move[],
+  ): void {
     try {
-      return readEntries(await source.read(run.frame), run, low, run.end);
+      for (const { group, hasState, entries: block } of outlineBlocks(frame.payload)) {
+        const slot = this.#slots.get(group);
+        if (slot === undefined) continue;
+        const isState = hasState && slot.stateIn === source && !withState.has(group);
+        if (isState) withState.add(group);
+        const run = block && slot.runs.find(block.first, source, place.offset, block.start);
+        if (run !== undefined) {
+          const low = Math.max(run.first, slot.log.truncated.index + 1);
+          const entries = storedEntries(frame.payload, run, low, run.end);
+          moves.push({ group, entries, withState: isState });
+        } else if (isState) {
+          moves.push({ group, entries: undefined, withState: true });
+        }
+      }
     } catch (error) {
-      this.#damage.push({ group, through: run.end - 1, error });
-      return undefined;
+      if (!(error instanceof CodecError)) throw error;
+      const { offset } = place;
+      this.#noteDamage(source, offset, offset + 1, damage(source.path, `frame at byte ${offset}`, error));
     }
   }
-}
 
-interface SizedMove {
-  readonly move: Move;
-  readonly bytes: number;
+  /** States are in memory, so that those of damaged frames are not lost. */
+  #takeStates(source: Segment, withState: Set<number>, moves: Move[]): void {
+    for (const [group, { stateIn }] of this.#slots) {
+      if (stateIn !== source || withState.has(group)) continue;
+      moves.push({ group, entries: undefined, withState: true });
+    }
+  }
 }

@@ -5,9 +5,10 @@ import { type Frame, flippedByte, frameAt, laterFrame } from '../frame-format.js
 import { brokenInvariant, type GroupLog } from '../raft-log/group-log.js';
 import { dataLoss } from '../raft-log/records.js';
 import { type Block, type GroupFacts, readBlocks } from './block-format.js';
-import { EntryRuns, termsOf } from './entry-runs.js';
+import { EntryRuns, type SegmentByNumber } from './entry-runs.js';
 import type { FramePlace, Segment } from './segment.js';
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.js';
+import { TermSpans, termSpansOf } from './term-spans.js';
 
 /** A group, where its entries are, and which segment has its state. */
 export interface Slot {
@@ -25,6 +26,7 @@ export interface Recovered {
 /** A group of which not all has been read yet. */
 interface Draft {
   readonly runs: EntryRuns;
+  readonly terms: TermSpans;
   state: { readonly facts: GroupFacts; readonly segment: Segment } | undefined;
 }
 
@@ -33,8 +35,18 @@ interface Draft {
  * is durable before the next begins: anything else that does not match its checksum is damage, and so is
  * an append of which just one bit is wrong. Rejects with DATA_LOSS.
  */
-export async function recoverSegments(segments: readonly Segment[]): Promise<Recovered> {
+export async function recoverSegments(
+  segments: readonly Segment[],
+  segmentOf: SegmentByNumber,
+): Promise<Recovered> {
   const drafts = new Map<number, Draft>();
+  const draftOf = (group: number): Draft => {
+    const known = drafts.get(group);
+    if (known !== undefined) return known;
+    const draft = { runs: new EntryRuns(segmentOf), terms: new TermSpans(), state: undefined };
+    drafts.set(group, draft);
+    return draft;
+  };
   const headers = await Promise.all(segments.map(headerOf));
   let next = headers[0]?.firstSequence ?? 1;
   for (const [i, segment] of segments.entries()) {
@@ -43,7 +55,10 @@ export async function recoverSegments(segments: readonly Segment[]): Promise<Rec
     checkHeader(segment, header, bytes, { next, isLast: i === segments.length - 1 });
     if (header === undefined) break;
     const end = takeFrames(segment, bytes, next, (frame, place) => {
-      for (const block of blocksOf(segment, frame, place)) take(drafts, segment, place, block);
+      for (const block of blocksOf(segment, frame, place)) {
+        take(draftOf(block.group), segment, place, block);
+        if (block.destroyed) drafts.delete(block.group);
+      }
       next = frame.sequence + 1;
     });
     segment.end = end;
@@ -126,45 +141,44 @@ function blocksOf(segment: Segment, { payload }: Frame, { offset }: FramePlace):
 }
 
 function take(
-  drafts: Map<number, Draft>,
+  draft: Draft,
   segment: Segment,
   frame: FramePlace,
-  { group, destroyed, isReset, state, entries }: Block,
+  { destroyed, isReset, state, entries }: Block,
 ): void {
-  const draft = drafts.get(group) ?? { runs: new EntryRuns(), state: undefined };
-  drafts.set(group, draft);
-  if (destroyed || isReset) draft.runs.clear();
+  if (destroyed || isReset) {
+    draft.runs.clear();
+    draft.terms.clear();
+  }
   if (entries !== undefined) {
     const { first, count, start, bytes, moved } = entries;
-    const end = first + count;
-    const run = { segment, frame, first, end, start, bytes, terms: termsOf(entries.entries) };
-    if (moved) draft.runs.move(run);
-    else draft.runs.append(run);
+    const run = { segment, frame, first, end: first + count, start, bytes };
+    if (moved) {
+      draft.runs.move(run);
+    } else {
+      draft.runs.append(run);
+      draft.terms.cut(first);
+    }
+    for (const span of termSpansOf(entries.entries)) draft.terms.put(span);
   }
-  if (state !== undefined) {
-    draft.state = { facts: state, segment };
-    draft.runs.dropThrough(state.truncated.index);
-  }
-  if (destroyed) drafts.delete(group);
+  if (state === undefined) return;
+  draft.state = { facts: state, segment };
+  draft.runs.dropThrough(state.truncated.index);
+  draft.terms.dropThrough(state.truncated.index);
 }
 
-function finish(group: number, { runs, state }: Draft): Slot {
+function finish(group: number, { runs, terms, state }: Draft): Slot {
   if (state === undefined) throw lost(group, 'it has no state');
   const { facts, segment } = state;
   let lastIndex = facts.truncated.index;
   let term = facts.truncated.term;
   const termRuns: TermRun[] = [];
-  for (const run of runs.runs) {
-    if (run.first > lastIndex + 1) throw lost(group, `entry ${lastIndex + 1} is missing`);
-    for (const [i, begun] of run.terms.entries()) {
-      const end = Math.min(run.terms[i + 1]?.first ?? run.end, run.end);
-      if (end <= lastIndex + 1) continue;
-      const first = Math.max(begun.first, lastIndex + 1);
-      if (begun.term < term) throw lost(group, `entry ${first} has term ${begun.term}`);
-      if (termRuns.length === 0 || begun.term > term) termRuns.push({ first, term: begun.term });
-      term = begun.term;
-      lastIndex = end - 1;
-    }
+  for (const span of terms.spans) {
+    if (span.first > lastIndex + 1) throw lost(group, `entry ${lastIndex + 1} is missing`);
+    if (span.term < term) throw lost(group, `entry ${span.first} has term ${span.term}`);
+    termRuns.push({ first: span.first, term: span.term });
+    term = span.term;
+    lastIndex = span.end - 1;
   }
   const log: GroupLog = { group, ...facts, lastIndex, termRuns };
   const broken = brokenInvariant(log);

@@ -1,4 +1,4 @@
-import { KvError } from '@tinykv/base';
+import { assert, KvError } from '@tinykv/base';
 import { damage } from '../damage.js';
 import type { LogFile, LogFiles } from './log-files.js';
 import { Segment, segmentName, segmentNumber } from './segment.js';
@@ -47,6 +47,13 @@ export class SegmentSet {
 
   get segments(): readonly Segment[] {
     return this.#segments;
+  }
+
+  /** The segment of this number, which must not have been given up. */
+  at(number: number): Segment {
+    const segment = this.#segments[number - (this.#segments[0]?.number ?? number)];
+    assert(segment?.number === number, () => `segment ${number} of the log is gone`);
+    return segment;
   }
 
   get totalBytes(): number {

@@ -30,9 +30,14 @@ export class Segment {
     this.file = file;
   }
 
+  /** Nobody needs what stands here. */
+  get isUnneeded(): boolean {
+    return this.liveBytes === 0 && this.states === 0;
+  }
+
   /** Nobody needs what stands here, nor is reading it. */
   get isFree(): boolean {
-    return this.liveBytes === 0 && this.states === 0 && this.#readers === 0;
+    return this.isUnneeded && this.#readers === 0;
   }
 
   /** No frame is in it. */

@@ -11,8 +11,14 @@ import { damage } from '../damage.js';
 import { beginFrame, FRAME_HEADER_BYTES, sealedBytes, sealFrame } from '../frame-format.js';
 import { changeGroup, checkReadable, equalStates, type GroupLog } from '../raft-log/group-log.js';
 import { storageError } from '../storage-errors.js';
-import { readEntries, writeBlock, writeDestroyed } from './block-format.js';
-import { type EntryRun, EntryRuns, termsOf } from './entry-runs.js';
+import {
+  decodeStored,
+  storedEntries,
+  writeBlock,
+  writeDestroyed,
+  writeMoved,
+} from './block-format.js';
+import { type EntryRun, EntryRuns } from './entry-runs.js';
 import type { LogFiles } from './log-files.js';
 import { type Move, Rewriter } from './rewriter.js';
 import type { FramePlace, Segment } from './segment.js';
@@ -26,6 +32,13 @@ export interface SegmentedRaftLogOptions {
 
 const SEGMENT_BYTES = 16_777_216;
 
+/** What an update puts into a block. */
+interface BlockContent {
+  readonly isReset: boolean;
+  readonly hasState: boolean;
+  readonly entries: readonly Entry[];
+}
+
 /** A block of the frame that is being written, and what it comes to once it is durable. */
 interface Staged {
   readonly group: number;
@@ -33,7 +46,9 @@ interface Staged {
   readonly after: GroupLog | undefined;
   readonly isReset: boolean;
   readonly hasState: boolean;
-  readonly entries: readonly Entry[];
+  /** The entries of the block; none when the count is 0. */
+  readonly first: LogIndex;
+  readonly count: number;
   readonly moved: boolean;
   /** Where the entries stand in the payload. */
   readonly start: number;
@@ -58,6 +73,7 @@ export class SegmentedRaftLog implements RaftLog {
   /** What a write failed with: the end of the log is not known any more. */
   #failure: KvError | undefined;
   #syncs = 0;
+  readonly #segmentOf = (number: number): Segment => this.#segments.at(number);
 
   constructor(files: LogFiles, options: SegmentedRaftLogOptions = {}) {
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
@@ -76,7 +92,8 @@ export class SegmentedRaftLog implements RaftLog {
   async open(): Promise<readonly RecoveredGroup[]> {
     assert(this.#rewriter === undefined, 'the raft log is open');
     try {
-      const { slots, sequence } = await recoverSegments(await this.#segments.open());
+      const segments = await this.#segments.open();
+      const { slots, sequence } = await recoverSegments(segments, this.#segmentOf);
       await this.#segments.dropEmpty();
       // What was found may be in the page cache alone, written by a process that died before its sync.
       await this.#segments.segments.at(-1)?.file.sync();
@@ -97,7 +114,7 @@ export class SegmentedRaftLog implements RaftLog {
     if (this.#failure !== undefined) throw this.#failure;
     this.#appending = true;
     try {
-      const moves = await rewriter.next();
+      const moves = await rewriter.next(appendedBytes(updates));
       beginFrame(this.#writer);
       const staged = [...moves.map((move) => this.#stageMove(move)), ...this.#stage(updates)];
       if (staged.length === 0) return;
@@ -112,7 +129,7 @@ export class SegmentedRaftLog implements RaftLog {
   async read(group: number, low: LogIndex, high: LogIndex, maxBytes: number): Promise<Entry[]> {
     const slot = this.#slots.get(group);
     checkReadable(group, slot?.log, low, high);
-    const runs = slot!.runs.over(low, high);
+    const runs = slot!.runs.over(low, high, maxBytes);
     for (const { segment } of runs) segment.pin();
     try {
       return await readRuns(runs, low, high, maxBytes);
@@ -144,9 +161,9 @@ export class SegmentedRaftLog implements RaftLog {
       if (after === undefined && before === undefined) continue;
       const isReset = reset !== undefined;
       if (after !== undefined && !hasState && !isReset && entries.length === 0) continue;
-      const start = this.#writeBlock(group, after, { isReset, hasState, entries, moved: false });
-      const bytes = this.#writer.length - FRAME_HEADER_BYTES - start;
-      staged.push({ group, after, isReset, hasState, entries, moved: false, start, bytes });
+      const { start, bytes } = this.#writeBlock(group, after, { isReset, hasState, entries });
+      const [first, count] = [entries[0]?.index ?? 0, entries.length];
+      staged.push({ group, after, isReset, hasState, first, count, moved: false, start, bytes });
     }
     return staged;
   }
@@ -154,24 +171,27 @@ export class SegmentedRaftLog implements RaftLog {
   #stageMove({ group, entries, withState }: Move): Staged {
     const after = this.#slots.get(group)?.log;
     assert(after !== undefined, () => `group ${group} is moved and does not exist`);
-    const rest = { isReset: false, hasState: withState, entries, moved: true };
-    const start = this.#writeBlock(group, after, rest);
-    const bytes = this.#writer.length - FRAME_HEADER_BYTES - start;
-    return { group, after, ...rest, start, bytes };
+    const at = writeMoved(this.#writer, group, withState ? after : undefined, entries);
+    const start = at - FRAME_HEADER_BYTES;
+    const { first = 0, count = 0 } = entries ?? {};
+    const bytes = entries?.bytes.length ?? 0;
+    const rest = { isReset: false, hasState: withState, moved: true };
+    return { group, after, ...rest, first, count, start, bytes };
   }
 
+  /** Where the entries of the block stand in the payload. */
   #writeBlock(
     group: number,
     after: GroupLog | undefined,
-    parts: Pick<Staged, 'isReset' | 'hasState' | 'entries' | 'moved'>,
-  ): number {
-    const { isReset, hasState, entries, moved } = parts;
+    { isReset, hasState, entries }: BlockContent,
+  ): Pick<Staged, 'start' | 'bytes'> {
     if (after === undefined) {
       writeDestroyed(this.#writer, group);
-      return this.#writer.length - FRAME_HEADER_BYTES;
+      return { start: this.#writer.length - FRAME_HEADER_BYTES, bytes: 0 };
     }
     const state = hasState ? after : undefined;
-    return writeBlock(this.#writer, group, { isReset, state, entries, moved }) - FRAME_HEADER_BYTES;
+    const at = writeBlock(this.#writer, group, { isReset, state, entries });
+    return { start: at - FRAME_HEADER_BYTES, bytes: this.#writer.length - at };
   }
 
   /** One write, one fdatasync. A failure ends the log, but for a disk that is full before the fdatasync. */
@@ -223,7 +243,7 @@ export class SegmentedRaftLog implements RaftLog {
   }
 
   #commit(staged: Staged, segment: Segment, frame: FramePlace): void {
-    const { group, after, isReset, hasState, entries, moved, start, bytes } = staged;
+    const { group, after, isReset, hasState, first, count, moved, start, bytes } = staged;
     const slot = this.#slots.get(group);
     if (after === undefined || isReset) slot?.runs.clear();
     if (after === undefined) {
@@ -232,11 +252,8 @@ export class SegmentedRaftLog implements RaftLog {
       return;
     }
     const kept = slot ?? this.#addSlot(after, segment);
-    const first = entries[0];
-    if (first !== undefined) {
-      const end = first.index + entries.length;
-      const terms = termsOf(entries);
-      const run: EntryRun = { segment, frame, first: first.index, end, start, bytes, terms };
+    if (count > 0) {
+      const run: EntryRun = { segment, frame, first, end: first + count, start, bytes };
       if (moved) kept.runs.move(run);
       else kept.runs.append(run);
     }
@@ -249,7 +266,7 @@ export class SegmentedRaftLog implements RaftLog {
   }
 
   #addSlot(log: GroupLog, segment: Segment): Slot {
-    const slot = { log, runs: new EntryRuns(), stateIn: segment };
+    const slot = { log, runs: new EntryRuns(this.#segmentOf), stateIn: segment };
     segment.states++;
     this.#slots.set(log.group, slot);
     return slot;
@@ -277,10 +294,25 @@ async function readRuns(
 async function readRun(run: EntryRun, low: LogIndex, high: LogIndex): Promise<Entry[]> {
   const payload = await run.segment.read(run.frame);
   try {
-    return readEntries(payload, run, Math.max(low, run.first), Math.min(high, run.end));
+    const from = Math.max(low, run.first);
+    const stored = storedEntries(payload, run, from, Math.min(high, run.end));
+    return decodeStored({ ...stored, bytes: ownBytes(stored.bytes) });
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
     const at = `frame at byte ${run.frame.offset}`;
     throw damage(run.segment.path, at, error);
   }
+}
+
+/** Entries that are kept must not keep a frame of other groups alive. */
+function ownBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.length * 2 < bytes.buffer.byteLength ? bytes.slice() : bytes;
+}
+
+function appendedBytes(updates: readonly GroupUpdate[]): number {
+  let bytes = 0;
+  for (const { entries = [] } of updates) {
+    for (const entry of entries) bytes += encodedEntryBytes(entry);
+  }
+  return bytes;
 }
