@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entry, GroupUpdate } from '@tinykv/raft';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -101,10 +101,24 @@ describe('the reads of a log that many groups share', () => {
     expect(await log.open()).toHaveLength(2);
   });
 
-  it('end with an error where a frame is damaged that somebody needs', async () => {
+  it.each([40, 100])('report damage at byte %i that somebody needs once, and go on', async (at) => {
     await log.append([{ group: 3, entries: [entry(1, 500)] }]);
-    await damage(100);
-    await expect(churn(1, 2_000)).rejects.toMatchObject({ code: 'DATA_LOSS' });
+    await log.append([{ group: 4, entries: [entry(1, 500)] }]);
+    await damage(at);
+    await churn(1, 2_000);
+    expect(log.takeDamage()).toMatchObject([
+      { group: 3, through: 1, error: { code: 'DATA_LOSS' } },
+    ]);
+    await churn(2_001, 500);
+    expect(log.takeDamage()).toEqual([]);
+    expect(await log.read(4, 1, 2, 1e6)).toMatchObject([{ index: 1 }]);
+    // Once the group has forgotten what cannot be read, the segment goes, and its state is not lost.
+    await log.append([{ group: 3, truncate: { index: 1, term: 1 } }]);
+    await churn(2_501, 100);
+    expect((await readdir(path)).includes('0000000001.seg')).toBe(false);
+    await log.close();
+    log = new SegmentedRaftLog(files, { segmentBytes: SEGMENT_BYTES });
+    expect((await log.open()).map(({ group }) => group).sort()).toEqual([1, 3, 4]);
   });
 
   /** Flips bits of the first segment. */
