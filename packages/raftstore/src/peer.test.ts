@@ -1,4 +1,4 @@
-import { EMPTY_BYTES, limits, ok } from '@tinykv/base';
+import { EMPTY_BYTES, limits, MemoryBudget, ok } from '@tinykv/base';
 import type { Region } from '@tinykv/model';
 import type { Group } from '@tinykv/replica';
 import { describe, expect, it } from 'vitest';
@@ -15,7 +15,13 @@ const region: Region = {
 class Fixture {
   readonly told: string[] = [];
   readonly node = { term: 2, lead: 4, committed: 10, lastIndex: 10, propose: () => this.#append() };
-  readonly group = { isLeader: true, node: this.node, touch: () => undefined };
+  readonly budget = new MemoryBudget(1_000_000);
+  readonly group = {
+    isLeader: true,
+    node: this.node,
+    budget: this.budget,
+    touch: () => undefined,
+  };
   readonly peer = new Peer(region.peers[0]!, region, this.group as unknown as Group, 0);
 
   #append(): ReturnType<Group['node']['propose']> {

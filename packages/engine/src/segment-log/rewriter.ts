@@ -145,7 +145,12 @@ export class Rewriter {
     } catch (error) {
       if (!(error instanceof CodecError)) throw error;
       const { offset } = place;
-      this.#noteDamage(source, offset, offset + 1, damage(source.path, `frame at byte ${offset}`, error));
+      this.#noteDamage(
+        source,
+        offset,
+        offset + 1,
+        damage(source.path, `frame at byte ${offset}`, error),
+      );
     }
   }
 
