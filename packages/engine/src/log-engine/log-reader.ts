@@ -8,7 +8,7 @@ import {
   type KvSnapshot,
 } from '@tinykv/base';
 import { type DirectoryView, type Place, readValue } from './key-directory.js';
-import type { SegmentPins } from './segment-pins.js';
+import type { SegmentPin } from './segment-pins.js';
 
 /** A page ends once its values come to this, so that a step of an iterator stays short. */
 const PAGE_BYTES = 1_048_576;
@@ -16,14 +16,13 @@ const PAGE_BYTES = 1_048_576;
 /** Values are read when they are asked for, from segments that stay until the snapshot is closed. */
 export class LogSnapshot implements KvSnapshot {
   readonly #view: DirectoryView;
-  readonly #pins: SegmentPins;
-  readonly #unpin: () => void;
+  readonly #pin: SegmentPin;
   #closed = false;
 
-  constructor(view: DirectoryView, pins: SegmentPins) {
+  /** Releases the pin when it is closed. */
+  constructor(view: DirectoryView, pin: SegmentPin) {
     this.#view = view;
-    this.#pins = pins;
-    this.#unpin = pins.pin();
+    this.#pin = pin;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -34,25 +33,27 @@ export class LogSnapshot implements KvSnapshot {
 
   iterator(range: IteratorRange): KvIterator {
     assert(!this.#closed, 'iterator on a closed snapshot');
-    return new LogIterator(this.#view, range, this.#pins);
+    // Its own hold: segments that went since the snapshot was made wait for the snapshot's pin alone.
+    return new LogIterator(this.#view, range, this.#pin.share());
   }
 
   close(): void {
     this.#closed = true;
-    this.#unpin();
+    this.#pin.release();
   }
 }
 
 export class LogIterator implements KvIterator {
   readonly #places: Generator<readonly [Uint8Array, Place]>;
   readonly #keysOnly: boolean;
-  readonly #unpin: () => void;
+  readonly #pin: SegmentPin;
   #closed = false;
 
-  constructor(view: DirectoryView, range: IteratorRange, pins: SegmentPins) {
+  /** Releases the pin when it is closed. */
+  constructor(view: DirectoryView, range: IteratorRange, pin: SegmentPin) {
     this.#places = view.entries(range);
     this.#keysOnly = range.keysOnly === true;
-    this.#unpin = pins.pin();
+    this.#pin = pin;
   }
 
   async next(limit: number): Promise<readonly KvEntry[]> {
@@ -71,6 +72,6 @@ export class LogIterator implements KvIterator {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#unpin();
+    this.#pin.release();
   }
 }

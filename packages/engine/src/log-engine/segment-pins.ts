@@ -1,4 +1,13 @@
+import { assert } from '@tinykv/base';
 import type { DataSegment } from './data-segment.js';
+
+/** Keeps segments readable that were there when it was made. */
+export interface SegmentPin {
+  /** Another holder of the same pin, which ends with the last of its holders. */
+  share(): SegmentPin;
+  /** Once for each holder. */
+  release(): void;
+}
 
 /** Readers that still look into segments, and the segments that wait for them to be done. */
 export class SegmentPins {
@@ -7,11 +16,28 @@ export class SegmentPins {
   readonly #retired = new Map<DataSegment, Set<object>>();
   #closing: Promise<unknown> = Promise.resolve();
 
-  /** Keeps what is there now readable until the result is called. */
-  pin(): () => void {
+  /** Keeps what is there now readable until the result is released. */
+  pin(): SegmentPin {
     const pin = {};
     this.#pins.add(pin);
-    return () => this.#unpin(pin);
+    let holders = 0;
+    const hold = (): SegmentPin => {
+      let isHeld = true;
+      holders++;
+      return {
+        share: () => {
+          assert(isHeld, 'a released pin is shared');
+          return hold();
+        },
+        release: () => {
+          if (!isHeld) return;
+          isHeld = false;
+          holders--;
+          if (holders === 0) this.#unpin(pin);
+        },
+      };
+    };
+    return hold();
   }
 
   /** Closes the segment once no reader that began before now is left. */
