@@ -1,11 +1,125 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { KvError } from '@tinykv/base';
+import { ClassicLevel } from 'classic-level';
+import { makeDurableFolder } from './durable-files.js';
+import { isLocked, storageError } from './storage-errors.js';
+
+/** An empty LevelDB whose own lock the kernel keeps for this process, and drops when it ends. */
+const KERNEL_LOCK_FOLDER = 'LOCK.db';
+/** Beside its files: says who holds the folder, and proves nothing. */
+const HOLDER_FILE = 'HOLDER';
+/** The lock of older builds, which had no other. LevelDB has an empty file of this name in its folders. */
+const OLD_LOCK_FILE = 'LOCK';
 
 interface Holder {
   readonly pid: number;
   /** Tells a process from a later one with the same pid; empty where the system does not say. */
   readonly born: string;
+  /** Absent in locks of older builds. */
+  readonly host?: string;
+  /** A pid means something within its PID namespace only. */
+  readonly pidNamespace?: string;
+}
+
+/** A folder that this process holds. */
+export interface FolderLock {
+  release(): Promise<void>;
+}
+
+/**
+ * Takes a folder for this process, or rejects with FAILED_PRECONDITION, naming the holder.
+ *
+ * The proof is a record lock (fcntl) that LevelDB takes on a file of its own: the kernel drops it when the
+ * process ends, however it ends, and knows holders in other PID namespaces and, where the file system
+ * supports it, on other hosts. So nothing is ever taken over: either the kernel gives the lock or it does not.
+ * Within one process LevelDB keeps a table of its locks. POSIX drops a record lock when its process closes any
+ * handle of the file, so this process must never open `LOCK.db/LOCK` itself.
+ */
+export async function lockFolder(folder: string): Promise<FolderLock> {
+  const holderFile = join(folder, KERNEL_LOCK_FOLDER, HOLDER_FILE);
+  const held = await openKernelLock(folder, holderFile);
+  try {
+    endOldLock(folder);
+    writeFileSync(holderFile, JSON.stringify(ownHolder()));
+  } catch (error) {
+    await held.close();
+    throw storageError(error, `cannot lock ${folder}`);
+  }
+  return {
+    release: async () => {
+      // While the kernel's lock is still held, the file is this process's own.
+      rmSync(holderFile, { force: true });
+      await held.close();
+    },
+  };
+}
+
+async function openKernelLock(folder: string, holderFile: string): Promise<ClassicLevel> {
+  const path = join(folder, KERNEL_LOCK_FOLDER);
+  try {
+    await makeDurableFolder(path);
+    const database = new ClassicLevel(path, { cacheSize: 0, writeBufferSize: 65_536 });
+    await database.open();
+    return database;
+  } catch (error) {
+    if (isLocked(error)) throw inUse(folder, readHolder(holderFile));
+    throw storageError(error, `cannot lock ${folder}`);
+  }
+}
+
+/** An older build holds the folder if the process that it wrote down runs; otherwise its lock is removed. */
+function endOldLock(folder: string): void {
+  const path = join(folder, OLD_LOCK_FILE);
+  const holder = readHolder(path);
+  if (holder === undefined) return;
+  if (isAlive(holder)) throw inUse(folder, holder);
+  rmSync(path);
+}
+
+function inUse(folder: string, holder: Holder | undefined): KvError {
+  return new KvError(
+    'FAILED_PRECONDITION',
+    `${folder} is in use by ${describe(holder)}: only one process may work on a data folder`,
+  );
+}
+
+function describe(holder: Holder | undefined): string {
+  if (holder === undefined) return 'another process';
+  const { pid, host, pidNamespace } = holder;
+  const name = `process ${pid}`;
+  if (host !== undefined && host !== hostname()) return `${name} on host ${host}`;
+  const isElsewhere = pidNamespace !== undefined && pidNamespace !== ownPidNamespace();
+  return isElsewhere ? `${name} of another container (PID namespace ${pidNamespace})` : name;
+}
+
+function ownHolder(): Holder {
+  return {
+    pid: process.pid,
+    born: bornOf(process.pid),
+    host: hostname(),
+    pidNamespace: ownPidNamespace(),
+  };
+}
+
+function readHolder(path: string): Holder | undefined {
+  try {
+    const holder = JSON.parse(readFileSync(path, 'utf8')) as Partial<Holder>;
+    return typeof holder.pid === 'number' ? { born: '', ...holder, pid: holder.pid } : undefined;
+  } catch {
+    // The file is missing or being written. It only helps to describe the holder.
+    return undefined;
+  }
+}
+
+/** Empty where the system does not tell. */
+function ownPidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
 }
 
 /** When a process began, as Linux tells it: boot id and clock ticks since boot. */
@@ -28,63 +142,4 @@ function isAlive(holder: Holder): boolean {
   }
   const born = bornOf(holder.pid);
   return born === '' || holder.born === '' || born === holder.born;
-}
-
-function readHolder(path: string): Holder | undefined {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Holder;
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * Takes `LOCK` of a folder for this process, or throws FAILED_PRECONDITION, naming the holder. A lock of a
- * dead process is taken over: it is moved aside, and only the one who moved exactly what it saw may go on.
- */
-export function lockFolder(folder: string): () => void {
-  const path = join(folder, 'LOCK');
-  const self: Holder = { pid: process.pid, born: bornOf(process.pid) };
-  const mine = join(folder, `LOCK.${process.pid}`);
-  writeFileSync(mine, JSON.stringify(self));
-  try {
-    for (let attempt = 0; !tryLink(mine, path); attempt++) {
-      const holder = readHolder(path);
-      if (attempt > 8 || (holder !== undefined && isAlive(holder))) {
-        throw new KvError(
-          'FAILED_PRECONDITION',
-          `${folder} is in use by process ${holder?.pid ?? 'unknown'}: only one process may work on a data folder`,
-        );
-      }
-      moveAside(path, `${mine}.stale`, holder);
-    }
-  } finally {
-    rmSync(mine, { force: true });
-  }
-  return () => {
-    rmSync(path, { force: true });
-  };
-}
-
-function tryLink(from: string, to: string): boolean {
-  try {
-    linkSync(from, to);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-function moveAside(path: string, aside: string, seen: Holder | undefined): void {
-  try {
-    renameSync(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  const moved = readHolder(aside);
-  // Another process was quicker and this is its fresh lock: put it back, the next attempt will see it.
-  if (moved?.pid !== seen?.pid || moved?.born !== seen?.born) tryLink(aside, path);
-  rmSync(aside, { force: true });
 }

@@ -1,4 +1,5 @@
-export { lockFolder } from './folder-lock.js';
+export { makeDurableFolder, replaceFile } from './durable-files.js';
+export { type FolderLock, lockFolder } from './folder-lock.js';
 export * from './level-engine.js';
 export * from './log-engine/log-engine.js';
 export * from './memory-engine.js';

@@ -62,7 +62,7 @@ describe('LevelEngine', () => {
     const engine = await LevelEngine.open(path);
     await expect(LevelEngine.open(path)).rejects.toMatchObject({
       code: 'FAILED_PRECONDITION',
-      message: expect.stringContaining('in use by another process'),
+      message: expect.stringContaining(`in use by process ${process.pid}`),
     });
     await engine.close();
   });

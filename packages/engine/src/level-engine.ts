@@ -8,6 +8,8 @@ import {
   type WriteBatch,
 } from '@tinykv/base';
 import { type ChainedBatch, ClassicLevel } from 'classic-level';
+import { makeDurableFolder } from './durable-files.js';
+import { type FolderLock, lockFolder } from './folder-lock.js';
 import { checkFolder } from './level-check/folder-check.js';
 import { type Level, LevelSnapshot, openIterator } from './level-reader.js';
 import { LogSyncer } from './log-syncer.js';
@@ -45,23 +47,29 @@ const LAST_KEY: Uint8Array = new Uint8Array(64).fill(0xff);
  */
 export class LevelEngine implements KvEngine {
   readonly #db: Level;
+  readonly #lock: FolderLock;
   readonly #syncer: LogSyncer;
   /** Settles when the last write has; never rejects. */
   #tail: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
   #failure: KvError | undefined;
 
-  private constructor(db: Level) {
+  private constructor(db: Level, lock: FolderLock) {
     this.#db = db;
+    this.#lock = lock;
     this.#syncer = new LogSyncer(db.location);
   }
 
   /**
    * Creates the folder if need be. Rejects with FAILED_PRECONDITION when another process has it open, and
-   * with DATA_LOSS when what lies there is damaged: every file is read before LevelDB touches it.
+   * with DATA_LOSS when what lies there is damaged: every file is read, under the folder's lock, before LevelDB
+   * touches it.
    */
   static async open(path: string, options: LevelEngineOptions = {}): Promise<LevelEngine> {
+    let lock: FolderLock | undefined;
     try {
+      await makeDurableFolder(path);
+      lock = await lockFolder(path);
       await checkFolder(path, { everyBatchSynced: options.everyBatchSynced ?? false });
       // Only now: the database opens itself soon after it is made.
       const db: Level = new ClassicLevel<Uint8Array, Uint8Array>(path, {
@@ -73,8 +81,9 @@ export class LevelEngine implements KvEngine {
         maxOpenFiles: MAX_OPEN_FILES,
       });
       await db.open();
-      return new LevelEngine(db);
+      return new LevelEngine(db, lock);
     } catch (error) {
+      await lock?.release();
       throw storageError(error, `cannot open ${path}`);
     }
   }
@@ -145,6 +154,8 @@ export class LevelEngine implements KvEngine {
       await this.#syncer.close();
     } catch (error) {
       throw storageError(error, `close of ${this.#db.location}`);
+    } finally {
+      await this.#lock.release();
     }
   }
 

@@ -17,6 +17,11 @@ export function storageError(error: unknown, what: string): KvError {
   return new KvError(classify(codes, text), `${what}: ${text}`, { cause: error });
 }
 
+/** Whether LevelDB refused to open because its folder is locked. */
+export function isLocked(error: unknown): boolean {
+  return causes(error).some((cause) => codeOf(cause) === 'LEVEL_LOCKED');
+}
+
 function classify(codes: readonly (string | undefined)[], text: string): KvErrorCode {
   if (codes.includes('ENOSPC') || /no space left|disk quota exceeded/i.test(text)) {
     return 'RESOURCE_EXHAUSTED';

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EngineKind } from '@tinykv/server';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { KvsStartError } from './errors.js';
 import { KvsClient } from './kvs-client.js';
 import { KvsServer } from './kvs-server.js';
-import { type KvsKind, prepareRoot } from './root-folder.js';
+import { type KvsKind, prepareRoot, takeRoot } from './root-folder.js';
 
 describe('builders', () => {
   it.each([
@@ -67,6 +68,17 @@ describe('a root folder', () => {
     expect(() => prepareRoot(root, made)).toThrow('holds 3 servers');
     writeFileSync(join(root, 'kvs.json'), '{');
     expect(() => prepareRoot(root, made)).toThrow('is damaged');
+  });
+
+  it('is refused to a second server while the first has it', async () => {
+    const made = { kind: 'raft', engine: 'memory', nodes: 1 } as const;
+    const lock = await takeRoot(root, made);
+    const second = KvsServer.builder().root(root).engine('memory').nodes(1).build();
+    await expect(second.start()).rejects.toThrow(`in use by process ${process.pid}`);
+    await expect(takeRoot(root, made)).rejects.toThrow(KvsStartError);
+    await lock.release();
+    await expect(takeRoot(root, { ...made, engine: 'log' })).rejects.toThrow('made for kind raft');
+    await (await takeRoot(root, made)).release();
   });
 
   it('is emptied of stores in memory, and of nothing else', () => {

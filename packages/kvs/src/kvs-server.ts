@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from '@tinykv/base';
+import type { FolderLock } from '@tinykv/engine';
 import { createEnv } from '@tinykv/env-real';
 import { ENGINES, type EngineKind, isEngineKind } from '@tinykv/server';
 import { KvsConfigError, KvsStartError } from './errors.js';
@@ -11,10 +12,10 @@ import { waitReady } from './processes/ready.js';
 import {
   KINDS,
   type KvsKind,
-  prepareRoot,
   type RootRecord,
   schedulerFolder,
   serverFolder,
+  takeRoot,
 } from './root-folder.js';
 
 export interface KvsServerOptions extends RootRecord {
@@ -48,6 +49,8 @@ const NODES_MAX = 16;
 export class KvsServer {
   readonly #options: KvsServerOptions;
   #members: readonly Member[] = [];
+  #lock: FolderLock | undefined;
+  #isStarted = false;
   /** What a process ended with that nobody had stopped, while the server started. */
   #failure: string | undefined;
   #endpoint: string | undefined;
@@ -83,20 +86,25 @@ export class KvsServer {
    * {@link KvsStartError} when a process ends or two minutes pass before; nothing runs then.
    */
   async start(): Promise<void> {
-    assert(this.#members.length === 0, 'the server is started once at a time');
+    assert(!this.#isStarted, 'the server is started once at a time');
+    this.#isStarted = true;
+    try {
+      await this.#start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
     const { root, kind, engine, nodes } = this.#options;
-    prepareRoot(root, { kind, engine, nodes });
+    this.#lock = await takeRoot(root, { kind, engine, nodes });
     this.#failure = undefined;
     const ports = await freePorts(kind === 'basic' ? 1 : nodes + 1);
     const onEnd = (member: Member, end: MemberEnd): void => this.#onEnd(member, end);
     this.#members = kind === 'basic' ? this.#basic(ports, onEnd) : this.#raft(ports, onEnd);
     for (const member of this.#members) member.start();
-    try {
-      await this.#waitReady();
-    } catch (error) {
-      await this.stop();
-      throw error;
-    }
+    await this.#waitReady();
     this.#endpoint = this.#members[0]!.spec.address;
   }
 
@@ -107,6 +115,9 @@ export class KvsServer {
     await Promise.all(members.slice(1).map((member) => member.stop()));
     await members[0]?.stop();
     this.#members = [];
+    await this.#lock?.release();
+    this.#lock = undefined;
+    this.#isStarted = false;
   }
 
   #basic([port]: readonly number[], onEnd: (member: Member, end: MemberEnd) => void): Member[] {

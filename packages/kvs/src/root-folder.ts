@@ -1,7 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorMessage } from '@tinykv/base';
+import { type FolderLock, lockFolder, replaceFile } from '@tinykv/engine';
 import type { EngineKind } from '@tinykv/server';
-import { KvsConfigError } from './errors.js';
+import { KvsConfigError, KvsStartError } from './errors.js';
 
 /** `basic`: one store without Raft. `raft`: a scheduler and stores that replicate. */
 export const KINDS = ['basic', 'raft'] as const;
@@ -18,18 +20,35 @@ export interface RootRecord {
 const RECORD_FILE = 'kvs.json';
 
 /**
+ * Takes the folder, which is made if need be, and makes it ready for a start. Rejects with KvsStartError when another
+ * process has it, and as {@link prepareRoot} throws; the folder is free then.
+ */
+export async function takeRoot(root: string, wanted: RootRecord): Promise<FolderLock> {
+  let lock: FolderLock;
+  try {
+    lock = await lockFolder(root);
+  } catch (error) {
+    throw new KvsStartError(errorMessage(error));
+  }
+  try {
+    prepareRoot(root, wanted);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+  return lock;
+}
+
+/**
  * Makes the folder ready for a start, or throws KvsConfigError when it holds something else: another kind
  * or engine, or more servers than are to be started. More than before are added.
  */
 export function prepareRoot(root: string, wanted: RootRecord): void {
-  mkdirSync(root, { recursive: true });
   const found = readRecord(root);
   if (found !== undefined) checkRecord(root, found, wanted);
   if (wanted.engine === 'memory') forget(root, found?.nodes ?? 0);
   if (found?.nodes === wanted.nodes) return;
-  const file = join(root, RECORD_FILE);
-  writeFileSync(`${file}.tmp`, `${JSON.stringify(wanted)}\n`);
-  renameSync(`${file}.tmp`, file);
+  replaceFile(join(root, RECORD_FILE), `${JSON.stringify(wanted)}\n`);
 }
 
 export function serverFolder(root: string, number: number): string {

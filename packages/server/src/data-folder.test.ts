@@ -13,43 +13,44 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }));
 
 const open = (engine: EngineKind = 'level') => openDataFolder(join(root, 'store'), 'store', engine);
+const openAndRelease = async (engine?: EngineKind): Promise<void> => (await open(engine)).release();
 
 describe('data folder', () => {
-  it('is made at the first start and found at the next, with its cluster', () => {
-    const first = open();
+  it('is made at the first start and found at the next, with its cluster', async () => {
+    const first = await open();
     expect(first.clusterId).toBe(0);
     first.bindCluster(42);
-    first.release();
-    const second = open();
+    await first.release();
+    const second = await open();
     expect(second.clusterId).toBe(42);
     second.bindCluster(42);
-    second.release();
+    await second.release();
   });
 
-  it('refuses a second process and names the first', () => {
-    const folder = open();
-    expect(() => open()).toThrow(`is in use by process ${process.pid}`);
-    folder.release();
-    open().release();
+  it('refuses a second process and names the first', async () => {
+    const folder = await open();
+    await expect(open()).rejects.toThrow(`is in use by process ${process.pid}`);
+    await folder.release();
+    await openAndRelease();
   });
 
-  it('takes over from a dead process, and from a pid that another process has by now', () => {
+  it('takes over from a dead process, and from a pid that another process has by now', async () => {
     mkdirSync(join(root, 'store'));
     const dead = spawnSync('true').pid;
     writeFileSync(join(root, 'store/LOCK'), JSON.stringify({ pid: dead, born: 'x/1' }));
-    open().release();
+    await openAndRelease();
     writeFileSync(join(root, 'store/LOCK'), JSON.stringify({ pid: process.pid, born: 'x/1' }));
-    open().release();
+    await openAndRelease();
     writeFileSync(join(root, 'store/LOCK'), '');
-    open().release();
-    expect(readdirSync(join(root, 'store'))).toEqual(['FORMAT']);
+    await openAndRelease();
+    expect(readdirSync(join(root, 'store')).sort()).toEqual(['FORMAT', 'LOCK', 'LOCK.db']);
   });
 
-  it('refuses another cluster', () => {
-    const folder = open();
+  it('refuses another cluster', async () => {
+    const folder = await open();
     folder.bindCluster(1);
     expect(() => folder.bindCluster(2)).toThrow('belongs to cluster 1');
-    folder.release();
+    await folder.release();
   });
 
   it.each([
@@ -62,52 +63,55 @@ describe('data folder', () => {
     ['another kind', '{"format":2,"kind":"scheduler","clusterId":0}', 'folder of a scheduler'],
     ['a damaged record', '{"for', 'is damaged'],
     ['a record without its checksum', '{"format":3,"kind":"store","clusterId":0}', 'is damaged'],
-  ])('refuses %s', (_title, text, message) => {
+  ])('refuses %s', async (_title, text, message) => {
     mkdirSync(join(root, 'store'));
     writeFileSync(join(root, 'store/FORMAT'), text);
-    expect(() => open()).toThrow(message);
+    await expect(open()).rejects.toThrow(message);
     // The refusal leaves no lock behind.
-    expect(() => open()).toThrow(message);
+    await expect(open()).rejects.toThrow(message);
   });
 
-  it.each(['level', 'log', 'memory'] as const)('made with the engine %s has no other', (engine) => {
-    open(engine).release();
-    open(engine).release();
-    const other = engine === 'log' ? 'level' : 'log';
-    const refusal = `was made with the engine ${engine}: it cannot be opened with ${other}`;
-    expect(() => open(other)).toThrow(refusal);
-    expect(() => open(other)).toThrow(refusal);
-  });
+  it.each(['level', 'log', 'memory'] as const)(
+    'made with the engine %s has no other',
+    async (engine) => {
+      await openAndRelease(engine);
+      await openAndRelease(engine);
+      const other = engine === 'log' ? 'level' : 'log';
+      const refusal = `was made with the engine ${engine}: it cannot be opened with ${other}`;
+      await expect(open(other)).rejects.toThrow(refusal);
+      await expect(open(other)).rejects.toThrow(refusal);
+    },
+  );
 
-  it('of the format that says nothing of engines is one of LevelDB', () => {
+  it('of the format that says nothing of engines is one of LevelDB', async () => {
     mkdirSync(join(root, 'store'));
     const record = '{"format":2,"kind":"store","clusterId":5}';
     writeFileSync(join(root, 'store/FORMAT'), record);
-    const folder = open('level');
+    const folder = await open('level');
     expect(folder.clusterId).toBe(5);
-    folder.release();
-    expect(() => open('log')).toThrow('was made with the engine level');
+    await folder.release();
+    await expect(open('log')).rejects.toThrow('was made with the engine level');
   });
 
-  it('with any bit of its record flipped is damaged, and says so', () => {
-    const folder = open();
+  it('with any bit of its record flipped is damaged, and says so', async () => {
+    const folder = await open();
     folder.bindCluster(7);
-    folder.release();
+    await folder.release();
     const file = join(root, 'store/FORMAT');
     const good = readFileSync(file);
     for (let bit = 0; bit < good.length * 8; bit++) {
       const bad = Buffer.from(good);
       bad[bit >> 3]! ^= 1 << (bit & 7);
       writeFileSync(file, bad);
-      expect(() => open(), `bit ${bit}`).toThrow('FORMAT is damaged');
+      await expect(open(), `bit ${bit}`).rejects.toThrow('FORMAT is damaged');
     }
     writeFileSync(file, good);
-    open().release();
+    await openAndRelease();
   });
 
-  it('refuses a folder that holds something else', () => {
+  it('refuses a folder that holds something else', async () => {
     mkdirSync(join(root, 'store'));
     writeFileSync(join(root, 'store/thesis.tex'), '');
-    expect(() => open()).toThrow('thesis.tex');
+    await expect(open()).rejects.toThrow('thesis.tex');
   });
 });

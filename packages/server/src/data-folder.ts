@@ -1,17 +1,7 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32, errorMessage, utf8 } from '@tinykv/base';
-import { lockFolder } from '@tinykv/engine';
+import { type FolderLock, lockFolder, makeDurableFolder, replaceFile } from '@tinykv/engine';
 import { EXIT } from './config/command-line.js';
 import { StartError } from './start-error.js';
 import type { EngineKind } from './storage.js';
@@ -36,13 +26,13 @@ interface FormatRecord {
 /** A data folder that this process holds. */
 export class DataFolder {
   readonly path: string;
-  readonly #release: () => void;
+  readonly #lock: FolderLock;
   #record: FormatRecord;
 
-  constructor(path: string, record: FormatRecord, release: () => void) {
+  constructor(path: string, record: FormatRecord, lock: FolderLock) {
     this.path = path;
     this.#record = record;
-    this.#release = release;
+    this.#lock = lock;
   }
 
   /** 0 while the folder belongs to no cluster yet. */
@@ -63,8 +53,8 @@ export class DataFolder {
     writeFormat(this.path, this.#record);
   }
 
-  release(): void {
-    this.#release();
+  release(): Promise<void> {
+    return this.#lock.release();
   }
 }
 
@@ -72,9 +62,13 @@ export class DataFolder {
  * Takes a data folder for this process. Refuses with one clear line: a folder in use, of an unknown
  * format, of another kind of process or another engine, or one that holds something else.
  */
-export function openDataFolder(path: string, kind: FolderKind, engine?: EngineKind): DataFolder {
-  const strangers = makeFolder(path);
-  const release = lockFolder(path);
+export async function openDataFolder(
+  path: string,
+  kind: FolderKind,
+  engine?: EngineKind,
+): Promise<DataFolder> {
+  const strangers = await makeFolder(path);
+  const lock = await lockFolder(path);
   try {
     const found = readFormat(path);
     if (found === undefined && strangers.length > 0) {
@@ -91,17 +85,17 @@ export function openDataFolder(path: string, kind: FolderKind, engine?: EngineKi
       clusterId: 0,
     };
     if (found === undefined) writeFormat(path, record);
-    return new DataFolder(path, record, release);
+    return new DataFolder(path, record, lock);
   } catch (error) {
-    release();
+    await lock.release();
     throw error;
   }
 }
 
 /** Makes the folder; returns what else lies in it. */
-function makeFolder(path: string): string[] {
+async function makeFolder(path: string): Promise<string[]> {
   try {
-    mkdirSync(path, { recursive: true });
+    await makeDurableFolder(path);
     return readdirSync(path).filter((name) => !name.startsWith('LOCK') && !name.endsWith('.tmp'));
   } catch (error) {
     throw new StartError(`cannot use ${path} as data folder: ${errorMessage(error)}`, EXIT.failure);
@@ -160,24 +154,7 @@ function checkFormat(
   }
 }
 
-/** Whole and durable, or not at all. */
 function writeFormat(path: string, record: FormatRecord): void {
-  const file = join(path, FORMAT_FILE);
-  const temporary = `${file}.tmp`;
-  withFile(temporary, 'w', (handle) => {
-    const text = JSON.stringify(record);
-    writeSync(handle, `${text} ${checksum(text)}\n`);
-    fsyncSync(handle);
-  });
-  renameSync(temporary, file);
-  withFile(path, 'r', fsyncSync);
-}
-
-function withFile(path: string, flags: string, use: (handle: number) => void): void {
-  const handle = openSync(path, flags);
-  try {
-    use(handle);
-  } finally {
-    closeSync(handle);
-  }
+  const text = JSON.stringify(record);
+  replaceFile(join(path, FORMAT_FILE), `${text} ${checksum(text)}\n`);
 }

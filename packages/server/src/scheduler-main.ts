@@ -47,7 +47,7 @@ async function startScheduler(
   settings: SchedulerSettings,
   fatal: (error: unknown) => void,
 ): Promise<Service> {
-  const folder = openDataFolder(dataDirOf(settings), 'scheduler');
+  const folder = await openDataFolder(dataDirOf(settings), 'scheduler');
   const log = new SegmentedRaftLog(new NodeLogFiles(join(folder.path, 'raft')));
   const scheduler = await createScheduler(env, { log, fatal }, schedulerConfig(settings));
   const address = addressOfUrl(settings.clientUrls[0] ?? '');
@@ -62,7 +62,7 @@ async function startScheduler(
       await server.close(DRAIN_MS);
       await scheduler.stop();
       await log.close();
-      folder.release();
+      await folder.release();
     },
   };
 }

@@ -40,7 +40,7 @@ export async function startStandalone(
 ): Promise<Service> {
   const engine = engineOf(settings);
   const api = apiOf(settings);
-  const folder = openDataFolder(settings.path, 'standalone store', engine);
+  const folder = await openDataFolder(settings.path, 'standalone store', engine);
   const kv = await openEngine(engine, settings.path);
   const log = new SegmentedRaftLog(
     new NodeLogFiles(join(settings.path, STANDALONE_SCHEDULER_DIR, 'raft')),
@@ -102,7 +102,7 @@ export async function startStandalone(
       await scheduler.stop();
       await log.close();
       await kv.close();
-      folder.release();
+      await folder.release();
     },
   };
 }

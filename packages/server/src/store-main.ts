@@ -51,7 +51,7 @@ async function startRaftStore(
   fatal: (error: unknown) => void,
 ): Promise<Service> {
   const engine = engineOf(settings);
-  const folder = openDataFolder(settings.path, 'store', engine);
+  const folder = await openDataFolder(settings.path, 'store', engine);
   const kv = await openEngine(engine, settings.path);
   const scheduler = await SchedulerClient.connect(env, settings.scheduler, {
     retries: SCHEDULER_RETRIES,
@@ -101,7 +101,7 @@ async function startRaftStore(
       await log.close();
       await kv.close();
       scheduler.close();
-      folder.release();
+      await folder.release();
     },
   };
 }

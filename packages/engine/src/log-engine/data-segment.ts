@@ -8,6 +8,7 @@ import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from '.
 
 /** Offsets take four bytes in the files. */
 const SEGMENT_BYTES_MAX = 2 ** 32 - 1;
+const REWRITE_BYTES = 1_048_576;
 
 /**
  * One file of the engine. Reads and writes are synchronous, since they go to the page cache as a rule, where
@@ -103,6 +104,18 @@ export class DataSegment {
     const end = this.#end;
     await this.#handle.datasync();
     this.#durable = Math.max(this.#durable, end);
+  }
+
+  /**
+   * Writes again what stands at or behind `from`. A sync alone does not make it durable: after a failed one
+   * the kernel may hold pages for clean that never reached the disk.
+   */
+  async rewrite(from: number): Promise<void> {
+    for (let at = from; at < this.#end; ) {
+      const bytes = this.read(at, Math.min(REWRITE_BYTES, this.#end - at));
+      await this.#handle.write(bytes, 0, bytes.length, at);
+      at += bytes.length;
+    }
   }
 
   /** Takes away what a crash left behind the last frame. */

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EMPTY_BYTES, type KvReader, keyString, utf8 } from '@tinykv/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -133,6 +133,33 @@ describe('LogEngine', () => {
     await expect(churn(400)).rejects.toMatchObject({ code: 'DATA_LOSS' });
     await expect(folder.engine.barrier()).rejects.toMatchObject({ code: 'DATA_LOSS' });
     expect(() => folder.engine.get(utf8('cold'))).toThrow(/damaged/);
+  });
+
+  it('writes again, before it syncs, what a crash left and no sync is known to have covered', async () => {
+    await put('synced', 'a'.repeat(500), true);
+    await put('marks what is synced', '', true);
+    await put('not synced', 'b'.repeat(500));
+    const written: { readonly at: number; readonly bytes: Buffer }[] = [];
+    const handle = await open(join(folder.path, 'LOCK.db/HOLDER'));
+    const prototype = Object.getPrototypeOf(handle) as FileHandle;
+    await handle.close();
+    const { write } = prototype;
+    prototype.write = function (this: FileHandle, bytes: Buffer, ...rest: unknown[]) {
+      written.push({ at: rest[2] as number, bytes: Buffer.from(bytes) });
+      return Reflect.apply(write, this, [bytes, ...rest]);
+    } as typeof prototype.write;
+    try {
+      await folder.crash(1);
+    } finally {
+      prototype.write = write;
+    }
+    const file = await readFile(join(folder.path, '0000000001.data'));
+    const [tail] = written;
+    expect(written).toHaveLength(1);
+    expect(tail!.at + tail!.bytes.length).toBe(file.length);
+    expect(tail!.bytes.equals(file.subarray(tail!.at))).toBe(true);
+    expect(tail!.bytes.includes('bbbb')).toBe(true);
+    expect(tail!.bytes.includes('aaaa')).toBe(false);
   });
 
   it('takes nothing more once a write has failed', async () => {

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import {
   assert,
   type IteratorRange,
@@ -8,7 +7,8 @@ import {
   type KvSnapshot,
   type WriteBatch,
 } from '@tinykv/base';
-import { lockFolder } from '../folder-lock.js';
+import { makeDurableFolder } from '../durable-files.js';
+import { type FolderLock, lockFolder } from '../folder-lock.js';
 import { storageError } from '../storage-errors.js';
 import { SyncRounds } from '../sync-rounds.js';
 import { Compactor } from './compactor.js';
@@ -38,18 +38,18 @@ export class LogEngine implements KvEngine {
   readonly #segments: SegmentSet;
   readonly #directory: KeyDirectory;
   readonly #compactor: Compactor;
-  readonly #unlock: () => void;
+  readonly #lock: FolderLock;
   readonly #syncs = new SyncRounds(() => this.#segments.active.sync());
   /** Settles when the last write has, and the compaction behind it; never rejects. */
   #tail: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
   #failure: KvError | undefined;
 
-  private constructor(folder: string, { segments, directory }: Recovered, unlock: () => void) {
+  private constructor(folder: string, { segments, directory }: Recovered, lock: FolderLock) {
     this.#folder = folder;
     this.#segments = segments;
     this.#directory = directory;
-    this.#unlock = unlock;
+    this.#lock = lock;
     this.#compactor = new Compactor(segments, directory, (batch) => this.#append(batch));
   }
 
@@ -59,13 +59,13 @@ export class LogEngine implements KvEngine {
    */
   static async open(folder: string, options: LogEngineOptions = {}): Promise<LogEngine> {
     const { segmentBytes = 33_554_432 } = options;
-    let unlock: (() => void) | undefined;
+    let lock: FolderLock | undefined;
     try {
-      await mkdir(folder, { recursive: true });
-      unlock = lockFolder(folder);
-      return new LogEngine(folder, await recover(folder, segmentBytes), unlock);
+      await makeDurableFolder(folder);
+      lock = await lockFolder(folder);
+      return new LogEngine(folder, await recover(folder, segmentBytes), lock);
     } catch (error) {
-      unlock?.();
+      await lock?.release();
       throw storageError(error, `cannot open ${folder}`);
     }
   }
@@ -78,12 +78,12 @@ export class LogEngine implements KvEngine {
 
   iterator(range: IteratorRange): KvIterator {
     this.#checkOpen();
-    return new LogIterator(this.#directory.freeze(), range, this.#segments.pins);
+    return new LogIterator(this.#directory.freeze(), range, this.#segments.pins.pin());
   }
 
   snapshot(): KvSnapshot {
     this.#checkOpen();
-    return new LogSnapshot(this.#directory.freeze(), this.#segments.pins);
+    return new LogSnapshot(this.#directory.freeze(), this.#segments.pins.pin());
   }
 
   batch(): WriteBatch {
@@ -127,7 +127,7 @@ export class LogEngine implements KvEngine {
     } catch (error) {
       throw storageError(error, `close of ${this.#folder}`);
     } finally {
-      this.#unlock();
+      await this.#lock.release();
     }
   }
 

@@ -2,12 +2,13 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keyString } from '@tinykv/base';
 import { damage } from '../damage.js';
+import { syncFolder } from '../durable-files.js';
 import { DataSegment, numberOf, segmentName } from './data-segment.js';
 import { HintWriter } from './hint-format.js';
 import { KeyDirectory, type Place } from './key-directory.js';
 import { lastContent, type SegmentContent, sealedContent } from './segment-content.js';
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.js';
-import { removeSegment, SegmentSet, syncFolder, writeHint } from './segment-set.js';
+import { removeSegment, SegmentSet, writeHint } from './segment-set.js';
 
 export interface Recovered {
   readonly segments: SegmentSet;
@@ -86,6 +87,7 @@ async function recoverSegments(
   }
   draft.take(last, newest);
   if (newest.end < last.end) await last.cut(newest.end);
+  await last.rewrite(newest.durable);
   await last.sync();
   const found = { segments: open, dropped, hint: hintOf(newest) };
   return { segments: new SegmentSet(folder, segmentBytes, found), directory: draft.finish() };

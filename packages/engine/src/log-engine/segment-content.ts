@@ -13,6 +13,8 @@ export interface SegmentContent {
   readonly records: readonly PlacedRecord[];
   /** The highest that its frames say; 0 when they say none. */
   readonly dropped: number;
+  /** The bytes from the start that a sync is known to have covered. */
+  readonly durable: number;
   /** Where its frames end. */
   readonly end: number;
   readonly isFromHint: boolean;
@@ -53,25 +55,28 @@ async function readHint(folder: string, { number }: DataSegment): Promise<Hint |
 }
 
 function fromHint({ records, dropped, segmentBytes: end }: Hint): SegmentContent {
-  return { records, dropped, end, isFromHint: true };
+  return { records, dropped, durable: end, end, isFromHint: true };
 }
 
 /** Frames up to the first that is not right. */
 function scan(segment: DataSegment, bytes: Uint8Array): SegmentContent {
   const records: PlacedRecord[] = [];
   let dropped = 0;
+  let durable = 0;
   let at = SEGMENT_HEADER_BYTES;
   for (;;) {
     const frame = frameAt(bytes, at, segment.number);
     if (frame === undefined || frame.sequence !== at) break;
-    dropped = Math.max(dropped, factsOf(segment, at, frame.payload).dropped);
+    const facts = factsOf(segment, at, frame.payload);
+    dropped = Math.max(dropped, facts.dropped);
+    durable = Math.max(durable, facts.durable);
     const payloadAt = at + FRAME_HEADER_BYTES;
     for (const { key, isDelete, offset, bytes: size } of recordsOf(segment, at, frame.payload)) {
       records.push({ key: copyBytes(key), isDelete, offset: payloadAt + offset, bytes: size });
     }
     at = frame.end;
   }
-  return { records, dropped, end: at, isFromHint: false };
+  return { records, dropped, durable, end: at, isFromHint: false };
 }
 
 function recordsOf(segment: DataSegment, at: number, payload: Uint8Array) {

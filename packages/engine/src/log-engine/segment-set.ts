@@ -1,6 +1,7 @@
-import { open, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, ByteWriter } from '@tinykv/base';
+import { syncFolder } from '../durable-files.js';
 import { sealedBytes, sealFrame } from '../frame-format.js';
 import { DataSegment, hintName, segmentName } from './data-segment.js';
 import { type HintFacts, HintWriter, type PlacedRecord } from './hint-format.js';
@@ -136,13 +137,4 @@ export async function removeSegment(folder: string, number: number): Promise<voi
   // The hint first: one without its segment would look like a loss.
   await rm(join(folder, hintName(number)), { force: true });
   await rm(join(folder, segmentName(number)), { force: true });
-}
-
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

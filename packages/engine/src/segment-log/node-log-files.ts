@@ -1,8 +1,9 @@
 import { fdatasync, writeSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { assert, KvError } from '@tinykv/base';
+import { makeDurableFolder, syncFolder } from '../durable-files.js';
 import type { LogFile, LogFiles } from './log-files.js';
 
 const syncData = promisify(fdatasync);
@@ -20,7 +21,7 @@ export class NodeLogFiles implements LogFiles {
   }
 
   async list(): Promise<readonly string[]> {
-    await mkdir(this.#folder, { recursive: true });
+    await makeDurableFolder(this.#folder);
     return readdir(this.#folder);
   }
 
@@ -30,7 +31,7 @@ export class NodeLogFiles implements LogFiles {
     try {
       await handle.truncate(bytes);
       await handle.sync();
-      await this.#syncFolder();
+      await syncFolder(this.#folder);
     } catch (error) {
       await handle.close();
       throw error;
@@ -47,21 +48,12 @@ export class NodeLogFiles implements LogFiles {
 
   async rename(from: string, to: string): Promise<void> {
     await rename(this.locate(from), this.locate(to));
-    await this.#syncFolder();
+    await syncFolder(this.#folder);
   }
 
   async remove(name: string): Promise<void> {
     await rm(this.locate(name));
-    await this.#syncFolder();
-  }
-
-  async #syncFolder(): Promise<void> {
-    const handle = await open(this.#folder, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await syncFolder(this.#folder);
   }
 }
 

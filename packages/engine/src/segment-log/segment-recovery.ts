@@ -21,6 +21,13 @@ export interface Recovered {
   readonly slots: Map<number, Slot>;
   /** Of the last append that is there. */
   readonly sequence: number;
+  /** Where that append stands; undefined when there is none. */
+  readonly last: LastFrame | undefined;
+}
+
+interface LastFrame {
+  readonly segment: Segment;
+  readonly place: FramePlace;
 }
 
 /** A group of which not all has been read yet. */
@@ -49,6 +56,7 @@ export async function recoverSegments(
   };
   const headers = await Promise.all(segments.map(headerOf));
   let next = headers[0]?.firstSequence ?? 1;
+  let last: LastFrame | undefined;
   for (const [i, segment] of segments.entries()) {
     const header = headers[i];
     const bytes = await segment.file.read(0, segment.file.size);
@@ -60,6 +68,7 @@ export async function recoverSegments(
         if (block.destroyed) drafts.delete(block.group);
       }
       next = frame.sequence + 1;
+      last = { segment, place };
     });
     segment.end = end;
     const follower = headers[i + 1];
@@ -68,7 +77,7 @@ export async function recoverSegments(
   }
   const slots = new Map<number, Slot>();
   for (const [group, draft] of drafts) slots.set(group, finish(group, draft));
-  return { slots, sequence: next - 1 };
+  return { slots, sequence: next - 1, last };
 }
 
 /** Undefined as well for the header of what a recycled file was before. */

@@ -64,6 +64,16 @@ export class Segment {
     return place;
   }
 
+  /**
+   * Writes again what stands from the frame on (with the header, if the frame is the first), and syncs it. A
+   * sync alone would not do: after a failed one the kernel may hold pages for clean that never reached the disk.
+   */
+  async rewrite({ offset, bytes }: FramePlace): Promise<void> {
+    const start = offset === SEGMENT_HEADER_BYTES ? 0 : offset;
+    this.file.write(start, await this.file.read(start, offset + bytes - start));
+    await this.file.sync();
+  }
+
   /** The segment stays until it is unpinned as often. */
   pin(): void {
     this.#readers++;

@@ -93,10 +93,10 @@ export class SegmentedRaftLog implements RaftLog {
     assert(this.#rewriter === undefined, 'the raft log is open');
     try {
       const segments = await this.#segments.open();
-      const { slots, sequence } = await recoverSegments(segments, this.#segmentOf);
+      const { slots, sequence, last } = await recoverSegments(segments, this.#segmentOf);
       await this.#segments.dropEmpty();
-      // What was found may be in the page cache alone, written by a process that died before its sync.
-      await this.#segments.segments.at(-1)?.file.sync();
+      // The last append may be in the page cache alone: the process died before its sync, or its sync failed.
+      await last?.segment.rewrite(last.place);
       this.#slots = slots;
       this.#sequence = sequence;
     } catch (error) {
