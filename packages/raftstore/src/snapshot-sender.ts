@@ -59,23 +59,32 @@ export class SnapshotSender {
     return this.#sending;
   }
 
-  /** Undefined while as many as allowed are under way: the core asks again. */
+  /**
+   * Undefined while as many as allowed are under way: the core asks again. Throws CodecError when the Region's
+   * records are damaged, KvError when they cannot be read. The view is closed unless a snapshot is made of it.
+   */
   make(view: KvSnapshot, regionId: number): Snapshot | undefined {
+    let made: Snapshot | undefined;
+    try {
+      made = this.#make(view, regionId);
+    } finally {
+      if (made === undefined) view.close();
+    }
+    if (made !== undefined) this.#prepared.set(made, view);
+    return made;
+  }
+
+  #make(view: KvSnapshot, regionId: number): Snapshot | undefined {
     const stateBytes = view.get(regionStateKey(regionId));
     const applyBytes = view.get(applyStateKey(regionId));
     const full = this.#sending + this.#prepared.size >= limits.snapshotsSendingMax;
-    if (full || stateBytes === undefined || applyBytes === undefined) {
-      view.close();
-      return undefined;
-    }
+    if (full || stateBytes === undefined || applyBytes === undefined) return undefined;
     const { region } = decodeRegionState(stateBytes);
     const { index, term } = decodeApplyState(applyBytes);
-    const snapshot: Snapshot = {
+    return {
       data: encodeSnapshotHead(region, storedSafePoint(view)),
       metadata: { confState: confStateOf(region), index, term },
     };
-    this.#prepared.set(snapshot, view);
-    return snapshot;
   }
 
   /** Streams the data of a MsgSnap that the core let out; `done` tells how it went. */

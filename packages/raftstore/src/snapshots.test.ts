@@ -1,14 +1,15 @@
-import { EMPTY_BYTES, type KvEngine } from '@tinykv/base';
-import { fakeEnv } from '@tinykv/base/testing';
+import { EMPTY_BYTES, type KvEngine, KvError } from '@tinykv/base';
+import { type FakeEnv, fakeEnv } from '@tinykv/base/testing';
 import type { Region } from '@tinykv/model';
 import { makeMessage } from '@tinykv/raft';
+import type { Group } from '@tinykv/replica';
 import { describe, expect, it } from 'vitest';
 import type { PeerLifecycle } from './lifecycle.js';
-import { encodeSnapshotHead } from './local-state.js';
+import { encodeRegionState, encodeSnapshotHead } from './local-state.js';
 import type { Peer } from './peer.js';
 import { PeerRegistry } from './registry.js';
 import { SafePointMark } from './safe-point.js';
-import { Snapshots } from './snapshots.js';
+import { Snapshots, type SnapshotsHost } from './snapshots.js';
 
 const region: Region = {
   id: 3,
@@ -23,12 +24,8 @@ const region: Region = {
 const [from, to] = region.peers;
 const metadata = { confState: {}, index: 9, term: 6 } as never;
 
-/** The reports that the core gets when a snapshot of (9, term 6), sent in term 7, has failed. */
-async function reports(term: number, pendingSnapshot: number): Promise<string[]> {
-  const env = fakeEnv();
-  const registry = new PeerRegistry(env, 1, 'txn');
-  let fail: (error: Error) => void = () => undefined;
-  const snapshots = new Snapshots({
+function hostOf(env: FakeEnv, registry: PeerRegistry): SnapshotsHost {
+  return {
     env,
     engine: {} as KvEngine,
     api: 'txn',
@@ -37,9 +34,20 @@ async function reports(term: number, pendingSnapshot: number): Promise<string[]>
     registry,
     lifecycle: {} as PeerLifecycle,
     safePoint: SafePointMark.load({ get: () => undefined } as unknown as KvEngine),
-    resolve: () => new Promise((_, reject) => (fail = reject)),
+    resolve: () => new Promise(() => undefined),
     changed: () => undefined,
     damaged: () => undefined,
+  };
+}
+
+/** The reports that the core gets when a snapshot of (9, term 6), sent in term 7, has failed. */
+async function reports(term: number, pendingSnapshot: number): Promise<string[]> {
+  const env = fakeEnv();
+  const registry = new PeerRegistry(env, 1, 'txn');
+  let fail: (error: Error) => void = () => undefined;
+  const snapshots = new Snapshots({
+    ...hostOf(env, registry),
+    resolve: () => new Promise((_, reject) => (fail = reject)),
   });
   const told: string[] = [];
   const node = {
@@ -63,6 +71,47 @@ async function reports(term: number, pendingSnapshot: number): Promise<string[]>
   await env.clock.settle();
   return told;
 }
+
+describe('a snapshot of a replica whose own records are damaged', () => {
+  /** What is told of the peer, and whether the view was closed. */
+  async function make(stateBytes: () => Uint8Array | undefined): Promise<string[]> {
+    const env = fakeEnv();
+    const registry = new PeerRegistry(env, 1, 'txn');
+    const told: string[] = [];
+    const view = { get: stateBytes, close: () => void told.push('closed') };
+    const snapshots = new Snapshots({
+      ...hostOf(env, registry),
+      engine: { snapshot: () => view } as unknown as KvEngine,
+      damaged: (_, reason) => void told.push(reason),
+    });
+    const group = { id: 3 } as unknown as Group;
+    registry.peers.set(3, { group } as unknown as Peer);
+    expect(snapshots.make(group)).toBeUndefined();
+    expect(told).toEqual(['closed']);
+    await env.clock.run(1);
+    return told;
+  }
+
+  it('is not made, and the replica stops alone', async () => {
+    const broken = encodeRegionState({
+      state: 'normal',
+      region,
+      peerId: 4,
+      snapshotFile: '',
+      appliedIndex: 5,
+      appliedTerm: 5,
+    });
+    broken[3]! ^= 1;
+    expect(await make(() => broken)).toEqual(['closed', 'region state: checksum does not match']);
+  });
+
+  it('is not made now when they cannot be read for the moment', async () => {
+    const unreadable = () => {
+      throw new KvError('INTERNAL', 'engine get: input/output error');
+    };
+    expect(await make(unreadable)).toEqual(['closed']);
+  });
+});
 
 describe('the fate of a snapshot that was sent', () => {
   it('is reported to the leadership that sent it', async () => {

@@ -1,5 +1,6 @@
 import {
   assert,
+  CodecError,
   type Env,
   errorMessage,
   type KvEngine,
@@ -82,8 +83,20 @@ export class Snapshots {
     return { sending, receiving: this.#receiver.receiving, applying: this.#installing };
   }
 
+  /** Undefined: not now. A replica whose own records are damaged stops alone, as soon as the core has finished its step. */
   make(group: Group): Snapshot | undefined {
-    return this.#sender.make(this.#host.engine.snapshot(), group.id);
+    const { env, engine, registry, damaged } = this.#host;
+    try {
+      return this.#sender.make(engine.snapshot(), group.id);
+    } catch (error) {
+      const reason = errorMessage(error);
+      env.logger.warn('snapshot not made', { region_id: group.id, error: reason });
+      const peer = registry.peers.get(group.id);
+      if (error instanceof CodecError && peer?.group === group) {
+        env.clock.defer(() => damaged(peer, reason));
+      }
+      return undefined;
+    }
   }
 
   /** Nobody is there to be sent it any more. */

@@ -3,6 +3,7 @@ import {
   type Env,
   err,
   type Histogram,
+  type KvReader,
   keyString,
   limits,
   ok,
@@ -299,7 +300,7 @@ export class LockWaits {
     for (const [name, key] of keys) {
       const queue = this.#queues.get(name);
       if (queue === undefined || queue.turn !== undefined || queue.isDue) continue;
-      if (reader.get(lockKey(key)) === undefined) this.#giveTurn(queue);
+      if (mayBeFree(reader, key)) this.#giveTurn(queue);
     }
   }
 
@@ -311,5 +312,14 @@ export class LockWaits {
         return view.value.term === term ? ok(view.value) : err({ type: 'stale-command' });
       },
     );
+  }
+}
+
+/** A key that cannot be read counts as free: the request that has the turn reads it again and answers the error. */
+function mayBeFree(reader: KvReader, key: Uint8Array): boolean {
+  try {
+    return reader.get(lockKey(key)) === undefined;
+  } catch {
+    return true;
   }
 }

@@ -1,4 +1,4 @@
-import { fromUtf8, type Timestamp } from '@tinykv/base';
+import { fromUtf8, KvError, type Timestamp } from '@tinykv/base';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { key, served } from './fake-store.js';
 import { PessimisticSession } from './pessimistic-session.js';
@@ -145,6 +145,21 @@ describe('a lock that is handed on', () => {
     await expect(done).rejects.toThrow();
     await run(100);
     expect(story).toEqual(['T2 ok -']);
+  });
+
+  it('is for the request to fail with when the key cannot be read, not for the store', async () => {
+    await s.lock(s.at(1), ['a']);
+    const answer = s.lock(s.at(2), ['a'], { waitMs: 60_000, forceLock: true });
+    const failed = expect(answer).rejects.toThrow('input/output error');
+    await run();
+    const { engine } = s.store;
+    const { get } = engine;
+    engine.get = () => {
+      throw new KvError('INTERNAL', 'engine get: input/output error');
+    };
+    await run(100);
+    engine.get = get;
+    await failed;
   });
 });
 
