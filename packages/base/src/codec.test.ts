@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { InvariantError } from './assert.js';
 import { ByteReader, ByteWriter, CodecError } from './codec.js';
 import { runs } from './testing/fuzz.js';
+import { TS_MAX } from './timestamp.js';
 
 type Field =
   | readonly ['u8' | 'u16' | 'u32' | 'u64' | 'varint', number]
@@ -77,5 +79,21 @@ describe('ByteWriter and ByteReader', () => {
     expect([r.offset, r.remaining]).toEqual([4, 2]);
     expect([...r.rest()]).toEqual([7, 8]);
     expect(w.reset().u8(1).finish()).toEqual(Uint8Array.of(1));
+  });
+
+  it('refuses to write what its field cannot carry', () => {
+    const w = new ByteWriter();
+    for (const value of [-1, 0.5, Number.NaN, 2 ** 53]) {
+      for (const kind of ['u8', 'u16', 'u32', 'u64', 'varint'] as const) {
+        expect(() => w[kind](value)).toThrow(InvariantError);
+      }
+    }
+    expect(() => w.u8(0x100)).toThrow('256 in a field of 8 bits');
+    expect(() => w.u16(0x1_0000)).toThrow(InvariantError);
+    expect(() => w.u32(2 ** 32)).toThrow(InvariantError);
+    expect(() => w.timestamp(TS_MAX + 1n)).toThrow('18446744073709551616 is not a timestamp');
+    expect(() => w.timestamp(-1n)).toThrow(InvariantError);
+    expect(() => w.u32(0).patchU32(0, -1)).toThrow(InvariantError);
+    expect([...w.reset().timestamp(TS_MAX).finish()]).toEqual(Array.from({ length: 8 }, () => 255));
   });
 });

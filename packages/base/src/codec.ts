@@ -1,5 +1,6 @@
+import { InvariantError } from './assert.js';
 import { EMPTY_BYTES } from './bytes.js';
-import type { Timestamp } from './timestamp.js';
+import { type Timestamp, TS_MAX } from './timestamp.js';
 
 const TWO_32 = 0x1_0000_0000;
 
@@ -8,7 +9,19 @@ export class CodecError extends Error {
   override readonly name = 'CodecError';
 }
 
-/** Grows as needed; `finish()` gives the bytes written so far as a view of its own buffer. */
+function isU53(value: number): boolean {
+  return value >= 0 && Number.isSafeInteger(value);
+}
+
+/** Apart from the writer's methods, which stay small. */
+function refuse(value: number, bits: number): never {
+  throw new InvariantError(`${value} in a field of ${bits} bits`);
+}
+
+/**
+ * Grows as needed; `finish()` gives the bytes written so far as a view of its own buffer. A value that its field
+ * cannot carry is a broken invariant: the bytes of another value must never be stored.
+ */
 export class ByteWriter {
   #buffer: Uint8Array;
   #view: DataView;
@@ -38,18 +51,21 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
+    if ((value & 0xff) !== value) refuse(value, 8);
     const at = this.#reserve(1);
     this.#buffer[at] = value;
     return this;
   }
 
   u16(value: number): this {
+    if ((value & 0xffff) !== value) refuse(value, 16);
     const at = this.#reserve(2);
     this.#view.setUint16(at, value);
     return this;
   }
 
   u32(value: number): this {
+    if (value >>> 0 !== value) refuse(value, 32);
     const at = this.#reserve(4);
     this.#view.setUint32(at, value);
     return this;
@@ -57,6 +73,7 @@ export class ByteWriter {
 
   /** A number below 2^53 as 8 big-endian bytes. */
   u64(value: number): this {
+    if (!isU53(value)) refuse(value, 53);
     const at = this.#reserve(8);
     this.#view.setUint32(at, Math.floor(value / TWO_32));
     this.#view.setUint32(at + 4, value % TWO_32);
@@ -64,6 +81,7 @@ export class ByteWriter {
   }
 
   timestamp(value: Timestamp): this {
+    if (value < 0n || value > TS_MAX) throw new InvariantError(`${value} is not a timestamp`);
     const at = this.#reserve(8);
     this.#view.setBigUint64(at, value);
     return this;
@@ -71,6 +89,7 @@ export class ByteWriter {
 
   /** LEB128 of a number below 2^53. */
   varint(value: number): this {
+    if (!isU53(value)) refuse(value, 53);
     let rest = value;
     while (rest >= 0x80) {
       this.u8((rest % 0x80) | 0x80);
@@ -92,6 +111,7 @@ export class ByteWriter {
 
   /** Overwrites four bytes written before, e.g. a length or checksum that is known only now. */
   patchU32(offset: number, value: number): this {
+    if (value >>> 0 !== value) refuse(value, 32);
     this.#view.setUint32(offset, value);
     return this;
   }
