@@ -21,7 +21,8 @@ import { identity } from './grpc-bytes.js';
 import { ClientStream } from './grpc-client-stream.js';
 import { clientOptions } from './grpc-options.js';
 import { GrpcServer } from './grpc-server.js';
-import { fromServiceError } from './grpc-status.js';
+import { fromServiceError, handlerError, logUnexpected } from './grpc-status.js';
+import { GuardedEvents } from './stream-guard.js';
 
 /** A stream whose connection is not there by then fails: streams have no deadline of their own. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -76,7 +77,11 @@ export class GrpcNet implements Net {
       if (state === connectivityState.READY) return;
       stream.destroy({ code: 'UNAVAILABLE', message: `${what}: cannot connect` });
     }, CONNECT_TIMEOUT_MS);
-    const stream = new ClientStream(call, what, events, () => {
+    const guarded = new GuardedEvents(events, (error) => {
+      logUnexpected(this.#logger, method, error);
+      stream.destroy(handlerError(error));
+    });
+    const stream = new ClientStream(call, what, guarded, () => {
       clearTimeout(timeout);
       this.#streams.delete(stream);
     });

@@ -9,7 +9,6 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import {
-  errorMessage,
   KvError,
   type Logger,
   type NetServer,
@@ -22,7 +21,8 @@ import { parseAddress } from './address.js';
 import { asBuffer, identity } from './grpc-bytes.js';
 import { serverOptions } from './grpc-options.js';
 import { ServerStream } from './grpc-server-stream.js';
-import { handlerError, toStatus } from './grpc-status.js';
+import { handlerError, logUnexpected, toStatus } from './grpc-status.js';
+import { GuardedEvents } from './stream-guard.js';
 
 /**
  * A gRPC server for a table of handlers on bytes. It owns its sockets, which grpc-js's own listener does
@@ -129,23 +129,19 @@ function serveUnary(path: string, handler: UnaryHandler, logger: Logger) {
 function serveStream(path: string, handler: StreamHandler, logger: Logger) {
   return (call: ServerDuplexStream<Buffer, Buffer>): void => {
     const stream = new ServerStream(call);
+    const fail = (error: unknown): void => {
+      logUnexpected(logger, path, error);
+      stream.destroy(handlerError(error));
+    };
     let events: StreamEvents;
     try {
       events = handler(stream, { address: call.getPeer() });
     } catch (error) {
-      logUnexpected(logger, path, error);
-      stream.destroy(handlerError(error));
+      fail(error);
       return;
     }
     // Tells the client that it is served, before there is anything to say.
     call.sendMetadata(new Metadata());
-    stream.attach(events);
+    stream.attach(new GuardedEvents(events, fail));
   };
-}
-
-/** A KvError is an answer; anything else is a fault of ours, of which the client learns little. */
-function logUnexpected(logger: Logger, path: string, error: unknown): void {
-  if (error instanceof KvError) return;
-  const stack = error instanceof Error ? error.stack : undefined;
-  logger.error('a handler failed', { method: path, error: errorMessage(error), stack });
 }

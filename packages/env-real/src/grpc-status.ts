@@ -1,5 +1,5 @@
 import { type ServiceError, status } from '@grpc/grpc-js';
-import { errorMessage, KvError, type KvErrorCode, type NetError } from '@tinykv/base';
+import { errorMessage, KvError, type KvErrorCode, type Logger, type NetError } from '@tinykv/base';
 
 const statusOf: Readonly<Record<KvErrorCode, status>> = {
   UNAVAILABLE: status.UNAVAILABLE,
@@ -46,6 +46,13 @@ export function toStatus(error: NetError): CallStatus {
 export function handlerError(error: unknown): NetError {
   if (error instanceof KvError) return error;
   return { code: 'INTERNAL', message: errorMessage(error) };
+}
+
+/** A KvError is an answer; anything else is a fault of ours, of which the other side learns little. */
+export function logUnexpected(logger: Logger, method: string, error: unknown): void {
+  if (error instanceof KvError) return;
+  const stack = error instanceof Error ? error.stack : undefined;
+  logger.error('a handler failed', { method, error: errorMessage(error), stack });
 }
 
 /**

@@ -3,6 +3,7 @@ import {
   type Env,
   errorMessage,
   type Histogram,
+  InvariantError,
   KvError,
   type Result,
   type UnaryHandler,
@@ -41,7 +42,7 @@ export class UnaryTable {
         return this.#inTime(method, seconds, startedAt, response);
       }
       seconds.observe((clock.mono() - startedAt) / 1000);
-      return method.response.encode(response);
+      return encodeAnswer(method, response);
     });
   }
 
@@ -50,12 +51,13 @@ export class UnaryTable {
    * its latches until it knows its own.
    */
   #inTime<Q, S>(
-    { name, response }: UnaryMethod<Q, S>,
+    method: UnaryMethod<Q, S>,
     seconds: Histogram,
     startedAt: number,
     work: Promise<Init<S>>,
   ): Promise<Uint8Array> {
     const { clock, logger } = this.#env;
+    const { name } = method;
     return new Promise((resolve, reject) => {
       let isLate = false;
       const deadline = this.#deadlines.begin(startedAt, () => {
@@ -67,18 +69,34 @@ export class UnaryTable {
         deadline.end();
         seconds.observe((clock.mono() - startedAt) / 1000);
       };
+      const fail = (error: unknown): void => {
+        if (isLate) logger.warn('late failure', { method: name, error: errorMessage(error) });
+        else reject(error);
+      };
       work.then(
         (value) => {
           settle();
-          resolve(response.encode(value));
+          try {
+            resolve(encodeAnswer(method, value));
+          } catch (error) {
+            fail(error);
+          }
         },
         (error: unknown) => {
           settle();
-          if (isLate) logger.warn('late failure', { method: name, error: errorMessage(error) });
-          else reject(error);
+          fail(error);
         },
       );
     });
+  }
+}
+
+/** The fault is the store's, not the request's: its caller learns INTERNAL. */
+function encodeAnswer<Q, S>({ name, response }: UnaryMethod<Q, S>, answer: Init<S>): Uint8Array {
+  try {
+    return response.encode(answer);
+  } catch (error) {
+    throw new InvariantError(`${name}: the answer cannot be encoded: ${errorMessage(error)}`);
   }
 }
 
