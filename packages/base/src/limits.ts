@@ -71,6 +71,8 @@ export const limits = {
   latchCommandsMax: 32_768,
   /** Requests of one store that wait for locks of others; more are told that the key is locked. */
   lockWaitsMax: 16_384,
+  /** How long a lock lives from the start of its transaction; our client keeps none alive for more than an hour. */
+  lockTtlMsMax: 7_200_000,
   /** Waits between transactions that one store remembers to find deadlocks. */
   waitForEdgesMax: 262_144,
   /** Batched requests in flight on one client stream. */

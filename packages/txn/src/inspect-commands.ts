@@ -3,8 +3,14 @@ import { type LockInfo, locationKey, rangeContains } from '@tinykv/model';
 import type { Answer } from './latched-commands.js';
 import { type KeyHistory, keyHistory } from './mvcc/key-history.js';
 import { scanLocks } from './mvcc/scan-locks.js';
-import { aheadOfCluster, type ReadParts } from './read-commands.js';
-import { isKeyTooLong, keyTooLongMessage, locationRange, withSnapshot } from './region-read.js';
+import type { ReadParts } from './read-commands.js';
+import {
+  aheadOfCluster,
+  isKeyTooLong,
+  keyTooLongMessage,
+  locationRange,
+  withSnapshot,
+} from './region-read.js';
 import type { LockScanRequest, TxnContext } from './requests.js';
 
 /** What is stored, as it is: for those who look into a cluster, and for those who clear locks away. */

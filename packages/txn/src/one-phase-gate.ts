@@ -2,7 +2,7 @@ import { type Env, minTimestamp, type Timestamp, TS_MAX, TS_ZERO } from '@tinykv
 import type { RegionView } from '@tinykv/model';
 import type { ConcurrencyManager, MemoryLocks } from './concurrency.js';
 import { MaxTsSync } from './max-ts-sync.js';
-import { TimestampBound } from './timestamp-bound.js';
+import { TimestampBound, type TimestampVerdict } from './timestamp-bound.js';
 
 /** Decides which reads count, and chooses commit timestamps above them where the store may. */
 export class OnePhaseGate {
@@ -37,6 +37,14 @@ export class OnePhaseGate {
   #count(ts: Timestamp, keys: readonly Uint8Array[] | undefined): void {
     if (this.#bound.isGranted(ts)) this.#concurrency.raiseMaxTs(ts);
     else this.#concurrency.readUnproven(ts, keys);
+  }
+
+  /**
+   * For a timestamp that is to be written. Undefined: it may have been granted, as far as is known without asking.
+   * Unlike a read, a write cannot be taken back: it does not go on where the scheduler alone could tell.
+   */
+  mayHaveBeenGranted(ts: Timestamp): Promise<TimestampVerdict> | undefined {
+    return this.#bound.covers(ts) ? undefined : this.#bound.verifyWrite(ts);
   }
 
   /** Whether the leader of this view may choose commit timestamps; if not, it soon will. */

@@ -3,6 +3,7 @@ import {
   equalBytes,
   err,
   errorMessage,
+  maxTimestamp,
   ok,
   physicalMs,
   type Timestamp,
@@ -15,7 +16,7 @@ import { abortError, distinctKeys } from './mvcc/decision.js';
 import { readValue, type TxnKeyFacts } from './mvcc/key-view.js';
 import { conflictSeen, lockPessimistically, unlockPessimistic } from './mvcc/pessimistic.js';
 import type { OnePhaseGate } from './one-phase-gate.js';
-import { belowSafePoint, isKeyTooLong } from './region-read.js';
+import { aheadError, belowSafePoint, isKeyTooLong } from './region-read.js';
 import type {
   LockedValue,
   PessimisticLockAnswer,
@@ -23,6 +24,7 @@ import type {
   PessimisticRollbackRequest,
   TxnContext,
 } from './requests.js';
+import { WriteAdmission } from './write-admission.js';
 
 /**
  * The longest wait before the client is told who holds the lock: it alone can find out that the holder is
@@ -64,29 +66,41 @@ export class PessimisticCommands {
   readonly #commands: LatchedCommands;
   readonly #waits: LockWaits;
   readonly #gate: OnePhaseGate | undefined;
+  readonly #admission: WriteAdmission;
 
   constructor({ env, commands, waits, gate }: PessimisticParts) {
     this.#env = env;
     this.#commands = commands;
     this.#waits = waits;
     this.#gate = gate;
+    this.#admission = new WriteAdmission(gate);
   }
 
   /** Locks all keys, or none. While another transaction has one of them, it waits. */
-  async lock(context: TxnContext, request: PessimisticLockRequest): Answer<PessimisticLockAnswer> {
+  lock(context: TxnContext, request: PessimisticLockRequest): Answer<PessimisticLockAnswer> {
     const keys = distinctKeys(request.keys);
     const tooLong = [...keys, request.primary].find(isKeyTooLong);
-    if (tooLong !== undefined) return ok(failed(keyTooLong(tooLong)));
+    if (tooLong !== undefined) return Promise.resolve(ok(failed(keyTooLong(tooLong))));
+    const { startTs, forUpdateTs, minCommitTs } = request;
+    return this.#admission.admit(
+      startTs,
+      maxTimestamp(forUpdateTs, minCommitTs),
+      (error) => ok(failed(error)),
+      () => this.#lock(context, { ...request, keys }),
+    );
+  }
+
+  async #lock(context: TxnContext, request: PessimisticLockRequest): Answer<PessimisticLockAnswer> {
+    const { keys } = request;
     // To lock is to read: nothing may be committed below what was seen.
     if ((await this.#gate?.admit(request.forUpdateTs, keys)) === false) {
-      const message = `timestamp ${request.forUpdateTs} is ahead of the cluster`;
-      return err({ type: 'other', message });
+      return ok(failed(aheadError(request.forUpdateTs)));
     }
     const now = this.#env.clock.mono();
     const { waitMs = Number.POSITIVE_INFINITY } = request;
     const patience = { until: now + Math.min(waitMs, WAIT_MOST_MS), clientUntil: now + waitMs };
     for (;;) {
-      const attempt = await this.#try(context, { ...request, keys }, patience);
+      const attempt = await this.#try(context, request, patience);
       if (!attempt.ok) return attempt;
       if (attempt.value.type === 'done') return ok(attempt.value.answer);
       const end = await attempt.value.wait.ended;

@@ -13,7 +13,6 @@ import {
   whenReady,
 } from '@tinykv/base';
 import {
-  type KeyError,
   locationKey,
   type RegionAccess,
   type RegionError,
@@ -27,6 +26,7 @@ import { type ReadPoint, visibleAt } from './mvcc/read.js';
 import { ScanBudget, type ScanPair, scan } from './mvcc/scan.js';
 import type { OnePhaseGate } from './one-phase-gate.js';
 import {
+  aheadError,
   belowSafePoint,
   isKeyTooLong,
   locationRange,
@@ -242,12 +242,4 @@ function getFromHistory(
 
 function ignoresLocks({ isolation }: TxnContext): boolean {
   return isolation === 'read-committed';
-}
-
-function aheadError(ts: Timestamp): KeyError {
-  return { type: 'abort', message: aheadOfCluster(ts) };
-}
-
-export function aheadOfCluster(ts: Timestamp): string {
-  return `timestamp ${ts} is ahead of the cluster`;
 }

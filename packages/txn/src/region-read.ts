@@ -105,3 +105,11 @@ export function isKeyTooLong(key: Uint8Array): boolean {
 export function keyTooLongMessage(key: Uint8Array): string {
   return `key of ${key.length} bytes is longer than ${limits.keyBytesMax}`;
 }
+
+export function aheadError(ts: Timestamp): KeyError {
+  return { type: 'abort', message: aheadOfCluster(ts) };
+}
+
+export function aheadOfCluster(ts: Timestamp): string {
+  return `timestamp ${ts} is ahead of the cluster`;
+}

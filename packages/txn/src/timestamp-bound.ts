@@ -27,6 +27,8 @@ export class TimestampBound {
   readonly #timestamp: () => Promise<Timestamp>;
   /** The highest timestamp that is known to be granted. */
   #granted: Timestamp = TS_ZERO;
+  /** When it was answered: the scheduler's clock has gone on since as ours has (monotonic ms). */
+  #grantedAt = 0;
   #verifying: Promise<boolean> | undefined;
   /** The last question got no answer in time. */
   #isAway = false;
@@ -60,6 +62,7 @@ export class TimestampBound {
           timer.cancel();
           this.#isAway = false;
           this.#granted = maxTimestamp(this.#granted, ts);
+          this.#grantedAt = clock.mono();
           resolve(ts);
         },
         (error: unknown) => {
@@ -84,14 +87,28 @@ export class TimestampBound {
     return Promise.resolve(undefined);
   }
 
-  /** For those that are not covered; all that ask meanwhile share the question. */
+  /** For those that are not covered. */
   async verify(ts: Timestamp): Promise<TimestampVerdict> {
+    if (!(await this.#refresh())) return 'unknown';
+    return this.covers(ts) ? 'near' : 'ahead';
+  }
+
+  /** As {@link verify}; while the scheduler is away, by the time that has passed since it was heard of. */
+  async verifyWrite(ts: Timestamp): Promise<TimestampVerdict> {
+    const isAnswered = this.#isAway ? (await this.ask()) !== undefined : await this.#refresh();
+    if (isAnswered) return this.covers(ts) ? 'near' : 'ahead';
+    if (this.#granted === TS_ZERO) return 'unknown';
+    const passedMs = Math.ceil(this.#env.clock.mono() - this.#grantedAt);
+    return this.covers(ts - composeTimestamp(passedMs, 0)) ? 'near' : 'unknown';
+  }
+
+  /** All that ask meanwhile share the question. False: there is no answer. */
+  #refresh(): Promise<boolean> {
     this.#verifying ??= this.fetch()
       .then((granted) => granted !== undefined)
       .finally(() => {
         this.#verifying = undefined;
       });
-    if (!(await this.#verifying)) return 'unknown';
-    return this.covers(ts) ? 'near' : 'ahead';
+    return this.#verifying;
   }
 }

@@ -1,5 +1,10 @@
-import { err, ok, type Planted, type Result, TS_MAX, TS_ZERO } from '@tinykv/base';
-import type { KeyError, RegionAccess } from '@tinykv/model';
+import { err, maxTimestamp, ok, type Planted, type Result, TS_MAX, TS_ZERO } from '@tinykv/base';
+import {
+  describeKeyError,
+  type KeyError,
+  type RegionAccess,
+  type RegionError,
+} from '@tinykv/model';
 import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
 import { checkSecondaries, type SecondariesStatus } from './mvcc/async-commit.js';
 import { checkTxnStatus, type TxnStatus } from './mvcc/check-txn.js';
@@ -21,11 +26,13 @@ import type {
   RollbackRequest,
   TxnContext,
 } from './requests.js';
+import { WriteAdmission } from './write-admission.js';
 
 /** Percolator's writing commands. */
 export class WriteCommands {
   readonly #access: RegionAccess;
   readonly #commands: LatchedCommands;
+  readonly #admission: WriteAdmission;
   readonly #prewrites: PrewriteCommands;
   readonly #gate: OnePhaseGate | undefined;
   readonly #planted: Planted;
@@ -33,6 +40,7 @@ export class WriteCommands {
   constructor(parts: WriteParts) {
     const { env, commands, gate } = parts;
     this.#gate = gate;
+    this.#admission = new WriteAdmission(gate);
     this.#access = commands.access;
     this.#commands = commands;
     this.#prewrites = new PrewriteCommands(parts);
@@ -41,15 +49,24 @@ export class WriteCommands {
 
   /** As {@link PrewriteCommands.prewrite}. */
   prewrite(context: TxnContext, request: PrewriteRequest): Answer<PrewriteAnswer> {
-    return this.#prewrites.prewrite(context, request);
+    const { startTs, minCommitTs = TS_ZERO, forUpdateTs = TS_ZERO } = request;
+    return this.#admission.admit(
+      startTs,
+      maxTimestamp(minCommitTs, forUpdateTs),
+      (error) => ok({ errors: [error] }),
+      () => this.#prewrites.prewrite(context, request),
+    );
   }
 
   commit(context: TxnContext, request: CommitRequest): Answer<KeyError | undefined> {
     const keys = distinctKeys(request.keys);
     const tooLong = keys.find(isKeyTooLong);
     if (tooLong !== undefined) return Promise.resolve(ok(keyTooLong(tooLong)));
-    return this.#commands.onTxnKeys(context, keys, request.startTs, (facts) =>
-      commit(facts, { ...request, strict: context.strict, planted: this.#planted }),
+    const { startTs, commitTs } = request;
+    return this.#admission.admit(startTs, commitTs, ok, () =>
+      this.#commands.onTxnKeys(context, keys, startTs, (facts) =>
+        commit(facts, { ...request, strict: context.strict, planted: this.#planted }),
+      ),
     );
   }
 
@@ -57,17 +74,25 @@ export class WriteCommands {
     const keys = distinctKeys(request.keys);
     const tooLong = keys.find(isKeyTooLong);
     if (tooLong !== undefined) return Promise.resolve(ok(keyTooLong(tooLong)));
-    return this.#commands.onTxnKeys(context, keys, request.startTs, (facts) =>
-      rollback(facts, request.startTs),
+    const { startTs } = request;
+    return this.#admission.admit(startTs, TS_ZERO, ok, () =>
+      this.#commands.onTxnKeys(context, keys, startTs, (facts) => rollback(facts, startTs)),
     );
   }
 
-  async checkTxnStatus(context: TxnContext, request: CheckTxnRequest): Answer<TxnStatus> {
-    const { primary, startTs, currentTs, callerStartTs = TS_ZERO } = request;
+  checkTxnStatus(context: TxnContext, request: CheckTxnRequest): Answer<TxnStatus> {
+    const { primary, startTs } = request;
     if (isKeyTooLong(primary)) {
       // The response has no field for an error of the key.
-      return err({ type: 'other', message: keyTooLongMessage(primary) });
+      return Promise.resolve(err({ type: 'other', message: keyTooLongMessage(primary) }));
     }
+    return this.#admission.admit(startTs, TS_ZERO, asRegionError, () =>
+      this.#checkTxnStatus(context, request),
+    );
+  }
+
+  async #checkTxnStatus(context: TxnContext, request: CheckTxnRequest): Answer<TxnStatus> {
+    const { primary, startTs, currentTs, callerStartTs = TS_ZERO } = request;
     const { strict } = context;
     const isPush = this.#gate !== undefined && callerStartTs > TS_ZERO && callerStartTs < TS_MAX;
     const pushUpToTs = isPush ? await this.#gate.grantedUpTo(currentTs) : currentTs;
@@ -96,8 +121,9 @@ export class WriteCommands {
     if (tooLong !== undefined) {
       return Promise.resolve(err({ type: 'other', message: keyTooLongMessage(tooLong) }));
     }
-    return this.#commands.onTxnKeys(context, keys, request.startTs, (facts) =>
-      checkSecondaries(facts, request.startTs),
+    const { startTs } = request;
+    return this.#admission.admit(startTs, TS_ZERO, asRegionError, () =>
+      this.#commands.onTxnKeys(context, keys, startTs, (facts) => checkSecondaries(facts, startTs)),
     );
   }
 
@@ -105,10 +131,20 @@ export class WriteCommands {
    * Ends the transaction on those of the keys that it still locks; without keys, on every key of the Region, a
    * bounded batch at a time.
    */
-  async resolveLock(
+  resolveLock(
     context: TxnContext,
     named: ResolveTxn,
     keys: readonly Uint8Array[] = [],
+  ): Answer<KeyError | undefined> {
+    return this.#admission.admit(named.startTs, named.commitTs, ok, () =>
+      this.#resolveLock(context, named, keys),
+    );
+  }
+
+  async #resolveLock(
+    context: TxnContext,
+    named: ResolveTxn,
+    keys: readonly Uint8Array[],
   ): Answer<KeyError | undefined> {
     const takesAny = this.#planted('txn-foreign-lock-resolved');
     const txn = takesAny ? { ...named, takesAny } : named;
@@ -138,4 +174,9 @@ export class WriteCommands {
     if (tooLong !== undefined) return Promise.resolve(ok(keyTooLong(tooLong)));
     return this.#commands.onTxnKeys(context, distinct, txn.startTs, (facts) => resolve(facts, txn));
   }
+}
+
+/** For responses that have no field for an error of a key which every client knows. */
+function asRegionError(error: KeyError): Result<never, RegionError> {
+  return err({ type: 'other', message: describeKeyError(error) });
 }

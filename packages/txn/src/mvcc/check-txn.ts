@@ -11,6 +11,7 @@ import {
 import { encodeLock, type KeyError, type LockInfo, type LockRecord, lockKey } from '@tinykv/model';
 import { type Decision, lockInfo } from './decision.js';
 import type { TxnKeyFacts } from './key-view.js';
+import { boundedTtl } from './lock-life.js';
 import { unlockModify } from './pessimistic.js';
 import { rollbackModify } from './rollback.js';
 
@@ -99,7 +100,7 @@ function checkLock(facts: TxnKeyFacts, lock: LockRecord, txn: CheckTxn): Decisio
   const { key } = facts;
   const { startTs, currentTs, forceSyncCommit = false } = txn;
   const isAsync = lock.secondaries !== undefined && !forceSyncCommit;
-  const isAlive = physicalMs(startTs) + lock.ttlMs > physicalMs(currentTs);
+  const isAlive = physicalMs(startTs) + boundedTtl(lock.ttlMs) > physicalMs(currentTs);
   if (!isAsync && !isAlive) {
     // Where neither lock is more than a promise nothing has to be kept from coming late.
     if (txn.resolvingPessimisticLock && lock.kind === 'pessimistic') {
@@ -126,7 +127,7 @@ function checkLock(facts: TxnKeyFacts, lock: LockRecord, txn: CheckTxn): Decisio
 
 /** Not 0, whatever the lock says: that would read as a transaction that is rolled back. */
 function aliveFor(lock: LockRecord): number {
-  return Math.max(1, lock.ttlMs);
+  return Math.max(1, boundedTtl(lock.ttlMs));
 }
 
 /** The lock that lets the caller read past it; undefined: it does already, or its client has not allowed it. */

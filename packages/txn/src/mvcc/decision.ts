@@ -1,5 +1,6 @@
 import { describeBytes, keyString } from '@tinykv/base';
 import type { KeyError, LockInfo, LockRecord, Modify } from '@tinykv/model';
+import { boundedTtl } from './lock-life.js';
 
 /** What a command does and what it answers. A command that answers an error has no modifies. */
 export interface Decision<A> {
@@ -33,7 +34,8 @@ export function lockedError(key: Uint8Array, lock: LockRecord): KeyError {
 }
 
 export function lockInfo(key: Uint8Array, lock: LockRecord): LockInfo {
-  const { primary, startTs, ttlMs, kind, forUpdateTs, minCommitTs, secondaries } = lock;
+  const { primary, startTs, kind, forUpdateTs, minCommitTs, secondaries } = lock;
+  const ttlMs = boundedTtl(lock.ttlMs);
   const isAsyncCommit = secondaries !== undefined;
   const info = { primary, startTs, key, ttlMs, kind, forUpdateTs, minCommitTs, isAsyncCommit };
   return { ...info, secondaries: secondaries ?? [] };

@@ -2,6 +2,7 @@ import { equalBytes, err, ok, type Result, type Timestamp } from '@tinykv/base';
 import { encodeLock, type KeyError, lockKey } from '@tinykv/model';
 import { abortError, type Decision } from './decision.js';
 import type { KeyFacts } from './key-view.js';
+import { boundedTtl } from './lock-life.js';
 
 /**
  * Lengthens the life of a transaction, which its primary's lock stands for; never shortens it. The answer is
@@ -10,7 +11,7 @@ import type { KeyFacts } from './key-view.js';
 export function heartBeat(
   { key, lock }: KeyFacts,
   startTs: Timestamp,
-  ttlMs: number,
+  wantedMs: number,
 ): Decision<Result<number, KeyError>> {
   if (lock?.startTs !== startTs) {
     const error = abortError(`transaction ${startTs} holds no lock`, key);
@@ -20,7 +21,9 @@ export function heartBeat(
     const { primary } = lock;
     return { modifies: [], answer: err({ type: 'primary-mismatch', key, primary, startTs }) };
   }
-  if (ttlMs <= lock.ttlMs) return { modifies: [], answer: ok(lock.ttlMs) };
+  const ttlMs = boundedTtl(wantedMs);
+  const heldMs = boundedTtl(lock.ttlMs);
+  if (ttlMs <= heldMs) return { modifies: [], answer: ok(heldMs) };
   const longer = encodeLock(lockKey(key), { ...lock, ttlMs });
   // Without a long value: the one that is there stays.
   const modify = { type: 'lock', key, startTs, lock: longer, longValue: undefined } as const;

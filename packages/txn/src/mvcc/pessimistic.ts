@@ -18,6 +18,7 @@ import {
   NOTHING,
 } from './decision.js';
 import { type KeyFacts, newestTs, type TxnKeyFacts } from './key-view.js';
+import { boundedTtl } from './lock-life.js';
 
 /** A transaction that locks keys before it writes them. */
 export interface PessimisticTxn {
@@ -64,7 +65,7 @@ function lockKeyFor(facts: TxnKeyFacts, txn: PessimisticTxn): KeyDecision {
       kind: 'pessimistic',
       primary,
       startTs,
-      ttlMs: txn.ttlMs,
+      ttlMs: boundedTtl(txn.ttlMs),
       forUpdateTs: maxTimestamp(forUpdateTs, conflictTs),
       minCommitTs: above(conflictTs, txn.minCommitTs),
       secondaries: undefined,
@@ -95,7 +96,7 @@ function raiseOwnLock(key: Uint8Array, lock: LockRecord, txn: PessimisticTxn): K
   const raised: LockRecord = {
     ...lock,
     primary: txn.primary,
-    ttlMs: Math.max(lock.ttlMs, txn.ttlMs),
+    ttlMs: boundedTtl(Math.max(lock.ttlMs, txn.ttlMs)),
     forUpdateTs: maxTimestamp(lock.forUpdateTs, txn.forUpdateTs),
     minCommitTs: maxTimestamp(lock.minCommitTs, txn.minCommitTs),
   };

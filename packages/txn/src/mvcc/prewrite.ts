@@ -20,6 +20,7 @@ import {
 } from '@tinykv/model';
 import { type Decision, type KeyDecision, lockedError, NOTHING } from './decision.js';
 import { type KeyFacts, newestTs } from './key-view.js';
+import { boundedTtl } from './lock-life.js';
 import { isOwnPessimistic, lostLock } from './pessimistic.js';
 
 /** `lock` guards a key that the transaction read and does not change. */
@@ -123,7 +124,7 @@ function lockModify(mutation: Mutation, txn: PrewriteTxn, held: LockRecord | und
     primary: txn.primary,
     startTs: txn.startTs,
     // Heartbeats and readers may have raised these meanwhile.
-    ttlMs: Math.max(txn.ttlMs, held?.ttlMs ?? 0),
+    ttlMs: boundedTtl(Math.max(txn.ttlMs, held?.ttlMs ?? 0)),
     forUpdateTs: txn.forUpdateTs ?? TS_ZERO,
     minCommitTs: maxTimestamp(txn.minCommitTs ?? TS_ZERO, held?.minCommitTs ?? TS_ZERO),
     secondaries: secondariesAt(key, txn),
