@@ -1,3 +1,4 @@
+export * from './address.js';
 export * from './assert.js';
 export * from './awaitable.js';
 export * from './bytes.js';

@@ -68,3 +68,17 @@ describe('what the handler of a stream throws', () => {
     expect(logger.lines).toMatchObject([{ message: 'a handler failed' }]);
   });
 });
+
+describe('an address that is none', () => {
+  it('fails the stream and the call that are opened to it', async () => {
+    for (const address of ['', 'localhost', 'a b:1', '[x]:1', 'a:65536', '\u0000:1', '%zz:9']) {
+      const client = recorder();
+      const stream = net.open(address, CHAT, client.events);
+      expect(stream.send(bytes('x'))).toBe(true);
+      stream.end();
+      expect(await client.closed.promise).toBeDefined();
+      expect(client.closes).toBe(1);
+      await expect(net.call(address, CHAT, bytes('x'), { timeoutMs: 5_000 })).rejects.toThrow();
+    }
+  });
+});

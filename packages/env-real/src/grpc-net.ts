@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import {
   Client,
+  type ClientDuplexStream,
   type ClientUnaryCall,
   connectivityState,
   credentials,
@@ -11,6 +12,7 @@ import {
   KvError,
   type Logger,
   type Net,
+  type NetError,
   type NetServer,
   type NetStream,
   type ServiceTable,
@@ -68,9 +70,15 @@ export class GrpcNet implements Net {
   }
 
   open(address: string, method: string, events: StreamEvents): NetStream {
-    if (this.#closed) return closedStream(events);
-    const client = this.#client(address);
-    const call = client.makeBidiStreamRequest(method, identity, identity, new Metadata());
+    let client: Client;
+    let call: ClientDuplexStream<Buffer, Buffer>;
+    try {
+      client = this.#client(address);
+      call = client.makeBidiStreamRequest(method, identity, identity, new Metadata());
+    } catch (error) {
+      // Addresses are written by others. A stream tells of its failure as of any other end.
+      return failedStream(events, handlerError(error));
+    }
     const what = `${method} at ${address}`;
     const timeout = setTimeout(() => {
       const state = client.getChannel().getConnectivityState(false);
@@ -131,7 +139,7 @@ function target(address: string): string {
 }
 
 /** A stream that has failed already. */
-function closedStream(events: StreamEvents): NetStream {
-  setImmediate(() => events.onClose({ code: 'UNAVAILABLE', message: CLOSED }));
+function failedStream(events: StreamEvents, error: NetError): NetStream {
+  setImmediate(() => events.onClose({ code: error.code, message: error.message }));
   return { bufferedBytes: 0, send: () => true, end: () => {}, destroy: () => {} };
 }

@@ -42,6 +42,17 @@ describe('AddressBook', () => {
     expect(known.get(2)?.address).toBe('new:1');
   });
 
+  it('takes in no address that leads nowhere, whoever names it', async () => {
+    const { book: known } = book([{ id: 3, address: 'localhost', state: 'up' }]);
+    expect(known.hear({ storeId: 2, address: 'store', startToken: 7 }, 6)).toBe(true);
+    expect(known.get(2)).toBeUndefined();
+    await expect(known.ask(3)).rejects.toThrow('store 3 has the address "localhost"');
+    expect(known.get(3)).toBeUndefined();
+    known.learn({ storeId: 2, address: 'a:1', startToken: 7 });
+    expect(known.learn({ storeId: 2, address: '', startToken: 8 })).toBe(true);
+    expect(known.get(2)).toEqual({ storeId: 2, address: 'a:1', startToken: 7 });
+  });
+
   it('forgets a tombstone', async () => {
     const { book: known } = book([{ id: 2, address: 'a:1', state: 'tombstone' }]);
     known.learn({ storeId: 2, address: 'a:1', startToken: 6 });

@@ -6,7 +6,9 @@ import {
   type Env,
   errorMessage,
   fromUtf8,
+  isReachable,
   type KvEngine,
+  KvError,
   limits,
   type StoreId,
   utf8,
@@ -44,7 +46,8 @@ export class AddressBook {
     this.#env = env;
     this.#engine = engine;
     this.#scheduler = scheduler;
-    this.#records = new Map(records.map((record) => [record.storeId, record]));
+    const usable = records.filter(({ address }) => isReachable(address));
+    this.#records = new Map(usable.map((record) => [record.storeId, record]));
   }
 
   /** A page that cannot be read is begun anew: the scheduler and the other stores know it all. */
@@ -79,8 +82,12 @@ export class AddressBook {
     return this.learn(record);
   }
 
-  /** Takes in what the scheduler says, who tells copies apart. False: it is older than what is known. */
+  /**
+   * Takes in what the scheduler says, who tells copies apart. False: it is older than what is known. An address that leads
+   * nowhere counts as not said.
+   */
   learn({ storeId, address, startToken }: StoreAddress): boolean {
+    if (!isReachable(address)) return true;
     const known = this.#records.get(storeId);
     if (known !== undefined) {
       if (known.startToken === startToken && known.address === address) return true;
@@ -111,7 +118,10 @@ export class AddressBook {
       .getStore(storeId)
       .then((meta) => {
         this.#learnMeta(meta);
-        return this.#records.get(storeId)?.address ?? meta.address;
+        const address = this.#records.get(storeId)?.address ?? meta.address;
+        if (isReachable(address)) return address;
+        const text = `store ${storeId} has the address ${JSON.stringify(address)}, which leads nowhere`;
+        throw new KvError('UNAVAILABLE', text);
       })
       .finally(() => this.#asking.delete(storeId));
     this.#asking.set(storeId, asking);

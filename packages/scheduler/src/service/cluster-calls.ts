@@ -1,4 +1,4 @@
-import { err, KvError, limits, ok, type UnaryHandler } from '@tinykv/base';
+import { err, isReachable, KvError, limits, ok, type UnaryHandler } from '@tinykv/base';
 import type { StoreMeta } from '@tinykv/model';
 import {
   apiFromWire,
@@ -70,6 +70,7 @@ async function bootstrap(
   if (host.group.state.cluster !== undefined && !isRepeated) return alreadyBootstrapped();
   if (store === undefined) throw unknownError('missing store meta for bootstrap');
   if (store.id === 0) throw unknownError('invalid zero store id');
+  checkAddress(store);
   const outcome = await host.group.propose({
     type: 'bootstrap',
     api: request.api === '' ? host.config.api : apiFromWire(request.api),
@@ -95,6 +96,7 @@ async function putStore(
 ): Promise<Answer<object>> {
   const { store } = request;
   if (store === undefined || store.id === 0) throw unknownError('invalid put store: no store id');
+  checkAddress(store);
   const meta = storeFromWire(store);
   const refused = refuseSecond(host, meta);
   if (refused !== undefined) return refused;
@@ -104,6 +106,13 @@ async function putStore(
   if (outcome !== 'done') throw unknownError(`store ${store.id}: ${refusalText(outcome)}`);
   requireLeadership(host).cluster.onStorePut(store.id);
   return NOTHING;
+}
+
+/** Every other store connects to it, from now on and after each start. */
+function checkAddress({ id, address }: Pick<StoreMeta, 'id' | 'address'>): void {
+  if (isReachable(address)) return;
+  const text = `store ${id}: ${JSON.stringify(address)} is not an address that other stores can reach`;
+  throw unknownError(text);
 }
 
 /** An answer for a process whose store id may belong to another process. */
