@@ -125,12 +125,16 @@ export const limits = {
   tsoPendingMax: 65_536,
   /** Ids that one request to the scheduler takes: a Region and its peers. */
   idsPerRequestMax: 256,
+  /** Store ids that are taken without having been given out: foreign stores choose their own. */
+  foreignStoreIdMax: 4_294_967_295,
   /** Peers that the replica checker may be told to give each Region. */
   maxPeerCountMax: 31,
   /** Running operators of a scheduler. */
   operatorsMax: 4_096,
   /** Finished operators that a scheduler remembers. */
   operatorRecordsMax: 4_096,
+  /** What an operator may set for the collection, and how long a service may hold it back without asking again: a year. */
+  gcPeriodMsMax: 31_536_000_000,
   /** Services that hold back the GC safe point. */
   gcServicesMax: 256,
   /** Bytes of the name of one. */

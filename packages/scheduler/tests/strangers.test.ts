@@ -1,9 +1,11 @@
 /** What anybody can send to a scheduler, and what must not come of it. */
-import { schedulerpb } from '@tinykv/proto';
+import { composeTimestamp, limits } from '@tinykv/base';
+import { schedulerpb, tinykvadmin } from '@tinykv/proto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Harness } from './support/harness.js';
 
 const { Scheduler } = schedulerpb;
+const { Admin } = tinykvadmin;
 let harness: Harness;
 
 beforeEach(async () => {
@@ -35,5 +37,57 @@ describe('a store whose address leads nowhere', () => {
       await expect(harness.call(Scheduler.bootstrap, { store })).rejects.toThrow(/other stores/);
     }
     expect(await harness.call(Scheduler.isBootstrapped, {})).toMatchObject({ bootstrapped: false });
+  });
+});
+
+describe('a setting without sense', () => {
+  beforeEach(() => harness.bootstrap());
+
+  it('is refused for the collection, and the former stays', async () => {
+    const good = { lifeTimeMs: 5_000, runIntervalMs: 2_000 };
+    expect((await harness.send(Admin.setGC, good)).error).toBe('');
+    for (const bad of [
+      { ...good, runIntervalMs: 0 },
+      { ...good, runIntervalMs: Number.MAX_SAFE_INTEGER },
+      { ...good, lifeTimeMs: Number.MAX_SAFE_INTEGER },
+    ]) {
+      expect((await harness.send(Admin.setGC, bad)).error).not.toBe('');
+      expect(await harness.send(Admin.getGCState, {})).toMatchObject(good);
+    }
+  });
+
+  it('is refused for a service that would hold the safe point for longer than a year', async () => {
+    const now = composeTimestamp(harness.clock.wall(), 0);
+    const ask = (ttlMs: number) =>
+      harness.send(Admin.updateServiceGCSafePoint, { serviceId: 'x', safePoint: now, ttlMs });
+    expect((await ask(140_000 * limits.gcPeriodMsMax)).error).toContain('ttl');
+    expect((await harness.send(Admin.getGCState, {})).services).toEqual([]);
+    expect((await ask(limits.gcPeriodMsMax)).error).toBe('');
+  });
+
+  it('is refused for the number of peers', async () => {
+    const put = (maxPeerCount: number) =>
+      harness.call(Scheduler.putClusterConfig, {
+        cluster: { id: harness.clusterId, maxPeerCount },
+      });
+    for (const bad of [0, limits.maxPeerCountMax + 1]) {
+      await expect(put(bad)).rejects.toThrow(`invalid max peer count ${bad}`);
+    }
+    const { cluster } = await harness.call(Scheduler.getClusterConfig, {});
+    expect(cluster?.maxPeerCount).toBe(3);
+  });
+
+  it('is refused for the id of a store that nobody can have been given', async () => {
+    for (const id of [2 ** 32, Number.MAX_SAFE_INTEGER]) {
+      const store = { id, address: 'store:2' };
+      await expect(harness.call(Scheduler.putStore, { store })).rejects.toThrow(
+        `store ${id}: no such id was given out`,
+      );
+    }
+    // The harness has not asked for the id of its first store.
+    await harness.call(Scheduler.allocID, {});
+    const { id } = await harness.call(Scheduler.allocID, {});
+    await harness.call(Scheduler.putStore, { store: { id, address: 'store:2' } });
+    expect(await addresses()).toEqual(['store:1', 'store:2']);
   });
 });

@@ -70,7 +70,7 @@ async function bootstrap(
   if (host.group.state.cluster !== undefined && !isRepeated) return alreadyBootstrapped();
   if (store === undefined) throw unknownError('missing store meta for bootstrap');
   if (store.id === 0) throw unknownError('invalid zero store id');
-  checkAddress(store);
+  checkStore(host, store);
   const outcome = await host.group.propose({
     type: 'bootstrap',
     api: request.api === '' ? host.config.api : apiFromWire(request.api),
@@ -96,7 +96,7 @@ async function putStore(
 ): Promise<Answer<object>> {
   const { store } = request;
   if (store === undefined || store.id === 0) throw unknownError('invalid put store: no store id');
-  checkAddress(store);
+  checkStore(host, store);
   const meta = storeFromWire(store);
   const refused = refuseSecond(host, meta);
   if (refused !== undefined) return refused;
@@ -108,8 +108,14 @@ async function putStore(
   return NOTHING;
 }
 
-/** Every other store connects to it, from now on and after each start. */
-function checkAddress({ id, address }: Pick<StoreMeta, 'id' | 'address'>): void {
+/** What is registered stays, and every other store connects to it, from now on and after each start. */
+function checkStore(
+  { group }: ServiceHost,
+  { id, address }: Pick<StoreMeta, 'id' | 'address'>,
+): void {
+  if (id > Math.max(limits.foreignStoreIdMax, group.state.idBound)) {
+    throw unknownError(`store ${id}: no such id was given out`);
+  }
   if (isReachable(address)) return;
   const text = `store ${id}: ${JSON.stringify(address)} is not an address that other stores can reach`;
   throw unknownError(text);
@@ -226,10 +232,10 @@ function clusterConfig(host: ServiceHost): readonly (readonly [string, UnaryHand
         if (cluster === undefined || cluster.id !== host.group.state.clusterId) {
           throw unknownError(`invalid cluster ${cluster?.id ?? 0}`);
         }
-        if (cluster.maxPeerCount > limits.maxPeerCountMax) {
-          throw unknownError(`invalid max peer count ${cluster.maxPeerCount}`);
-        }
         const { maxPeerCount } = cluster;
+        if (maxPeerCount === 0 || maxPeerCount > limits.maxPeerCountMax) {
+          throw unknownError(`invalid max peer count ${maxPeerCount}`);
+        }
         checkDone(await host.group.propose({ type: 'set-max-peer-count', maxPeerCount }));
         return ok({});
       }),

@@ -89,8 +89,10 @@ async function updateService(
     checkDone(await group.propose({ type: 'remove-gc-service', id }));
     return { safePoint: group.state.gc.safePoint };
   }
+  if (ttlMs > limits.gcPeriodMsMax) {
+    return { error: `a ttl of ${ttlMs} ms: the most is ${limits.gcPeriodMsMax}` };
+  }
   const expiresAtMs = schedulerNowMs(env.clock, group.state) + ttlMs;
-  if (!Number.isSafeInteger(expiresAtMs)) return { error: `ttl of ${ttlMs} ms` };
   const service = { id, safePoint, expiresAtMs };
   const outcome = await group.propose({ type: 'set-gc-service', service });
   // What was promised counts only if this member still led when it promised.
@@ -105,6 +107,10 @@ async function setGc(
 ): Promise<Init<tinykvadmin.SetGCResponse>> {
   const settings = { lifeMs: lifeTimeMs, intervalMs: runIntervalMs };
   if (settings.intervalMs === 0) return { error: 'the run interval must be positive' };
+  const longest = Math.max(settings.lifeMs, settings.intervalMs);
+  if (longest > limits.gcPeriodMsMax) {
+    return { error: `a time of ${longest} ms: the most is ${limits.gcPeriodMsMax}` };
+  }
   checkDone(await host.group.propose({ type: 'set-gc', settings }));
   return {};
 }
