@@ -129,6 +129,10 @@ export const limits = {
   foreignStoreIdMax: 4_294_967_295,
   /** Peers that the replica checker may be told to give each Region. */
   maxPeerCountMax: 31,
+  /** Changes of peers, or splits, that a Region can have been through. */
+  epochMax: 1_099_511_627_776,
+  /** The same between two reports of its leader. */
+  epochStepMax: 65_536,
   /** Running operators of a scheduler. */
   operatorsMax: 4_096,
   /** Finished operators that a scheduler remembers. */

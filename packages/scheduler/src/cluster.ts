@@ -20,6 +20,7 @@ import {
   type StoreStats,
 } from '@tinykv/model';
 import type { RegionInfo } from './policy/view.js';
+import { implausibleRegion, implausibleReport } from './region-claims.js';
 import { RegionIndex, regionInfo, unreportedRegion } from './region-index.js';
 import type { SchedulerState } from './state.js';
 import { type Place, StoreStarts } from './store-starts.js';
@@ -102,7 +103,7 @@ export class Cluster {
 
   /** What the first store says of its Region at bootstrap, so that clients find it before it reports. */
   addBootstrapped(region: Region): void {
-    if (this.regions.size > 0 || storeWithTwoPeers(region) !== undefined) return;
+    if (this.regions.size > 0 || implausibleRegion(region) !== undefined) return;
     this.regions.put(unreportedRegion(region));
   }
 
@@ -112,11 +113,9 @@ export class Cluster {
    */
   onRegionHeartbeat(report: RegionReport): Result<RegionInfo, string> {
     const region = regionInfo(report);
-    const crowded = storeWithTwoPeers(region.region);
-    if (crowded !== undefined) {
-      return err(`region ${region.id} has two peers on store ${crowded}`);
-    }
     const known = this.regions.get(region.id);
+    const reason = implausibleReport(region.region, region.leader, known?.region.epoch);
+    if (reason !== undefined) return err(reason);
     const rivals = known === undefined ? this.regions.overlapping(region) : [known];
     for (const rival of rivals) {
       if (isEpochStale(region.region.epoch, rival.region.epoch)) {
@@ -129,7 +128,6 @@ export class Cluster {
     }
     const present = known !== undefined && isUnchanged(region, known) ? known : region;
     if (present !== known) this.regions.put(region);
-    if (region.region.peers.length === 0) return err(`region ${region.id} has no peers`);
     return ok(present);
   }
 
@@ -180,12 +178,6 @@ export class Cluster {
     }
     return end?.length === 0;
   }
-}
-
-/** The index counts Regions by store; with two peers on one of them its sums would never come out again. */
-function storeWithTwoPeers(region: Region): StoreId | undefined {
-  const stores = region.peers.map((peer) => peer.storeId);
-  return stores.find((storeId, i) => stores.indexOf(storeId) < i);
 }
 
 /** Of two leaders of one epoch the one of the higher term is right. Foreign stores do not say their term. */

@@ -99,6 +99,7 @@ class NaiveCluster {
   /** True when the report is believed. */
   hear(told: RegionReport): boolean {
     const { id, epoch, peers } = told.region;
+    if (!peers.some((peer) => peer.id === told.leader.id)) return false;
     if (new Set(peers.map((peer) => peer.storeId)).size < peers.length) return false;
     const known = this.regions.find((other) => other.region.id === id);
     const overlapping = this.regions.filter((o) => overlap(o.region.range, told.region.range));

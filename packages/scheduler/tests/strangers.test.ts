@@ -1,8 +1,9 @@
 /** What anybody can send to a scheduler, and what must not come of it. */
 import { composeTimestamp, limits } from '@tinykv/base';
-import { schedulerpb, tinykvadmin } from '@tinykv/proto';
+import { regionToWire, reportToWire, schedulerpb, tinykvadmin } from '@tinykv/proto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Harness } from './support/harness.js';
+import { region, report, voter } from './support/world.js';
 
 const { Scheduler } = schedulerpb;
 const { Admin } = tinykvadmin;
@@ -89,5 +90,54 @@ describe('a setting without sense', () => {
     const { id } = await harness.call(Scheduler.allocID, {});
     await harness.call(Scheduler.putStore, { store: { id, address: 'store:2' } });
     expect(await addresses()).toEqual(['store:1', 'store:2']);
+  });
+});
+
+describe('a Region heartbeat that no honest leader sends', () => {
+  const real = region(1, 0, 0, [1, 2], 5, 7);
+  const forged = region(1, 0, 0, [1, 2], 6, 8);
+  const grown = (version: number, confVer: number) => region(1, 0, 0, [1, 2], version, confVer);
+
+  beforeEach(async () => {
+    await harness.bootstrap();
+    await harness.call(Scheduler.putStore, { store: { id: 2, address: 'store:2' } });
+  });
+
+  it.each([
+    ['no peers', report({ ...forged, peers: [] }, { leader: voter(11, 1) })],
+    ['two peers on one store', report({ ...forged, peers: [voter(11, 1), voter(12, 1)] })],
+    ['two peers with one id', report({ ...forged, peers: [voter(11, 1), voter(11, 2)] })],
+    ['a leader outside its peers', report(forged, { leader: voter(99, 2) })],
+    ['a leader on the store of another peer', report(forged, { leader: voter(11, 2) })],
+    ['a version that jumps', report(grown(Number.MAX_SAFE_INTEGER, 7))],
+    ['a membership that jumps', report(grown(5, Number.MAX_SAFE_INTEGER))],
+  ])('with %s is refused, and changes nothing', async (_, lie) => {
+    const honest = harness.heartbeatStream();
+    honest.send(reportToWire(report(real)));
+    await harness.clock.settle();
+    const stranger = harness.heartbeatStream();
+    stranger.send(reportToWire(lie));
+    await harness.clock.settle();
+    expect(stranger.received.map(({ header }) => header?.error?.type)).toEqual([
+      schedulerpb.ErrorType.UNKNOWN,
+    ]);
+    const found = await harness.call(Scheduler.getRegionByID, { regionId: 1 });
+    expect(found.region).toMatchObject(regionToWire(real));
+    // The store is still reached by its own stream.
+    const order = { regionId: 1, kind: 'transfer-leader', storeId: 2 };
+    expect((await harness.send(Admin.addOperator, order)).error).toBe('');
+    expect(honest.received.at(-1)).toMatchObject({ transferLeader: { peer: voter(12, 2) } });
+    // What the real leader says next counts.
+    honest.send(reportToWire(report(grown(5, 8))));
+    await harness.clock.settle();
+    const next = await harness.call(Scheduler.getRegionByID, { regionId: 1 });
+    expect(next.region?.regionEpoch).toMatchObject({ confVer: 8, version: 5 });
+  });
+
+  it('is refused too for a Region that nobody knows yet', async () => {
+    const stranger = harness.heartbeatStream();
+    stranger.send(reportToWire(report(grown(Number.MAX_SAFE_INTEGER, 1))));
+    await harness.clock.settle();
+    expect((await harness.call(Scheduler.getRegionByID, { regionId: 1 })).region).toBeUndefined();
   });
 });

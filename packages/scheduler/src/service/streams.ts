@@ -145,7 +145,6 @@ class HeartbeatQueue {
       this.#refuse(stream, fencedText(store, startToken), ErrorType.STORE_FENCED);
       return;
     }
-    this.#host.streams.bind(storeId, stream);
     if (report.region.id === 0) {
       this.#refuse(stream, 'invalid request region');
       return;
@@ -155,6 +154,8 @@ class HeartbeatQueue {
       this.#refuse(stream, result.error);
       return;
     }
+    // What is refused moves nothing, neither the Region nor the stream by which its store gets its orders.
+    this.#host.streams.bind(storeId, stream);
     this.#counters.ok.add();
     driver.dispatch(result.value);
   }
