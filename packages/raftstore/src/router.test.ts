@@ -77,7 +77,7 @@ describe('a peer that was removed', () => {
       engine,
       reply: () => undefined,
       heardLeader: () => undefined,
-      destroy: () => undefined,
+      removed: () => undefined,
     });
     const to = { id, storeId: 2, learner: true };
     const epoch = { confVer, version: 1 };
@@ -93,5 +93,79 @@ describe('a peer that was removed', () => {
     expect(created(6, 7)).toEqual([]);
     expect(created(6, 8)).toEqual([]);
     expect(created(14, 6)).toEqual([]);
+  });
+});
+
+describe('a replica that a stranger speaks to', () => {
+  const range = { start: EMPTY_BYTES, end: EMPTY_BYTES };
+  const member = (id: number, storeId: number) => ({ id, storeId, learner: false });
+  const region: Region = {
+    id: 3,
+    range,
+    epoch: { confVer: 5, version: 1 },
+    peers: [member(1, 1), member(2, 2)],
+  };
+
+  /** What peer 2 is given, and how often its removal is looked into. */
+  function hears(...envelopes: readonly Envelope[]) {
+    const heard = { messages: 0, committed: 0, replicated: 0, leaders: 0, removals: 0 };
+    const group = {
+      node: { lastIndex: 10 },
+      receive: () => heard.messages++,
+      learnCommitted: () => heard.committed++,
+      learnReplicated: () => heard.replicated++,
+    };
+    const meta = member(2, 2);
+    const peer = { meta, region, group, initialized: true, known: new Map() } as unknown as Peer;
+    const registry = new PeerRegistry(fakeEnv(), 2, 'txn');
+    registry.peers.set(3, peer);
+    const router = new Router({
+      registry,
+      lifecycle: {} as PeerLifecycle,
+      engine: {} as KvEngine,
+      reply: () => undefined,
+      heardLeader: () => heard.leaders++,
+      removed: () => heard.removals++,
+    });
+    for (const each of envelopes) router.receive(each);
+    return heard;
+  }
+  const NOTHING = { messages: 0, committed: 0, replicated: 0, leaders: 0, removals: 0 };
+  const from = (id: number, confVer: number, fields: Partial<Message> = {}): Envelope =>
+    envelope(
+      { from: id, ...fields },
+      {
+        from: member(id, id),
+        epoch: { confVer, version: 1 },
+        committed: { index: 9, term: 6 },
+        replicated: 9,
+      },
+    );
+
+  it('takes nothing from a peer that is no member under its own epoch', () => {
+    expect(hears(from(9, 5), from(9, 5, { commit: 2 ** 50 }))).toEqual(NOTHING);
+  });
+
+  it('takes nothing from a newer epoch that it cannot check but a message that its log bears out', () => {
+    expect(hears(from(9, 2 ** 50, { commit: 11 }))).toEqual(NOTHING);
+    expect(hears(from(9, 6, { commit: 10 }))).toMatchObject({
+      messages: 1,
+      leaders: 1,
+      committed: 0,
+      replicated: 0,
+    });
+  });
+
+  it('believes a member, also one that says that entries are lost here', () => {
+    const all = { messages: 1, committed: 1, replicated: 1, leaders: 1, removals: 0 };
+    expect(hears(from(1, 5, { commit: 11 }))).toEqual(all);
+  });
+
+  it('is not destroyed because it is told that it is gone: the scheduler is asked', () => {
+    const epoch = { confVer: 2 ** 50, version: 1 };
+    const tombstone = envelope({}, { message: undefined, tombstone: true, epoch });
+    const successor = envelope({ to: 77 }, { to: member(77, 2) });
+    expect(hears(tombstone)).toEqual({ ...NOTHING, removals: 1 });
+    expect(hears(successor)).toEqual({ ...NOTHING, removals: 1 });
   });
 });

@@ -24,8 +24,8 @@ export interface RouterHost {
   reply(envelope: Envelope): void;
   /** A leader, or a candidate that made the peer, spoke to it under this epoch. */
   heardLeader(peer: Peer, epoch: RegionEpoch): void;
-  /** Starts removing the peer; failures are fatal. */
-  destroy(peer: Peer, region: Region): void;
+  /** Another store says, or shows, that the peer is no member of its Region any more: to be verified. */
+  removed(peer: Peer): void;
 }
 
 /** Takes Raft messages from other stores to their peers, and decides about those that have none. */
@@ -60,32 +60,44 @@ export class Router {
     const { region, meta } = peer;
     if (envelope.tombstone) {
       const gone = envelope.to.id === meta.id && isEpochStale(region.epoch, envelope.epoch);
-      if (gone) this.#host.destroy(peer, { ...region, epoch: envelope.epoch });
+      if (gone) this.#host.removed(peer);
       return;
     }
     const { message, from, to, committed, replicated } = envelope;
-    if (committed !== undefined && to.id === meta.id) peer.group.learnCommitted(committed);
-    if (replicated !== undefined && to.id === meta.id) peer.group.learnReplicated(replicated);
-    if (message === undefined) return;
-    if (
-      peer.initialized &&
-      isEpochStale(envelope.epoch, region.epoch) &&
-      !findPeer(region, from.id)
-    ) {
-      this.#answerStale(envelope, message, region);
-      return;
+    if (peer.initialized && !this.#isFromMember(peer, envelope)) return;
+    const isKnown = !peer.initialized || findPeer(region, from.id) !== undefined;
+    if (isKnown && to.id === meta.id) {
+      if (committed !== undefined) peer.group.learnCommitted(committed);
+      if (replicated !== undefined) peer.group.learnReplicated(replicated);
     }
-    if (to.id < meta.id) return;
+    if (message === undefined || to.id < meta.id) return;
     if (to.id > meta.id) {
       // This store was given up and taken again: the old peer goes, a later message makes the new one.
-      // The tombstone keeps the old peer's own epoch, or it would refuse the new one.
-      this.#host.destroy(peer, region);
+      this.#host.removed(peer);
       return;
     }
     if (message.type === 'MsgSnap') return; // Snapshots come by their own stream, data first.
     peer.known.set(from.id, from);
     if (isFromLeader(message)) this.#host.heardLeader(peer, envelope.epoch);
     peer.group.receive(message);
+  }
+
+  /**
+   * False for what no member sends. A peer that this one does not know may have been added by changes that are still to
+   * be applied here, so a newer membership is believed, but for what would end this replica: a commit index beyond its
+   * log says that it has lost entries, and only members that it knows are believed in that.
+   */
+  #isFromMember({ region, group }: Peer, envelope: Envelope): boolean {
+    const { from, epoch, message } = envelope;
+    const member = findPeer(region, from.id);
+    if (member !== undefined) return member.storeId === from.storeId;
+    if (message === undefined) return false;
+    if (isEpochStale(epoch, region.epoch)) {
+      this.#answerStale(envelope, message, region);
+      return false;
+    }
+    if (epoch.confVer <= region.epoch.confVer) return false;
+    return message.type !== 'MsgHeartbeat' || message.commit <= group.node.lastIndex;
   }
 
   #toNobody(envelope: Envelope): void {

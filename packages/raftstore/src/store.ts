@@ -1,6 +1,5 @@
 import {
   type Env,
-  errorMessage,
   type KvEngine,
   limits,
   MemoryBudget,
@@ -8,14 +7,7 @@ import {
   type StreamHandler,
   type Timer,
 } from '@tinykv/base';
-import {
-  findPeer,
-  type Region,
-  type RegionAccess,
-  type RegionOperator,
-  type SchedulerApi,
-  type StoreStats,
-} from '@tinykv/model';
+import type { Region, RegionAccess, RegionOperator, SchedulerApi, StoreStats } from '@tinykv/model';
 import { tinykvpeer } from '@tinykv/proto';
 import type { RaftLog } from '@tinykv/raft';
 import { ReplicaLoop } from '@tinykv/replica';
@@ -33,6 +25,7 @@ import { Operators } from './operators.js';
 import type { Peer } from './peer.js';
 import { recoverPeers } from './recovery.js';
 import { PeerRegistry } from './registry.js';
+import { RemovalCheck } from './removal-check.js';
 import { Reporter } from './reporter.js';
 import { Router } from './router.js';
 import { SafePointMark } from './safe-point.js';
@@ -82,6 +75,7 @@ export class RaftStore {
   readonly budget: MemoryBudget;
   readonly #lifecycle: PeerLifecycle;
   readonly #snapshots: Snapshots;
+  readonly #removals: RemovalCheck;
   readonly #router: Router;
   readonly #book: AddressBook;
   readonly #transport: RaftTransport;
@@ -159,6 +153,12 @@ export class RaftStore {
       changed,
       damaged,
     });
+    this.#removals = new RemovalCheck({
+      env,
+      scheduler,
+      registry,
+      destroy: (peer, region) => this.#destroy(peer, region),
+    });
     this.#router = new Router({
       registry,
       lifecycle,
@@ -168,7 +168,7 @@ export class RaftStore {
         peer.heardAt = env.clock.mono();
         peer.heardConfVer = Math.max(peer.heardConfVer, confVer);
       },
-      destroy: (peer, region) => this.#destroy(peer, region),
+      removed: (peer) => this.#removals.ask(peer),
     });
     this.#transport = new RaftTransport(env, {
       clusterId: ident.clusterId,
@@ -274,7 +274,8 @@ export class RaftStore {
         this.#reporter.report(peer);
       } else if (now - peer.heardAt >= this.#config.staleLeaderMs) {
         peer.heardAt = now;
-        this.#checkStale(peer);
+        // It may have been removed without hearing of it.
+        this.#removals.ask(peer);
       }
     }
     this.#transport.keep(neighbours);
@@ -311,26 +312,6 @@ export class RaftStore {
       term: group.node.term,
     });
     if (peer.isLeader) this.#reporter.report(peer);
-  }
-
-  /**
-   * A peer to which no leader has spoken for long may have been removed without hearing of it. What the
-   * scheduler knows must be newer than what the peer has been told: it may have been added since.
-   */
-  #checkStale(peer: Peer): void {
-    const { id } = peer.region;
-    this.#parts.scheduler.getRegionById(id).then(
-      (found) => {
-        if (found === undefined || this.#registry.peers.get(id) !== peer) return;
-        const removed =
-          found.region.epoch.confVer > Math.max(peer.region.epoch.confVer, peer.heardConfVer) &&
-          !findPeer(found.region, peer.meta.id);
-        if (removed) this.#destroy(peer, { ...peer.region, epoch: found.region.epoch });
-      },
-      (error: unknown) => {
-        this.#env.logger.warn('stale peer check', { region_id: id, error: errorMessage(error) });
-      },
-    );
   }
 
   #destroy(peer: Peer, region: Region): void {

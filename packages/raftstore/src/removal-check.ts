@@ -1,0 +1,52 @@
+import { type Env, errorMessage } from '@tinykv/base';
+import { findPeer, type Region, type SchedulerApi } from '@tinykv/model';
+import type { Peer } from './peer.js';
+import type { PeerRegistry } from './registry.js';
+
+export interface RemovalCheckHost {
+  readonly env: Env;
+  readonly scheduler: Pick<SchedulerApi, 'getRegionById'>;
+  readonly registry: Pick<PeerRegistry, 'peers'>;
+  /** Starts removing the peer; failures are fatal. */
+  destroy(peer: Peer, region: Region): void;
+}
+
+/**
+ * Asks the scheduler whether a peer has been removed from its Region. Another store's word is a reason to ask and no
+ * more: a replica that is destroyed does not come back. While the scheduler is away the peer stays; it disturbs nobody.
+ */
+export class RemovalCheck {
+  readonly #host: RemovalCheckHost;
+  /** One question about a peer at a time, however often it is told that it is gone. */
+  readonly #asked = new Set<Peer>();
+
+  constructor(host: RemovalCheckHost) {
+    this.#host = host;
+  }
+
+  /**
+   * Destroys the peer if it is so. What the scheduler knows must be newer than what the peer has been told: it may have
+   * been added since.
+   */
+  ask(peer: Peer): void {
+    if (this.#asked.has(peer)) return;
+    this.#asked.add(peer);
+    const { env, scheduler, registry, destroy } = this.#host;
+    const { id } = peer.region;
+    scheduler
+      .getRegionById(id)
+      .then(
+        (found) => {
+          if (found === undefined || registry.peers.get(id) !== peer) return;
+          const removed =
+            found.region.epoch.confVer > Math.max(peer.region.epoch.confVer, peer.heardConfVer) &&
+            !findPeer(found.region, peer.meta.id);
+          if (removed) destroy(peer, { ...peer.region, epoch: found.region.epoch });
+        },
+        (error: unknown) => {
+          env.logger.warn('stale peer check', { region_id: id, error: errorMessage(error) });
+        },
+      )
+      .finally(() => this.#asked.delete(peer));
+  }
+}
