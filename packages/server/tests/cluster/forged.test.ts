@@ -1,7 +1,7 @@
 import { ByteWriter } from '@tinykv/base';
 import { findPeerOnStore, type Peer } from '@tinykv/model';
 import { tinykvpeer } from '@tinykv/proto';
-import { encodeMessage, type Message, makeMessage } from '@tinykv/raft';
+import { encodeMessage, makeMessage } from '@tinykv/raft';
 import { afterEach, describe, expect, it } from 'vitest';
 import { TestCluster } from './harness.js';
 
@@ -16,7 +16,12 @@ const TOMBSTONE = 2;
 const MESSAGE = 4;
 
 /** One envelope of a Raft frame, as anybody can write it who can reach the port. */
-function envelope(regionId: number, from: Peer, to: Peer, message?: Partial<Message>): Uint8Array {
+function envelope(
+  regionId: number,
+  from: Peer,
+  to: Peer,
+  message?: Parameters<typeof makeMessage>[0],
+): Uint8Array {
   const w = new ByteWriter().u32(0).u8(message === undefined ? TOMBSTONE : MESSAGE);
   w.varint(regionId).varint(1_000_000).varint(1_000_000);
   for (const { id, storeId } of [from, to]) w.varint(id).varint(storeId).u8(0);
