@@ -71,6 +71,8 @@ export class Peer {
   /** When a leader's message last came, and the newest membership that it told of. */
   heardAt: number;
   heardConfVer = 0;
+  /** When the peer last knew a leader, itself included. */
+  ledAt: number;
   /** A planted bug. */
   readonly #ignoresTerms: boolean;
 
@@ -84,6 +86,7 @@ export class Peer {
     this.#ignoresTerms = planted('raftstore-replaced-proposal-succeeds');
     this.meta = meta;
     this.heardAt = now;
+    this.ledAt = now;
     this.region = region;
     this.group = group;
     this.setRegion(region);

@@ -32,6 +32,7 @@ import { SafePointMark } from './safe-point.js';
 import { Snapshots } from './snapshots.js';
 import { SplitChecker } from './split-check.js';
 import { openIdent } from './store-ident.js';
+import { storeStats } from './store-stats.js';
 import { RaftTransport } from './transport.js';
 
 /** What a store is built on. */
@@ -269,6 +270,7 @@ export class RaftStore {
     const neighbours = new Set<StoreId>();
     for (const peer of this.#registry.peers.values()) {
       for (const { storeId } of peer.region.peers) neighbours.add(storeId);
+      if (peer.group.node.lead !== 0) peer.ledAt = now;
       if (peer.isLeader) {
         peer.heardAt = now;
         this.#reporter.report(peer);
@@ -283,23 +285,17 @@ export class RaftStore {
   }
 
   async #stats(): Promise<StoreStats> {
-    const { capacity, available } = await this.#env.fs.space();
-    const { sending, receiving, applying } = this.#snapshots.counts();
-    const peers = [...this.#registry.peers.values()];
-    const usedSize = peers.reduce((sum, peer) => sum + peer.approximateBytes, 0);
-    return {
+    const { electionTicks, tickMs } = this.#config.replica;
+    return storeStats({
       storeId: this.storeId,
-      capacity,
-      available,
-      usedSize: Math.round(usedSize),
-      regionCount: peers.length,
-      sendingSnapshots: sending,
-      receivingSnapshots: receiving,
-      applyingSnapshots: applying,
       startTime: this.#startedAt,
-      isBusy: this.#loop.readOnly !== undefined,
-      damagedPeers: peers.filter(({ damaged }) => damaged).map(({ meta }) => meta.id),
-    };
+      space: await this.#env.fs.space(),
+      now: this.#env.clock.mono(),
+      electionTimeoutMs: electionTicks * tickMs,
+      snapshots: this.#snapshots.counts(),
+      peers: [...this.#registry.peers.values()],
+      isBusy: this.#loop.readOnly !== undefined || this.budget.isFull,
+    });
   }
 
   #roleChanged(peer: Peer): void {

@@ -21,12 +21,10 @@ import {
 } from '@tinykv/model';
 import type { RegionInfo } from './policy/view.js';
 import { implausibleRegion, implausibleReport } from './region-claims.js';
+import { type AnnouncedRegions, Preparation, type PreparationState } from './preparation.js';
 import { RegionIndex, regionInfo, unreportedRegion } from './region-index.js';
 import type { SchedulerState } from './state.js';
 import { type Place, StoreStarts } from './store-starts.js';
-
-/** Of the Regions that stores announce, so many must have reported before anything is scheduled. */
-const PREPARED_SHARE = 0.8;
 
 /** What one store last said. */
 interface StoreReport {
@@ -48,14 +46,20 @@ export class Cluster {
   readonly #reports = new Map<StoreId, StoreReport>();
   readonly #starts: StoreStarts;
   readonly regions: RegionIndex = new RegionIndex();
-  #prepared = false;
+  readonly #preparation: Preparation;
 
-  constructor(state: SchedulerState, clock: Clock, disconnectedMs: number) {
+  constructor(
+    state: SchedulerState,
+    clock: Clock,
+    disconnectedMs: number,
+    collectTimeoutMs: number,
+  ) {
     this.#state = state;
     this.#clock = clock;
     this.#startedAt = clock.mono();
     this.#disconnectedMs = disconnectedMs;
     this.#starts = new StoreStarts(clock, disconnectedMs);
+    this.#preparation = new Preparation(clock, collectTimeoutMs);
   }
 
   stores(): Iterable<StoreMeta> {
@@ -92,6 +96,7 @@ export class Cluster {
   }
 
   onStoreHeartbeat(stats: StoreStats): void {
+    this.#preparation.heard();
     this.#reports.set(stats.storeId, { stats, at: this.#clock.mono() });
   }
 
@@ -131,30 +136,31 @@ export class Cluster {
     return ok(present);
   }
 
-  /**
-   * True once enough is known to schedule: of what the stores announce, 80 % has been reported by
-   * Region leaders. A store that has been silent since the start is waited for as long as it might
-   * only be slow. Stays true.
-   */
+  /** True once enough is known to schedule. Stays true. */
   isPrepared(): boolean {
-    this.#prepared ||= this.#checkPrepared();
-    return this.#prepared;
+    return this.preparation().type !== 'collecting';
   }
 
-  #checkPrepared(): boolean {
-    let heard = 0;
-    for (const store of this.stores()) {
-      if (store.state === 'tombstone') continue;
-      const stats = this.stats(store.id);
+  /** A store that has been silent since the start is waited for as long as it might only be slow. */
+  preparation(): PreparationState {
+    if (!this.#preparation.isDone) this.#checkPreparation();
+    return this.#preparation.state;
+  }
+
+  #checkPreparation(): void {
+    const heard: AnnouncedRegions[] = [];
+    let isWaiting = this.regions.size === 0;
+    for (const { id, state } of this.stores()) {
+      if (state === 'tombstone') continue;
+      const stats = this.stats(id);
       if (stats === undefined) {
-        if (this.silentMs(store.id) <= this.#disconnectedMs) return false;
+        isWaiting ||= this.silentMs(id) <= this.#disconnectedMs;
         continue;
       }
-      heard++;
-      const { regionCount } = this.regions.counts(store.id);
-      if (regionCount < stats.regionCount * PREPARED_SHARE) return false;
+      const announced = stats.regionCount - (stats.leaderlessRegions ?? 0);
+      heard.push({ storeId: id, announced, known: this.regions.counts(id).regionCount });
     }
-    return heard > 0 && this.regions.size > 0;
+    this.#preparation.check(heard, isWaiting);
   }
 
   /**

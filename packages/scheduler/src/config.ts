@@ -18,6 +18,8 @@ export interface SchedulerConfig {
   readonly replicaScheduleLimit: number;
   readonly maxStoreDownTimeMs: number;
   readonly storeDisconnectedMs: number;
+  /** A new leader waits no longer for the reports of Regions that stores announce. PD's. */
+  readonly collectTimeoutMs: number;
   /** How far ahead timestamps are reserved: what a restart may skip. */
   readonly tsoSaveIntervalMs: number;
   readonly patrolIntervalMs: number;
@@ -49,6 +51,7 @@ export const defaultSchedulerConfig: SchedulerConfig = {
   replicaScheduleLimit: 64,
   maxStoreDownTimeMs: 1_800_000,
   storeDisconnectedMs: 20_000,
+  collectTimeoutMs: 300_000,
   tsoSaveIntervalMs: 3_000,
   patrolIntervalMs: 100,
   storeCheckIntervalMs: 3_000,

@@ -10,6 +10,7 @@ import { balanceLeader } from './policy/balance-leader.js';
 import { balanceRegion } from './policy/balance-region.js';
 import { checkReplicas } from './policy/replica-checker.js';
 import type { ClusterView, Plan, PolicyConfig } from './policy/view.js';
+import { describeMissing } from './preparation.js';
 import type { StateGroup } from './state-group.js';
 
 /** Regions that one round of the patrol looks at. */
@@ -47,6 +48,7 @@ export class Coordinator {
   readonly #timers = new Set<Timer>();
   #patrolKey: Uint8Array = EMPTY_BYTES;
   readonly #burying = new Set<number>();
+  #isPrepared = false;
 
   constructor(ports: CoordinatorPorts) {
     this.#ports = ports;
@@ -107,9 +109,25 @@ export class Coordinator {
     });
   }
 
+  /** Says once how scheduling begins. */
+  #prepare(): boolean {
+    if (this.#isPrepared) return true;
+    const { cluster, env } = this.#ports;
+    const preparation = cluster.preparation();
+    if (preparation.type === 'collecting') return false;
+    this.#isPrepared = true;
+    if (preparation.type === 'incomplete') {
+      const missing = describeMissing(preparation.missing);
+      env.logger.warn('scheduling begins though not all regions have been reported', { missing });
+    } else {
+      env.logger.info('scheduling begins', { regions: cluster.regions.size });
+    }
+    return true;
+  }
+
   #patrol(): void {
     const { cluster, driver, config } = this.#ports;
-    if (!cluster.isPrepared()) return;
+    if (!this.#prepare()) return;
     const regions = cluster.regions.scan(this.#patrolKey, EMPTY_BYTES, PATROL_REGIONS);
     this.#patrolKey = regions.at(-1)?.range.end ?? EMPTY_BYTES;
     let room = config.replicaScheduleLimit - driver.count('replica');
@@ -144,7 +162,7 @@ export class Coordinator {
     purpose: Purpose,
     policy: (view: ClusterView) => Plan | undefined,
   ): boolean {
-    if (!this.#ports.cluster.isPrepared() || !hasRoom()) return false;
+    if (!this.#prepare() || !hasRoom()) return false;
     const plan = policy(this.view());
     return plan !== undefined && this.execute(plan, purpose) === undefined;
   }

@@ -45,6 +45,8 @@ export class ClusterMetrics {
     this.#setCluster('leader_count', totals.leaders);
     this.#setCluster('region_count', this.#cluster.regions.size);
     this.#setCluster('storage_size', totals.bytes);
+    const isPrepared = Number(this.#cluster.isPrepared());
+    this.#set('tinykv_scheduler_prepared', 'Whether enough is known to schedule.', {}, isPrepared);
     this.#collectRegions();
   }
 

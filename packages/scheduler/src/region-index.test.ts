@@ -142,7 +142,7 @@ class NaiveCluster {
 }
 
 function newCluster(): Cluster {
-  return new Cluster(new SchedulerState(), new ManualClock(), 1_000);
+  return new Cluster(new SchedulerState(), new ManualClock(), 1_000, 300_000);
 }
 
 function checkSearches(

@@ -169,4 +169,33 @@ describe('the closed loop', () => {
     await harness.clock.run(6_000);
     expect(harness.member.status().prepared).toBe(true);
   });
+
+  it('prepares after a restart while Regions have no leader, if their stores say so', async () => {
+    const { harness, toys } = await threeStores();
+    await settled(harness, 60);
+    for (let id = 1; id <= REGIONS / 2; id++) toys.leaderless.add(id);
+    await harness.start();
+    await harness.clock.run(3_000);
+    expect(harness.member.status()).toMatchObject({ prepared: true, regions: REGIONS / 2 });
+  });
+
+  it('gives up waiting for Regions that nobody reports after five minutes, and says of which stores', async () => {
+    const { harness, toys } = await threeStores();
+    await settled(harness, 60);
+    for (let id = 1; id <= REGIONS / 2; id++) toys.leaderless.add(id);
+    toys.saysLeaderless = false;
+    await harness.start();
+    const prepared = () => harness.env.metrics.value('tinykv_scheduler_prepared');
+    await harness.clock.run(299_000);
+    expect([harness.member.status().prepared, prepared()]).toEqual([false, 0]);
+    await harness.clock.run(11_000);
+    expect([harness.member.status().prepared, prepared()]).toEqual([true, 1]);
+    const warnings = harness.env.logger.lines.filter(({ level }) => level === 'warn');
+    expect(warnings).toMatchObject([
+      {
+        message: 'scheduling begins though not all regions have been reported',
+        fields: { missing: 'store 1: 60 of 120, store 2: 60 of 120, store 3: 60 of 120' },
+      },
+    ]);
+  });
 });

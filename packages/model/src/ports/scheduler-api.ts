@@ -67,6 +67,8 @@ export interface StoreStats {
   readonly available: number;
   readonly usedSize: number;
   readonly regionCount: number;
+  /** Regions among them that have had no leader for longer than elections take: nobody reports them. */
+  readonly leaderlessRegions?: number;
   readonly sendingSnapshots: number;
   readonly receivingSnapshots: number;
   readonly applyingSnapshots: number;

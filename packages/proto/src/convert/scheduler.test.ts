@@ -42,6 +42,7 @@ test('store statistics cross the wire', () => {
     available: 2 ** 39,
     usedSize: 2 ** 38,
     regionCount: 5,
+    leaderlessRegions: 2,
     sendingSnapshots: 1,
     receivingSnapshots: 2,
     applyingSnapshots: 3,

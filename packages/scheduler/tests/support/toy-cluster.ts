@@ -42,6 +42,10 @@ export class ToyCluster {
   readonly regions = new Map<number, ToyRegion>();
   /** Answers that asked for something. */
   operatorsSeen = 0;
+  /** Regions that nobody leads, and so nobody reports. */
+  readonly leaderless: Set<number> = new Set();
+  /** Stores say how many of their Regions nobody leads; TinyKV's do not. */
+  saysLeaderless = true;
 
   constructor(harness: Harness) {
     this.#harness = harness;
@@ -116,6 +120,7 @@ export class ToyCluster {
       startTime: 0,
       isBusy: false,
       damagedPeers: [],
+      leaderlessRegions: this.saysLeaderless ? this.#leaderlessOn(store.id) : 0,
     });
     const { storeHeartbeat } = schedulerpb.Scheduler;
     const header = { clusterId: this.#harness.clusterId };
@@ -129,8 +134,13 @@ export class ToyCluster {
     }
   }
 
+  #leaderlessOn(storeId: number): number {
+    const regions = [...this.leaderless].map((id) => this.regions.get(id)!.region);
+    return regions.filter(({ peers }) => peers.some((peer) => peer.storeId === storeId)).length;
+  }
+
   #report(toy: ToyRegion): void {
-    if (!this.#isAlive(toy.leader)) return;
+    if (!this.#isAlive(toy.leader) || this.leaderless.has(toy.region.id)) return;
     const store = this.#store(toy.leader.storeId);
     store.stream ??= this.#open(store);
     const { peers } = toy.region;

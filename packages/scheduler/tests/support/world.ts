@@ -82,5 +82,5 @@ export function world(storeCount: number): World {
     atMs: clock.wall(),
   });
   for (let id = 2; id <= storeCount; id++) state.apply({ type: 'put-store', store: upStore(id) });
-  return { clock, state, cluster: new Cluster(state, clock, 20_000) };
+  return { clock, state, cluster: new Cluster(state, clock, 20_000, 300_000) };
 }
