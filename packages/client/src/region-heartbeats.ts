@@ -10,7 +10,11 @@ import {
 import type { RegionOperator, RegionReport } from '@tinykv/model';
 import { operatorFromWire, reportToWire, schedulerpb } from '@tinykv/proto';
 import { Backoff } from './backoff.js';
+import { SchedulerError } from './errors.js';
 import { checkHeader, type SchedulerLink } from './scheduler-link.js';
+
+/** Refused reports are mentioned this often. */
+const REFUSAL_LOG_MS = 1_000;
 
 interface Session {
   stream: NetStream | undefined;
@@ -32,6 +36,9 @@ export class RegionHeartbeats {
   #scheduled = false;
   #recovering = false;
   #closed = false;
+  /** When a refusal was last logged, and how many came since. */
+  #refusalLoggedAt: number = Number.NEGATIVE_INFINITY;
+  #refusals = 0;
   readonly #backoff: Backoff;
 
   constructor(env: Env, link: SchedulerLink) {
@@ -113,12 +120,26 @@ export class RegionHeartbeats {
       operator = operatorFromWire(response);
     } catch (error) {
       if (!(error instanceof KvError)) throw error;
-      this.#lose(session, error);
+      if (error instanceof SchedulerError) this.#refused(error);
+      else this.#lose(session, error);
       return;
     }
     this.#backoff.reset();
     if (operator === undefined) return;
     for (const handler of this.#handlers) handler(operator);
+  }
+
+  /** One report was refused, as stale for example: the stream serves all other Regions of the store. */
+  #refused(error: SchedulerError): void {
+    const now = this.#env.clock.mono();
+    if (now - this.#refusalLoggedAt < REFUSAL_LOG_MS) {
+      this.#refusals++;
+      return;
+    }
+    const fields = { reason: error.message, more: this.#refusals };
+    this.#env.logger.warn('region heartbeat refused', fields);
+    this.#refusalLoggedAt = now;
+    this.#refusals = 0;
   }
 
   #lose(session: Session, error: NetError | undefined): void {

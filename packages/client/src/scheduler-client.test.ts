@@ -368,6 +368,47 @@ describe('region heartbeats', () => {
     expect(members.beats.map((beat) => beat.region?.id)).toEqual([1, 2, 3]);
   });
 
+  it('outlive the refusal of one report, which is logged at most once a second', async () => {
+    const client = await connect('a:1');
+    const operators: RegionOperator[] = [];
+    client.onOperator((operator) => operators.push(operator));
+    client.regionHeartbeat(reportOf(1));
+    await members.env.clock.settle();
+    const error = { type: schedulerpb.ErrorType.UNKNOWN, message: 'region is stale' };
+    const refuse = (): void =>
+      members.streams[0]!.send(
+        schedulerpb.RegionHeartbeatResponse.encode({ header: { ...header, error } }),
+      );
+    for (let i = 0; i < 3; i++) refuse();
+    await members.env.clock.run(1_000);
+    refuse();
+    const transferLeader = { peer: { id: 5, storeId: 2 } };
+    const order = { header, regionId: 1, transferLeader };
+    members.streams[0]!.send(schedulerpb.RegionHeartbeatResponse.encode(order));
+    await members.env.clock.settle();
+    expect(members.streams).toHaveLength(1);
+    expect(operators).toHaveLength(1);
+    const lines = members.env.logger.lines.filter(({ level }) => level === 'warn');
+    expect(lines.map(({ message, fields }) => [message, fields['reason'], fields['more']])).toEqual(
+      [
+        ['region heartbeat refused', 'region is stale', 0],
+        ['region heartbeat refused', 'region is stale', 2],
+      ],
+    );
+  });
+
+  it('end for an answer of another cluster', async () => {
+    const client = await connect('a:1');
+    client.regionHeartbeat(reportOf(1));
+    await members.env.clock.settle();
+    const foreign = { header: { clusterId: 8 } };
+    members.streams[0]!.send(schedulerpb.RegionHeartbeatResponse.encode(foreign));
+    await members.env.clock.settle();
+    client.regionHeartbeat(reportOf(2));
+    await members.env.clock.run(200);
+    expect(members.streams).toHaveLength(2);
+  });
+
   it('drop what does not fit the queue, and count it', async () => {
     const client = await connect('a:1');
     for (let id = 1; id <= limits.regionHeartbeatQueueMax + 5; id++) {

@@ -97,6 +97,18 @@ describe('RegionHeartbeat', () => {
     expect(stream.closed).toBeUndefined();
   });
 
+  it('refuses a report that says nonsense of its Region, and goes on with the others', async () => {
+    await harness.bootstrap();
+    const stream = harness.heartbeatStream();
+    const nonsense = reportToWire(report(region(1, 9, 3, [1])));
+    stream.send(nonsense);
+    await harness.clock.settle();
+    expect(stream.received.map(({ header }) => header?.error?.type)).toEqual([ErrorType.UNKNOWN]);
+    await beat(stream, region(2, 0, 0, [1]));
+    expect(stream.closed).toBeUndefined();
+    expect(harness.member.status().regions).toBe(1);
+  });
+
   it('is kept alive by an empty answer a minute', async () => {
     await harness.bootstrap();
     const stream = harness.heartbeatStream();

@@ -8,7 +8,8 @@ import {
   type StreamEvents,
   type StreamHandler,
 } from '@tinykv/base';
-import { reportFromWire, schedulerpb, timestampToWire } from '@tinykv/proto';
+import type { RegionReport } from '@tinykv/model';
+import { ProtoError, reportFromWire, schedulerpb, timestampToWire } from '@tinykv/proto';
 import { compareStarts, fencedText } from '../store-starts.js';
 import {
   checkClusterId,
@@ -135,7 +136,7 @@ class HeartbeatQueue {
       stream.end();
       return;
     }
-    const report = reportFromWire(request);
+    const report = this.#read(stream, request);
     if (report === undefined) return;
     const { storeId } = report.leader;
     const store = cluster.store(storeId);
@@ -158,6 +159,17 @@ class HeartbeatQueue {
     this.#host.streams.bind(storeId, stream);
     this.#counters.ok.add();
     driver.dispatch(result.value);
+  }
+
+  /** A report that says nonsense of its Region is refused; the stream serves all other Regions of the store. */
+  #read(stream: NetStream, request: schedulerpb.RegionHeartbeatRequest): RegionReport | undefined {
+    try {
+      return reportFromWire(request);
+    } catch (error) {
+      if (!(error instanceof ProtoError)) throw error;
+      this.#refuse(stream, error.message);
+      return undefined;
+    }
   }
 
   #refuse(stream: NetStream, message: string, type: number = ErrorType.UNKNOWN): void {
