@@ -23,8 +23,8 @@ interface Session {
 
 /**
  * Region heartbeats on one stream, and the operators that come back on it. Of reports about the same
- * Region that wait, the newest is sent. A report that is lost with a stream is not sent again: stores
- * report every Region anew after some seconds.
+ * Region that wait, the newest is sent. A report that is lost with a stream is not sent again: the store is asked
+ * to report every Region anew, as the scheduler may have restarted and know none.
  */
 export class RegionHeartbeats {
   readonly #env: Env;
@@ -32,6 +32,7 @@ export class RegionHeartbeats {
   readonly #dropped: Counter;
   readonly #waiting = new Map<RegionId, RegionReport>();
   readonly #handlers: ((operator: RegionOperator) => void)[] = [];
+  readonly #lostHandlers: (() => void)[] = [];
   #session: Session | undefined;
   #scheduled = false;
   #recovering = false;
@@ -53,6 +54,10 @@ export class RegionHeartbeats {
 
   onOperator(handler: (operator: RegionOperator) => void): void {
     this.#handlers.push(handler);
+  }
+
+  onReportsLost(handler: () => void): void {
+    this.#lostHandlers.push(handler);
   }
 
   send(report: RegionReport): void {
@@ -151,11 +156,17 @@ export class RegionHeartbeats {
     void this.#recover();
   }
 
+  /** Until a member leads again, nothing is sent: reports wait, the newest of each Region. */
   async #recover(): Promise<void> {
     this.#recovering = true;
-    await this.#link.refreshLeader();
-    await this.#backoff.pause('scheduler');
+    while (!this.#closed) {
+      const reach = await this.#link.refreshLeader();
+      await this.#backoff.pause('scheduler');
+      if (reach === 'led') break;
+    }
     this.#recovering = false;
+    if (this.#closed) return;
+    for (const handler of this.#lostHandlers) handler();
     if (this.#waiting.size > 0) this.#schedule();
   }
 }

@@ -409,6 +409,25 @@ describe('region heartbeats', () => {
     expect(members.streams).toHaveLength(2);
   });
 
+  it('ask for all reports anew when a stream was lost and somebody leads again', async () => {
+    const client = await connect('a:1');
+    let asked = 0;
+    client.onReportsLost(() => {
+      asked++;
+      for (let id = 1; id <= 3; id++) client.regionHeartbeat(reportOf(id));
+    });
+    client.regionHeartbeat(reportOf(1));
+    await members.env.clock.settle();
+    members.leaderKnown = false;
+    members.streams[0]!.destroy();
+    await members.env.clock.run(5_000);
+    expect([asked, members.beats.length]).toEqual([0, 1]);
+    members.leaderKnown = true;
+    await members.env.clock.run(2_000);
+    expect(asked).toBe(1);
+    expect(members.beats.map((beat) => beat.region?.id)).toEqual([1, 1, 2, 3]);
+  });
+
   it('drop what does not fit the queue, and count it', async () => {
     const client = await connect('a:1');
     for (let id = 1; id <= limits.regionHeartbeatQueueMax + 5; id++) {

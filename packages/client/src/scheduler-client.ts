@@ -177,6 +177,10 @@ export class SchedulerClient implements SchedulerApi {
     this.#heartbeats.onOperator(handler);
   }
 
+  onReportsLost(handler: () => void): void {
+    this.#heartbeats.onReportsLost(handler);
+  }
+
   tso(count: number): Promise<Timestamp> {
     return this.#timestamps.get(count);
   }

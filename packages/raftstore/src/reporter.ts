@@ -11,6 +11,9 @@ import type { Peer } from './peer.js';
 /** A peer that is silent for longer than so many election timeouts is reported as down. */
 const DOWN_ELECTION_TIMEOUTS = 2;
 
+/** What the scheduler may have forgotten is reported anew within this time, not all at once. */
+const AGAIN_MS = 1_000;
+
 /** Who reports. */
 export interface ReportingStore {
   readonly startToken: number;
@@ -62,6 +65,16 @@ export class Reporter {
       approximateBytes: peer.mostBytes,
       approximateKeys: peer.approximateKeys,
       startToken: this.#self.startToken,
+    });
+  }
+
+  /** The scheduler may know nothing any more: all is due within a second, spread over it. */
+  reportAgain(peers: readonly Peer[]): void {
+    this.#storeReportAt = Number.NEGATIVE_INFINITY;
+    const overdueAt = this.#env.clock.mono() - this.#config.regionHeartbeatMs;
+    peers.forEach((peer, i) => {
+      const dueInMs = (AGAIN_MS * i) / peers.length;
+      peer.lastReportAt = Math.min(peer.lastReportAt, overdueAt + dueInMs);
     });
   }
 

@@ -241,6 +241,7 @@ export class RaftStore {
     scheduler.onOperator((operator: RegionOperator) => {
       if (!this.#stopped) this.#operators.handle(operator);
     });
+    scheduler.onReportsLost(() => this.#reporter.reportAgain([...this.#leaders()]));
     this.#loop.start();
     this.#every(this.#config.heartbeatCheckMs, () => this.#heartbeat());
     this.#every(this.#config.splitCheckIntervalMs, () => {

@@ -33,6 +33,8 @@ export interface SchedulerApi {
   /** Never waits; answers that ask for something come by `onOperator`. */
   regionHeartbeat(report: RegionReport): void;
   onOperator(handler: (operator: RegionOperator) => void): void;
+  /** Calls back when reports may be lost or forgotten, and there is a scheduler again to report to. */
+  onReportsLost(handler: () => void): void;
   /** The last of `count` consecutive timestamps. */
   tso(count: number): Promise<Timestamp>;
   gcProgress(): Promise<GcProgress>;

@@ -76,6 +76,7 @@ export class FakeScheduler {
       }),
       storeHeartbeat: async (_stats: StoreStats) => undefined,
       regionHeartbeat: (report) => this.#heartbeat(report),
+      onReportsLost: () => undefined,
       onOperator: (handler) => {
         this.handlers.set(storeId, handler);
       },
