@@ -1,5 +1,6 @@
 import type { Rng, StoreId } from '@tinykv/base';
 import type { Cluster } from './cluster.js';
+import { priorities } from './operator.js';
 import type { OperatorDriver } from './operator-driver.js';
 import type { ClusterView, PeerRole, RegionInfo, StoreView } from './policy/view.js';
 
@@ -33,6 +34,10 @@ export class PresentView implements ClusterView {
 
   hasOperator(regionId: number): boolean {
     return this.#driver.has(regionId);
+  }
+
+  isBalancing(regionId: number): boolean {
+    return this.#driver.priorityOn(regionId) === priorities.normal;
   }
 }
 

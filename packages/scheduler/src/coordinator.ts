@@ -1,10 +1,18 @@
-import { EMPTY_BYTES, type Env, errorMessage, type Rng, type Timer } from '@tinykv/base';
+import {
+  EMPTY_BYTES,
+  type Env,
+  errorMessage,
+  type PeerId,
+  type Rng,
+  type StoreId,
+  type Timer,
+} from '@tinykv/base';
 import type { Cluster } from './cluster.js';
 import { PresentView } from './cluster-view.js';
 import { policyConfig, type SchedulerConfig } from './config.js';
 import type { IdAllocator } from './id-alloc.js';
-import { priorities } from './operator.js';
-import { buildOperator, needsPeerId, type Purpose } from './operator-builder.js';
+import { type Operator, priorities } from './operator.js';
+import { buildOperator, DRAFT_PEER_ID, needsPeerId, type Purpose } from './operator-builder.js';
 import type { AddRefusal, OperatorDriver } from './operator-driver.js';
 import { balanceLeader } from './policy/balance-leader.js';
 import { balanceRegion } from './policy/balance-region.js';
@@ -80,12 +88,21 @@ export class Coordinator {
 
   /** Makes an operator of a plan and starts it. */
   execute(plan: Plan, purpose: Purpose): PlanRefusal | undefined {
-    const { driver, env, ids, config } = this.#ports;
+    const { driver, env, ids } = this.#ports;
+    if (!needsPeerId(plan)) return driver.add(this.#build(plan, purpose, 0));
+    const refusal = driver.refusalOf(this.#build(plan, purpose, DRAFT_PEER_ID));
+    if (refusal !== undefined) return refusal;
     // Planted: a peer is named after its store, also when it comes back to it.
     const fixedId = env.planted('scheduler-peer-id-reused') && 'to' in plan ? plan.to : undefined;
-    const peerId = needsPeerId(plan) ? (fixedId ?? ids.tryAllocate()) : 0;
+    const peerId = fixedId ?? ids.tryAllocate();
     if (peerId === undefined) return 'no-id';
-    return driver.add(buildOperator(plan, purpose, peerId, config.learnersFirst));
+    return driver.add(this.#build(plan, purpose, peerId));
+  }
+
+  #build(plan: Plan, purpose: Purpose, peerId: PeerId): Operator {
+    const { driver, config } = this.#ports;
+    const canLead = (storeId: StoreId): boolean => driver.canLead(storeId);
+    return buildOperator(plan, purpose, peerId, config.learnersFirst, canLead);
   }
 
   view(): ClusterView {

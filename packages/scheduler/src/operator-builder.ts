@@ -9,12 +9,18 @@ import {
 import { findHeir } from './policy/filters.js';
 import type { Plan, RegionInfo } from './policy/view.js';
 
+/** Whether a store is up and connected, so that a voter on it may be made leader. */
+export type CanLead = (storeId: StoreId) => boolean;
+
 /** On whose account an operator runs. */
 export interface Purpose {
   readonly desc: string;
   readonly kind: 'admin' | 'replica' | 'balance';
   readonly priority: Priority;
 }
+
+/** Stands for the id of a new peer in an operator that is only drafted: ids are not wasted on what is refused. */
+export const DRAFT_PEER_ID: PeerId = Number.MAX_SAFE_INTEGER;
 
 /** True for plans whose operator needs the id of a new peer. */
 export function needsPeerId(plan: Plan): boolean {
@@ -31,6 +37,7 @@ export function buildOperator(
   purpose: Purpose,
   peerId: PeerId,
   learnersFirst: boolean,
+  canLead: CanLead,
 ): Operator {
   const { region } = plan;
   switch (plan.type) {
@@ -48,12 +55,12 @@ export function buildOperator(
         [{ type: 'transfer-leader', from: plan.from, to: plan.to }],
       );
     case 'remove-peer': {
-      const steps = removeSteps(region, plan.from, undefined);
+      const steps = removeSteps(region, plan.from, undefined, canLead);
       return build(region, purpose, regionKinds(steps), steps);
     }
     case 'move-peer': {
       const added = addSteps(plan.to, peerId, learnersFirst);
-      const steps = [...added, ...removeSteps(region, plan.from, plan.to)];
+      const steps = [...added, ...removeSteps(region, plan.from, plan.to, canLead)];
       return build(region, purpose, regionKinds(steps), steps);
     }
     default:
@@ -105,10 +112,11 @@ function removeSteps(
   region: RegionInfo,
   storeId: StoreId,
   added: StoreId | undefined,
+  canLead: CanLead,
 ): readonly OperatorStep[] {
   const remove: OperatorStep = { type: 'remove-peer', storeId };
   if (region.leader?.storeId !== storeId) return [remove];
-  const heir = findHeir(region, storeId)?.storeId ?? added;
+  const heir = findHeir(region, storeId, canLead)?.storeId ?? added;
   if (heir === undefined) return [remove];
   return [{ type: 'transfer-leader', from: storeId, to: heir }, remove];
 }

@@ -57,7 +57,7 @@ const added = voter(50, 4);
 
 function move(learnersFirst = false): Operator {
   const plan: Plan = { type: 'move-peer', region: info(of), from: 1, to: 4 };
-  return buildOperator(plan, purpose, 50, learnersFirst);
+  return buildOperator(plan, purpose, 50, learnersFirst, () => true);
 }
 
 describe('OperatorDriver', () => {
@@ -121,6 +121,43 @@ describe('OperatorDriver', () => {
     expect(operator.status).toBe('cancel');
   });
 
+  it('gives up what would add a peer on a store that has been silent since', () => {
+    const { driver, beat, clock, cluster } = setup();
+    beat(of);
+    const operator = move(true);
+    driver.add(operator);
+    const learner = { ...added, learner: true };
+    beat(withPeers(of, [...of.peers, learner]), { pendingPeers: [learner] });
+    clock.advance(15_000);
+    for (const id of [1, 2, 3, 5]) cluster.onStorePut(id);
+    driver.expire();
+    expect(operator.status).toBe('running');
+    clock.advance(6_000);
+    driver.expire();
+    expect([operator.status, driver.size]).toEqual(['cancel', 0]);
+  });
+
+  it('refuses what is futile before it begins', () => {
+    const { driver, beat, clock, cluster, sent } = setup();
+    beat(of);
+    clock.advance(21_000);
+    for (const id of [1, 2, 3, 5]) cluster.onStorePut(id);
+    expect(driver.add(move())).toBe('futile');
+    expect([sent, driver.find(1)]).toEqual([[], undefined]);
+  });
+
+  it('leads a leader that comes back away to a voter on a connected store', () => {
+    const { driver, beat, clock, cluster } = setup();
+    beat(of);
+    driver.add(move());
+    const four = withPeers(of, [...of.peers, added]);
+    beat(four);
+    beat(four, { leader: voter(12, 2), term: 7 });
+    clock.advance(21_000);
+    for (const id of [1, 3, 4, 5]) cluster.onStorePut(id);
+    expect(beat(four, { leader: voter(11, 1), term: 8 })).toEqual(['11: transfer-leader 13']);
+  });
+
   it('leads the leader away again when it comes back before its peer is removed', () => {
     const { driver, beat } = setup();
     beat(of);
@@ -151,7 +188,7 @@ describe('OperatorDriver', () => {
     expect(driver.add(move())).toBe('operator-exists');
     const plan: Plan = { type: 'transfer-leader', region: info(of), from: 1, to: 2 };
     const urgent = { desc: 'admin', kind: 'admin', priority: priorities.high } as const;
-    expect(driver.add(buildOperator(plan, urgent, 0, false))).toBeUndefined();
+    expect(driver.add(buildOperator(plan, urgent, 0, false, () => true))).toBeUndefined();
     expect(first.status).toBe('replace');
     expect(driver.find(1)?.desc).toBe('admin');
     expect(driver.size).toBe(1);
@@ -171,7 +208,7 @@ describe('OperatorDriver', () => {
     const { driver, beat, clock, cluster } = setup();
     beat(of);
     const base = { region: info(of), from: 1, to: type === 'move-peer' ? 4 : 2 };
-    const operator = buildOperator({ type, ...base }, purpose, 50, true);
+    const operator = buildOperator({ type, ...base }, purpose, 50, true, () => true);
     driver.add(operator);
     clock.advance(timeoutMs);
     for (const { id } of cluster.stores()) cluster.onStorePut(id);
@@ -197,7 +234,7 @@ describe('OperatorDriver', () => {
       from: 1,
       to: 2,
     };
-    const operator = buildOperator(plan, purpose, 0, false);
+    const operator = buildOperator(plan, purpose, 0, false, () => true);
     driver.add(operator);
     beat(region(1, 0, 0, [1, 2, 3], 2));
     clock.advance(1_000);
@@ -253,12 +290,12 @@ describe('OperatorDriver', () => {
       from: 3,
       to: 4,
     };
-    expect(driver.add(buildOperator(old, purpose, 50, false))).toBe('epoch-differs');
+    expect(driver.add(buildOperator(old, purpose, 50, false, () => true))).toBe('epoch-differs');
 
     // One that runs is cancelled when the peers change by other hands than its own.
     const current = region(1, 0, 0, [1, 2, 3], 2, 1);
     const plan: Plan = { type: 'move-peer', region: info(current, lead2), from: 3, to: 4 };
-    const operator = buildOperator(plan, purpose, 50, false);
+    const operator = buildOperator(plan, purpose, 50, false, () => true);
     driver.add(operator);
     expect(beat(current, { term: 6 })).toEqual([]);
     const byOthers = withPeers(current, [...current.peers, voter(60, 5)]);

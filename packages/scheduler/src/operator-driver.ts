@@ -15,6 +15,7 @@ import {
   type OperatorKind,
   type OperatorStatus,
   type OperatorStep,
+  type Priority,
 } from './operator.js';
 import { canSpare, findHeir, holds } from './policy/filters.js';
 import type { RegionInfo } from './policy/view.js';
@@ -35,7 +36,13 @@ export interface OperatorHost {
   send(leader: Peer, operator: RegionOperator): void;
 }
 
-export type AddRefusal = 'region-not-found' | 'epoch-differs' | 'operator-exists' | 'too-many';
+export type AddRefusal =
+  | 'region-not-found'
+  | 'epoch-differs'
+  | 'operator-exists'
+  | 'too-many'
+  /** It would be given up at once. */
+  | 'futile';
 
 /** What running operators will have done to a store once they are through. */
 export interface Influence {
@@ -79,6 +86,15 @@ export class OperatorDriver {
     return this.#running.has(regionId);
   }
 
+  priorityOn(regionId: number): Priority | undefined {
+    return this.#running.get(regionId)?.priority;
+  }
+
+  /** The store is up and connected: a voter on it may be made leader. */
+  canLead(storeId: StoreId): boolean {
+    return this.#host.takesPeers(storeId) && this.#host.isConnected(storeId);
+  }
+
   /** Running operators of a kind. One that moves a Region counts as such alone, though it may move its leader. */
   count(kind: OperatorKind): number {
     let count = 0;
@@ -90,11 +106,8 @@ export class OperatorDriver {
 
   /** Starts an operator: its first step is sent at once. */
   add(operator: Operator): AddRefusal | undefined {
-    const refusal = this.#check(operator);
-    if (refusal !== undefined) {
-      this.#count(operator, 'refused');
-      return refusal;
-    }
+    const refusal = this.refusalOf(operator);
+    if (refusal !== undefined) return refusal;
     const former = this.#running.get(operator.regionId);
     if (former !== undefined) this.#finish(former, 'replace');
     operator.begin(this.#clock.mono());
@@ -106,13 +119,21 @@ export class OperatorDriver {
     return undefined;
   }
 
+  /** Why the operator, which may be a draft without the id of its new peer, cannot begin; counted. */
+  refusalOf(operator: Operator): AddRefusal | undefined {
+    const refusal = this.#check(operator);
+    if (refusal !== undefined) this.#count(operator, 'refused');
+    return refusal;
+  }
+
   #check(operator: Operator): AddRefusal | undefined {
     const region = this.#host.region(operator.regionId);
     if (region === undefined) return 'region-not-found';
     if (!equalEpochs(region.region.epoch, operator.epoch)) return 'epoch-differs';
     const running = this.#running.get(operator.regionId);
     if (running !== undefined && running.priority >= operator.priority) return 'operator-exists';
-    return this.#running.size >= limits.operatorsMax ? 'too-many' : undefined;
+    if (this.#running.size >= limits.operatorsMax) return 'too-many';
+    return this.#isFutile(operator) ? 'futile' : undefined;
   }
 
   /** The Region has reported. */
@@ -135,8 +156,8 @@ export class OperatorDriver {
   }
 
   /**
-   * What is left of it wants a new peer on a store that has been given up since, a peer that is damaged, or a
-   * leader on a store that is silent.
+   * What is left of it wants a new peer on a store that has been given up or is silent, a peer that is damaged, or a
+   * leader on a store that is silent. The Region would wait for nothing, and for its repair.
    */
   #isFutile(operator: Operator): boolean {
     return operator.remainingSteps().some((step) => {
@@ -145,14 +166,14 @@ export class OperatorDriver {
         step.type === 'add-peer' || step.type === 'add-learner' || step.type === 'promote-learner';
       if (!adds) return false;
       const { peerId, storeId } = step;
-      return !this.#host.takesPeers(storeId) || this.#host.isDamaged(peerId, storeId);
+      return !this.canLead(storeId) || this.#host.isDamaged(peerId, storeId);
     });
   }
 
   #send(step: OperatorStep, region: RegionInfo): void {
     const { leader } = region;
     if (leader === undefined) return;
-    const request = requestOf(step, region, leader);
+    const request = requestOf(step, region, leader, (storeId) => this.canLead(storeId));
     if (request !== undefined) this.#host.send(leader, request);
   }
 
@@ -255,6 +276,7 @@ function requestOf(
   step: OperatorStep,
   region: RegionInfo,
   leader: Peer,
+  canLead: (storeId: StoreId) => boolean,
 ): RegionOperator | undefined {
   const head = { regionId: region.id, epoch: region.region.epoch, targetPeer: leader };
   switch (step.type) {
@@ -275,7 +297,7 @@ function requestOf(
       if (peer === undefined || !canSpare(region, step.storeId)) return undefined;
       if (peer.id !== leader.id) return { ...head, type: 'remove-peer', peer };
       // The leadership has come back to it: lead it away again.
-      const heir = findHeir(region, step.storeId);
+      const heir = findHeir(region, step.storeId, canLead);
       return heir && { ...head, type: 'transfer-leader', peer: heir };
     }
     case 'transfer-leader': {

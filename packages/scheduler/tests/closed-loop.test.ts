@@ -198,4 +198,21 @@ describe('the closed loop', () => {
       },
     ]);
   });
+
+  it('drains a store though the first voter that could lead in its place is on a silent one', async () => {
+    const { harness, toys } = await oneStore({ leaderScheduleLimit: 0, regionScheduleLimit: 0 });
+    await toys.addStore(2);
+    await toys.addStore(3);
+    toys.regions.clear();
+    for (let i = 0; i < 6; i++) toys.addRegion(region(i + 1, i, i === 5 ? 0 : i + 1, [1, 2, 3], 2));
+    toys.mute(2);
+    await toys.addStore(4);
+    await harness.clock.run(25_000);
+    const idBefore = (await harness.call(schedulerpb.Scheduler.allocID, {})).id;
+    expect(await setState(harness, 1, metapb.StoreState.Offline)).toBe('');
+    await harness.clock.run(60_000);
+    expect(toys.counts('peer')[1]).toBe(0);
+    const idAfter = (await harness.call(schedulerpb.Scheduler.allocID, {})).id;
+    expect(idAfter - idBefore).toBeLessThan(40);
+  });
 });

@@ -21,7 +21,7 @@ function tenMib(id: number, stores: readonly number[], pendingStore?: number): R
 function schedule(view: MockView): string | undefined {
   const plan = balanceRegion(view, new Prng(1), mockConfig);
   if (plan === undefined) return undefined;
-  const operator = buildOperator(plan, purpose, 1000, false);
+  const operator = buildOperator(plan, purpose, 1000, false, () => true);
   const steps = operator.steps.map((step) => {
     if (step.type === 'transfer-leader') return `lead ${step.from}->${step.to}`;
     return `${step.type === 'add-peer' ? '+' : '-'}${'storeId' in step ? step.storeId : ''}`;

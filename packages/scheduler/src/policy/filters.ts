@@ -75,9 +75,13 @@ export function canSpare(region: RegionInfo, storeId: StoreId): boolean {
   return healthy >= Math.floor(rest.length / 2) + 1;
 }
 
-/** A peer that can lead at once in place of the one on this store. */
-export function findHeir(region: RegionInfo, leaving: StoreId): Peer | undefined {
+/** A peer that can lead at once in place of the one on this store; `canLead`: its store is up and connected. */
+export function findHeir(
+  region: RegionInfo,
+  leaving: StoreId,
+  canLead: (storeId: StoreId) => boolean,
+): Peer | undefined {
   return region.region.peers.find(
-    (peer) => peer.storeId !== leaving && isHealthyVoter(region, peer),
+    (peer) => peer.storeId !== leaving && isHealthyVoter(region, peer) && canLead(peer.storeId),
   );
 }

@@ -122,6 +122,28 @@ describe('replica checker', () => {
     expect(check(stores(4), [], {}, extra)).toBe('-3');
   });
 
+  it('replaces a lost peer though a balance operator runs, and does nothing else then', () => {
+    const view = stores(5);
+    view.balancing.add(1);
+    const learner = { ...voter(14, 4), learner: true };
+    const moving = [...region(1, 0, 0, [1, 2, 3]).peers, learner];
+    // The learner is the operator's.
+    expect(check(view, [], {}, moving)).toBeUndefined();
+    expect(check(view, [1, 2])).toBeUndefined();
+    view.setStore(2, 2, DOWN);
+    expect(check(view, [], {}, moving)).toBe('2->5');
+  });
+
+  it('drops a learner that has not caught up and whose store is silent', () => {
+    const view = stores(4);
+    const learner = { ...voter(13, 3), learner: true };
+    const peers = [voter(11, 1), voter(12, 2), learner];
+    view.setStore(3, 3, { silentMs: mockConfig.storeDisconnectedMs + 1 });
+    expect(check(view, [], { pendingPeers: [learner] }, peers)).toBe('-3');
+    // It may be back before another could have caught up.
+    expect(check(view, [], {}, peers)).toBeUndefined();
+  });
+
   it('leaves alone what has an operator or no known leader', () => {
     const view = stores(4);
     view.busyRegions.add(1);

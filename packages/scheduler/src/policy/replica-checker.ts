@@ -1,6 +1,13 @@
 import { nothingPlanted } from '@tinykv/base';
 import type { Peer } from '@tinykv/model';
-import { canSpare, chooseTarget, compareLoad, isDown, isHealthyVoter } from './filters.js';
+import {
+  canSpare,
+  chooseTarget,
+  compareLoad,
+  isDown,
+  isHealthyVoter,
+  isReachable,
+} from './filters.js';
 import type { ClusterView, Plan, PolicyConfig, RegionInfo, StoreView } from './view.js';
 
 /**
@@ -13,7 +20,10 @@ export function checkReplicas(
   region: RegionInfo,
   config: PolicyConfig,
 ): Plan | undefined {
-  if (view.hasOperator(region.id) || region.leader === undefined) return undefined;
+  if (region.leader === undefined) return undefined;
+  // A learner or an extra peer is the running operator's; a lost peer does not wait for its end.
+  if (view.isBalancing(region.id)) return replaceLost(view, region, config);
+  if (view.hasOperator(region.id)) return undefined;
   const { planted = nothingPlanted } = config;
   const forgetsLearners = planted('scheduler-learners-forgotten');
   return (
@@ -35,8 +45,12 @@ function finishLearner(
   if (isLost(view, learner, config) || voters(region).length >= view.maxReplicas) {
     return { type: 'remove-peer', region, from: learner.storeId };
   }
+  const store = view.store(learner.storeId);
+  const isConnected = store !== undefined && isReachable(store, config);
   const isCaughtUp = isHealthyVoter(region, { ...learner, learner: false });
-  return isCaughtUp ? { type: 'promote-peer', region, peer: learner } : undefined;
+  if (isConnected) return isCaughtUp ? { type: 'promote-peer', region, peer: learner } : undefined;
+  // It would keep the Region from another peer; one that has caught up may be worth waiting for.
+  return isCaughtUp ? undefined : { type: 'remove-peer', region, from: learner.storeId };
 }
 
 /** On a store that is drained, gone, unknown, or silent for too long, or damaged there. */

@@ -50,6 +50,8 @@ export interface ClusterView {
   randomRegion(storeId: StoreId, role: PeerRole, rng: Rng): RegionInfo | undefined;
   /** True while an operator runs on the Region. */
   hasOperator(regionId: number): boolean;
+  /** True while that operator is one which repair may replace. */
+  isBalancing(regionId: number): boolean;
 }
 
 /** What a policy wants done with a Region; the coordinator makes operators of it. */

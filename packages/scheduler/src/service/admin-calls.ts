@@ -10,8 +10,14 @@ import {
   type UnaryMethod,
 } from '@tinykv/proto';
 import type { Leadership } from '../leadership.js';
-import { priorities } from '../operator.js';
-import { buildOperator, buildSplit, needsPeerId, type Purpose } from '../operator-builder.js';
+import { type Operator, priorities } from '../operator.js';
+import {
+  buildOperator,
+  buildSplit,
+  DRAFT_PEER_ID,
+  needsPeerId,
+  type Purpose,
+} from '../operator-builder.js';
 import { canSpare } from '../policy/filters.js';
 import type { Plan, RegionInfo } from '../policy/view.js';
 import { refusalText, requireLeadership, type ServiceHost } from './gate.js';
@@ -113,8 +119,11 @@ async function addOperator(
   const plan = planOf(region, kind, storeId);
   if (typeof plan === 'string') return plan;
   const purpose: Purpose = { desc: `admin-${kind}`, kind: 'admin', priority: priorities.high };
-  const peerId = needsPeerId(plan) ? await host.ids.allocate() : 0;
-  return driver.add(buildOperator(plan, purpose, peerId, host.config.learnersFirst));
+  const canLead = (id: number): boolean => driver.canLead(id);
+  const build = (peerId: number): Operator =>
+    buildOperator(plan, purpose, peerId, host.config.learnersFirst, canLead);
+  if (!needsPeerId(plan)) return driver.add(build(0));
+  return driver.refusalOf(build(DRAFT_PEER_ID)) ?? driver.add(build(await host.ids.allocate()));
 }
 
 function planOf(region: RegionInfo, kind: string, storeId: number): Plan | string {

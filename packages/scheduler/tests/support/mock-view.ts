@@ -20,6 +20,7 @@ export class MockView implements ClusterView {
   readonly #stores = new Map<number, StoreView>();
   readonly #regions: RegionInfo[] = [];
   readonly busyRegions: Set<number> = new Set();
+  readonly balancing: Set<number> = new Set();
 
   constructor(maxReplicas: number) {
     this.maxReplicas = maxReplicas;
@@ -55,7 +56,11 @@ export class MockView implements ClusterView {
   }
 
   hasOperator(regionId: number): boolean {
-    return this.busyRegions.has(regionId);
+    return this.busyRegions.has(regionId) || this.balancing.has(regionId);
+  }
+
+  isBalancing(regionId: number): boolean {
+    return this.balancing.has(regionId);
   }
 
   randomRegion(storeId: number, role: PeerRole, rng: Rng): RegionInfo | undefined {

@@ -28,6 +28,8 @@ interface ToyRegion {
 interface ToyStore {
   readonly id: number;
   alive: boolean;
+  /** It serves its peers and does not reach the scheduler. */
+  muted: boolean;
   stream: NetStream | undefined;
 }
 
@@ -62,7 +64,7 @@ export class ToyCluster {
   async addStore(id: number): Promise<void> {
     const store = { id, address: `store:${id}` };
     await this.#harness.call(schedulerpb.Scheduler.putStore, { store });
-    const toy: ToyStore = { id, alive: true, stream: undefined };
+    const toy: ToyStore = { id, alive: true, muted: false, stream: undefined };
     this.stores.set(id, toy);
     this.#beat(toy);
   }
@@ -81,6 +83,10 @@ export class ToyCluster {
     this.#harness.clock.after(FAILOVER_MS, () => {
       for (const toy of this.regions.values()) if (toy.leader.storeId === id) this.#elect(toy);
     });
+  }
+
+  mute(id: number): void {
+    this.#store(id).muted = true;
   }
 
   /** How many Regions have a peer, and a leader, on each store. */
@@ -107,6 +113,7 @@ export class ToyCluster {
   #beat(store: ToyStore): void {
     if (!store.alive) return;
     this.#harness.clock.after(HEARTBEAT_MS, () => this.#beat(store));
+    if (store.muted) return;
     const regionCount = this.counts('peer')[store.id]!;
     const stats = storeStatsToWire({
       storeId: store.id,
@@ -142,6 +149,7 @@ export class ToyCluster {
   #report(toy: ToyRegion): void {
     if (!this.#isAlive(toy.leader) || this.leaderless.has(toy.region.id)) return;
     const store = this.#store(toy.leader.storeId);
+    if (store.muted) return;
     store.stream ??= this.#open(store);
     const { peers } = toy.region;
     const message = reportToWire({
