@@ -1,8 +1,9 @@
 import type { Rng, StoreId } from '@tinykv/base';
+import type { StoreStats } from '@tinykv/model';
 import type { Cluster } from './cluster.js';
 import { priorities } from './operator.js';
 import type { OperatorDriver } from './operator-driver.js';
-import type { ClusterView, PeerRole, RegionInfo, StoreView } from './policy/view.js';
+import type { ClusterView, PeerRole, RegionInfo, StoreSpace, StoreView } from './policy/view.js';
 
 /** The cluster as it will be when the running operators are through: good for one round of decisions. */
 export class PresentView implements ClusterView {
@@ -55,7 +56,14 @@ function storeViews(cluster: Cluster, driver: OperatorDriver): readonly StoreVie
       regionSize: counts.regionSize + (change?.regionSize ?? 0),
       leaderCount: counts.leaderCount + (change?.leaderCount ?? 0),
       damagedPeers: cluster.stats(id)?.damagedPeers ?? [],
+      space: spaceOf(cluster.stats(id), counts.pendingBytes + (change?.incomingBytes ?? 0)),
       pendingPeerCount: counts.pendingCount + (change?.incoming ?? 0),
     };
   });
+}
+
+/** What pending peers will take is not on the disk yet. */
+function spaceOf(stats: StoreStats | undefined, incomingBytes: number): StoreSpace | undefined {
+  if (stats === undefined || stats.capacity === 0) return undefined;
+  return { capacityBytes: stats.capacity, availableBytes: stats.available - incomingBytes };
 }

@@ -32,6 +32,10 @@ export interface SchedulerConfig {
   readonly leaderTolerance: number;
   /** A store with more pending and incoming peers than this gets no further ones. */
   readonly pendingPeersMax: number;
+  /** As in PolicyConfig; PD's. */
+  readonly lowSpaceRatio: number;
+  readonly highSpaceRatio: number;
+  readonly spaceFloorBytes: number;
   /** Versions newer than this are kept: the GC safe point follows the present at this distance. 0: it is never moved. */
   readonly gcLifeMs: number;
   /** The safe point is moved this often. */
@@ -59,6 +63,9 @@ export const defaultSchedulerConfig: SchedulerConfig = {
   scheduleIntervalMaxMs: 5_000,
   leaderTolerance: 2,
   pendingPeersMax: 16,
+  lowSpaceRatio: 0.8,
+  highSpaceRatio: 0.7,
+  spaceFloorBytes: 268_435_456,
   gcLifeMs: 600_000,
   gcIntervalMs: 60_000,
   learnersFirst: true,
@@ -71,6 +78,10 @@ export function schedulerConfig(given: Partial<SchedulerConfig>): SchedulerConfi
   assert(config.tsoSaveIntervalMs >= 200, () => `tso-save-interval ${config.tsoSaveIntervalMs} ms`);
   assert(config.leaderTolerance >= 2, 'with less than 2 leaders would go back and forth');
   assert(config.scheduleIntervalMinMs > 0, 'schedule-interval-min must be positive');
+  assert(
+    config.highSpaceRatio < config.lowSpaceRatio && config.lowSpaceRatio < 1,
+    () => `space ratios ${config.highSpaceRatio}, ${config.lowSpaceRatio}`,
+  );
   assert(config.gcIntervalMs > 0, 'gc-run-interval must be positive');
   assert(config.clientUrls.length > 0, 'clients need at least one URL');
   for (const url of config.clientUrls) assert(url.includes('://'), () => `${url} has no scheme`);
@@ -83,5 +94,8 @@ export function policyConfig(config: SchedulerConfig): PolicyConfig {
     storeDisconnectedMs: config.storeDisconnectedMs,
     pendingPeersMax: config.pendingPeersMax,
     leaderTolerance: config.leaderTolerance,
+    lowSpaceRatio: config.lowSpaceRatio,
+    highSpaceRatio: config.highSpaceRatio,
+    spaceFloorBytes: config.spaceFloorBytes,
   };
 }

@@ -51,7 +51,16 @@ export interface Influence {
   leaderCount: number;
   /** Peers that are about to be added. */
   incoming: number;
+  incomingBytes: number;
 }
+
+const NO_INFLUENCE: Readonly<Influence> = {
+  regionSize: 0,
+  regionCount: 0,
+  leaderCount: 0,
+  incoming: 0,
+  incomingBytes: 0,
+};
 
 interface OperatorRecord {
   readonly operator: Operator;
@@ -251,7 +260,7 @@ function addInfluence(
   region: RegionInfo,
 ): void {
   const at = (id: StoreId): Influence => {
-    const known = out.get(id) ?? { regionSize: 0, regionCount: 0, leaderCount: 0, incoming: 0 };
+    const known = out.get(id) ?? { ...NO_INFLUENCE };
     out.set(id, known);
     return known;
   };
@@ -261,6 +270,7 @@ function addInfluence(
     store.regionSize += operator.regionSize;
     store.regionCount++;
     store.incoming++;
+    store.incomingBytes += region.approximateBytes;
   } else if (step.type === 'remove-peer' && holds(region, step.storeId)) {
     const store = at(step.storeId);
     store.regionSize -= operator.regionSize;

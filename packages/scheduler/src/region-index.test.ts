@@ -119,13 +119,17 @@ class NaiveCluster {
     );
     const size = (list: readonly RegionReport[]): number =>
       list.reduce((sum, r) => sum + regionInfo(r).size, 0);
+    const bytes = (list: readonly RegionReport[]): number =>
+      list.reduce((sum, r) => sum + r.approximateBytes, 0);
+    const pending = here.filter((r) => r.pendingPeers.some((p) => p.storeId === storeId));
     return {
       regionCount: here.length,
       regionSize: size(here),
       leaderCount: led.length,
       leaderSize: size(led),
-      pendingCount: here.filter((r) => r.pendingPeers.some((p) => p.storeId === storeId)).length,
-      approximateBytes: here.reduce((sum, r) => sum + r.approximateBytes, 0),
+      pendingCount: pending.length,
+      pendingBytes: bytes(pending),
+      approximateBytes: bytes(here),
     };
   }
 

@@ -44,6 +44,8 @@ export interface StoreCounts {
   readonly leaderCount: number;
   readonly leaderSize: number;
   readonly pendingCount: number;
+  /** Of the Regions whose peers there are pending. */
+  readonly pendingBytes: number;
   readonly approximateBytes: number;
 }
 
@@ -53,6 +55,7 @@ const NO_COUNTS: StoreCounts = {
   leaderCount: 0,
   leaderSize: 0,
   pendingCount: 0,
+  pendingBytes: 0,
   approximateBytes: 0,
 };
 
@@ -102,7 +105,10 @@ class StoreRegions {
     counts.regionCount += sign;
     counts.regionSize += sign * region.size;
     counts.approximateBytes += sign * region.approximateBytes;
-    if (isPending) counts.pendingCount += sign;
+    if (isPending) {
+      counts.pendingCount += sign;
+      counts.pendingBytes += sign * region.approximateBytes;
+    }
     if (isLeader) {
       counts.leaderCount += sign;
       counts.leaderSize += sign * region.size;

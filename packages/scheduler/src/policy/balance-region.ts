@@ -1,5 +1,6 @@
 import type { Rng } from '@tinykv/base';
 import { chooseTarget, compareLoad, isBalanceSource } from './filters.js';
+import { hasAmpleSpace, isLowOnSpace } from './space.js';
 import type { ClusterView, PeerRole, Plan, PolicyConfig, RegionInfo, StoreView } from './view.js';
 
 /** Regions that are looked at per source and role before the next one. */
@@ -9,14 +10,15 @@ const TRIES = 10;
 const ROLES: readonly PeerRole[] = ['pending', 'follower', 'leader'];
 
 /**
- * Moves a peer from a store with much data to one with little, if that makes them more even by more
+ * First moves peers from stores that are low on space to those with plenty. Else moves a peer from a store with much data to one with little, if that makes them more even by more
  * than it could make them uneven (TinyKV's rule): the difference must exceed twice the Region's size.
  */
 export function balanceRegion(view: ClusterView, rng: Rng, config: PolicyConfig): Plan | undefined {
+  const isLow = (store: StoreView): number => Number(isLowOnSpace(store, config));
   const sources = view
     .stores()
     .filter((store) => isBalanceSource(store, config))
-    .sort((a, b) => compareLoad(b, a));
+    .sort((a, b) => isLow(b) - isLow(a) || compareLoad(b, a));
   for (const source of sources) {
     for (const role of ROLES) {
       const plan = moveFrom(view, source, role, rng, config);
@@ -52,8 +54,20 @@ function worthwhileTarget(
 ): StoreView | undefined {
   if (view.hasOperator(region.id) || !hasItsPeers(view, region)) return undefined;
   const target = chooseTarget(view, region, config);
-  if (target === undefined) return undefined;
-  return source.regionSize - target.regionSize > 2 * region.size ? target : undefined;
+  if (target === undefined || isLowOnSpace(target, config)) return undefined;
+  const isWorthIt =
+    isLowOnSpace(source, config) && hasAmpleSpace(target, config)
+      ? mayRelieve(source, target, region)
+      : source.regionSize - target.regionSize > 2 * region.size;
+  return isWorthIt ? target : undefined;
+}
+
+/**
+ * A disk that is full of other things, or that gives space back late, must not lose all its Regions: the store keeps
+ * at least half of what the target gets to have.
+ */
+function mayRelieve(source: StoreView, target: StoreView, { size }: RegionInfo): boolean {
+  return 2 * (source.regionSize - size) >= target.regionSize + size;
 }
 
 /** A Region with too few peers, too many or sick ones is the replica checker's. */

@@ -1,5 +1,6 @@
 import type { StoreId } from '@tinykv/base';
 import { findPeerOnStore, type Peer } from '@tinykv/model';
+import { hasRoomFor, isLowOnSpace } from './space.js';
 import type { ClusterView, PolicyConfig, RegionInfo, StoreView } from './view.js';
 
 /** Its peers are taken for lost: they are replaced, and nothing is moved from it. */
@@ -27,16 +28,23 @@ export function isReachable(store: StoreView, config: PolicyConfig): boolean {
   return store.silentMs <= config.storeDisconnectedMs && !isDown(store, config);
 }
 
-/** The best store for a new peer of the Region: of those that hold none, the one with the least data. */
+/**
+ * The best store for a new peer of the Region: of those that hold none and have room, the one with the least data.
+ * One that is low on space is the last resort: a replica is worth more than what is left of a disk.
+ */
 export function chooseTarget(
   view: ClusterView,
   region: RegionInfo,
   config: PolicyConfig,
 ): StoreView | undefined {
   let best: StoreView | undefined;
+  const isLow = (store: StoreView): number => Number(isLowOnSpace(store, config));
   for (const store of view.stores()) {
     if (!isPeerTarget(store, config) || holds(region, store.id)) continue;
-    if (best === undefined || compareLoad(store, best) < 0) best = store;
+    if (!hasRoomFor(store, region, config)) continue;
+    if (best === undefined || (isLow(store) - isLow(best) || compareLoad(store, best)) < 0) {
+      best = store;
+    }
   }
   return best;
 }

@@ -8,6 +8,7 @@ import {
   isHealthyVoter,
   isReachable,
 } from './filters.js';
+import { isLowOnSpace } from './space.js';
 import type { ClusterView, Plan, PolicyConfig, RegionInfo, StoreView } from './view.js';
 
 /**
@@ -30,7 +31,7 @@ export function checkReplicas(
     (forgetsLearners ? undefined : finishLearner(view, region, config)) ??
     replaceLost(view, region, config) ??
     addMissing(view, region, config) ??
-    removeExtra(view, region)
+    removeExtra(view, region, config)
   );
 }
 
@@ -95,25 +96,37 @@ function addMissing(view: ClusterView, region: RegionInfo, config: PolicyConfig)
   return target && { type: 'add-peer', region, to: target.id };
 }
 
-function removeExtra(view: ClusterView, region: RegionInfo): Plan | undefined {
+function removeExtra(
+  view: ClusterView,
+  region: RegionInfo,
+  config: PolicyConfig,
+): Plan | undefined {
   if (voters(region).length <= view.maxReplicas) return undefined;
   const spare = voters(region)
     .filter((peer) => canSpare(region, peer.storeId))
-    .sort((a, b) => compareWorth(view, region, a, b));
+    .sort((a, b) => compareWorth(view, region, config, a, b));
   return spare[0] && { type: 'remove-peer', region, from: spare[0].storeId };
 }
 
-/** The peer that is missed least comes first: unhealthy, then on the fullest store, the leader last. */
-function compareWorth(view: ClusterView, region: RegionInfo, a: Peer, b: Peer): number {
+/** The peer that is missed least comes first: unhealthy, then on a store short of space, on the fullest, the leader last. */
+function compareWorth(
+  view: ClusterView,
+  region: RegionInfo,
+  config: PolicyConfig,
+  a: Peer,
+  b: Peer,
+): number {
   const healthy = Number(isHealthyVoter(region, a)) - Number(isHealthyVoter(region, b));
   if (healthy !== 0) return healthy;
   const leads = Number(region.leader?.id === a.id) - Number(region.leader?.id === b.id);
   const [storeA, storeB] = [view.store(a.storeId), view.store(b.storeId)];
-  return byLoad(storeB, storeA) || leads || a.id - b.id;
+  return byLoad(storeB, storeA, config) || leads || a.id - b.id;
 }
 
-function byLoad(a: StoreView | undefined, b: StoreView | undefined): number {
-  return a === undefined || b === undefined ? 0 : compareLoad(a, b);
+function byLoad(a: StoreView | undefined, b: StoreView | undefined, config: PolicyConfig): number {
+  if (a === undefined || b === undefined) return 0;
+  const low = Number(isLowOnSpace(a, config)) - Number(isLowOnSpace(b, config));
+  return low || compareLoad(a, b);
 }
 
 function voters(region: RegionInfo): readonly Peer[] {

@@ -22,6 +22,13 @@ export interface RegionInfo {
   readonly size: number;
 }
 
+/** Of the disk that a store is on. */
+export interface StoreSpace {
+  readonly capacityBytes: number;
+  /** Less what its incoming peers will take. */
+  readonly availableBytes: number;
+}
+
 /** A store as policies see it: what is, plus what running operators will have made of it. */
 export interface StoreView {
   readonly id: StoreId;
@@ -37,6 +44,8 @@ export interface StoreView {
   readonly pendingPeerCount: number;
   /** Its peers that have lost what they had promised: they are there and will never answer. */
   readonly damagedPeers: readonly PeerId[];
+  /** Undefined while the store has not told. */
+  readonly space: StoreSpace | undefined;
 }
 
 export type PeerRole = 'leader' | 'follower' | 'pending';
@@ -81,5 +90,11 @@ export interface PolicyConfig {
   readonly pendingPeersMax: number;
   /** Least difference of leaders between two stores that is worth a transfer. */
   readonly leaderTolerance: number;
+  /** A store with less than the rest of its disk available is low on space. */
+  readonly lowSpaceRatio: number;
+  /** A store with more than the rest of its disk available takes Regions of stores that are low on space. */
+  readonly highSpaceRatio: number;
+  /** A new peer must leave this much of a store's disk. */
+  readonly spaceFloorBytes: number;
   readonly planted?: Planted;
 }

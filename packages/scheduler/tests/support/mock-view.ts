@@ -12,6 +12,9 @@ export const mockConfig: PolicyConfig = {
   storeDisconnectedMs: 20_000,
   pendingPeersMax: 16,
   leaderTolerance: 10,
+  lowSpaceRatio: 0.8,
+  highSpaceRatio: 0.7,
+  spaceFloorBytes: 256 * 1024 ** 2,
 };
 
 /** A view whose stores say of themselves what the test wants; every Region of a store weighs 10. */
@@ -37,6 +40,7 @@ export class MockView implements ClusterView {
       leaderCount: regionCount,
       pendingPeerCount: 0,
       damagedPeers: [],
+      space: undefined,
       ...change,
     });
   }
