@@ -1,4 +1,4 @@
-import { EMPTY_BYTES, type KvEngine, type LogIndex, type Term } from '@tinykv/base';
+import { EMPTY_BYTES, type KvEngine, KvError, type LogIndex, type Term } from '@tinykv/base';
 import {
   applyStateKey,
   INITIAL_EPOCH,
@@ -6,6 +6,7 @@ import {
   type Region,
   regionStateKey,
   type SchedulerApi,
+  storeIdentKey,
 } from '@tinykv/model';
 import type { GroupUpdate, RaftLog } from '@tinykv/raft';
 import {
@@ -32,7 +33,8 @@ export function initialLog(regionId: number): GroupUpdate {
 
 /**
  * Makes the first Region of a new cluster, with one peer here, unless another store was first. A crash
- * in between is taken up again: what was prepared is offered once more.
+ * in between is taken up again: what was prepared is offered once more. Refuses a store that lost to one with
+ * another api.
  */
 export async function bootstrapCluster(
   engine: KvEngine,
@@ -48,16 +50,23 @@ export async function bootstrapCluster(
   const mine =
     (await scheduler.bootstrap(store, region, ident.api)) ||
     (await isKnown(scheduler, ident.storeId));
+  const clusterApi = mine ? ident.api : await scheduler.clusterApi();
   const batch = engine.batch();
   batch.delete(prepareBootstrapKey);
   if (!mine) {
     batch.delete(regionStateKey(region.id));
     batch.delete(applyStateKey(region.id));
+    // Nothing has been written with this api: the folder may take that of the cluster at its next start.
+    if (clusterApi !== ident.api) batch.delete(storeIdentKey);
   } else if (engine.get(regionStateKey(region.id)) === undefined) {
     await log.append([initialLog(region.id)]);
     putInitialState(batch, region, ident.storeId);
   }
   await engine.write(batch, { sync: true });
+  if (clusterApi !== ident.api) {
+    const text = `this store was started with api ${ident.api}, and another bootstrapped the cluster with api ${clusterApi}`;
+    throw new KvError('FAILED_PRECONDITION', text);
+  }
 }
 
 /**
