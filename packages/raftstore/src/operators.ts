@@ -30,7 +30,9 @@ export class Operators {
         this.#removePeer(peer, operator.peer);
         return;
       case 'transfer-leader':
-        if (operator.peer.id !== peer.meta.id) this.#transfer(peer, operator.peer.id);
+        // Proposals wait during a transfer: to a silent peer, for an election timeout, and in vain.
+        if (operator.peer.id === peer.meta.id || !peer.group.isActive(operator.peer.id)) return;
+        this.#transfer(peer, operator.peer.id);
         return;
       case 'split': {
         const { keys } = operator;

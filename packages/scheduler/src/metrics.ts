@@ -10,6 +10,8 @@ export class ClusterMetrics {
   readonly #cluster: Cluster;
   readonly #disconnectedMs: number;
   readonly #gauges = new Map<string, Gauge>();
+  /** Types of the gauges of each store that has been shown. */
+  readonly #shown = new Map<StoreId, Set<string>>();
   #timer: Timer | undefined;
 
   constructor(env: Env, cluster: Cluster, disconnectedMs: number) {
@@ -34,7 +36,8 @@ export class ClusterMetrics {
     for (const store of this.#cluster.stores()) {
       const isSilent = this.#cluster.silentMs(store.id) > this.#disconnectedMs;
       totals[store.state === 'up' && isSilent ? 'disconnected' : store.state]++;
-      if (store.state !== 'tombstone') this.#collectStore(store);
+      if (store.state === 'tombstone') this.#bury(store);
+      else this.#collectStore(store);
       totals.leaders += this.#cluster.regions.counts(store.id).leaderCount;
       totals.bytes += this.#cluster.stats(store.id)?.usedSize ?? 0;
     }
@@ -63,6 +66,12 @@ export class ClusterMetrics {
     this.#setStore(id, address, 'store_used', stats.usedSize);
   }
 
+  /** A gauge keeps its last value: that of a tombstone must not count what is gone. */
+  #bury({ id, address }: StoreMeta): void {
+    for (const type of this.#shown.get(id) ?? []) this.#setStore(id, address, type, 0);
+    this.#shown.delete(id);
+  }
+
   #collectRegions(): void {
     let pending = 0;
     let down = 0;
@@ -79,6 +88,8 @@ export class ClusterMetrics {
   }
 
   #setStore(store: StoreId, address: string, type: string, value: number): void {
+    const types = this.#shown.get(store) ?? new Set();
+    this.#shown.set(store, types.add(type));
     const labels = { address, store: String(store), type };
     this.#set('pd_scheduler_store_status', 'What each store holds.', labels, value);
   }

@@ -134,6 +134,17 @@ describe('replica checker', () => {
     expect(check(view, [], {}, moving)).toBe('2->5');
   });
 
+  it('promotes a learner that has caught up in place of a lost voter', () => {
+    const view = stores(4);
+    const learner = { ...voter(14, 4), learner: true };
+    const peers = [...region(1, 0, 0, [1, 2, 3]).peers, learner];
+    expect(check(view, [], {}, peers)).toBe('-4');
+    view.setStore(2, 2, DOWN);
+    expect(check(view, [], {}, peers)).toBe('promote 14');
+    const four = [...region(1, 0, 0, [1, 2, 3]).peers, voter(14, 4)];
+    expect(check(view, [], { downPeers: [voter(12, 2)] }, four)).toBe('-2');
+  });
+
   it('drops a learner that has not caught up and whose store is silent', () => {
     const view = stores(4);
     const learner = { ...voter(13, 3), learner: true };

@@ -35,7 +35,10 @@ export function checkReplicas(
   );
 }
 
-/** A learner is what an operator left behind that ran out of time: promote it, or drop it if it is lost. */
+/**
+ * A learner is what an operator left behind that ran out of time: promote it, also in place of a voter that is lost, or
+ * drop it if it is lost itself or not needed.
+ */
 function finishLearner(
   view: ClusterView,
   region: RegionInfo,
@@ -43,7 +46,8 @@ function finishLearner(
 ): Plan | undefined {
   const learner = region.region.peers.find((peer) => peer.learner);
   if (learner === undefined) return undefined;
-  if (isLost(view, learner, config) || voters(region).length >= view.maxReplicas) {
+  const kept = voters(region).filter((peer) => !isLost(view, peer, config));
+  if (isLost(view, learner, config) || kept.length >= view.maxReplicas) {
     return { type: 'remove-peer', region, from: learner.storeId };
   }
   const store = view.store(learner.storeId);

@@ -1,4 +1,4 @@
-import { limits, physicalMs, type Timestamp, type UnaryHandler, utf8 } from '@tinykv/base';
+import { KvError, limits, physicalMs, type Timestamp, type UnaryHandler, utf8 } from '@tinykv/base';
 import { type Init, schedulerpb, tinykvadmin } from '@tinykv/proto';
 import { gcSettings, schedulerNowMs } from '../gc-keeper.js';
 import { led } from './admin-calls.js';
@@ -91,6 +91,9 @@ async function updateService(
   }
   if (ttlMs > limits.gcPeriodMsMax) {
     return { error: `a ttl of ${ttlMs} ms: the most is ${limits.gcPeriodMsMax}` };
+  }
+  if (group.state.tsoBoundMs === 0) {
+    throw new KvError('UNAVAILABLE', 'no timestamp has been served yet');
   }
   const expiresAtMs = schedulerNowMs(env.clock, group.state) + ttlMs;
   const service = { id, safePoint, expiresAtMs };
