@@ -1,4 +1,12 @@
-import { EMPTY_BYTES, type KvEngine, KvError, type LogIndex, type Term } from '@tinykv/base';
+import {
+  EMPTY_BYTES,
+  type Env,
+  errorMessage,
+  type KvEngine,
+  KvError,
+  type LogIndex,
+  type Term,
+} from '@tinykv/base';
 import {
   applyStateKey,
   INITIAL_EPOCH,
@@ -21,6 +29,10 @@ import {
 export const INITIAL_INDEX: LogIndex = 5;
 export const INITIAL_TERM: Term = 5;
 
+/** How long the first Region is offered to a scheduler that does not answer, and the pause between two tries. */
+const OFFER_MS = 30_000;
+const OFFER_PAUSE_MS = 1_000;
+
 /** The first state of the log of a Region made by bootstrap or split. */
 export function initialLog(regionId: number): GroupUpdate {
   return {
@@ -37,6 +49,7 @@ export function initialLog(regionId: number): GroupUpdate {
  * another api.
  */
 export async function bootstrapCluster(
+  env: Env,
   engine: KvEngine,
   log: RaftLog,
   scheduler: SchedulerApi,
@@ -46,10 +59,7 @@ export async function bootstrapCluster(
   const prepared = engine.get(prepareBootstrapKey);
   if (prepared === undefined && (await scheduler.isBootstrapped())) return;
   const region = prepared ? decodeRegion(prepared) : await prepare(engine, scheduler, ident);
-  const store = { id: ident.storeId, address, state: 'up' as const };
-  const mine =
-    (await scheduler.bootstrap(store, region, ident.api)) ||
-    (await isKnown(scheduler, ident.storeId));
+  const mine = await offer(env, scheduler, ident, address, region);
   const clusterApi = mine ? ident.api : await scheduler.clusterApi();
   const batch = engine.batch();
   batch.delete(prepareBootstrapKey);
@@ -67,6 +77,32 @@ export async function bootstrapCluster(
     const text = `this store was started with api ${ident.api}, and another bootstrapped the cluster with api ${clusterApi}`;
     throw new KvError('FAILED_PRECONDITION', text);
   }
+}
+
+/** Whether the Region is the cluster's first. Without an answer it is offered again, which is safe: it is the same. */
+async function offer(
+  { clock, logger }: Env,
+  scheduler: SchedulerApi,
+  { storeId, api }: StoreIdent,
+  address: string,
+  region: Region,
+): Promise<boolean> {
+  const store = { id: storeId, address, state: 'up' as const };
+  const deadline = clock.mono() + OFFER_MS;
+  for (;;) {
+    try {
+      return (await scheduler.bootstrap(store, region, api)) || (await isKnown(scheduler, storeId));
+    } catch (error) {
+      if (!isPassing(error) || clock.mono() >= deadline) throw error;
+      logger.warn('the cluster is not bootstrapped yet', { error: errorMessage(error) });
+    }
+    await new Promise<void>((resolve) => clock.after(OFFER_PAUSE_MS, resolve));
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof KvError)) return false;
+  return error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED';
 }
 
 /**

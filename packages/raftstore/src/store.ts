@@ -97,7 +97,7 @@ export class RaftStore {
     const ident = await openIdent(env, parts.engine, parts.scheduler, config);
     const known = new Set(recovered.map((group) => group.group));
     if (ident.address === '') {
-      await bootstrapCluster(parts.engine, parts.log, parts.scheduler, ident, config.address);
+      await bootstrapCluster(env, parts.engine, parts.log, parts.scheduler, ident, config.address);
     }
     const store = new RaftStore(env, parts, config, ident);
     await recoverPeers(

@@ -23,7 +23,7 @@ export class FakeScheduler {
   readonly regions = new RegionMap<Known>();
   readonly stores = new Map<number, StoreMeta>();
   readonly handlers = new Map<number, (operator: RegionOperator) => void>();
-  /** The next bootstrap is carried out, and its answer gets lost. */
+  /** The next bootstrap is carried out, and its answer gets lost for good: the store does not ask again. */
   loseBootstrapAnswer = false;
   #nextId = 1;
   #bootstrapped = false;
@@ -52,7 +52,7 @@ export class FakeScheduler {
         });
         if (this.loseBootstrapAnswer) {
           this.loseBootstrapAnswer = false;
-          throw new KvError('DEADLINE_EXCEEDED', 'no answer');
+          throw new KvError('CANCELLED', 'no answer');
         }
         return true;
       },
