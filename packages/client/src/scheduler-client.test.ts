@@ -375,10 +375,8 @@ describe('region heartbeats', () => {
     client.regionHeartbeat(reportOf(1));
     await members.env.clock.settle();
     const error = { type: schedulerpb.ErrorType.UNKNOWN, message: 'region is stale' };
-    const refuse = (): void =>
-      members.streams[0]!.send(
-        schedulerpb.RegionHeartbeatResponse.encode({ header: { ...header, error } }),
-      );
+    const refusal = schedulerpb.RegionHeartbeatResponse.encode({ header: { ...header, error } });
+    const refuse = (): boolean => members.streams[0]!.send(refusal);
     for (let i = 0; i < 3; i++) refuse();
     await members.env.clock.run(1_000);
     refuse();
