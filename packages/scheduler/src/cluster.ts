@@ -20,8 +20,8 @@ import {
   type StoreStats,
 } from '@tinykv/model';
 import type { RegionInfo } from './policy/view.js';
-import { implausibleRegion, implausibleReport } from './region-claims.js';
 import { type AnnouncedRegions, Preparation, type PreparationState } from './preparation.js';
+import { implausibleRegion, implausibleReport } from './region-claims.js';
 import { RegionIndex, regionInfo, unreportedRegion } from './region-index.js';
 import type { SchedulerState } from './state.js';
 import { type Place, StoreStarts } from './store-starts.js';
