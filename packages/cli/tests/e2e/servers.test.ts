@@ -152,13 +152,14 @@ it('a store does not join another cluster', { timeout: 60_000 }, async () => {
     ),
   );
   for (const scheduler of schedulers) await scheduler.waitFor(/"ready"/);
+  const storePort = await freePort();
   const join1 = (port: number): Program =>
     serve(
       'tinykv-server',
       `-scheduler=127.0.0.1:${port}`,
       `-path=${path('f')}`,
       '--status-addr=',
-      '-addr=127.0.0.1:0',
+      `-addr=127.0.0.1:${storePort}`,
     );
   const store = join1(ports[0]);
   await store.waitFor(/"ready"/);
