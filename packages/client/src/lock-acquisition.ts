@@ -81,7 +81,7 @@ export class LockAcquisition {
     try {
       await work();
     } catch (error) {
-      // Whatever it was that could not be asked any more at the end of the wait.
+      // The cause at the end of the wait may be anything that could not be asked any more.
       if (this.#obstacle === undefined || !isPassing(error)) throw error;
       throw timeout(this.#obstacle, error);
     }

@@ -32,7 +32,7 @@ export class SnapshotPasses {
 }
 
 /**
- * What one request has to pass, with what others of the snapshot have passed: those must not make it forget its own.
+ * Transactions that one request passes, with those that others of the snapshot passed, which must not displace its own.
  */
 export class RequestPasses implements Reader {
   readonly ts: Timestamp;

@@ -362,7 +362,7 @@ export class Group {
     this.#confState = this.node.applyConfChange(change);
     this.storage.setConfState(this.#confState);
     this.#lease.reconfigure(this.peerId, this.#confState, this.#leaseNow());
-    // Whoever should confirm may be gone: a single voter hears nobody. Asked again, it answers itself.
+    // The members that should confirm may be gone. A single voter that is asked again answers itself.
     this.reads.askAgain();
     this.touch();
     return this.#confState;

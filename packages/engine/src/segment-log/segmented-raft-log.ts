@@ -200,7 +200,7 @@ export class SegmentedRaftLog implements RaftLog {
     try {
       await written.segment.file.sync();
     } catch (error) {
-      // Whatever the reason: what is on the disk now, and what a later sync would tell of it, is not known.
+      // The state of the disk is not known after any failure, nor what a later sync would say of it.
       const text = `raft log: fsync: ${errorMessage(error)}`;
       throw this.#fail(new KvError('INTERNAL', text, { cause: error }));
     }
