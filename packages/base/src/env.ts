@@ -14,15 +14,7 @@ export interface Env {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly faults: Faults;
-  /** Bugs that the simulator plants to prove its checkers; constant false in production. */
-  planted(name: string): boolean;
 }
-
-/** {@link Env.planted} as pure code is given it. */
-export type Planted = (name: string) => boolean;
-
-/** Plants nothing, as production does. */
-export const nothingPlanted: Planted = () => false;
 
 export interface Timer {
   cancel(): void;

@@ -63,7 +63,7 @@ export class Client {
     const failFast = options.failFast ? { schedulerAway: () => scheduler.away } : undefined;
     const router = new Router(env, api, cache, stores, failFast);
     const timestamp = (): Promise<Timestamp> => scheduler.tso(TIMESTAMP_GAP);
-    const resolver = new LockResolver(env, router, timestamp);
+    const resolver = new LockResolver(router, timestamp);
     this.raw = new RawClient(router);
     this.inspect = new Inspector(router, resolver);
     this.#txns = new TxnClient({

@@ -1,4 +1,4 @@
-import { type Env, keyString, limits, type Timestamp, TS_MAX, TS_ZERO } from '@tinykv/base';
+import { keyString, limits, type Timestamp, TS_MAX, TS_ZERO } from '@tinykv/base';
 import type { LockInfo } from '@tinykv/model';
 import { BelowSafePointError } from './errors.js';
 import type { Operation } from './operation.js';
@@ -44,9 +44,9 @@ export class LockResolver {
   readonly #known = new Map<string, Known>();
   readonly #running = new Map<string, Promise<TxnStatus>>();
 
-  constructor(env: Env, router: Router, timestamp: () => Promise<Timestamp>) {
+  constructor(router: Router, timestamp: () => Promise<Timestamp>) {
     this.#router = router;
-    this.#primaries = new Primaries(env, router, timestamp);
+    this.#primaries = new Primaries(router, timestamp);
     this.#pessimistic = new PessimisticResolver(router, timestamp);
   }
 

@@ -1,12 +1,4 @@
-import {
-  EMPTY_BYTES,
-  type Env,
-  KvError,
-  limits,
-  nextKey,
-  type Timestamp,
-  TS_MAX,
-} from '@tinykv/base';
+import { EMPTY_BYTES, KvError, limits, nextKey, type Timestamp, TS_MAX } from '@tinykv/base';
 import { describeKeyError, locationKey, userKeyOfBound } from '@tinykv/model';
 import { keyErrorFromWire, lockFromWire, tinykvtxn } from '@tinykv/proto';
 import { LockResolver } from './lock-resolver.js';
@@ -28,10 +20,10 @@ export class LockSweeper {
   readonly #router: Router;
   readonly #resolver: LockResolver;
 
-  constructor(env: Env, router: Router) {
+  constructor(router: Router) {
     this.#router = router;
     // By the end of time every lock has expired.
-    this.#resolver = new LockResolver(env, router, async () => TS_MAX);
+    this.#resolver = new LockResolver(router, async () => TS_MAX);
   }
 
   /** Resolves, with the number of locks that were met, when none is left. Throws as the router does. */

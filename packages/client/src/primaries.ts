@@ -1,4 +1,4 @@
-import { type Env, maxTimestamp, physicalMs, type Timestamp, TS_ZERO } from '@tinykv/base';
+import { maxTimestamp, physicalMs, type Timestamp, TS_ZERO } from '@tinykv/base';
 import type { LockInfo } from '@tinykv/model';
 import { keyErrorFromWire, kvrpcpb, lockFromWire, tinykvpb, tinykvtxn } from '@tinykv/proto';
 import { keyErrorToThrow } from './key-errors.js';
@@ -38,14 +38,8 @@ interface SecondaryLocks {
 export class Primaries {
   readonly #router: Router;
   readonly #timestamp: () => Promise<Timestamp>;
-  /** Planted: a primary without a lock is taken for committed. */
-  readonly #looksAtLocksOnly: boolean;
-  /** Planted: an asynchronous commit is taken for complete. */
-  readonly #checksNoSecondaries: boolean;
 
-  constructor(env: Env, router: Router, timestamp: () => Promise<Timestamp>) {
-    this.#looksAtLocksOnly = env.planted('txn-secondary-rolled-forward');
-    this.#checksNoSecondaries = env.planted('txn-secondaries-not-checked');
+  constructor(router: Router, timestamp: () => Promise<Timestamp>) {
     this.#router = router;
     this.#timestamp = timestamp;
   }
@@ -88,9 +82,7 @@ export class Primaries {
       return { type: 'alive', ttlMs: metMs, minCommitTs: TS_ZERO, isUndecided: true };
     }
     if (response.commitVersion === TS_ZERO) {
-      return this.#looksAtLocksOnly
-        ? { type: 'committed', commitTs: currentTs }
-        : { type: 'rolled-back' };
+      return { type: 'rolled-back' };
     }
     return { type: 'committed', commitTs: response.commitVersion };
   }
@@ -101,7 +93,7 @@ export class Primaries {
    */
   async #checkLocks(lock: LockInfo, operation: Operation, mode: CheckMode): Promise<TxnStatus> {
     const { startTs, primary, secondaries } = lock;
-    const found = this.#checksNoSecondaries ? [] : await this.#secondaryLocks(lock, operation);
+    const found = await this.#secondaryLocks(lock, operation);
     const locks = found.flatMap((answer) => answer.locks);
     const ended = found.find((answer) => answer.locks.length < answer.asked);
     if (ended === undefined && locks.some((each) => !each.isAsyncCommit)) {

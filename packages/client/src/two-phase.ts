@@ -71,22 +71,19 @@ export class TwoPhaseCommit implements Abandonable {
    * certainly not committed, {@link UndeterminedError} when that is not known.
    */
   async run(): Promise<Timestamp> {
-    const { env, timestamp } = this.#context;
+    const { timestamp } = this.#context;
     const { startTs } = this.#input;
     let rest: readonly Uint8Array[];
     let commitTs: Timestamp;
     try {
-      const early = env.planted('txn-early-commit-ts') ? await timestamp() : undefined;
       if (this.#prewriter.mayCommit) this.#decide();
       const prewritten = await this.#prewriter.run();
       if (prewritten.type === 'committed') {
         commitTs = prewritten.commitTs;
         rest = prewritten.locked;
       } else {
-        commitTs = early ?? (await timestamp());
+        commitTs = await timestamp();
         this.#decide();
-        if (env.planted('txn-primary-committed-last'))
-          await this.#commitRest(this.#others(), commitTs);
         [commitTs, rest] = await this.#commitPrimary(commitTs);
       }
     } catch (error) {
@@ -101,10 +98,6 @@ export class TwoPhaseCommit implements Abandonable {
       this.#background = this.#inBackground('commit', () => this.#commitRest(rest, commitTs));
     }
     return commitTs;
-  }
-
-  #others(): readonly Uint8Array[] {
-    return this.#input.mutations.slice(1).map(({ key }) => key);
   }
 
   /**

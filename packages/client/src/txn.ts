@@ -1,4 +1,4 @@
-import { assert, compareBytes, EMPTY_BYTES, KvError, type Timestamp, TS_MAX } from '@tinykv/base';
+import { assert, compareBytes, EMPTY_BYTES, KvError, type Timestamp } from '@tinykv/base';
 import type { BackgroundWork } from './background-work.js';
 import { CallLimits, type CallOptions } from './call-limits.js';
 import { checkKey } from './check-key.js';
@@ -90,9 +90,7 @@ export class Txn {
       this.#isPessimistic || options.locksAhead
         ? new PessimisticLocks(context, living, this.#heartBeat, this.#isPessimistic ? options : {})
         : undefined;
-    // Planted: keys that are locked are read as any others.
-    const isHeldRead = !context.env.planted('txn-locked-read-of-snapshot');
-    this.#view = new TxnView(this.#buffer, isHeldRead ? this.#locks?.held : undefined);
+    this.#view = new TxnView(this.#buffer, this.#locks?.held);
     this.#background = background;
   }
 
@@ -149,20 +147,13 @@ export class Txn {
     const own = keys.map((key) => this.#view.get(key));
     const missing = keys.filter((_, i) => own[i] === undefined);
     const read = await this.#limits.read(options, (operation) =>
-      this.#batchSource().batchGet(missing, operation),
+      this.#snapshot.batchGet(missing, operation),
     );
     const stored = read.values();
     return own.map((write) => {
       if (write === undefined) return stored.next().value;
       return write.kind === 'put' ? write.value : undefined;
     });
-  }
-
-  /** Planted: each key by its newest value instead of all at one timestamp. */
-  #batchSource(): Snapshot {
-    const { env, router, resolver } = this.#context;
-    const readsNewest = env.planted('txn-batch-get-reads-newest');
-    return readsNewest ? new Snapshot(router, resolver, TS_MAX) : this.#snapshot;
   }
 
   /**

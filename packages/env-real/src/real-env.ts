@@ -31,7 +31,6 @@ export function createEnv(options: EnvOptions): RealEnv {
     logger,
     metrics: new RealMetrics({ processMetrics: options.processMetrics ?? false }),
     faults: { hit: () => {} },
-    planted: () => false,
     close: () => net.close(),
   };
 }

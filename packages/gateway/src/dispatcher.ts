@@ -17,7 +17,7 @@ import type { TouchedKey } from './model/redis-txn.js';
 import { MultiState } from './multi.js';
 import type { ReplyQueue } from './reply-queue.js';
 import type { Request } from './resp/decoder.js';
-import { array, error, OK, QUEUED, type Reply, simple } from './resp/types.js';
+import { error, OK, QUEUED, type Reply, simple } from './resp/types.js';
 import { SessionOrder } from './session-order.js';
 
 interface DispatcherContext {
@@ -59,9 +59,6 @@ export class Dispatcher {
   #running = 0;
   /** One of them runs alone. */
   #exclusive = false;
-  /** Planted bugs: what is one transaction runs as several. */
-  readonly #msetsByKey: boolean;
-  readonly #execsByCommand: boolean;
 
   constructor(
     session: SessionState,
@@ -74,9 +71,6 @@ export class Dispatcher {
     this.#replies = replies;
     this.#events = events;
     this.multi = new MultiState(context.versions);
-    const { env } = context.gateway;
-    this.#msetsByKey = env.planted('gateway-mset-by-key');
-    this.#execsByCommand = env.planted('gateway-exec-by-command');
   }
 
   get #gateway(): GatewayState {
@@ -166,23 +160,11 @@ export class Dispatcher {
     const turn = this.#order.enter(touched, spec.flags.includes('write'));
     if (turn === undefined) return false;
     let reply: Promise<Reply>;
-    if (spec.name === 'mset' && this.#msetsByKey) reply = this.#msetByKey(spec, argv);
-    else if (turn.queued) reply = executor.submit(this.#work(spec, argv, touched, []));
+    if (turn.queued) reply = executor.submit(this.#work(spec, argv, touched, []));
     else if (keys.length === 1) reply = executor.readOne(spec, argv, this.#session, db);
     else reply = executor.submit(this.#work(spec, argv, [], []));
     this.#await(spec, reply, () => turn.leave());
     return true;
-  }
-
-  async #msetByKey(spec: DataCommand, argv: Request): Promise<Reply> {
-    const { db } = this.#session;
-    const replies: Promise<Reply>[] = [];
-    for (let i = 1; i < argv.length; i += 2) {
-      const part = [argv[0]!, ...argv.slice(i, i + 2)];
-      const work = this.#work(spec, part, [{ db, key: argv[i]! }], []);
-      replies.push(this.#context.executor.submit(work));
-    }
-    return (await Promise.all(replies)).find(({ type }) => type === 'error') ?? OK;
   }
 
   #work(
@@ -287,21 +269,13 @@ export class Dispatcher {
       return this.#runNow(spec, () => EXEC_ABORT);
     }
     return this.#runAlone(spec, async () => {
-      const reply = await (this.#execsByCommand ? this.#execByCommand() : this.#execAtOnce());
+      const reply = await this.#context.executor.submit(
+        this.multi.work(this.#session, this.#gateway),
+      );
       this.multi.reset();
       this.#replies.unmuteCurrent();
       return reply;
     });
-  }
-
-  #execAtOnce(): Promise<Reply> {
-    return this.#context.executor.submit(this.multi.work(this.#session, this.#gateway));
-  }
-
-  async #execByCommand(): Promise<Reply> {
-    const works = this.multi.works(this.#session, this.#gateway);
-    const replies = await Promise.all(works.map((work) => this.#context.executor.submit(work)));
-    return array(replies.flatMap((reply) => (reply.type === 'array' ? reply.items : [reply])));
   }
 
   #watch(spec: ControlCommand, keys: readonly Uint8Array[]): boolean {

@@ -3,7 +3,7 @@ import { CommandDeadlines } from './command-deadlines.js';
 import type { DataCommand, GatewayState, SessionState } from './commands/spec.js';
 import { Job, type LateReplies, type Work } from './job.js';
 import { KeyQueue } from './key-queue.js';
-import { type GatewayKv, GatewayKvError, type KvFailure, type KvTxn } from './kv-port.js';
+import { type GatewayKv, GatewayKvError, type KvTxn } from './kv-port.js';
 import { BUSY, CONFLICT, lateReply, replyTo, UNDETERMINED } from './kv-replies.js';
 import { LatestReads } from './latest-read.js';
 import { nameOf, RedisTxn } from './model/redis-txn.js';
@@ -14,8 +14,6 @@ type Body = (txn: RedisTxn) => Promise<Reply[]>;
 
 const FIRST_BACKOFF_MS = 2;
 const LAST_BACKOFF_MS = 200;
-/** Of planted bugs: how long a commit may take. */
-const IMPATIENT_MS = 200;
 /** The part of a command's time that the store may use: the rest is for telling what became of it. */
 const STORE_SHARE = 0.9;
 /** All flushes of one gateway, one after the other. */
@@ -30,10 +28,6 @@ export class Executor {
   readonly #deadlines: CommandDeadlines;
   readonly #late: LateReplies;
   readonly #reads: LatestReads;
-  /** Planted: what a slow commit is taken for. */
-  readonly #slowCommit: KvFailure | undefined;
-  readonly #batchesAtOnce: boolean;
-  readonly #answersEarly: boolean;
 
   constructor(env: Env, kv: GatewayKv, gateway: GatewayState) {
     this.#env = env;
@@ -49,11 +43,6 @@ export class Executor {
       },
     };
     this.#reads = new LatestReads(kv, gateway);
-    const isRetried = env.planted('gateway-slow-commit-retried');
-    const isRefused = env.planted('gateway-slow-commit-refused');
-    this.#slowCommit = isRetried ? 'conflict' : isRefused ? 'unavailable' : undefined;
-    this.#batchesAtOnce = env.planted('gateway-batch-at-once');
-    this.#answersEarly = env.planted('gateway-answer-before-commit');
     this.#queue = new KeyQueue((batch) => this.#runBatch(batch), limits.gatewayBatchCommandsMax);
   }
 
@@ -110,7 +99,6 @@ export class Executor {
     if (jobs.length === 1) return this.#runAlone(jobs[0]!);
     const result = await this.#transact(jobs, [], async (txn) => {
       const replies: Reply[] = [];
-      if (this.#batchesAtOnce) return Promise.all(jobs.map((job) => job.work.run(txn)));
       for (const job of jobs) replies.push(await job.work.run(txn));
       return replies;
     });
@@ -207,8 +195,6 @@ export class Executor {
     if (!txn.hasWrites || jobs.some((job) => job.isOver)) {
       await txn.kv.rollback();
       if (txn.hasWrites) throw new GatewayKvError('unavailable', 'the time of a command is over');
-    } else if (this.#answersEarly) {
-      this.#commit(jobs, txn).catch(() => undefined);
     } else {
       await this.#commit(jobs, txn);
     }
@@ -219,20 +205,12 @@ export class Executor {
     this.#env.faults.hit('gateway-before-commit');
     for (const job of jobs) job.decide();
     try {
-      const commit = txn.commit();
-      await (this.#slowCommit ? Promise.race([commit, this.#giveUp(this.#slowCommit)]) : commit);
+      await txn.commit();
     } catch (failure) {
       const isUnknown = failure instanceof GatewayKvError && failure.failure === 'undetermined';
       if (!isUnknown) for (const job of jobs) job.undecide();
       throw failure;
     }
-  }
-
-  #giveUp(failure: KvFailure): Promise<never> {
-    return new Promise((_, reject) => {
-      const error = new GatewayKvError(failure, `no answer within ${IMPATIENT_MS} ms`);
-      this.#env.clock.after(IMPATIENT_MS, () => reject(error));
-    });
   }
 
   #replyTo(failure: unknown): Reply {

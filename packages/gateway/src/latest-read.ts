@@ -1,13 +1,10 @@
-import { keyString, physicalMs, type Timestamp } from '@tinykv/base';
+import { physicalMs, type Timestamp } from '@tinykv/base';
 import type { GatewayState } from './commands/spec.js';
 import { type GatewayKv, GatewayKvError } from './kv-port.js';
 import { databasePrefix, metaKey } from './model/keys.js';
 import { decodeMeta, isExpired, type Meta } from './model/meta-codec.js';
 import { snapshotOfOne } from './model/one-key-txn.js';
 import { type EpochTable, RedisTxn } from './model/redis-txn.js';
-
-/** Of a planted bug: how long a value is remembered. */
-const REMEMBERED_MS = 500;
 
 /**
  * Reads of one key by its newest record: no timestamp, unless the key expires, and no snapshot, unless it is a large
@@ -17,12 +14,10 @@ const REMEMBERED_MS = 500;
 export class LatestReads {
   readonly #kv: GatewayKv;
   readonly #gateway: GatewayState;
-  readonly #remembered: Map<string, Promise<Uint8Array | undefined>> | undefined;
 
   constructor(kv: GatewayKv, gateway: GatewayState) {
     this.#kv = kv;
     this.#gateway = gateway;
-    this.#remembered = gateway.env.planted('gateway-value-remembered') ? new Map() : undefined;
   }
 
   /** A transaction that knows this one key, or undefined when it takes a snapshot to tell what it holds. */
@@ -35,7 +30,7 @@ export class LatestReads {
     const { config, ttlClock } = this.#gateway;
     const sentMono = ttlClock.mono();
     const record = metaKey(databasePrefix(config.instance, db, table[db]!), key);
-    const value = await this.#latest(record, timeoutMs);
+    const value = await this.#kv.readLatest(record, timeoutMs);
     const meta = value === undefined ? undefined : decodeMeta(value);
     if (meta?.id !== undefined) return undefined;
     let nowMs: number | undefined = 0;
@@ -82,15 +77,5 @@ export class LatestReads {
     if (lower !== undefined && isExpired(meta, Math.floor(lower))) return Math.floor(lower);
     const text = `whether the key has expired is not known: ${failure.message}`;
     throw new GatewayKvError('unavailable', text, { cause: failure });
-  }
-
-  #latest(key: Uint8Array, timeoutMs: number): Promise<Uint8Array | undefined> {
-    const remembered = this.#remembered;
-    if (remembered === undefined) return this.#kv.readLatest(key, timeoutMs);
-    const name = keyString(key);
-    const value = remembered.get(name) ?? this.#kv.readLatest(key, timeoutMs);
-    remembered.set(name, value);
-    this.#gateway.env.clock.after(REMEMBERED_MS, () => remembered.delete(name));
-    return value;
   }
 }

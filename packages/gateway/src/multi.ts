@@ -76,12 +76,6 @@ export class MultiState {
     return this.#workOf(this.#queue, session, gateway);
   }
 
-  /** Planted: one transaction for each command. */
-  works(session: SessionState, gateway: GatewayState): Work[] {
-    const queue = this.#queue ?? [];
-    return queue.map((command) => this.#workOf([command], session, gateway));
-  }
-
   #workOf(queue: readonly QueuedCommand[], session: SessionState, gateway: GatewayState): Work {
     const start = { db: session.db, name: session.name, protocol: session.protocol };
     const { writes, flushes } = latched(queue, session, gateway);
@@ -92,8 +86,7 @@ export class MultiState {
       run: async (txn) => {
         // A second attempt begins where the first one did.
         Object.assign(session, start);
-        const isBlind = gateway.env.planted('gateway-exec-ignores-watch');
-        if (!isBlind && !(await this.watched.unchanged(txn))) return NULL_ARRAY;
+        if (!(await this.watched.unchanged(txn))) return NULL_ARRAY;
         const replies: Reply[] = [];
         for (const { spec, argv } of queue) {
           replies.push(await runQueued(spec, argv, session, gateway, txn));

@@ -1,4 +1,4 @@
-import type { LogIndex, PeerId, Planted, Rng } from '@tinykv/base';
+import type { LogIndex, PeerId, Rng } from '@tinykv/base';
 import { assert } from '@tinykv/base';
 import { isLocalTarget } from './message.js';
 import type { RaftStorage } from './storage.js';
@@ -38,8 +38,6 @@ export interface RaftConfig {
   readonly disableConfChangeValidation: boolean;
   readonly stepDownOnRemoval: boolean;
   readonly rng: Rng;
-  /** Bugs that the simulator plants to prove its checkers; constant false in production. */
-  readonly planted: Planted;
 }
 
 export function validateConfig(config: RaftConfig): void {

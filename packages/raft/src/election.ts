@@ -81,12 +81,9 @@ export function handleVoteRequest(r: Raft, m: Message): void {
   const canVote =
     r.vote === m.from ||
     (r.vote === NO_PEER && r.lead === NO_PEER) ||
-    (m.type === 'MsgPreVote' && m.term > r.term) ||
-    r.config.planted('raft-vote-twice');
+    (m.type === 'MsgPreVote' && m.term > r.term);
   const type = voteResponseType(m.type);
-  const isBetter =
-    r.log.isUpToDate(m.index, m.logTerm) || r.config.planted('raft-vote-for-shorter-log');
-  if (!canVote || !isBetter) {
+  if (!canVote || !r.log.isUpToDate(m.index, m.logTerm)) {
     r.send({ type, to: m.from, term: r.term, reject: true });
     return;
   }

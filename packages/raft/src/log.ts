@@ -1,4 +1,4 @@
-import { assert, type LogIndex, nothingPlanted, type Planted, type Term } from '@tinykv/base';
+import { assert, type LogIndex, type Term } from '@tinykv/base';
 import { encodedEntryBytes, limitSize } from './message.js';
 import type { EntriesUnavailable, RaftStorage } from './storage.js';
 import type { Entry, Snapshot } from './types.js';
@@ -40,18 +40,9 @@ export class Log {
   #applyingEntsPaused = false;
   /** The next committed entries are being fetched: until they are there, there is nothing to hand out. */
   #loading = false;
-  /** Planted bugs. */
-  readonly #keepsConflicts: boolean;
-  readonly #replacesMatches: boolean;
 
-  constructor(
-    storage: RaftStorage,
-    maxApplyingEntsBytes: number,
-    planted: Planted = nothingPlanted,
-  ) {
+  constructor(storage: RaftStorage, maxApplyingEntsBytes: number) {
     this.storage = storage;
-    this.#keepsConflicts = planted('raft-conflict-kept');
-    this.#replacesMatches = planted('raft-matching-entries-replaced');
     this.#maxApplyingEntsBytes = maxApplyingEntsBytes;
     this.unstable = new Unstable(storage.lastIndex() + 1);
     this.committed = storage.firstIndex() - 1;
@@ -143,8 +134,6 @@ export class Log {
   /** The first index at which the entries differ from the log or go beyond it; 0 if there is none. */
   findConflict(entries: readonly Entry[]): LogIndex {
     for (const { index, term } of entries) {
-      if (this.#keepsConflicts && index <= this.lastIndex()) continue;
-      if (this.#replacesMatches && index > this.committed) return index;
       if (!this.matchTerm(index, term)) return index;
     }
     return 0;

@@ -62,7 +62,7 @@ export class Raft {
   constructor(config: RaftConfig) {
     this.id = config.id;
     this.config = config;
-    this.log = new Log(config.storage, config.maxCommittedBytesPerReady, config.planted);
+    this.log = new Log(config.storage, config.maxCommittedBytesPerReady);
     this.tracker = new ProgressTracker(config.maxInflightMessages, config.maxInflightBytes);
   }
 
@@ -105,8 +105,7 @@ export class Raft {
       if (type !== 'MsgProp' && type !== 'MsgReadIndex') term = this.term;
     }
     const message = makeMessage({ ...fields, from: fields.from || this.id, term });
-    const hasty = message.to !== this.id && this.config.planted('raft-answer-before-durable');
-    if (isCounted(type) && !hasty) {
+    if (isCounted(type)) {
       this.messagesAfterAppend.push(message);
     } else {
       assert(message.to !== this.id, () => `${type} to itself`);

@@ -11,9 +11,7 @@ import type { Message } from './types.js';
 export function handleReadIndex(r: Raft, request: Message): void {
   // A read past the limit is dropped like a lost message: whoever asked asks again.
   if (!r.hasRoomForRead()) return;
-  const knowsCommitted =
-    r.committedEntryInCurrentTerm() || r.config.planted('raft-read-index-before-own-entry');
-  if (knowsCommitted) confirmRead(r, request);
+  if (r.committedEntryInCurrentTerm()) confirmRead(r, request);
   else r.pendingReads.push(request);
 }
 
@@ -46,7 +44,7 @@ function confirmRead(r: Raft, request: Message): void {
 
 /** A single voter needs no other's word. A lease holds unless this node itself asks another to lead. */
 function leadsForSure(r: Raft): boolean {
-  if (r.tracker.isSingleton() || r.config.planted('raft-read-without-quorum')) return true;
+  if (r.tracker.isSingleton()) return true;
   return r.config.readOnly === 'lease-based' && r.leadTransferee === NO_PEER;
 }
 

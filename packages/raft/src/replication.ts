@@ -66,11 +66,10 @@ export function broadcastAppend(r: Raft): void {
 /** A heartbeat's ack says that the sender followed this leader after the heartbeat was made. */
 export function broadcastHeartbeat(r: Raft): void {
   const context = r.readOnly.heartbeatContext();
-  const isUncapped = r.config.planted('raft-heartbeat-commit-uncapped');
   r.tracker.visit((id, progress) => {
     if (id === r.id) return;
     // What lies past its match may be another entry in the follower's log: it must not commit it.
-    const commit = isUncapped ? r.log.committed : Math.min(progress.match, r.log.committed);
+    const commit = Math.min(progress.match, r.log.committed);
     r.send({ type: 'MsgHeartbeat', to: id, commit, context });
     progress.sentCommitIndex(commit);
   });
@@ -78,12 +77,8 @@ export function broadcastHeartbeat(r: Raft): void {
 
 /** True when the commit index moved: the followers are to be told. */
 export function maybeCommit(r: Raft): boolean {
-  // Planted: what the leader has is taken for what a quorum has.
-  const own = r.config.planted('raft-commit-without-followers') && r.tracker.progress.get(r.id);
-  const index = own ? own.match : r.tracker.committed();
   // An entry of an earlier term may be on a quorum and still be overwritten (Raft paper, figure 8).
-  const term = r.config.planted('raft-commit-old-term') ? r.log.term(index) : r.term;
-  return typeof term === 'number' && r.log.maybeCommit(index, term);
+  return r.log.maybeCommit(r.tracker.committed(), r.term);
 }
 
 /** Appends proposals to the leader's log; false when its uncommitted tail is too long for them. */

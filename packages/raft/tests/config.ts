@@ -29,7 +29,6 @@ export function testConfig(
     disableConfChangeValidation: false,
     stepDownOnRemoval: true,
     rng,
-    planted: () => false,
     ...overrides,
   };
 }

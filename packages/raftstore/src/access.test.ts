@@ -1,5 +1,4 @@
 import { type KvEngine, type Result, utf8 } from '@tinykv/base';
-import { fakeEnv } from '@tinykv/base/testing';
 import {
   locationKey,
   type Region,
@@ -17,7 +16,6 @@ type Confirmed = (refusal: undefined) => void;
 
 /** A store with one peer, whose group is what a test makes it. */
 function store() {
-  const env = fakeEnv();
   const meta = { id: 11, storeId: 1, learner: false };
   const region: Region = {
     id: 3,
@@ -37,9 +35,9 @@ function store() {
     touch: () => undefined,
     reads: { add: (confirmed: Confirmed) => void asked.push(confirmed) },
   };
-  const registry = new PeerRegistry(env, 1, 'txn');
+  const registry = new PeerRegistry(1, 'txn');
   registry.add(new Peer(meta, region, group as unknown as Peer['group'], 0));
-  const access = new RaftRegionAccess(env, registry, {} as KvEngine, {} as SafePointMark);
+  const access = new RaftRegionAccess(registry, {} as KvEngine, {} as SafePointMark);
   const context: RequestContext = { regionId: 3, epoch: region.epoch, peer: meta, term: 0 };
   return { access, context, group, asked, region };
 }

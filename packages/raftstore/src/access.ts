@@ -1,6 +1,5 @@
 import {
   type Awaitable,
-  type Env,
   err,
   type KvEngine,
   type KvError,
@@ -32,23 +31,16 @@ export class RaftRegionAccess implements RegionAccess {
   readonly #directory: PeerDirectory;
   readonly #engine: KvEngine;
   readonly #safePoint: SafePointMark;
-  /** Planted bugs. */
-  readonly #trustsRoutes: boolean;
-  readonly #readsAnywhere: boolean;
 
-  constructor(env: Env, directory: PeerDirectory, engine: KvEngine, safePoint: SafePointMark) {
+  constructor(directory: PeerDirectory, engine: KvEngine, safePoint: SafePointMark) {
     this.#safePoint = safePoint;
     this.api = directory.api;
     this.#directory = directory;
     this.#engine = engine;
-    this.#trustsRoutes = env.planted('raftstore-request-range-unchecked');
-    this.#readsAnywhere = env.planted('raftstore-follower-reads-at-once');
   }
 
   #check(context: RequestContext, keys: readonly Uint8Array[]): Result<Peer, RegionError> {
-    const known = this.#trustsRoutes ? this.#directory.peers.get(context.regionId) : undefined;
-    if (known === undefined) return checkContext(this.#directory, context, keys);
-    return checkContext(this.#directory, { ...context, epoch: known.region.epoch }, []);
+    return checkContext(this.#directory, context, keys);
   }
 
   #view(peer: Peer, proof: Proof): View {
@@ -60,11 +52,7 @@ export class RaftRegionAccess implements RegionAccess {
     keys: readonly Uint8Array[],
   ): Awaitable<Result<RegionView, RegionError>> {
     const checked = this.#check(context, keys);
-    if (!checked.ok) {
-      const follower = this.#readsAnywhere && this.#directory.peers.get(context.regionId);
-      if (checked.error.type !== 'not-leader' || !follower) return checked;
-      return ok(this.#view(follower, 'none'));
-    }
+    if (!checked.ok) return checked;
     const peer = checked.value;
     if (peer.group.leaseValid()) {
       return ok(this.#view(peer, 'lease'));
@@ -128,9 +116,8 @@ export class RaftRegionAccess implements RegionAccess {
  * What keeps a view good. `lease`: the lease, to the end of the read. `term`: a quorum has been asked, or will be by
  * a proposal; the state that is read must still be that of the same leadership. A follower's may be behind
  * commits that a read under a memory lock has just waited for, and a snapshot may be taking its place.
- * `none`: a planted bug.
  */
-type Proof = 'lease' | 'term' | 'none';
+type Proof = 'lease' | 'term';
 
 class View implements RegionView {
   readonly region: Region;
@@ -175,7 +162,7 @@ class View implements RegionView {
     if (peer.region.epoch.version !== this.region.epoch.version) {
       return err(epochNotMatch(this.#directory, peer.region));
     }
-    if (this.#proof !== 'none' && !(peer.isLeader && peer.group.node.term === this.term)) {
+    if (!peer.isLeader || peer.group.node.term !== this.term) {
       return err(peer.notLeader());
     }
     // A split may have been committed since: the same leader still, but asked again it would wait for it.

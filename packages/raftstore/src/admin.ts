@@ -28,14 +28,9 @@ export interface AdminHost {
  */
 export class AdminApplier {
   readonly #host: AdminHost;
-  /** Planted bugs. */
-  readonly #isUnfenced: boolean;
-  readonly #splitsInTwoSteps: boolean;
 
   constructor(host: AdminHost) {
     this.#host = host;
-    this.#isUnfenced = host.env.planted('raftstore-barrier-skipped');
-    this.#splitsInTwoSteps = host.env.planted('raftstore-split-not-atomic');
   }
 
   async apply(peer: Peer, entry: Entry): Promise<void> {
@@ -48,13 +43,9 @@ export class AdminApplier {
   /** Writes what the entry changes, fenced; `others` are Regions that it makes. */
   async #write(peer: Peer, entry: Entry, region: Region, others: readonly Region[]): Promise<void> {
     const { engine, registry, env } = this.#host;
-    let batch = engine.batch();
+    const batch = engine.batch();
     for (const other of others) putInitialState(batch, other, registry.storeId);
-    if (this.#splitsInTwoSteps) {
-      await engine.write(batch, { sync: false });
-      batch = engine.batch();
-    }
-    if (!this.#isUnfenced) await engine.barrier();
+    await engine.barrier();
     env.faults.hit('admin-before-write');
     batch.put(
       regionStateKey(region.id),
@@ -68,7 +59,7 @@ export class AdminApplier {
       }),
     );
     batch.put(applyStateKey(region.id), encodeApplyState({ index: entry.index, term: entry.term }));
-    await engine.write(batch, { sync: !this.#isUnfenced });
+    await engine.write(batch, { sync: true });
     env.faults.hit('admin-after-write');
   }
 

@@ -97,7 +97,7 @@ describe('apply_index_atomic_with_data', () => {
       one.propose(EMPTY_BYTES, [{ ...waiter, unknown: () => undefined }]);
     }
     const env = fakeEnv();
-    const registry = new PeerRegistry(env, 1, 'txn');
+    const registry = new PeerRegistry(1, 'txn');
     for (const one of peers.values()) registry.add(one);
     const safePoint = SafePointMark.load({ get: () => undefined } as unknown as KvEngine);
     const parts = { env, engine: engine as unknown as KvEngine, registry, safePoint };
@@ -137,7 +137,7 @@ describe('the safe point of a store', () => {
   const apply = async (mark: SafePointMark, ...safePoints: bigint[]): Promise<BatchEngine> => {
     const engine = new BatchEngine();
     const env = fakeEnv();
-    const registry = new PeerRegistry(env, 1, 'txn');
+    const registry = new PeerRegistry(1, 'txn');
     const one = peer(1, 6);
     registry.add(one);
     const parts = { env, engine: engine as unknown as KvEngine, registry, safePoint: mark };

@@ -1,4 +1,4 @@
-import { assert, type Env, type KvEngine, type Result } from '@tinykv/base';
+import { assert, type KvEngine, type Result } from '@tinykv/base';
 import { type ApiMode, applyModify, applyStateKey, type RegionError } from '@tinykv/model';
 import type { Entry } from '@tinykv/raft';
 import type { ApplyWork } from '@tinykv/replica';
@@ -10,7 +10,6 @@ import type { SafePointMark } from './safe-point.js';
 
 /** What applying data entries needs of the store. */
 export interface ApplyHost {
-  readonly env: Env;
   readonly engine: KvEngine;
   readonly api: ApiMode;
   readonly registry: PeerRegistry;
@@ -27,10 +26,8 @@ interface Answer {
  * same batch as its data. Waiting clients are answered when the batch is readable.
  */
 export async function applyData(host: ApplyHost, work: readonly ApplyWork[]): Promise<void> {
-  const { env, engine, registry } = host;
+  const { engine, registry } = host;
   const batch = engine.batch();
-  // Planted: the index is written ahead of the data.
-  const indexBatch = env.planted('raftstore-index-not-atomic') ? engine.batch() : batch;
   const answers: Answer[] = [];
   for (const { group, entries } of work) {
     const peer = registry.peers.get(group.id);
@@ -39,15 +36,11 @@ export async function applyData(host: ApplyHost, work: readonly ApplyWork[]): Pr
     for (const entry of entries) applyEntry(host, peer, entry, batch, answers);
     const last = entries.at(-1)!;
     const { index, term } = last;
-    indexBatch.put(applyStateKey(group.id), encodeApplyState({ index, term }));
+    batch.put(applyStateKey(group.id), encodeApplyState({ index, term }));
     peer.writtenBytes += batch.bytes - before;
   }
-  if (indexBatch !== batch) await engine.write(indexBatch, { sync: false });
-  const written = engine.write(batch, { sync: false });
-  const answersEarly = env.planted('raftstore-answer-before-apply');
-  if (!answersEarly) await written;
+  await engine.write(batch, { sync: false });
   for (const { waiter, result } of answers) waiter.done(result);
-  if (answersEarly) await written;
 }
 
 function applyEntry(
@@ -63,7 +56,7 @@ function applyEntry(
 }
 
 function applyPayload(
-  { env, api, safePoint }: ApplyHost,
+  { api, safePoint }: ApplyHost,
   peer: Peer,
   entry: Entry,
   batch: ReturnType<KvEngine['batch']>,
@@ -77,8 +70,7 @@ function applyPayload(
   // Decided from facts read in one term, so good in that term's entries only.
   if (payload.term !== entry.term) return { ok: false, error: { type: 'stale-command' } };
   // A split between proposal and apply: the keys may live elsewhere now.
-  const isUnchecked = env.planted('raftstore-epoch-unchecked-at-apply');
-  if (payload.version !== peer.region.epoch.version && !isUnchecked) {
+  if (payload.version !== peer.region.epoch.version) {
     return { ok: false, error: { type: 'epoch-not-match', currentRegions: [peer.region] } };
   }
   for (;;) {

@@ -38,7 +38,7 @@ function lifecycle(): { lives: PeerLifecycle; made: GroupInit[] } {
     removeGroup: () => Promise.resolve(),
     writeLog: () => Promise.resolve(),
   } as unknown as ReplicaLoop;
-  const registry = new PeerRegistry(env, 1, 'txn');
+  const registry = new PeerRegistry(1, 'txn');
   return { lives: new PeerLifecycle(env, {} as KvEngine, loop, registry), made };
 }
 

@@ -46,8 +46,7 @@ export class PeerLifecycle {
       ...(promisedUntil === undefined ? {} : { promisedUntil }),
     });
     const { clock } = this.#env;
-    const planted = (name: string): boolean => this.#env.planted(name);
-    const peer = new Peer(meta, region, group, clock.mono(), planted);
+    const peer = new Peer(meta, region, group, clock.mono());
     this.#registry.add(peer);
     return peer;
   }

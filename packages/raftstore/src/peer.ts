@@ -1,14 +1,4 @@
-import {
-  ByteWriter,
-  err,
-  KvError,
-  limits,
-  nothingPlanted,
-  ok,
-  type Planted,
-  type Result,
-  type Term,
-} from '@tinykv/base';
+import { ByteWriter, err, KvError, limits, ok, type Result, type Term } from '@tinykv/base';
 import type { Modify, Peer as PeerMeta, Region, RegionError } from '@tinykv/model';
 import type { LogPosition } from '@tinykv/raft';
 import { type Group, Proposals } from '@tinykv/replica';
@@ -73,17 +63,8 @@ export class Peer {
   heardConfVer = 0;
   /** When the peer last knew a leader, itself included. */
   ledAt: number;
-  /** A planted bug. */
-  readonly #ignoresTerms: boolean;
 
-  constructor(
-    meta: PeerMeta,
-    region: Region,
-    group: Group,
-    now: number,
-    planted: Planted = nothingPlanted,
-  ) {
-    this.#ignoresTerms = planted('raftstore-replaced-proposal-succeeds');
+  constructor(meta: PeerMeta, region: Region, group: Group, now: number) {
     this.meta = meta;
     this.heardAt = now;
     this.ledAt = now;
@@ -210,27 +191,21 @@ export class Peer {
       for (const waiter of waiters) waiter.done(err(error));
       return;
     }
-    this.#proposals.track(result.value, this.#known(this.group.node.term), waiters);
-  }
-
-  /** The term as proposals are remembered by: the planted bug remembers them by index alone. */
-  #known(term: Term): Term {
-    return this.#ignoresTerms ? 0 : term;
+    this.#proposals.track(result.value, this.group.node.term, waiters);
   }
 
   /** The waiters of an applied entry. */
   takeWaiters({ index, term }: LogPosition): readonly Waiter[] {
-    return this.#proposals.take(index, this.#known(term));
+    return this.#proposals.take(index, term);
   }
 
   /** A snapshot took the place of the entries up to its last. */
   skipTo({ index, term }: LogPosition): void {
-    this.#proposals.skipTo(index, this.#known(term));
+    this.#proposals.skipTo(index, term);
   }
 
   /** To be called as soon as the group's role or term may have changed: nobody waits for a former leader. */
   releaseWaiters(): void {
-    if (this.#ignoresTerms) return;
     const { term, committed } = this.group.node;
     this.#proposals.release(this.isLeader ? term : undefined, committed);
   }

@@ -197,18 +197,11 @@ async function addPeer(
   if (meta === undefined) {
     throw new KvError('DATA_LOSS', `peer ${peerId} is not in its own region ${region.id}`);
   }
-  const start = recoveredState(group, Math.max(state.appliedIndex, indexInEngine(host, region.id)));
+  const start = recoveredState(group, state.appliedIndex);
   const entries = await readTail(host.log, region.id, start.durableApplied + 1, group.lastIndex);
   const peer = host.lifecycle.add(meta, region, start, true);
   peer.group.storage.preload(entries);
   peer.group.touch();
-}
-
-/** A planted bug takes the index that the engine has for that of data which is all there. */
-function indexInEngine({ env, engine }: RecoveryHost, regionId: number): LogIndex {
-  if (!env.planted('raftstore-recovery-trusts-engine')) return 0;
-  const bytes = engine.get(applyStateKey(regionId));
-  return bytes === undefined ? 0 : decodeApplyState(bytes).index;
 }
 
 /** All entries from `low` to the last: what is not durably applied must be at hand. */

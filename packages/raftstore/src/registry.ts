@@ -1,4 +1,4 @@
-import { assert, type Env, type RegionId, type StoreId } from '@tinykv/base';
+import { assert, type RegionId, type StoreId } from '@tinykv/base';
 import { type ApiMode, type KeyRange, type Region, RegionMap, rangesOverlap } from '@tinykv/model';
 import type { PeerDirectory } from './context-check.js';
 import type { Peer } from './peer.js';
@@ -18,11 +18,8 @@ export class PeerRegistry implements PeerDirectory {
   readonly creating: Set<RegionId> = new Set();
   /** Ranges promised to snapshots that are not installed yet. */
   readonly reserved: Map<RegionId, KeyRange> = new Map();
-  /** A planted bug. */
-  readonly #takesOccupied: boolean;
 
-  constructor(env: Env, storeId: StoreId, api: ApiMode) {
-    this.#takesOccupied = env.planted('raftstore-occupied-range-taken');
+  constructor(storeId: StoreId, api: ApiMode) {
     this.storeId = storeId;
     this.api = api;
   }
@@ -50,7 +47,6 @@ export class PeerRegistry implements PeerDirectory {
 
   /** Whether a range would lie over that of another Region, or over one promised to a snapshot. */
   isOccupied(range: KeyRange, exceptRegion: RegionId): boolean {
-    if (this.#takesOccupied) return false;
     if (this.ranges.overlapping(range).some((region) => region.id !== exceptRegion)) return true;
     for (const [id, reserved] of this.reserved) {
       if (id !== exceptRegion && rangesOverlap(reserved, range)) return true;

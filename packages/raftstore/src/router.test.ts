@@ -1,5 +1,4 @@
 import { EMPTY_BYTES, type KvEngine } from '@tinykv/base';
-import { fakeEnv } from '@tinykv/base/testing';
 import type { Region } from '@tinykv/model';
 import { type Message, makeMessage } from '@tinykv/raft';
 import { describe, expect, it } from 'vitest';
@@ -53,7 +52,6 @@ describe('a peer that was removed', () => {
   const range = { start: EMPTY_BYTES, end: EMPTY_BYTES };
   /** Where a store that once had peer 6, and was told so by epoch 7, takes a heartbeat to `id`. */
   function created(id: number, confVer: number): readonly number[] {
-    const env = fakeEnv();
     const region: Region = { id: 3, range, epoch: { confVer: 7, version: 1 }, peers: [] };
     const tombstone = encodeRegionState({
       state: 'tombstone',
@@ -72,7 +70,7 @@ describe('a peer that was removed', () => {
       },
     } as unknown as PeerLifecycle;
     const router = new Router({
-      registry: new PeerRegistry(env, 2, 'txn'),
+      registry: new PeerRegistry(2, 'txn'),
       lifecycle,
       engine,
       reply: () => undefined,
@@ -117,7 +115,7 @@ describe('a replica that a stranger speaks to', () => {
     };
     const meta = member(2, 2);
     const peer = { meta, region, group, initialized: true, known: new Map() } as unknown as Peer;
-    const registry = new PeerRegistry(fakeEnv(), 2, 'txn');
+    const registry = new PeerRegistry(2, 'txn');
     registry.peers.set(3, peer);
     const router = new Router({
       registry,

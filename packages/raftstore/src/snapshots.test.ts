@@ -43,7 +43,7 @@ function hostOf(env: FakeEnv, registry: PeerRegistry): SnapshotsHost {
 /** The reports that the core gets when a snapshot of (9, term 6), sent in term 7, has failed. */
 async function reports(term: number, pendingSnapshot: number): Promise<string[]> {
   const env = fakeEnv();
-  const registry = new PeerRegistry(env, 1, 'txn');
+  const registry = new PeerRegistry(1, 'txn');
   let fail: (error: Error) => void = () => undefined;
   const snapshots = new Snapshots({
     ...hostOf(env, registry),
@@ -76,7 +76,7 @@ describe('a snapshot of a replica whose own records are damaged', () => {
   /** What is told of the peer, and whether the view was closed. */
   async function make(stateBytes: () => Uint8Array | undefined): Promise<string[]> {
     const env = fakeEnv();
-    const registry = new PeerRegistry(env, 1, 'txn');
+    const registry = new PeerRegistry(1, 'txn');
     const told: string[] = [];
     const view = { get: stateBytes, close: () => void told.push('closed') };
     const snapshots = new Snapshots({

@@ -256,9 +256,7 @@ export class Snapshots {
       otherRange: former,
     });
     env.faults.hit('snapshot-before-data');
-    const keepsOld = env.planted('raftstore-snapshot-without-wipe');
-    const both: KeyRange[] = former === undefined ? [region.range] : [former, region.range];
-    const wipe = keepsOld ? [] : both;
+    const wipe: KeyRange[] = former === undefined ? [region.range] : [former, region.range];
     await installSnapshotData(engine, env.fs, api, delivered.file, wipe);
     env.faults.hit('snapshot-after-data');
   }

@@ -129,10 +129,10 @@ export class RaftStore {
     this.storeId = ident.storeId;
     this.#startedAt = Math.floor(env.clock.wall() / 1000);
     const { engine, scheduler } = parts;
-    const registry = new PeerRegistry(env, ident.storeId, ident.api);
+    const registry = new PeerRegistry(ident.storeId, ident.api);
     this.#registry = registry;
     this.safePoint = SafePointMark.load(engine);
-    this.access = new RaftRegionAccess(env, registry, engine, this.safePoint);
+    this.access = new RaftRegionAccess(registry, engine, this.safePoint);
     this.#book = AddressBook.load(env, engine, scheduler);
     const changed = (peer: Peer): void => this.#reporter.report(peer);
     const damaged = (peer: Peer, reason: string): void => this.#quarantine(peer, reason);

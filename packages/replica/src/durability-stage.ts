@@ -35,9 +35,6 @@ export class DurabilityStage {
   readonly #keep: LogKeep;
   readonly #ageMs: number;
   readonly #ages = new WeakMap<Group, Age>();
-  /** Planted bugs. */
-  readonly #coversLaterEntries: boolean;
-  readonly #forgetsUncovered: boolean;
 
   constructor(env: Env, config: ReplicaConfig, host: DurabilityHost) {
     this.#clock = env.clock;
@@ -46,8 +43,6 @@ export class DurabilityStage {
     const { logGcEntries, logGcBytes, logGcAgeMs } = config;
     this.#keep = { entries: logGcEntries, bytes: logGcBytes ?? limits.raftLogKeptBytesMax };
     this.#ageMs = logGcAgeMs ?? LOG_AGE_MS;
-    this.#coversLaterEntries = env.planted('raft-durable-index-too-high');
-    this.#forgetsUncovered = env.planted('raft-log-forgotten-early');
   }
 
   start(): void {
@@ -84,9 +79,7 @@ export class DurabilityStage {
     this.#running = this.#host.barrier().then(
       () => {
         this.#running = undefined;
-        for (const { group, index } of covered) {
-          this.covered(group, this.#coversLaterEntries ? group.applied : index);
-        }
+        for (const { group, index } of covered) this.covered(group, index);
       },
       (error: unknown) => this.#host.fatal(error),
     );
@@ -112,8 +105,7 @@ export class DurabilityStage {
 
   /** Drops what the log need not keep; see {@link forgettableIndex}. */
   #truncate(group: Group): void {
-    const { storage } = group;
-    const durableApplied = this.#forgetsUncovered ? group.applied : group.durableApplied;
+    const { storage, durableApplied } = group;
     const first = storage.firstIndex();
     const unreadable = Math.min(storage.unreadable, durableApplied);
     if (unreadable >= first) {

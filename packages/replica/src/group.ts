@@ -69,8 +69,6 @@ export class Group {
   readonly #keptLog: KeptLog;
   readonly #owner: GroupOwner;
   readonly #inbox: Inbox;
-  /** Planted: the lease is counted in ticks, which stop when the process does. */
-  readonly #leaseInTicks: boolean;
   #ticks = 0;
   #confState: ConfState;
   /** Applied and readable. Invariant: durableApplied ≤ applied ≤ node.committed. */
@@ -103,7 +101,6 @@ export class Group {
     this.storage = new GroupStorage(init.state, init.confState, makeSnapshot, this.budget);
     const rng = env.rng.fork(`raft-${init.id}-${init.peerId}`);
     this.reads = new ReadGate(rng.bytes(8));
-    this.#leaseInTicks = env.planted('raft-lease-in-ticks');
     const electionMs = config.electionTicks * config.tickMs;
     this.#keptLog = new KeptLog(config.snapshotLogKeepMs ?? SNAPSHOT_LOG_KEEP_MS);
     this.#lease = new Lease(leaseMs(config.electionTicks, config.tickMs));
@@ -130,7 +127,6 @@ export class Group {
       disableConfChangeValidation: false,
       stepDownOnRemoval: true,
       rng,
-      planted: (name) => env.planted(name),
     });
   }
 
@@ -240,8 +236,7 @@ export class Group {
   }
 
   #leaseNow(): number {
-    const { env, config } = this.#owner;
-    return this.#leaseInTicks ? this.#ticks * config.tickMs : env.clock.mono();
+    return this.#owner.env.clock.mono();
   }
 
   /** True while reads of the applied state are linearizable without asking a quorum. */

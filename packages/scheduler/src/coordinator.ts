@@ -60,7 +60,7 @@ export class Coordinator {
 
   constructor(ports: CoordinatorPorts) {
     this.#ports = ports;
-    this.#policy = { ...policyConfig(ports.config), planted: (name) => ports.env.planted(name) };
+    this.#policy = policyConfig(ports.config);
     this.#rng = ports.env.rng.fork('coordinator');
   }
 
@@ -88,13 +88,11 @@ export class Coordinator {
 
   /** Makes an operator of a plan and starts it. */
   execute(plan: Plan, purpose: Purpose): PlanRefusal | undefined {
-    const { driver, env, ids } = this.#ports;
+    const { driver, ids } = this.#ports;
     if (!needsPeerId(plan)) return driver.add(this.#build(plan, purpose, 0));
     const refusal = driver.refusalOf(this.#build(plan, purpose, DRAFT_PEER_ID));
     if (refusal !== undefined) return refusal;
-    // Planted: a peer is named after its store, also when it comes back to it.
-    const fixedId = env.planted('scheduler-peer-id-reused') && 'to' in plan ? plan.to : undefined;
-    const peerId = fixedId ?? ids.tryAllocate();
+    const peerId = ids.tryAllocate();
     if (peerId === undefined) return 'no-id';
     return driver.add(this.#build(plan, purpose, peerId));
   }

@@ -1,4 +1,4 @@
-import { assert, KvError, limits, nothingPlanted, type Planted, type Term } from '@tinykv/base';
+import { assert, KvError, limits, type Term } from '@tinykv/base';
 import type { StateGroup } from './state-group.js';
 
 /** Ids are taken from the replicated state in windows of this many; a restart skips what is left of one. */
@@ -18,11 +18,7 @@ export class IdAllocator {
   /** Requests are served one after the other: ids are given in the order of the calls. */
   #tail: Promise<unknown> = Promise.resolve();
 
-  /** A planted bug. */
-  readonly #savesNothing: boolean;
-
-  constructor(group: StateGroup, planted: Planted = nothingPlanted) {
-    this.#savesNothing = planted('scheduler-ids-not-saved');
+  constructor(group: StateGroup) {
     this.#group = group;
   }
 
@@ -73,9 +69,7 @@ export class IdAllocator {
     if (term === undefined) throw new KvError('UNAVAILABLE', 'not leader');
     const from = this.#group.state.idBound;
     const to = from + WINDOW;
-    const outcome = this.#savesNothing
-      ? 'done'
-      : await this.#group.propose({ type: 'reserve-ids', from, to });
+    const outcome = await this.#group.propose({ type: 'reserve-ids', from, to });
     if (outcome !== 'done') throw new KvError('UNAVAILABLE', `ids not reserved: ${outcome}`);
     this.#term = term;
     this.#last = from;

@@ -1,11 +1,4 @@
-import {
-  assert,
-  type Env,
-  errorMessage,
-  type Planted,
-  type ServiceTable,
-  type Timer,
-} from '@tinykv/base';
+import { assert, type Env, errorMessage, type ServiceTable, type Timer } from '@tinykv/base';
 import type { SchedulerConfig } from './config.js';
 import { HeartbeatStreams } from './heartbeat-streams.js';
 import { IdAllocator } from './id-alloc.js';
@@ -46,9 +39,8 @@ export class SchedulerMember {
     this.#env = env;
     this.#config = config;
     this.#group = group;
-    const planted: Planted = (name) => env.planted(name);
-    this.#ids = new IdAllocator(group, planted);
-    this.#tso = new TsoServer(group, env, config.tsoSaveIntervalMs, planted);
+    this.#ids = new IdAllocator(group);
+    this.#tso = new TsoServer(group, env, config.tsoSaveIntervalMs);
     this.#streams = new HeartbeatStreams(env.clock);
     group.onLeadership(() => this.#follow());
   }

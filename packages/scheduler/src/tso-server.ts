@@ -6,9 +6,7 @@ import {
   KvError,
   type Logger,
   limits,
-  nothingPlanted,
   ok,
-  type Planted,
   type Result,
   type Term,
   type Timer,
@@ -47,15 +45,12 @@ export class TsoServer {
   #flushing = false;
   #ticker: Timer | undefined;
   readonly #lead: TsoLead;
-  readonly #planted: Planted;
 
   constructor(
     group: StateGroup,
     env: Pick<Env, 'clock' | 'logger' | 'metrics'>,
     saveIntervalMs: number,
-    planted: Planted = nothingPlanted,
   ) {
-    this.#planted = planted;
     this.#group = group;
     this.#clock = env.clock;
     this.#logger = env.logger;
@@ -108,7 +103,7 @@ export class TsoServer {
     } else if (this.#oracle === undefined || this.#term !== term) {
       const { tsoBoundMs } = this.#group.state;
       this.#term = term;
-      this.#oracle = new TsoOracle(tsoBoundMs, this.#time(), this.#saveIntervalMs, this.#planted);
+      this.#oracle = new TsoOracle(tsoBoundMs, this.#time(), this.#saveIntervalMs);
       this.#saving = false;
       this.#save();
     }
@@ -165,10 +160,6 @@ export class TsoServer {
     const oracle = this.#oracle;
     const boundMs = oracle?.wantedBound(this.#time());
     if (oracle === undefined || boundMs === undefined || this.#saving) return;
-    if (this.#planted('scheduler-tso-window-not-saved')) {
-      oracle.onSaved(boundMs);
-      return;
-    }
     this.#saving = true;
     const finish = (): boolean => {
       // A save of an earlier leadership says nothing of this one.

@@ -1,12 +1,4 @@
-import {
-  assert,
-  composeTimestamp,
-  LOGICAL_COUNT,
-  limits,
-  nothingPlanted,
-  type Planted,
-  type Timestamp,
-} from '@tinykv/base';
+import { assert, composeTimestamp, LOGICAL_COUNT, limits, type Timestamp } from '@tinykv/base';
 
 /** Physical time moves on its own once this many logical values of a millisecond are used. */
 const LOGICAL_HIGH = LOGICAL_COUNT / 2;
@@ -42,21 +34,9 @@ export class TsoOracle {
   /** The next free logical value of `physicalMs`. */
   #logical = 0;
   #boundMs: number;
-  /** Planted bugs. */
-  readonly #followsBack: boolean;
-  readonly #restartsLogical: boolean;
-  readonly #takesOne: boolean;
 
   /** `savedBoundMs` is what the state holds when the leadership begins: nothing is served under it. */
-  constructor(
-    savedBoundMs: number,
-    { wallMs, monoMs }: TsoTime,
-    saveIntervalMs: number,
-    planted: Planted = nothingPlanted,
-  ) {
-    this.#followsBack = planted('scheduler-tso-follows-wall-back');
-    this.#restartsLogical = planted('scheduler-tso-logical-restarts');
-    this.#takesOne = planted('scheduler-tso-ranges-overlap');
+  constructor(savedBoundMs: number, { wallMs, monoMs }: TsoTime, saveIntervalMs: number) {
     this.#physicalMs = Math.max(wallMs, savedBoundMs + 1);
     this.#monoMs = monoMs;
     this.#boundMs = savedBoundMs;
@@ -87,7 +67,6 @@ export class TsoOracle {
   /** The bound is applied: timestamps below it may be served. */
   onSaved(boundMs: number): void {
     this.#boundMs = Math.max(this.#boundMs, boundMs);
-    if (this.#restartsLogical) this.#logical = 0;
   }
 
   /**
@@ -99,9 +78,7 @@ export class TsoOracle {
     const ownMs = this.#ownMs(time);
     const nowMs = Math.max(wallMs, Math.floor(ownMs));
     let next = this.#physicalMs;
-    const isBehind = this.#followsBack && wallMs < this.#physicalMs;
-    if (isBehind) next = wallMs;
-    else if (nowMs - this.#physicalMs > 1) next = nowMs;
+    if (nowMs - this.#physicalMs > 1) next = nowMs;
     else if (this.#logical > LOGICAL_HIGH) next = this.#physicalMs + 1;
     // Past the bound nothing moves before the save that it causes; the time that this takes is not lost.
     if (next === this.#physicalMs || next >= this.#boundMs) return;
@@ -120,7 +97,7 @@ export class TsoOracle {
       this.#logical = LOGICAL_COUNT;
       return 'exhausted';
     }
-    this.#logical += this.#takesOne ? 1 : count;
+    this.#logical += count;
     return composeTimestamp(this.#physicalMs, this.#logical - 1);
   }
 }

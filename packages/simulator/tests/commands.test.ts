@@ -40,7 +40,7 @@ describe('pnpm sim', { timeout: 120_000 }, () => {
   it('blames the death of a worker on the plan that it was at', () => {
     const plan = drawPlan({ seed: 11, profile: 'swarm', workload: 'raw' });
     const path = join(folder, 'broken.json');
-    writeFileSync(path, JSON.stringify({ ...plan, planted: 5 }));
+    writeFileSync(path, JSON.stringify({ ...plan, mutant: 'no-such-one' }));
     const small = join(folder, 'small.json');
     const { status, out } = sim('--plan', path, '--shrink', '--shrink-runs', '3', '--out', small);
     expect(status).toBe(1);

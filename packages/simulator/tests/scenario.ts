@@ -38,7 +38,6 @@ export class Scenario {
       world: this.world,
       shape: { ...SHAPE, ...shape },
       network: { delayMinMs: 1, delayMeanMs: 1, lossRate: 0, duplicateRate: 0, reorderRate: 0 },
-      planted: () => false,
       onCrash: (_node, loss) => this.losses.push(loss),
       onPoint: (name) => this.onPoint(name),
     });

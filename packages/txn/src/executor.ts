@@ -45,8 +45,8 @@ export class TxnExecutor {
     const gate = timestamp && new OnePhaseGate(env, concurrency, timestamp);
     this.reads = new ReadCommands({ env, access, concurrency, gate });
     this.inspect = new InspectCommands({ env, access, concurrency, gate });
-    this.gc = new GcCommands(env, commands, resolvedUpTo);
-    this.writes = new WriteCommands({ env, commands, concurrency, gate });
+    this.gc = new GcCommands(commands, resolvedUpTo);
+    this.writes = new WriteCommands({ commands, concurrency, gate });
     this.locks = new PessimisticCommands({ env, commands, waits, gate });
   }
 }

@@ -1,14 +1,4 @@
-import {
-  assert,
-  type Env,
-  err,
-  keyString,
-  ok,
-  type Planted,
-  type Result,
-  type Timestamp,
-  TS_ZERO,
-} from '@tinykv/base';
+import { assert, err, keyString, ok, type Result, type Timestamp, TS_ZERO } from '@tinykv/base';
 import type { KeyError, RegionError, RegionView } from '@tinykv/model';
 import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
 import { type Collect, collect } from './mvcc/gc.js';
@@ -40,11 +30,9 @@ const TO_END = new Uint8Array(0);
 export class GcCommands {
   readonly #commands: LatchedCommands;
   readonly #resolvedUpTo: ResolvedUpTo;
-  readonly #planted: Planted;
   #resolved: Timestamp = TS_ZERO;
 
-  constructor(env: Env, commands: LatchedCommands, resolvedUpTo: ResolvedUpTo) {
-    this.#planted = (name) => env.planted(name);
+  constructor(commands: LatchedCommands, resolvedUpTo: ResolvedUpTo) {
     this.#commands = commands;
     this.#resolvedUpTo = resolvedUpTo;
   }
@@ -64,7 +52,7 @@ export class GcCommands {
     const page = await this.#readPage(view.value, request);
     if (!page.ok) return page;
     const keys = page.value.keys.flatMap((facts) =>
-      collect(facts, safePoint, this.#planted) === undefined ? [] : [facts.key],
+      collect(facts, safePoint) === undefined ? [] : [facts.key],
     );
     if (keys.length === 0) return ok(ok({ nextKey: page.value.next, versions: 0 }));
     return this.#commands.latched(context, keys, async (latched) => {
@@ -72,9 +60,7 @@ export class GcCommands {
       if (!again.ok) return again;
       const names = new Set(keys.map(keyString));
       const modifies = again.value.keys.flatMap((facts) => {
-        const modify = names.has(keyString(facts.key))
-          ? collect(facts, safePoint, this.#planted)
-          : undefined;
+        const modify = names.has(keyString(facts.key)) ? collect(facts, safePoint) : undefined;
         return modify === undefined ? [] : [modify];
       });
       const answer = { nextKey: again.value.next, versions: countVersions(modifies) };

@@ -31,12 +31,10 @@ export class LatchedCommands {
   readonly #env: Env;
   readonly #latches = new Latches(limits.latchCommandsMax);
   readonly #latchWait: Histogram;
-  readonly #withoutLatches: boolean;
 
   constructor(env: Env, access: RegionAccess) {
     this.#env = env;
     this.access = access;
-    this.#withoutLatches = env.planted('txn-without-latches');
     this.#latchWait = env.metrics.histogram(
       'tinykv_txn_latch_wait_seconds',
       'Time that commands waited for the latches of their keys',
@@ -81,7 +79,7 @@ export class LatchedCommands {
     keys: readonly Uint8Array[],
     run: (view: RegionView) => Answer<A>,
   ): Answer<A> {
-    const latch = this.#latches.acquire(this.#withoutLatches ? [] : keys.map(keyString));
+    const latch = this.#latches.acquire(keys.map(keyString));
     if (latch === undefined) return err({ type: 'server-is-busy', reason: 'too many commands' });
     if (latch.held !== undefined) {
       const since = this.#env.clock.mono();

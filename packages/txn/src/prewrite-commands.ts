@@ -1,12 +1,4 @@
-import {
-  type Env,
-  limits,
-  maxTimestamp,
-  ok,
-  type Planted,
-  type Timestamp,
-  TS_ZERO,
-} from '@tinykv/base';
+import { limits, maxTimestamp, ok, type Timestamp, TS_ZERO } from '@tinykv/base';
 import { modifiesBytes, type RegionAccess, type RegionView } from '@tinykv/model';
 import type { ConcurrencyManager, MemoryLocks } from './concurrency.js';
 import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
@@ -28,7 +20,6 @@ import type { PrewriteAnswer, PrewriteRequest, TxnContext } from './requests.js'
 
 /** What the writing commands of a store stand on. */
 export interface WriteParts {
-  readonly env: Env;
   readonly commands: LatchedCommands;
   readonly concurrency: ConcurrencyManager;
   /** Undefined: no commit timestamp is chosen here. */
@@ -41,14 +32,12 @@ export class PrewriteCommands {
   readonly #commands: LatchedCommands;
   readonly #concurrency: ConcurrencyManager;
   readonly #gate: OnePhaseGate | undefined;
-  readonly #planted: Planted;
 
-  constructor({ env, commands, concurrency, gate }: WriteParts) {
+  constructor({ commands, concurrency, gate }: WriteParts) {
     this.#access = commands.access;
     this.#commands = commands;
     this.#concurrency = concurrency;
     this.#gate = gate;
-    this.#planted = (name) => env.planted(name);
   }
 
   /**
@@ -102,19 +91,18 @@ export class PrewriteCommands {
     // GC may have removed this old transaction's records, even its rollback.
     const tooOld = belowSafePoint(view, request.startTs);
     if (tooOld !== undefined) return ok({ errors: [tooOld] });
-    const txn = { ...request, planted: this.#planted };
     const { tryOnePc = false, asyncCommit } = request;
     const isDecisive = tryOnePc || asyncCommit !== undefined;
     const gate = isDecisive && this.#gate?.isOpen(view) ? this.#gate : undefined;
-    if (gate !== undefined && tryOnePc && isFreeToLock(facts, txn)) {
-      const committed = await this.#commitOnePhase(gate, view, facts, mutations, txn);
+    if (gate !== undefined && tryOnePc && isFreeToLock(facts, request)) {
+      const committed = await this.#commitOnePhase(gate, view, facts, mutations, request);
       if (committed !== undefined) return committed;
     }
     if (gate !== undefined && asyncCommit !== undefined) {
-      const answer = await this.#prewriteAsync(gate, context, view, facts, mutations, txn);
+      const answer = await this.#prewriteAsync(gate, context, view, facts, mutations, request);
       if (answer !== undefined) return answer;
     }
-    const decision = prewrite(facts, mutations, { ...txn, asyncCommit: undefined });
+    const decision = prewrite(facts, mutations, { ...request, asyncCommit: undefined });
     const settled = await this.#commands.settle(context, view, keys, decision);
     if (!settled.ok) return settled;
     const errors = settled.value;
@@ -179,10 +167,7 @@ export class PrewriteCommands {
   /** The keys are latched. */
   #lockInMemory(keys: readonly Uint8Array[], txn: PrewriteTxn): MemoryLocks {
     const lowest = lowestOf(txn);
-    const locks = this.#concurrency.lockKeys(keys, lowest);
-    if (!this.#planted('txn-commit-below-reads')) return locks;
-    const { release } = locks;
-    return { commitTs: lowest, unprovenTs: TS_ZERO, raise: () => undefined, release };
+    return this.#concurrency.lockKeys(keys, lowest);
   }
 }
 

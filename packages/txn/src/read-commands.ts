@@ -6,7 +6,6 @@ import {
   KvError,
   limits,
   ok,
-  type Planted,
   type Result,
   type Timestamp,
   TS_ZERO,
@@ -56,14 +55,12 @@ export class ReadCommands {
   readonly #clock: Clock;
   readonly #concurrency: ConcurrencyManager;
   readonly #gate: OnePhaseGate | undefined;
-  readonly #planted: Planted;
 
   constructor({ env, access, concurrency, gate }: ReadParts) {
     this.#access = access;
     this.#clock = env.clock;
     this.#concurrency = concurrency;
     this.#gate = gate;
-    this.#planted = (name) => env.planted(name);
   }
 
   get(
@@ -163,7 +160,7 @@ export class ReadCommands {
     const turn = (): Promise<void> => this.#turn();
     const point = this.#pointOf(context, ts);
     return withSnapshot(view.value, async (snapshot): Promise<PairsAnswer> => {
-      const error = belowSafePoint(view.value, ts, this.#planted);
+      const error = belowSafePoint(view.value, ts);
       if (error !== undefined) return { type: 'key-error', error };
       const options = { range, limit, reverse, keyOnly, turn };
       return { type: 'pairs', pairs: await scan(snapshot, api, point, options) };
@@ -184,7 +181,7 @@ export class ReadCommands {
   }
 
   #pointOf({ strict, isolation, resolvedLocks }: TxnContext, ts: Timestamp): ReadPoint {
-    return { ts, strict, isolation, resolvedLocks, planted: this.#planted };
+    return { ts, strict, isolation, resolvedLocks };
   }
 
   /** Lets the other commands of the store have their turn. */
@@ -207,7 +204,7 @@ function getThrough(
     return { type: 'value', value: readValue(reader, key, visible.write), commitTs } as const;
   });
   if (!recent.ok) return recent;
-  const error = belowSafePoint(view, point.ts, point.planted);
+  const error = belowSafePoint(view, point.ts);
   if (error !== undefined) return ok({ type: 'key-error', error });
   switch (recent.value.type) {
     case 'value':
@@ -224,13 +221,9 @@ function getThrough(
 }
 
 /** The newest version is above `ts`; older ones are in the history by the time that it was seen. */
-function getFromHistory(
-  view: RegionView,
-  key: Uint8Array,
-  { ts, planted }: ReadPoint,
-): Answer<GetAnswer> {
+function getFromHistory(view: RegionView, key: Uint8Array, { ts }: ReadPoint): Answer<GetAnswer> {
   return withSnapshot(view, async (snapshot) => {
-    const error = belowSafePoint(view, ts, planted);
+    const error = belowSafePoint(view, ts);
     if (error !== undefined) return { type: 'key-error', error };
     const write = await findVisibleInHistory(snapshot, key, ts);
     if (write === undefined) return NEVER_WRITTEN;

@@ -4,9 +4,7 @@ import {
   err,
   type KvReader,
   limits,
-  nothingPlanted,
   ok,
-  type Planted,
   type Result,
   type Timestamp,
 } from '@tinykv/base';
@@ -59,12 +57,8 @@ export async function withSnapshot<T>(
 }
 
 /** Why nothing may be read or begun at the timestamp. To be asked after the reads, or after taking the snapshot. */
-export function belowSafePoint(
-  { safePoint }: RegionView,
-  ts: Timestamp,
-  planted: Planted = nothingPlanted,
-): KeyError | undefined {
-  if (ts >= safePoint || planted('txn-read-below-safe-point')) return undefined;
+export function belowSafePoint({ safePoint }: RegionView, ts: Timestamp): KeyError | undefined {
+  if (ts >= safePoint) return undefined;
   return { type: 'below-safe-point', ts, safePoint };
 }
 

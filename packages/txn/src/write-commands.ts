@@ -1,4 +1,4 @@
-import { err, maxTimestamp, ok, type Planted, type Result, TS_MAX, TS_ZERO } from '@tinykv/base';
+import { err, maxTimestamp, ok, type Result, TS_MAX, TS_ZERO } from '@tinykv/base';
 import {
   describeKeyError,
   type KeyError,
@@ -35,16 +35,14 @@ export class WriteCommands {
   readonly #admission: WriteAdmission;
   readonly #prewrites: PrewriteCommands;
   readonly #gate: OnePhaseGate | undefined;
-  readonly #planted: Planted;
 
   constructor(parts: WriteParts) {
-    const { env, commands, gate } = parts;
+    const { commands, gate } = parts;
     this.#gate = gate;
     this.#admission = new WriteAdmission(gate);
     this.#access = commands.access;
     this.#commands = commands;
     this.#prewrites = new PrewriteCommands(parts);
-    this.#planted = (name) => env.planted(name);
   }
 
   /** As {@link PrewriteCommands.prewrite}. */
@@ -65,7 +63,7 @@ export class WriteCommands {
     const { startTs, commitTs } = request;
     return this.#admission.admit(startTs, commitTs, ok, () =>
       this.#commands.onTxnKeys(context, keys, startTs, (facts) =>
-        commit(facts, { ...request, strict: context.strict, planted: this.#planted }),
+        commit(facts, { ...request, strict: context.strict }),
       ),
     );
   }
@@ -96,7 +94,7 @@ export class WriteCommands {
     const { strict } = context;
     const isPush = this.#gate !== undefined && callerStartTs > TS_ZERO && callerStartTs < TS_MAX;
     const pushUpToTs = isPush ? await this.#gate.grantedUpTo(currentTs) : currentTs;
-    const mode = { strict, pushUpToTs, planted: this.#planted };
+    const mode = { strict, pushUpToTs };
     return this.#commands.onTxnKeys(context, [primary], startTs, (facts, { safePoint }) =>
       checkTxnStatus(facts[0]!, { ...request, ...mode, safePoint }),
     );
@@ -143,11 +141,9 @@ export class WriteCommands {
 
   async #resolveLock(
     context: TxnContext,
-    named: ResolveTxn,
+    txn: ResolveTxn,
     keys: readonly Uint8Array[],
   ): Answer<KeyError | undefined> {
-    const takesAny = this.#planted('txn-foreign-lock-resolved');
-    const txn = takesAny ? { ...named, takesAny } : named;
     if (keys.length > 0) return this.#resolveKeys(context, keys, txn);
     // That there are no locks is an answer too, and no proposal proves it: it is read as any other.
     const view = await this.#access.acquireRead(context, []);

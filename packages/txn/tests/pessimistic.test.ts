@@ -1,7 +1,6 @@
-import { fakeEnv } from '@tinykv/base/testing';
 import { lockKey, newestKey } from '@tinykv/model';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { fakeStore, key } from './fake-store.js';
+import { key } from './fake-store.js';
 import { PessimisticSession } from './pessimistic-session.js';
 import { del, lock, put } from './session.js';
 
@@ -182,15 +181,5 @@ describe('a pipelined lock', () => {
     await s.store.env.clock.settle();
     s.store.access.held.splice(0)[0]!.settle('applied');
     expect(await second).toBe('locked a');
-  });
-});
-
-describe('planted', () => {
-  it('a lost lock that nobody notices loses an update', async () => {
-    s = new PessimisticSession(fakeStore(fakeEnv({ planted: ['txn-lost-lock-unnoticed'] })));
-    await s.lock(s.at(2), ['a']);
-    await s.unlock(s.at(2), ['a']);
-    await s.put(s.at(3), s.at(4), 'a', 'lost');
-    expect(await s.prewriteLocked(s.at(2), [put('a', 'one')])).toEqual([]);
   });
 });

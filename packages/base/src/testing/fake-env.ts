@@ -113,14 +113,11 @@ export interface FakeEnvOptions {
   /** Kept over the restart of a node. */
   readonly fs?: MemoryFs;
   readonly seed?: string | number;
-  /** Names of planted bugs that are on. */
-  readonly planted?: readonly string[];
 }
 
 /** A world in memory: time by hand, files and network in maps, randomness from the seed. */
 export function fakeEnv(options: FakeEnvOptions = {}): FakeEnv {
   const clock = options.clock ?? new ManualClock();
-  const planted = new Set(options.planted);
   return {
     clock,
     rng: new Prng(options.seed ?? 1),
@@ -129,6 +126,5 @@ export function fakeEnv(options: FakeEnvOptions = {}): FakeEnv {
     logger: new MemoryLogger(),
     metrics: new MemoryMetrics(),
     faults: new ArmedFaults(),
-    planted: (name) => planted.has(name),
   };
 }

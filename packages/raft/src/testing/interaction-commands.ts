@@ -85,7 +85,6 @@ function addNodes(env: InteractionEnv, block: TraceBlock): void {
       disableConfChangeValidation: flag(block, 'disable-conf-change-validation'),
       stepDownOnRemoval: flag(block, 'step-down-on-removal'),
       rng: new Prng(`node ${id}`),
-      planted: () => false,
     } as const;
     env.nodes.push(new InteractionNode(config, initial));
   }

@@ -1,4 +1,3 @@
-import { nothingPlanted } from '@tinykv/base';
 import type { Peer } from '@tinykv/model';
 import {
   canSpare,
@@ -25,10 +24,8 @@ export function checkReplicas(
   // A learner or an extra peer is the running operator's; a lost peer does not wait for its end.
   if (view.isBalancing(region.id)) return replaceLost(view, region, config);
   if (view.hasOperator(region.id)) return undefined;
-  const { planted = nothingPlanted } = config;
-  const forgetsLearners = planted('scheduler-learners-forgotten');
   return (
-    (forgetsLearners ? undefined : finishLearner(view, region, config)) ??
+    finishLearner(view, region, config) ??
     replaceLost(view, region, config) ??
     addMissing(view, region, config) ??
     removeExtra(view, region, config)

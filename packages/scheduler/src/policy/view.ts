@@ -1,4 +1,4 @@
-import type { PeerId, Planted, Rng, StoreId } from '@tinykv/base';
+import type { PeerId, Rng, StoreId } from '@tinykv/base';
 import type { KeyRange, Peer, Region, StoreState } from '@tinykv/model';
 
 /** A Region as its leader last reported it. */
@@ -96,5 +96,4 @@ export interface PolicyConfig {
   readonly highSpaceRatio: number;
   /** A new peer must leave this much of a store's disk. */
   readonly spaceFloorBytes: number;
-  readonly planted?: Planted;
 }

@@ -66,8 +66,7 @@ async function bootstrap(
   request: schedulerpb.BootstrapRequest,
 ): Promise<Answer<object>> {
   const { store } = request;
-  const isRepeated = host.env.planted('scheduler-bootstrap-repeated');
-  if (host.group.state.cluster !== undefined && !isRepeated) return alreadyBootstrapped();
+  if (host.group.state.cluster !== undefined) return alreadyBootstrapped();
   if (store === undefined) throw unknownError('missing store meta for bootstrap');
   if (store.id === 0) throw unknownError('invalid zero store id');
   checkStore(host, store);
@@ -78,7 +77,7 @@ async function bootstrap(
     store: storeFromWire(store),
     atMs: host.env.clock.wall(),
   });
-  if (outcome === 'already-bootstrapped' && !isRepeated) return alreadyBootstrapped();
+  if (outcome === 'already-bootstrapped') return alreadyBootstrapped();
   const { cluster } = requireLeadership(host);
   cluster.onStorePut(store.id);
   if (request.region !== undefined) cluster.addBootstrapped(regionFromWire(request.region));

@@ -10,9 +10,6 @@ const { Scheduler, ErrorType } = schedulerpb;
 
 /** Calls about Regions and what is done to them. */
 export function regionCalls(host: ServiceHost): ReadonlyMap<string, UnaryHandler> {
-  const givenIds: GivenIds | undefined = host.env.planted('scheduler-split-ids-reused')
-    ? new Map()
-    : undefined;
   return new Map<string, UnaryHandler>([
     [
       Scheduler.getRegion.path,
@@ -36,7 +33,7 @@ export function regionCalls(host: ServiceHost): ReadonlyMap<string, UnaryHandler
     [
       Scheduler.askSplit.path,
       gatedCluster(host, Scheduler.askSplit, (request, leadership) =>
-        askSplit(host, request, leadership, givenIds),
+        askSplit(host, request, leadership),
       ),
     ],
     [
@@ -73,15 +70,11 @@ function scanRegions(
   });
 }
 
-/** Planted: what a Region was given for its last split. */
-type GivenIds = Map<number, readonly number[]>;
-
 /** Ids for a split's new Region and its peers. */
 async function askSplit(
   host: ServiceHost,
   request: schedulerpb.AskSplitRequest,
   { cluster }: Leadership,
-  given: GivenIds | undefined,
 ): Promise<Answer<Omit<schedulerpb.AskSplitResponse, 'header'>>> {
   if (request.region === undefined) throw unknownError('missing region for split');
   const region = regionFromWire(request.region);
@@ -92,9 +85,7 @@ async function askSplit(
     throw unknownError(text);
   }
   if (region.peers.length >= limits.idsPerRequestMax) throw unknownError('too many peers');
-  const ids = given?.get(region.id) ?? (await host.ids.allocateMany(1 + region.peers.length));
-  given?.set(region.id, ids);
-  const [newRegionId, ...newPeerIds] = ids;
+  const [newRegionId, ...newPeerIds] = await host.ids.allocateMany(1 + region.peers.length);
   return ok({ newRegionId, newPeerIds });
 }
 

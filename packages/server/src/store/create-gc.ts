@@ -9,6 +9,6 @@ export function createGc(
   host: Omit<GcHost, 'sweep'>,
   config: GcConfig,
 ): GcWorker {
-  const sweeper = new LockSweeper(env, router);
+  const sweeper = new LockSweeper(router);
   return new GcWorker(env, { ...host, sweep: (safePoint) => sweeper.sweep(safePoint) }, config);
 }

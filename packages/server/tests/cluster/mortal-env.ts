@@ -39,7 +39,6 @@ export class MortalEnv {
         },
       },
       fs: this.#mortalFs(fake.fs),
-      planted: (name) => fake.planted(name),
     };
   }
 

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import {
   checkOptions,
   parseCount,
+  parseMutants,
   parseNumber,
-  parsePlanted,
   type SimOptions,
 } from './arguments.js';
 
-const defaults: SimOptions = { from: 1, profile: 'swarm', jobs: 2, planted: [], shrinkRuns: 400 };
+const defaults: SimOptions = { from: 1, profile: 'swarm', jobs: 2, shrinkRuns: 400 };
 
 describe('arguments', () => {
   it('takes whole numbers that JavaScript holds exactly', () => {
@@ -23,9 +23,9 @@ describe('arguments', () => {
     expect(() => parseCount('0')).toThrow('above zero');
   });
 
-  it('says which bugs there are when one is not known', () => {
-    expect(parsePlanted('')).toEqual([]);
-    expect(() => parsePlanted('no-such-bug')).toThrow(/No such bug: no-such-bug\. There are /);
+  it('says which mutants there are when one is not known', () => {
+    expect(parseMutants('')).toEqual([]);
+    expect(() => parseMutants('no-such-one')).toThrow(/No such mutant: no-such-one\. There are /);
   });
 
   it('wants exactly one of a seed, a number of seeds and a plan', () => {

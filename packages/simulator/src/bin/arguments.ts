@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import type { Profile } from '../faults/fault.js';
-import { plantedBugs } from '../planted-bugs.js';
+import { mutants } from '../mutants/index.js';
 import type { WorkloadName } from '../run/plan.js';
 
 export const EXIT = { ok: 0, violation: 1, usage: 2 } as const;
@@ -21,7 +21,7 @@ export interface SimOptions {
   readonly workload?: WorkloadName;
   readonly jobs: number;
   readonly keepGoing?: boolean;
-  readonly planted: readonly string[];
+  readonly mutant?: string;
   readonly until?: number;
   readonly log?: boolean;
   readonly json?: boolean;
@@ -46,16 +46,20 @@ export function parseCount(text: string): number {
   return value;
 }
 
-/** For commander: names of planted bugs, with commas. */
-export function parsePlanted(text: string): readonly string[] {
-  const names = text.split(',').filter((name) => name !== '');
-  for (const name of names) {
-    if (plantedBugs.some((bug) => bug.name === name)) continue;
-    throw new InvalidArgumentError(
-      `No such bug: ${name}. There are ${plantedBugs.map((bug) => bug.name).join(', ')}.`,
-    );
-  }
-  return names;
+/** For commander: the name of a mutant. */
+export function parseMutant(name: string): string {
+  if (mutants.some((mutant) => mutant.name === name)) return name;
+  throw new InvalidArgumentError(
+    `No such mutant: ${name}. There are ${mutants.map((mutant) => mutant.name).join(', ')}.`,
+  );
+}
+
+/** For commander: names of mutants, with commas. */
+export function parseMutants(text: string): readonly string[] {
+  return text
+    .split(',')
+    .filter((name) => name !== '')
+    .map(parseMutant);
 }
 
 /** Options that commander takes but that make no sense together. */

@@ -1,8 +1,9 @@
-import type { PlantedBug } from '../planted-bugs.js';
+import type { Mutant } from '../mutants/mutant.js';
 import type { Job, Report } from './job.js';
 import type { PlantedRecord } from './planted-record.js';
+import { planOf } from './seeds.js';
 
-/** What the search for a planted bug runs seeds with, and tells of it. */
+/** What the search for a mutant's conviction runs seeds with, and tells of it. */
 export interface SeedRunner {
   readonly run: (
     next: () => Job | undefined,
@@ -10,22 +11,23 @@ export interface SeedRunner {
   ) => Promise<void>;
   readonly runFresh: (job: Job) => Promise<Report>;
   readonly onSeed: (seed: number) => void;
-  /** A seed fails without the bug too: it convicts nobody. */
+  /** A seed fails without the mutant too: it convicts nobody. */
   readonly onGuiltless: (seed: number) => void;
 }
 
-/** Tries the seeds after `from.tried` up to `last`, until one fails that does not fail without the bug. */
+/** Tries the seeds after `from.tried` up to `last`, until one fails that does not fail without the mutant. */
 export async function trySeeds(
-  bug: PlantedBug,
+  mutant: Mutant,
   from: PlantedRecord,
   last: number,
   runner: SeedRunner,
 ): Promise<PlantedRecord> {
   for (let { tried } = from; tried < last; ) {
-    const failure = await firstFailure(bug, tried + 1, last, runner);
+    const failure = await firstFailure(mutant, tried + 1, last, runner);
     if (failure === undefined) break;
     const { seed } = failure.plan;
-    const clean = await runner.runFresh({ plan: { ...failure.plan, planted: [] } });
+    const { mutant: _, ...plan } = failure.plan;
+    const clean = await runner.runFresh({ plan });
     if (clean.violations.length === 0) {
       return { ...from, tried: seed, seed, oracle: failure.violations[0]!.oracle };
     }
@@ -37,7 +39,7 @@ export async function trySeeds(
 
 /** The least seed that fails: others may end before it does. */
 async function firstFailure(
-  { name, workload }: PlantedBug,
+  { name }: Mutant,
   first: number,
   last: number,
   runner: SeedRunner,
@@ -47,7 +49,7 @@ async function firstFailure(
   await runner.run(
     () => {
       if (next > last) return undefined;
-      return { plan: { seed: next++, profile: 'swarm', workload, planted: [name] } };
+      return { plan: planOf(next++, { profile: 'swarm', mutant: name }) };
     },
     (report) => {
       runner.onSeed(report.plan.seed);

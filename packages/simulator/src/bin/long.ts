@@ -75,7 +75,7 @@ export async function runLong({ workload, seeds, jobs, counts }: LongOptions): P
 
 function jobOf(seed: number | undefined, workload: WorkloadName | undefined): Job | undefined {
   if (seed === undefined) return undefined;
-  const choice: SeedChoice = { profile: 'swarm', planted: [] };
+  const choice: SeedChoice = { profile: 'swarm' };
   const plan = planOf(seed, workload === undefined ? choice : { ...choice, workload });
   return { plan, twice: isRunTwice(seed) };
 }

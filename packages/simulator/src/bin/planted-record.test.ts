@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import type { PlantedBug } from '../planted-bugs.js';
+import type { Mutant } from '../mutants/mutant.js';
 import { type PlantedRecord, plantedTable, progressOf, verdictOf } from './planted-record.js';
 
-function convicted(bug: string, seed: number): PlantedRecord {
-  return { commit: 'a', bug, tried: seed, seed, oracle: 'linearizability' };
+function convicted(mutant: string, seed: number): PlantedRecord {
+  return { commit: 'a', mutant, tried: seed, seed, oracle: 'linearizability' };
 }
 
-function escaped(bug: string): PlantedRecord {
-  return { commit: 'a', bug, tried: 500 };
+function escaped(mutant: string): PlantedRecord {
+  return { commit: 'a', mutant, tried: 500 };
 }
 
 describe('verdictOf', () => {
-  const forty = Array.from({ length: 40 }, (_, i) => convicted(`bug-${i}`, i + 1));
+  const forty = Array.from({ length: 40 }, (_, i) => convicted(`mutant-${i}`, i + 1));
 
   it('allows two of forty to escape', () => {
     expect(verdictOf(forty)).toEqual({ convicted: 40, median: 21, good: true });
@@ -22,8 +22,8 @@ describe('verdictOf', () => {
   });
 
   it('wants half of them soon', () => {
-    const slow = forty.map(({ bug }, i) => convicted(bug, i < 19 ? 1 : 51));
-    expect(verdictOf(slow)).toEqual({ convicted: 40, median: 51, good: false });
+    const slow = forty.map(({ mutant }, i) => convicted(mutant, i < 19 ? 1 : 31));
+    expect(verdictOf(slow)).toEqual({ convicted: 40, median: 31, good: false });
   });
 
   it('finds nothing good in nothing', () => {
@@ -41,22 +41,17 @@ describe('planted results', () => {
   });
 
   it('print as a table', () => {
-    const bug = (name: string): PlantedBug => ({
-      name,
-      package: 'raft',
-      breaks: 'one leader a term',
-      workload: 'raw',
-    });
+    const mutant = (name: string): Mutant => ({ name, edits: [], breaks: 'one leader a term' });
     const records = new Map([
       ['vote-twice', convicted('vote-twice', 4)],
       ['x', escaped('x')],
     ]);
-    expect(plantedTable([bug('vote-twice'), bug('x'), bug('new')], records)).toBe(
+    expect(plantedTable([mutant('vote-twice'), mutant('x'), mutant('new')], records)).toBe(
       [
-        'bug         package  seeds        oracle',
-        'vote-twice  raft     4            linearizability',
-        'x           raft     none of 500  -',
-        'new         raft     none of 0    -',
+        'mutant      seeds        oracle',
+        'vote-twice  4            linearizability',
+        'x           none of 500  -',
+        'new         none of 0    -',
       ].join('\n'),
     );
   });

@@ -1,9 +1,9 @@
-import type { PlantedBug } from '../planted-bugs.js';
+import type { Mutant } from '../mutants/mutant.js';
 
-/** How far the search for one planted bug has come. */
+/** How far the search for one mutant's conviction has come. */
 export interface PlantedRecord {
   readonly commit: string;
-  readonly bug: string;
+  readonly mutant: string;
   /** Seeds from 1 on that have been tried. */
   readonly tried: number;
   /** The seed and the oracle that convicted it. */
@@ -12,20 +12,20 @@ export interface PlantedRecord {
 }
 
 export const convictedShareMin = 0.95;
-export const medianSeedsMax = 50;
+export const medianSeedsMax = 30;
 
-/** The last word on each bug on this commit. */
+/** The last word on each mutant on this commit. */
 export function progressOf(
   records: readonly PlantedRecord[],
   commit: string,
 ): Map<string, PlantedRecord> {
   const known = records.filter((record) => record.commit === commit);
-  return new Map(known.map((record) => [record.bug, record]));
+  return new Map(known.map((record) => [record.mutant, record]));
 }
 
 export interface PlantedVerdict {
   readonly convicted: number;
-  /** Of seeds needed; infinite when fewer than half are convicted. */
+  /** Seeds needed; infinite when fewer than half are convicted. */
   readonly median: number;
   readonly good: boolean;
 }
@@ -42,14 +42,14 @@ export function verdictOf(records: readonly PlantedRecord[]): PlantedVerdict {
 }
 
 export function plantedTable(
-  bugs: readonly PlantedBug[],
+  mutants: readonly Mutant[],
   records: ReadonlyMap<string, PlantedRecord>,
 ): string {
-  const rows = bugs.map((bug) => {
-    const { seed, oracle = '-', tried } = records.get(bug.name) ?? { tried: 0 };
-    return [bug.name, bug.package, seed === undefined ? `none of ${tried}` : `${seed}`, oracle];
+  const rows = mutants.map(({ name }) => {
+    const { seed, oracle = '-', tried } = records.get(name) ?? { tried: 0 };
+    return [name, seed === undefined ? `none of ${tried}` : `${seed}`, oracle];
   });
-  const table = [['bug', 'package', 'seeds', 'oracle'], ...rows];
-  const widths = [0, 1, 2].map((i) => Math.max(...table.map((row) => row[i]!.length)) + 2);
+  const table = [['mutant', 'seeds', 'oracle'], ...rows];
+  const widths = [0, 1].map((i) => Math.max(...table.map((row) => row[i]!.length)) + 2);
   return table.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('')).join('\n');
 }

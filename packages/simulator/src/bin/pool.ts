@@ -1,24 +1,32 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { MUTANT_VARIABLE } from '../mutants/mutant.js';
 import { compareRuns, type Job, lostReport, type Report } from './job.js';
 
 // Compiled: a simulation from sources would begin with seconds of compiling in each process.
 const workerFile = fileURLToPath(new URL('./worker.js', import.meta.url));
+/** Plants a mutant before the worker loads anything of the product. */
+const registerFile = new URL('../mutants/register.js', import.meta.url).href;
 
 /** A worker is replaced after as many runs: what they left in memory must not slow the others. */
 const RUNS_PER_WORKER = 50;
 /** Of real time. A run that takes longer hangs between two events, where its own limits do not reach. */
 const RUN_MS_MAX = 600_000;
 
-/** One worker process; it does one job at a time. */
+/** One worker process; it does one job at a time, all of the same mutant or of none. */
 class Worker {
   readonly #child: ChildProcess;
+  readonly mutant: string | undefined;
   runs = 0;
   /** It cannot be used any more. */
   broken = false;
 
-  constructor() {
-    this.#child = fork(workerFile, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  constructor(mutant: string | undefined) {
+    this.mutant = mutant;
+    this.#child = fork(workerFile, [], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      ...(mutant === undefined ? {} : planted(mutant)),
+    });
   }
 
   /** A worker that dies is a failure of the run that it was at. */
@@ -54,14 +62,26 @@ class Worker {
   }
 }
 
+/** How a process is started that loads the mutant in place of the product. */
+function planted(mutant: string): ForkOptions {
+  return {
+    execArgv: [...process.execArgv, '--import', registerFile],
+    env: { ...process.env, [MUTANT_VARIABLE]: mutant },
+  };
+}
+
 /** Runs a job in a process of its own. */
 export async function runFresh(job: Job): Promise<Report> {
-  const worker = new Worker();
+  const worker = new Worker(job.plan.mutant);
   try {
     return await worker.run(job);
   } finally {
     worker.stop();
   }
+}
+
+function isFit(worker: Worker, { plan }: Job): boolean {
+  return !worker.broken && worker.runs < RUNS_PER_WORKER && worker.mutant === plan.mutant;
 }
 
 /** A worker, begun when there is something to do and replaced when it is worn. */
@@ -75,8 +95,8 @@ class Lane {
 
   async run(job: Job): Promise<Report> {
     if (job.twice === true) return compareRuns(await runFresh(job), await runFresh(job));
-    if (this.#worker?.broken === true || this.#worker?.runs === RUNS_PER_WORKER) this.stop();
-    this.#worker ??= new Worker();
+    if (this.#worker !== undefined && !isFit(this.#worker, job)) this.stop();
+    this.#worker ??= new Worker(job.plan.mutant);
     const worker = this.#worker;
     const isSure = !this.#confirms || worker.runs === 0;
     const report = await worker.run(job);

@@ -22,7 +22,7 @@ describe('runProgram', () => {
       [['--profile', 'none'], /Allowed choices are light, dense, swarm/],
       [['--workload', 'none'], /Allowed choices are raw, txn, redis, churn, all/],
       [['--plan', '/no/such/file'], /^sim: cannot use \/no\/such\/file: ENOENT/],
-      [['planted', '--bug', 'none'], /No such bug: none/],
+      [['planted', '--mutant', 'none'], /No such mutant: none/],
       [['plant'], /^error: too many arguments/],
     ];
     for (const [args, message] of lines) {

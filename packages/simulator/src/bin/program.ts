@@ -5,8 +5,9 @@ import {
   checkOptions,
   EXIT,
   parseCount,
+  parseMutant,
+  parseMutants,
   parseNumber,
-  parsePlanted,
   profiles,
   type SimOptions,
   UsageError,
@@ -24,7 +25,7 @@ Examples:
   pnpm sim --seeds 100
   pnpm sim --seeds 1000 --profile dense --workload all --shrink
   pnpm sim --seed 17 --workload txn --until 20000 --log
-  pnpm sim planted --bug raft-vote-twice
+  pnpm sim planted --mutant raft-vote-twice
 
 Exit codes: 0 ok, 1 a violation, 2 usage.`;
 
@@ -70,7 +71,7 @@ function simCommand(finish: Finish): Command {
       )
       .option('--jobs <n>', 'processes at work', parseCount, JOBS)
       .option('--keep-going', 'do not stop at the first violation')
-      .option('--planted <name,…>', 'with these mistakes in the product', parsePlanted, [])
+      .option('--mutant <name>', 'with this mistake in the product', parseMutant)
       .option('--until <event>', 'stop at this event', parseCount)
       .option('--log', 'print the last lines of the log')
       .option('--shrink', 'make the plan of the first failure small and write it to a file')
@@ -117,7 +118,7 @@ function plantedCommand(finish: Finish): Command {
   return new Command('planted')
     .description('Plants each known mistake and counts the seeds until an oracle convicts it.')
     .option('--seeds <n>', 'give up after so many', parseCount, 500)
-    .option('--bug <name,…>', 'these only', parsePlanted)
+    .option('--mutant <name,…>', 'these only', parseMutants)
     .option('--jobs <n>', 'processes at work', parseCount, JOBS)
     .addOption(countsOption())
     .action(async (options: PlantedOptions) => finish(await runPlanted(options)));

@@ -81,8 +81,8 @@ function printReport(
 }
 
 function reportFigures({ plan, lines, ...rest }: Report): object {
-  const { seed, profile, workload, planted } = plan;
-  return { seed, profile, workload, planted, ...rest, ...(lines.length === 0 ? {} : { lines }) };
+  const { seed, profile, workload, mutant } = plan;
+  return { seed, profile, workload, mutant, ...rest, ...(lines.length === 0 ? {} : { lines }) };
 }
 
 function totalsFigures(totals: Totals, commit: string): object {

@@ -8,11 +8,14 @@ export interface SeedChoice {
   readonly profile: Profile;
   /** Missing: each seed takes the next. */
   readonly workload?: WorkloadName;
-  readonly planted: readonly string[];
+  readonly mutant?: string;
 }
 
-export function planOf(seed: number, { profile, workload, planted }: SeedChoice): PlanOptions {
-  return { seed, profile, workload: workload ?? workloadOf(seed), planted };
+export function planOf(
+  seed: number,
+  { profile, workload = workloadOf(seed), mutant }: SeedChoice,
+): PlanOptions {
+  return { seed, profile, workload, ...(mutant === undefined ? {} : { mutant }) };
 }
 
 /** Seeds take turns between the workloads. */

@@ -57,6 +57,6 @@ function* suiteJobs(firstFresh: number): Generator<Job, undefined> {
   const { fixedSeeds, freshSeeds } = suiteLimits;
   for (let i = 0; i < fixedSeeds + freshSeeds; i++) {
     const seed = i < fixedSeeds ? i + 1 : firstFresh + i - fixedSeeds;
-    yield { plan: planOf(seed, { profile: 'swarm', planted: [] }), twice: isRunTwice(seed) };
+    yield { plan: planOf(seed, { profile: 'swarm' }), twice: isRunTwice(seed) };
   }
 }

@@ -17,9 +17,9 @@ describe('text', () => {
     );
   });
 
-  it('names planted bugs in the command that replays', () => {
+  it('names the mutant in the command that replays', () => {
     const { plan } = sampleReport();
-    expect(replayCommand({ ...plan, planted: ['a', 'b'] })).toMatch(/ --planted a,b$/);
+    expect(replayCommand({ ...plan, mutant: 'a' })).toMatch(/ --mutant a$/);
   });
 
   it('cuts a long history in the middle', () => {

@@ -6,9 +6,9 @@ import { hours, type Totals } from './totals.js';
 const HISTORY_LINES_MAX = 80;
 
 /** The command that runs a plan again. */
-export function replayCommand({ seed, profile, workload, planted }: Plan): string {
-  const bugs = planted.length === 0 ? '' : ` --planted ${planted.join(',')}`;
-  return `pnpm sim --seed ${seed} --profile ${profile} --workload ${workload}${bugs}`;
+export function replayCommand({ seed, profile, workload, mutant }: Plan): string {
+  const planted = mutant === undefined ? '' : ` --mutant ${mutant}`;
+  return `pnpm sim --seed ${seed} --profile ${profile} --workload ${workload}${planted}`;
 }
 
 export function describePlan(plan: Plan): string {

@@ -13,7 +13,6 @@ export interface ClusterOptions {
   readonly world: World;
   readonly shape: ClusterShape;
   readonly network: NetworkTraits;
-  readonly planted: (name: string) => boolean;
   readonly onCrash: NodeWorld['onCrash'];
   readonly onPoint: NodeWorld['onPoint'];
 }
@@ -36,11 +35,11 @@ export class Cluster {
   #onStore: (node: StoreNode) => void = () => undefined;
 
   constructor(options: ClusterOptions) {
-    const { world, shape, planted, onCrash, onPoint } = options;
+    const { world, shape, onCrash, onPoint } = options;
     this.world = world;
     this.shape = shape;
     this.network = new Network(world, options.network);
-    this.#surroundings = { world, network: this.network, planted, onCrash, onPoint };
+    this.#surroundings = { world, network: this.network, onCrash, onPoint };
     this.scheduler = new SchedulerNode(
       'scheduler',
       this.#machine('scheduler'),

@@ -10,7 +10,6 @@ import type { World } from '../world/world.js';
 export interface NodeWorld {
   readonly world: World;
   readonly network: Network;
-  readonly planted: (name: string) => boolean;
   readonly onCrash: (node: Node, loss: EngineLoss) => void;
   /** A fail point has been passed. */
   readonly onPoint: (name: string) => void;
@@ -57,7 +56,7 @@ export abstract class Node {
   async start(): Promise<void> {
     await this.#crashing;
     if (this.running || this.retired) return;
-    const { world, network, planted } = this.surroundings;
+    const { world, network } = this.surroundings;
     const proc = new SimProcess(world, this.name);
     this.#proc = proc;
     this.machine.attach(proc);
@@ -70,7 +69,6 @@ export abstract class Node {
       network,
       rng,
       fs: this.machine.fs,
-      planted,
       hit: (name) => {
         this.surroundings.onPoint(name);
         if (proc.dead || (this.fatalPoints > 0 && points.float() < this.fatalPoints)) {

@@ -11,7 +11,8 @@ export interface Plan {
   readonly seed: number;
   readonly profile: Profile;
   readonly workload: WorkloadName;
-  readonly planted: readonly string[];
+  /** The name of a mistake that is planted for this run. */
+  readonly mutant?: string;
   /** Of simulated time with faults; healing comes after. */
   readonly durationMs: number;
   readonly shape: ClusterShape;
@@ -25,7 +26,7 @@ export interface PlanOptions {
   readonly seed: number;
   readonly profile: Profile;
   readonly workload: WorkloadName;
-  readonly planted?: readonly string[];
+  readonly mutant?: string;
 }
 
 /** Time for the cluster to come up before faults begin. */
@@ -39,7 +40,7 @@ const shapes: Readonly<
   dense: { thinkMs: 40, clients: 8, tickMs: 50 },
 };
 
-export function drawPlan({ seed, profile, workload, planted = [] }: PlanOptions): Plan {
+export function drawPlan({ seed, profile, workload, mutant }: PlanOptions): Plan {
   const rng = new Prng(`plan ${seed} ${profile} ${workload}`);
   const { thinkMs, clients, tickMs } = shapes[profile];
   const durationMs = profile === 'light' ? 60_000 : rng.int(24_000, 50_000);
@@ -48,7 +49,7 @@ export function drawPlan({ seed, profile, workload, planted = [] }: PlanOptions)
     seed,
     profile,
     workload,
-    planted,
+    ...(mutant === undefined ? {} : { mutant }),
     durationMs,
     shape: {
       stores: profile === 'dense' ? 5 : rng.int(3, 5),

@@ -73,13 +73,11 @@ class Run {
     this.#world = world;
     this.#plan = plan;
     this.#tally = tally;
-    const planted = new Set(plan.planted);
     this.#oracles = new Oracles();
     this.#cluster = new Cluster({
       world,
       shape: plan.shape,
       network: plan.network,
-      planted: (name) => planted.has(name),
       onCrash: (node, loss) => {
         if (loss.lost > 0) tally.event('crash that loses un-fsynced bytes');
         if (loss.lost > 0 && loss.kept > 0) tally.event('torn batch');

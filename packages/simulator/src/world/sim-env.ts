@@ -13,7 +13,6 @@ export interface SimEnvOptions {
   readonly network: Network;
   readonly rng: Rng;
   readonly fs?: Fs;
-  readonly planted: (name: string) => boolean;
   /** Called at fail points; may kill the process, and then throws. */
   readonly hit?: (name: string) => void;
 }
@@ -29,7 +28,6 @@ export function simEnv(options: SimEnvOptions): Env {
     logger: new SimLogger(proc),
     metrics: noMetrics,
     faults: { hit: (name) => options.hit?.(name) },
-    planted: options.planted,
   };
 }
 

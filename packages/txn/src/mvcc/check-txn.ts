@@ -1,8 +1,6 @@
 import {
   equalBytes,
   maxTimestamp,
-  nothingPlanted,
-  type Planted,
   physicalMs,
   type Timestamp,
   TS_MAX,
@@ -51,7 +49,6 @@ export interface CheckTxn {
   readonly safePoint?: Timestamp;
   /** Whether the client understands that a key is not the primary. */
   readonly strict: boolean;
-  readonly planted?: Planted;
 }
 
 const ROLLED_BACK: TxnStatus = { lockTtlMs: 0, commitTs: TS_ZERO, action: 'none' };
@@ -68,7 +65,7 @@ const DO_NOTHING: Decision<TxnStatus> = {
  */
 export function checkTxnStatus(facts: TxnKeyFacts, txn: CheckTxn): Decision<TxnStatus> {
   const { key, lock, outcome } = facts;
-  const { startTs, resolvingPessimisticLock, safePoint = TS_ZERO, planted = nothingPlanted } = txn;
+  const { startTs, resolvingPessimisticLock, safePoint = TS_ZERO } = txn;
   if (lock?.startTs === startTs) {
     if (txn.strict && !equalBytes(lock.primary, key)) {
       const error = { type: 'primary-mismatch', key, primary: lock.primary, startTs } as const;
@@ -90,7 +87,7 @@ export function checkTxnStatus(facts: TxnKeyFacts, txn: CheckTxn): Decision<TxnS
       }
       if (txn.leaveMissingPrimary) return DO_NOTHING;
       return {
-        modifies: planted('txn-check-without-rollback') ? [] : [rollbackModify(facts, startTs)],
+        modifies: [rollbackModify(facts, startTs)],
         answer: { ...ROLLED_BACK, action: 'lock-not-exist-rollback' },
       };
   }

@@ -3,9 +3,7 @@ import {
   describeBytes,
   err,
   maxTimestamp,
-  nothingPlanted,
   ok,
-  type Planted,
   type Timestamp,
   TS_ZERO,
 } from '@tinykv/base';
@@ -29,7 +27,6 @@ export interface CommitTxn {
   readonly commitTs: Timestamp;
   /** Answer an error where TinyKV answers success: no lock and no trace of the transaction. */
   readonly strict: boolean;
-  readonly planted?: Planted;
 }
 
 /** Percolator §2.2: turns the locks of a transaction into committed versions, all keys or none. */
@@ -46,7 +43,6 @@ export function commit(
 
 export function commitKey(facts: TxnKeyFacts, txn: CommitTxn): KeyDecision {
   const { key, lock, newest, outcome } = facts;
-  const { planted = nothingPlanted } = txn;
   if (lock?.startTs === txn.startTs) {
     if (lock.kind === 'pessimistic') {
       // What the transaction would write here is not known, so it cannot be said to be committed.
@@ -64,10 +60,8 @@ export function commitKey(facts: TxnKeyFacts, txn: CommitTxn): KeyDecision {
       const message = `commit_ts ${txn.commitTs} is not above ${former}, the newest version's`;
       return err(abortError(message, key));
     }
-    const modify = commitLock(key, lock, lock.kind, newest, txn.commitTs);
-    return ok(planted('txn-old-version-dropped') ? { ...modify, history: undefined } : modify);
+    return ok(commitLock(key, lock, lock.kind, newest, txn.commitTs));
   }
-  if (planted('txn-commit-without-lock')) return NOTHING;
   if (outcome.type === 'commit') {
     const { commitTs } = outcome.write;
     // A client that believes in another commit timestamp must not be told that it is right.

@@ -1,4 +1,4 @@
-import { assert, nothingPlanted, type Planted, type Timestamp } from '@tinykv/base';
+import { assert, type Timestamp } from '@tinykv/base';
 import type { Modify, WriteRecord } from '@tinykv/model';
 import { type KeyFacts, newestTs } from './key-view.js';
 
@@ -24,16 +24,11 @@ export type Collect = Extract<Modify, { type: 'collect' }>;
  * Of the versions at or below the safe point reads see the newest alone, and not even that if it is a Delete: then
  * there is nothing below it to be hidden. It goes last, when nothing that it hides is left.
  */
-export function collect(
-  facts: OldFacts,
-  safePoint: Timestamp,
-  planted: Planted = nothingPlanted,
-): Collect | undefined {
+export function collect(facts: OldFacts, safePoint: Timestamp): Collect | undefined {
   const { key, newest, old, isCut } = facts;
   const writes: Timestamp[] = [];
   const values: Timestamp[] = [];
-  const isSeen = newest?.write !== undefined && newest.write.commitTs <= safePoint;
-  let seen = isSeen || planted('txn-gc-visible-version-dropped');
+  let seen = newest?.write !== undefined && newest.write.commitTs <= safePoint;
   /** The version that reads at the safe point see, if it is in the history and goes as well. */
   let tombstone: Timestamp | undefined;
   for (const record of old) {

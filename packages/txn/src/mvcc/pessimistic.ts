@@ -1,13 +1,4 @@
-import {
-  equalBytes,
-  err,
-  maxTimestamp,
-  nothingPlanted,
-  ok,
-  type Planted,
-  type Timestamp,
-  TS_ZERO,
-} from '@tinykv/base';
+import { equalBytes, err, maxTimestamp, ok, type Timestamp, TS_ZERO } from '@tinykv/base';
 import { encodeLock, type KeyError, type LockRecord, lockKey, type Modify } from '@tinykv/model';
 import {
   abortError,
@@ -148,12 +139,8 @@ export function isOwnPessimistic(
 export function lostLock(
   { key, lock, newest }: KeyFacts,
   lockedAt: Timestamp,
-  {
-    startTs,
-    planted = nothingPlanted,
-  }: { readonly startTs: Timestamp; readonly planted?: Planted },
+  { startTs }: { readonly startTs: Timestamp },
 ): KeyError | undefined {
-  if (planted('txn-lost-lock-unnoticed')) return undefined;
   const isAnother = isOwnPessimistic(lock, startTs) && isAbove(lock.forUpdateTs, lockedAt);
   const isGone = lock === undefined ? newestTs(newest) >= startTs : lock.startTs !== startTs;
   const isLost = isGone || isAnother;

@@ -3,9 +3,7 @@ import {
   err,
   keyString,
   maxTimestamp,
-  nothingPlanted,
   ok,
-  type Planted,
   type Timestamp,
   TS_ZERO,
 } from '@tinykv/base';
@@ -15,7 +13,6 @@ import {
   type LockRecord,
   lockKey,
   type Modify,
-  type NewestRecord,
   shortValueBytesMax,
 } from '@tinykv/model';
 import { type Decision, type KeyDecision, lockedError, NOTHING } from './decision.js';
@@ -46,7 +43,6 @@ export interface PrewriteTxn {
   readonly minCommitTs?: Timestamp;
   /** With it the transaction is committed once all its keys are prewritten. */
   readonly asyncCommit?: { readonly secondaries: readonly Uint8Array[] } | undefined;
-  readonly planted?: Planted;
 }
 
 /** One mutation for each key: a key that is named twice keeps the place of its first and the content of its last. */
@@ -96,22 +92,13 @@ export function isReplay({ lock }: KeyFacts, txn: Pick<PrewriteTxn, 'startTs'>):
 
 /** Why the key cannot be locked. */
 function obstacle({ key, lock, newest }: KeyFacts, txn: PrewriteTxn): KeyError | undefined {
-  const { planted = nothingPlanted } = txn;
   // A rollback of this very transaction counts too, at its own startTs: a late prewrite must not come
   // back to life after another client has declared the transaction dead.
-  const conflictTs = conflictTsOf(newest, planted);
+  const conflictTs = newestTs(newest);
   if (newest !== undefined && conflictTs >= txn.startTs) {
     return { type: 'conflict', startTs: txn.startTs, conflictTs, key, primary: txn.primary };
   }
-  const isLocked = lock !== undefined && !planted('txn-foreign-lock-replaced');
-  return isLocked ? lockedError(key, lock) : undefined;
-}
-
-/** Planted bugs look at a part of the record alone. */
-function conflictTsOf(newest: NewestRecord | undefined, planted: Planted): Timestamp {
-  if (planted('txn-late-prewrite-accepted')) return newest?.write?.commitTs ?? TS_ZERO;
-  if (planted('txn-newest-commit-ignored')) return newest?.otherTs ?? TS_ZERO;
-  return newestTs(newest);
+  return lock === undefined ? undefined : lockedError(key, lock);
 }
 
 /** `held`: the transaction's pessimistic lock, whose place it takes. */

@@ -1,4 +1,4 @@
-import { equalBytes, nothingPlanted, type Planted, type Timestamp, TS_MAX } from '@tinykv/base';
+import { equalBytes, type Timestamp, TS_MAX } from '@tinykv/base';
 import type { KeyError, LockRecord, WriteRecord } from '@tinykv/model';
 import { lockedError } from './decision.js';
 import type { KeyFacts } from './key-view.js';
@@ -13,7 +13,6 @@ export interface ReadPoint {
   readonly isolation?: Isolation | undefined;
   /** Starts of transactions whose locks are no obstacle. */
   readonly resolvedLocks?: ReadonlySet<Timestamp> | undefined;
-  readonly planted?: Planted;
 }
 
 /** Which version a read sees; `in-history`: one that a newer has displaced, or none. */
@@ -40,8 +39,8 @@ export function visibleAt({ key, lock, newest }: KeyFacts, point: ReadPoint): Vi
  * this the wrong way round (it skips secondaries), and its clients get what they expect.
  */
 function isBlockedBy(key: Uint8Array, lock: LockRecord, point: ReadPoint): boolean {
-  const { ts, strict, planted = nothingPlanted } = point;
-  if (lock.startTs > ts || planted('txn-read-ignores-locks')) return false;
+  const { ts, strict } = point;
+  if (lock.startTs > ts) return false;
   if (lock.kind === 'lock' || lock.kind === 'pessimistic') return false;
   if (point.isolation === 'read-committed' || point.resolvedLocks?.has(lock.startTs)) return false;
   // It will be committed above the read, if at all.

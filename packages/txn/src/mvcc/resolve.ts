@@ -1,7 +1,7 @@
 import { type KvReader, limits, type Timestamp } from '@tinykv/base';
 import { type ApiMode, family, type KeyError, type KeyRange, recordRange } from '@tinykv/model';
-import { commit, commitKey } from './commit.js';
-import { type Decision, decideAll } from './decision.js';
+import { commit } from './commit.js';
+import type { Decision } from './decision.js';
 import { decodeLockAt, type TxnKeyFacts } from './key-view.js';
 import { isOwnPessimistic, unlockModify } from './pessimistic.js';
 import { userKeyOf } from './record-cursor.js';
@@ -11,8 +11,6 @@ export interface ResolveTxn {
   readonly startTs: Timestamp;
   /** 0: the transaction is rolled back. */
   readonly commitTs: Timestamp;
-  /** Planted: commits the locks of every transaction. */
-  readonly takesAny?: boolean;
 }
 
 /**
@@ -23,7 +21,7 @@ export async function* lockedKeys(
   snapshot: KvReader,
   api: ApiMode,
   range: KeyRange,
-  { startTs, takesAny = false }: ResolveTxn,
+  { startTs }: ResolveTxn,
 ): AsyncGenerator<readonly Uint8Array[], void, void> {
   const iterator = snapshot.iterator(recordRange(api, family.lock, range));
   try {
@@ -33,7 +31,7 @@ export async function* lockedKeys(
       const keys: Uint8Array[] = [];
       for (const entry of page) {
         const key = userKeyOf(entry[0]);
-        if (takesAny || decodeLockAt(key, entry).startTs === startTs) keys.push(key);
+        if (decodeLockAt(key, entry).startTs === startTs) keys.push(key);
       }
       if (keys.length > 0) yield keys;
     }
@@ -45,13 +43,8 @@ export async function* lockedKeys(
 /** Ends the transaction as its primary did, on those of the keys that it still locks. */
 export function resolve(
   facts: readonly TxnKeyFacts[],
-  { startTs, commitTs, takesAny = false }: ResolveTxn,
+  { startTs, commitTs }: ResolveTxn,
 ): Decision<KeyError | undefined> {
-  if (takesAny && commitTs !== 0n) {
-    return decideAll(facts, (fact) =>
-      commitKey(fact, { startTs: fact.lock?.startTs ?? startTs, commitTs, strict: false }),
-    );
-  }
   const locked = facts.filter((fact) => fact.lock?.startTs === startTs);
   if (commitTs === 0n) return rollback(locked, startTs);
   // A pessimistic lock that a committed transaction has left was not needed: what it wrote it had prewritten.

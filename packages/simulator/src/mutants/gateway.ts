@@ -1,0 +1,186 @@
+import type { Mutant } from './mutant.js';
+
+export const gatewayMutants: readonly Mutant[] = [
+  {
+    name: 'gateway-slow-commit-retried',
+    edits: [
+      {
+        file: 'packages/gateway/src/executor.ts',
+        find: '      await txn.commit();',
+        replace: `      const late = new Promise<never>((_, reject) => {
+        const error = new GatewayKvError('conflict', 'no answer within 200 ms');
+        this.#env.clock.after(200, () => reject(error));
+      });
+      await Promise.race([txn.commit(), late]);`,
+      },
+    ],
+    breaks:
+      'A commit without an answer in time is taken for a conflict, and its commands run again: INCR and APPEND take effect twice, which counters and linearizability show.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-slow-commit-refused',
+    edits: [
+      {
+        file: 'packages/gateway/src/executor.ts',
+        find: '      await txn.commit();',
+        replace: `      const late = new Promise<never>((_, reject) => {
+        const error = new GatewayKvError('unavailable', 'no answer within 200 ms');
+        this.#env.clock.after(200, () => reject(error));
+      });
+      await Promise.race([txn.commit(), late]);`,
+      },
+    ],
+    breaks:
+      'A commit without an answer in time is answered as certainly not applied: values appear that nobody has written, which linearizability and counters show.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-batch-at-once',
+    edits: [
+      {
+        file: 'packages/gateway/src/executor.ts',
+        find: `      for (const job of jobs) replies.push(await job.work.run(txn));
+      return replies;`,
+        replace: '      return Promise.all(jobs.map((job) => job.work.run(txn)));',
+      },
+    ],
+    breaks:
+      'Commands that share a transaction on a hot key are all computed from what it was before: increments are lost, two INCR answer the same.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-answer-before-commit',
+    edits: [
+      {
+        file: 'packages/gateway/src/executor.ts',
+        find: '      await this.#commit(jobs, txn);',
+        replace: '      this.#commit(jobs, txn).catch(() => undefined);',
+      },
+    ],
+    breaks:
+      'Replies leave before the transaction has committed: conflicts lose acknowledged writes and reads miss them, which linearizability and counters show.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-value-remembered',
+    edits: [
+      {
+        file: 'packages/gateway/src/latest-read.ts',
+        find: `  readonly #gateway: GatewayState;
+
+  constructor`,
+        replace: `  readonly #gateway: GatewayState;
+  readonly #remembered = new Map<string, Promise<Uint8Array | undefined>>();
+
+  constructor`,
+      },
+      {
+        file: 'packages/gateway/src/latest-read.ts',
+        find: '    const value = await this.#kv.readLatest(record, timeoutMs);',
+        replace: `    const name = record.join();
+    const former = this.#remembered.get(name) ?? this.#kv.readLatest(record, timeoutMs);
+    this.#remembered.set(name, former);
+    this.#gateway.env.clock.after(500, () => this.#remembered.delete(name));
+    const value = await former;`,
+      },
+    ],
+    breaks:
+      'GET is answered for a while from what was read before, whatever was written since: stale reads, which linearizability shows.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-exec-by-command',
+    edits: [
+      {
+        file: 'packages/gateway/src/dispatcher.ts',
+        find: `      const reply = await this.#context.executor.submit(
+        this.multi.work(this.#session, this.#gateway),
+      );`,
+        replace: `      const works = this.multi.works(this.#session, this.#gateway);
+      const replies = await Promise.all(works.map((work) => this.#context.executor.submit(work)));
+      const items = replies.flatMap((each) => (each.type === 'array' ? each.items : [each]));
+      const reply: Reply = { type: 'array', items };`,
+      },
+      {
+        file: 'packages/gateway/src/multi.ts',
+        find: '  #workOf(queue: readonly QueuedCommand[], session: SessionState, gateway: GatewayState): Work {',
+        replace: `  works(session: SessionState, gateway: GatewayState): Work[] {
+    return (this.#queue ?? []).map((command) => this.#workOf([command], session, gateway));
+  }
+
+  #workOf(queue: readonly QueuedCommand[], session: SessionState, gateway: GatewayState): Work {`,
+      },
+    ],
+    breaks:
+      'The commands of MULTI run in a transaction each: keys that change together only are seen to differ.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-mset-by-key',
+    edits: [
+      {
+        file: 'packages/gateway/src/dispatcher.ts',
+        find: '    if (turn.queued) reply = executor.submit(this.#work(spec, argv, touched, []));',
+        replace: `    if (spec.name === 'mset') reply = this.#msetByKey(spec, argv);
+    else if (turn.queued) reply = executor.submit(this.#work(spec, argv, touched, []));`,
+      },
+      {
+        file: 'packages/gateway/src/dispatcher.ts',
+        find: `  #work(
+    spec: DataCommand,`,
+        replace: `  async #msetByKey(spec: DataCommand, argv: Request): Promise<Reply> {
+    const { db } = this.#session;
+    const replies: Promise<Reply>[] = [];
+    for (let i = 1; i < argv.length; i += 2) {
+      const part = [argv[0]!, ...argv.slice(i, i + 2)];
+      const work = this.#work(spec, part, [{ db, key: argv[i]! }], []);
+      replies.push(this.#context.executor.submit(work));
+    }
+    return (await Promise.all(replies)).find(({ type }) => type === 'error') ?? OK;
+  }
+
+  #work(
+    spec: DataCommand,`,
+      },
+    ],
+    breaks:
+      'MSET writes each key in a transaction of its own: keys that change together only are seen to differ.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-del-keeps-key',
+    edits: [
+      {
+        file: 'packages/gateway/src/commands/generic/keyspace.ts',
+        find: `  for (const key of keys) if (call.db.remove(key)) removed++;
+  return integer(removed);
+}
+
+async function exists`,
+        replace: `  removed = (await call.db.getMany(keys)).filter(Boolean).length;
+  return integer(removed);
+}
+
+async function exists`,
+      },
+    ],
+    breaks:
+      'DEL counts the keys and leaves them: reads find what was deleted, which linearizability shows.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-exec-ignores-watch',
+    edits: [
+      {
+        file: 'packages/gateway/src/multi.ts',
+        find: `        if (!(await this.watched.unchanged(txn))) return NULL_ARRAY;
+`,
+        replace: '',
+      },
+    ],
+    breaks:
+      'EXEC runs although a watched key has changed: increments by WATCH, GET, MULTI, SET, EXEC are lost, which counters show.',
+    workload: 'redis',
+  },
+];
