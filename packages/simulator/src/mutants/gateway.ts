@@ -183,4 +183,86 @@ async function exists`,
       'EXEC runs although a watched key has changed: increments by WATCH, GET, MULTI, SET, EXEC are lost, which counters show.',
     workload: 'redis',
   },
+  {
+    name: 'gateway-watch-below-safe-point',
+    edits: [
+      {
+        file: 'packages/gateway/src/watched-keys.ts',
+        find: `      if (question.watched.ts < safePoint) return false;
+`,
+        replace: '',
+      },
+    ],
+    breaks:
+      'EXEC trusts versions that the collection may have taken: a key that came and went looks as if it had never been there, so increments by WATCH are lost.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-epoch-lease-from-answer',
+    edits: [
+      {
+        file: 'packages/gateway/src/epochs/epoch-lease.ts',
+        find: '    this.#endMono = read.sentMono + this.#leaseMs;',
+        replace: '    this.#endMono = this.#clock.mono() + this.#leaseMs;',
+      },
+    ],
+    breaks:
+      'The lease of the epoch table runs from the answer of its read, not from its sending: commands go to a database that was flushed.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-late-work-committed',
+    edits: [
+      {
+        file: 'packages/gateway/src/executor.ts',
+        find: '    if (!txn.hasWrites || jobs.some((job) => job.isOver)) {',
+        replace: '    if (!txn.hasWrites) {',
+      },
+    ],
+    breaks:
+      'A transaction is committed although a command of it was answered as certainly not applied: values appear that nobody wrote.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-commit-undecided',
+    edits: [
+      {
+        file: 'packages/gateway/src/executor.ts',
+        find: `    for (const job of jobs) job.decide();
+`,
+        replace: '',
+      },
+    ],
+    breaks:
+      'A command that is being committed is answered as certainly not applied when its time is over: values appear that nobody wrote.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-replies-reversed',
+    edits: [
+      {
+        file: 'packages/gateway/src/executor.ts',
+        find: '      for (const [i, job] of jobs.entries()) job.settle(result[i]!);',
+        replace:
+          '      for (const [i, job] of jobs.entries()) job.settle(result[jobs.length - 1 - i]!);',
+      },
+    ],
+    breaks:
+      'Commands that share a transaction get their replies in the wrong order: counters go back.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-flush-of-another',
+    edits: [
+      {
+        file: 'packages/gateway/src/epochs/epochs.ts',
+        find: '      if (records[db]!.closedBy !== closing) throw notClosed(db);',
+        replace:
+          '      if (records[db]!.closedBy === undefined || closing < 0n) throw notClosed(db);',
+      },
+    ],
+    breaks:
+      'A flush goes ahead on the wait of another one: commands of other gateways still write into the database that it empties.',
+    workload: 'redis',
+  },
 ];

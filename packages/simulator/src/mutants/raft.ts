@@ -179,4 +179,73 @@ export const raftMutants: readonly Mutant[] = [
       'The log forgets what is applied and not yet covered by a barrier: a crash leaves a hole that recovery, or the comparison of replicas, shows.',
     workload: 'all',
   },
+  {
+    name: 'raft-commit-past-append',
+    edits: [
+      {
+        file: 'packages/raft/src/log.ts',
+        find: '    this.commitTo(Math.min(commit, lastNewIndex));',
+        replace: '    this.commitTo(Math.min(commit, this.lastIndex()));',
+      },
+    ],
+    breaks:
+      "A follower commits up to the leader's commit index whatever the append has shown to match: a conflicting tail is applied, which an assertion or the comparison of replicas shows.",
+    workload: 'raw',
+  },
+  {
+    name: 'raft-ack-of-whole-log',
+    edits: [
+      {
+        file: 'packages/raft/src/follower.ts',
+        find: "    r.send({ type: 'MsgAppResp', to: m.from, index: lastIndex });",
+        replace: "    r.send({ type: 'MsgAppResp', to: m.from, index: r.log.lastIndex() });",
+      },
+    ],
+    breaks:
+      'A follower acknowledges its whole log after an append, not what the append has matched: a conflicting tail counts for the quorum, so committed entries are lost.',
+    workload: 'raw',
+  },
+  {
+    name: 'raft-joint-majority-of-new',
+    edits: [
+      {
+        file: 'packages/raft/src/quorum.ts',
+        find: `    return Math.min(
+      majorityCommitted(this.incoming, matchOf),
+      majorityCommitted(this.outgoing, matchOf),
+    );`,
+        replace: '    return majorityCommitted(this.incoming, matchOf);',
+      },
+    ],
+    breaks:
+      'A joint configuration commits by its new half alone: the old half may elect a leader without the entry.',
+    workload: 'churn',
+  },
+  {
+    name: 'raft-half-is-quorum',
+    edits: [
+      {
+        file: 'packages/raft/src/quorum.ts',
+        find: '  return sorted[count - (Math.floor(count / 2) + 1)]!;',
+        replace: '  return sorted[count - Math.max(1, Math.ceil(count / 2))]!;',
+      },
+    ],
+    breaks:
+      'Half of an even number of voters counts as a majority: two leaders commit apart from each other.',
+    workload: 'churn',
+  },
+  {
+    name: 'raft-pre-vote-raises-term',
+    edits: [
+      {
+        file: 'packages/raft/src/step.ts',
+        find: `  if (m.type === 'MsgPreVote' || (m.type === 'MsgPreVoteResp' && !m.reject)) return true;
+`,
+        replace: '',
+      },
+    ],
+    breaks:
+      'A node follows the higher term of a pre-vote: whoever is cut off deposes healthy leaders, and its log may be elected.',
+    workload: 'raw',
+  },
 ];

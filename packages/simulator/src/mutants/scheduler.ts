@@ -85,10 +85,10 @@ export const schedulerMutants: readonly Mutant[] = [
       {
         file: 'packages/scheduler/src/service/region-calls.ts',
         find: '  const [newRegionId, ...newPeerIds] = await host.ids.allocateMany(1 + region.peers.length);',
-        replace: `  const known = given.get(host) ?? new Map<number, readonly number[]>();
-  given.set(host, known);
-  const ids = known.get(region.id) ?? (await host.ids.allocateMany(1 + region.peers.length));
-  known.set(region.id, ids);
+        replace: `  const former = given.get(host) ?? new Map<number, readonly number[]>();
+  given.set(host, former);
+  const ids = former.get(region.id) ?? (await host.ids.allocateMany(1 + region.peers.length));
+  former.set(region.id, ids);
   const [newRegionId, ...newPeerIds] = ids;`,
       },
     ],
@@ -141,6 +141,92 @@ export const schedulerMutants: readonly Mutant[] = [
     ],
     breaks:
       'A peer that comes back to a store comes with its old id: the tombstone there refuses it for good, which liveness after healing shows.',
+    workload: 'churn',
+  },
+  {
+    name: 'scheduler-tso-served-while-saved',
+    edits: [
+      {
+        file: 'packages/scheduler/src/tso-server.ts',
+        find: `    this.#saving = true;
+    const finish`,
+        replace: `    this.#saving = true;
+    oracle.onSaved(boundMs);
+    const finish`,
+      },
+    ],
+    breaks:
+      'The bound of timestamps is raised when its save begins: a crash forgets it, and a clock that went back gives them again.',
+    workload: 'txn',
+  },
+  {
+    name: 'scheduler-tso-starts-at-wall',
+    edits: [
+      {
+        file: 'packages/scheduler/src/tso.ts',
+        find: '    this.#physicalMs = Math.max(wallMs, savedBoundMs + 1);',
+        replace: '    this.#physicalMs = wallMs;',
+      },
+      {
+        file: 'packages/scheduler/src/tso.ts',
+        find: '    this.#boundMs = savedBoundMs;',
+        replace: '    this.#boundMs = Math.max(savedBoundMs, wallMs + 3_000);',
+      },
+    ],
+    breaks:
+      'A new leader starts at its wall clock, whatever bound is saved: where the clock is behind, timestamps go back.',
+    workload: 'txn',
+  },
+  {
+    name: 'scheduler-ids-past-window',
+    edits: [
+      {
+        file: 'packages/scheduler/src/id-alloc.ts',
+        find: '    this.#end = to;',
+        replace: '    this.#end = to + WINDOW;',
+      },
+    ],
+    breaks: 'Ids are given out past the window that is reserved: after a restart they repeat.',
+    workload: 'churn',
+  },
+  {
+    name: 'scheduler-ids-from-other-term',
+    edits: [
+      {
+        file: 'packages/scheduler/src/id-alloc.ts',
+        find: '    if (this.#term === this.#group.leaderTerm() && this.#last < this.#end) return;',
+        replace: '    if (this.#term !== undefined && this.#last < this.#end) return;',
+      },
+    ],
+    breaks:
+      'A leader goes on with the window of an earlier leadership: another leader may have given the same ids.',
+    workload: 'churn',
+  },
+  {
+    name: 'scheduler-stale-region-taken',
+    edits: [
+      {
+        file: 'packages/scheduler/src/cluster.ts',
+        find: '      if (isEpochStale(region.region.epoch, rival.region.epoch)) {',
+        replace:
+          '      if (region.region.epoch.version < 0 && isEpochStale(region.region.epoch, rival.region.epoch)) {',
+      },
+    ],
+    breaks:
+      'A report with an older epoch replaces what is known of a Region: clients are led to peers that are gone, and operators act on them.',
+    workload: 'churn',
+  },
+  {
+    name: 'scheduler-store-id-shared',
+    edits: [
+      {
+        file: 'packages/scheduler/src/store-starts.ts',
+        find: "    return heardAt > asked.at ? 'taken' : 'perhaps-taken';",
+        replace: "    return 'free';",
+      },
+    ],
+    breaks:
+      'A second process is let in under the id of a store that is alive: both answer for its peers.',
     workload: 'churn',
   },
 ];

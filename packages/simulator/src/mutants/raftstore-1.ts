@@ -1,6 +1,6 @@
 import type { Mutant } from './mutant.js';
 
-export const raftstoreMutants: readonly Mutant[] = [
+export const raftstoreMutants1: readonly Mutant[] = [
   {
     name: 'raftstore-epoch-unchecked-at-apply',
     edits: [
@@ -205,5 +205,86 @@ export const raftstoreMutants: readonly Mutant[] = [
     breaks:
       'A proposal that waits for an index is told of success though an entry of another leader stands there: an acknowledged write never happened.',
     workload: 'raw',
+  },
+  {
+    name: 'raftstore-snapshot-drops-safe-point',
+    edits: [
+      {
+        file: 'packages/raftstore/src/snapshots.ts',
+        find: `    safePoint.collect(decodeSnapshotSafePoint(snapshot.data), batch);
+`,
+        replace: '',
+      },
+    ],
+    breaks:
+      'A store that installs a snapshot does not take its safe point over: it serves reads below it from what is left, so versions are missing, which sums show.',
+    workload: 'txn',
+  },
+  {
+    name: 'raftstore-snapshot-wipes-new-range',
+    edits: [
+      {
+        file: 'packages/raftstore/src/snapshots.ts',
+        find: '    const wipe: KeyRange[] = former === undefined ? [region.range] : [former, region.range];',
+        replace: '    const wipe: KeyRange[] = [region.range];',
+      },
+    ],
+    breaks:
+      'A snapshot wipes its own range alone: what the peer held beyond it stays on the store, and comes back with the next Region of that range.',
+    workload: 'churn',
+  },
+  {
+    name: 'raftstore-recovery-wipes-new-range',
+    edits: [
+      {
+        file: 'packages/raftstore/src/recovery.ts',
+        find: '  const wipe = otherRange === undefined ? [region.range] : [otherRange, region.range];',
+        replace: '  const wipe = [region.range];',
+      },
+    ],
+    breaks:
+      'A snapshot that goes on after a crash wipes its own range alone: what the peer held beyond it stays on the store.',
+    workload: 'churn',
+  },
+  {
+    name: 'raftstore-waiters-kept',
+    edits: [
+      {
+        file: 'packages/raftstore/src/machine.ts',
+        find: `    peer.releaseWaiters();
+    this.#host.roleChanged(peer);`,
+        replace: '    this.#host.roleChanged(peer);',
+      },
+    ],
+    breaks:
+      'Proposals of a lost leadership wait for entries that may never come: clients are never answered, or are answered for another entry.',
+    workload: 'raw',
+  },
+  {
+    name: 'raftstore-orphan-promise-forgotten',
+    edits: [
+      {
+        file: 'packages/raftstore/src/lifecycle.ts',
+        find: '    return this.add(meta, region, start, orphan !== undefined, early?.group.promisedUntil);',
+        replace: '    return this.add(meta, region, start, false);',
+      },
+    ],
+    breaks:
+      'The child of a split forgets the promise of the log that a message had made before a restart: it votes under a lease.',
+    workload: 'churn',
+  },
+  {
+    name: 'raftstore-child-forgets-vote',
+    edits: [
+      {
+        file: 'packages/raftstore/src/lifecycle.ts',
+        find: `      if (term >= INITIAL_TERM) hardState = { term, vote, commit: INITIAL_INDEX };
+`,
+        replace: '',
+      },
+    ],
+    breaks:
+      'The child of a split forgets the vote that its peer gave before the split was applied here: it votes twice in one term.',
+    workload: 'churn',
   },
 ];

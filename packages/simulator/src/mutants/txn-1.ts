@@ -1,6 +1,6 @@
 import type { Mutant } from './mutant.js';
 
-export const txnMutants: readonly Mutant[] = [
+export const txnMutants1: readonly Mutant[] = [
   {
     name: 'txn-without-latches',
     edits: [

@@ -1,0 +1,58 @@
+import type { Mutant } from './mutant.js';
+
+export const raftstoreMutants2: readonly Mutant[] = [
+  {
+    name: 'raftstore-term-unchecked-at-confirm',
+    edits: [
+      {
+        file: 'packages/raftstore/src/access.ts',
+        find: '    if (!peer.isLeader || peer.group.node.term !== this.term) {',
+        replace: '    if (!peer.isLeader) {',
+      },
+    ],
+    breaks:
+      'A view is confirmed by leadership in whatever term: a leader that was deposed and elected again answers from facts of its former term.',
+    workload: 'txn',
+  },
+  {
+    name: 'raftstore-entry-term-unchecked',
+    edits: [
+      {
+        file: 'packages/raftstore/src/apply.ts',
+        find: `  if (payload.term !== entry.term) return { ok: false, error: { type: 'stale-command' } };
+`,
+        replace: '',
+      },
+    ],
+    breaks:
+      'An entry is applied that was decided from facts of an earlier term: another leader has written in between.',
+    workload: 'txn',
+  },
+  {
+    name: 'raftstore-neighbours-not-dialled',
+    edits: [
+      {
+        file: 'packages/raftstore/src/store.ts',
+        find: `    this.#transport.keep(neighbours);
+`,
+        replace: '',
+      },
+    ],
+    breaks:
+      'A store opens streams to its neighbours only when it has to send: with the scheduler away nobody learns addresses, so Regions get no leader.',
+    workload: 'churn',
+  },
+  {
+    name: 'raftstore-split-key-unchecked',
+    edits: [
+      {
+        file: 'packages/raftstore/src/admin.ts',
+        find: '      payload.version === peer.region.epoch.version',
+        replace: '      payload.version >= 0',
+      },
+    ],
+    breaks:
+      'A split is applied whatever epoch it was proposed at: a key outside of the Region makes Regions that overlap.',
+    workload: 'churn',
+  },
+];
