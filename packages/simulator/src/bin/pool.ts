@@ -6,7 +6,7 @@ import { compareRuns, type Job, lostReport, type Report } from './job.js';
 // Compiled: a simulation from sources would begin with seconds of compiling in each process.
 const workerFile = fileURLToPath(new URL('./worker.js', import.meta.url));
 /** Plants a mutant before the worker loads anything of the product. */
-const registerFile = new URL('../mutants/register.js', import.meta.url).href;
+const registerFile = new URL('./plant-mutant.js', import.meta.url).href;
 
 /** A worker is replaced after as many runs: what they left in memory must not slow the others. */
 const RUNS_PER_WORKER = 50;

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { register } from 'node:module';
-import { mutants } from './index.js';
-import { MUTANT_VARIABLE } from './mutant.js';
-import { plant } from './plant.js';
-import { transpile } from './transpile.js';
+import { mutants } from '../mutants/index.js';
+import { MUTANT_VARIABLE } from '../mutants/mutant.js';
+import { plant } from '../mutants/plant.js';
+import { transpile } from '../mutants/transpile.js';
 
 // For `node --import`: plants the one mutant of this process before anything of the product is loaded.
 const root = new URL('../../../../', import.meta.url);
