@@ -1,3 +1,4 @@
+export { decodePayload, type EntryPayload } from './command.js';
 export { defaultRaftStoreConfig, type RaftStoreConfig } from './config.js';
 export { SafePointMark } from './safe-point.js';
 export { RaftStore, type RaftStoreParts, type RegionStatus } from './store.js';

@@ -105,6 +105,26 @@ describe('OperatorDriver', () => {
     expect([operator.status, driver.size]).toEqual(['cancel', 0]);
   });
 
+  it('gives up the removal of a leader that no voter can follow, which would hold up the learner for ten minutes', () => {
+    const { driver, beat, state } = setup();
+    const small = region(1, 0, 0, [1, 2]);
+    const learner = { ...voter(50, 4), learner: true };
+    const three = { ...small, peers: [...small.peers, learner] };
+    beat(three);
+    const remove = (): Operator => {
+      const plan: Plan = { type: 'remove-peer', region: info(three), from: 1 };
+      // Nobody could lead when it was planned, so it begins with the removal.
+      return buildOperator(plan, purpose, 0, false, () => false);
+    };
+    const operator = remove();
+    driver.add(operator);
+    expect(operator.status).toBe('running');
+    state.apply({ type: 'set-store-state', storeId: 2, state: 'offline' });
+    beat(three);
+    expect([operator.status, driver.size]).toEqual(['cancel', 0]);
+    expect(driver.add(remove())).toBe('futile');
+  });
+
   it('gives up what would make a leader of a store that has been silent since', () => {
     const { driver, beat, clock, cluster } = setup();
     beat(of);

@@ -165,11 +165,14 @@ export class OperatorDriver {
   }
 
   /**
-   * What is left of it wants a new peer on a store that has been given up or is silent, a peer that is damaged, or a
-   * leader on a store that is silent. The Region would wait for nothing, and for its repair.
+   * What is left of it wants a new peer on a store that has been given up or is silent, a peer that is damaged, a
+   * leader on a store that is silent, or to remove a leader that no voter can follow. The Region would wait for nothing,
+   * and for its repair.
    */
   #isFutile(operator: Operator): boolean {
-    return operator.remainingSteps().some((step) => {
+    const steps = operator.remainingSteps();
+    if (this.#hasNoHeir(operator.regionId, steps)) return true;
+    return steps.some((step) => {
       if (step.type === 'transfer-leader') return !this.#host.isConnected(step.to);
       const adds =
         step.type === 'add-peer' || step.type === 'add-learner' || step.type === 'promote-learner';
@@ -177,6 +180,15 @@ export class OperatorDriver {
       const { peerId, storeId } = step;
       return !this.canLead(storeId) || this.#host.isDamaged(peerId, storeId);
     });
+  }
+
+  /** The leader is to be removed next, and no other voter is on a store that may lead. */
+  #hasNoHeir(regionId: number, [next]: readonly OperatorStep[]): boolean {
+    const region = this.#host.region(regionId);
+    if (next?.type !== 'remove-peer' || region?.leader?.storeId !== next.storeId) return false;
+    return !region.region.peers.some(
+      ({ learner, storeId }) => !learner && storeId !== next.storeId && this.canLead(storeId),
+    );
   }
 
   #send(step: OperatorStep, region: RegionInfo): void {

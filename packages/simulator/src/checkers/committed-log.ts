@@ -16,6 +16,8 @@ export class CommittedLog {
   readonly #region: number;
   readonly #findings: Findings;
   readonly #entries = new Map<number, Committed>();
+  /** By the name of a write that is sent once: where it is committed. */
+  readonly #once = new Map<string, number>();
 
   constructor(region: number, findings: Findings) {
     this.#region = region;
@@ -23,8 +25,17 @@ export class CommittedLog {
   }
 
   /** A replica that is in `term` knows that this entry is committed. */
-  add({ index, term, digest }: LogEntry, knownIn: number, by: string): void {
+  add({ index, term, digest, once = [] }: LogEntry, knownIn: number, by: string): void {
     this.#add(index, { term, digest, knownIn, by });
+    for (const name of once) this.#addOnce(name, index);
+  }
+
+  #addOnce(name: string, index: number): void {
+    const first = this.#once.get(name) ?? index;
+    this.#once.set(name, first);
+    if (first === index) return;
+    const text = `region ${this.#region} has committed a write twice that its client sent once`;
+    this.#findings.add('sent once', text, [`${name} stands at index ${first} and at ${index}`]);
   }
 
   /** The same of an entry whose contents are not known: a snapshot took their place. */

@@ -4,6 +4,8 @@ export interface LogEntry {
   readonly term: number;
   /** Of its contents. */
   readonly digest: string;
+  /** Names of writes in it that their clients send once, if it is an entry that will be applied. */
+  readonly once?: readonly string[];
 }
 
 export interface LogPosition {

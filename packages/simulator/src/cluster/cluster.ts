@@ -31,6 +31,8 @@ export class Cluster {
   readonly stores: StoreNode[] = [];
   readonly gateways: GatewayNode[] = [];
   readonly clients: ClientNode[] = [];
+  /** Clients that are killed now and then: whatever they were at, its outcome concerns nobody. */
+  readonly mortals: ClientNode[] = [];
   readonly #surroundings: NodeWorld;
   #onStore: (node: StoreNode) => void = () => undefined;
 
@@ -56,6 +58,10 @@ export class Cluster {
       const name = `client-${i}`;
       this.clients.push(new ClientNode(name, this.#machine(name), this.#surroundings, address));
     }
+    for (let i = 1; i <= (shape.mortals ?? 0); i++) {
+      const name = `mortal-${i}`;
+      this.mortals.push(new ClientNode(name, this.#machine(name), this.#surroundings, address));
+    }
   }
 
   /** Stores that are to hold data when all is healed. */
@@ -64,7 +70,7 @@ export class Cluster {
   }
 
   get nodes(): readonly Node[] {
-    return [this.scheduler, ...this.stores, ...this.gateways, ...this.clients];
+    return [this.scheduler, ...this.stores, ...this.gateways, ...this.clients, ...this.mortals];
   }
 
   addStore(): StoreNode {

@@ -7,6 +7,8 @@ export interface ClusterShape {
   readonly stores: number;
   readonly gateways: number;
   readonly clients: number;
+  /** Clients beside those, which are killed now and then. */
+  readonly mortals?: number;
   /** Small, so that Regions split in minutes. */
   readonly regionMaxBytes: number;
   readonly tickMs: number;

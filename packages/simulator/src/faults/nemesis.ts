@@ -78,7 +78,7 @@ export class Nemesis {
 
   /** False when there was nothing to do it to. */
   #begin(fault: Fault): boolean {
-    const { stores, scheduler, gateways, clients, network } = this.#cluster;
+    const { stores, scheduler, gateways, clients, mortals, network } = this.#cluster;
     const { target, lastsMs } = fault;
     const store = pick(stores, target);
     switch (fault.kind) {
@@ -92,10 +92,16 @@ export class Nemesis {
         return this.#crash(scheduler, lastsMs);
       case 'crash-gateway':
         return gateways.length > 0 && this.#crash(pick(gateways, target), lastsMs);
+      case 'crash-client':
+        return mortals.length > 0 && this.#crash(pick(mortals, target), lastsMs);
+      case 'stall-scheduler':
+        return this.#stallScheduler(fault);
       case 'freeze-store':
         return this.#freeze(this.#leaderOr(store, fault), lastsMs);
       case 'freeze-isolated':
         return this.#freezeIsolated(this.#leaderOr(store, fault), lastsMs);
+      case 'freeze-then-cut':
+        return this.#freezeThenCut(this.#leaderOr(store, fault), fault);
       case 'freeze-scheduler':
         return this.#freeze(scheduler, lastsMs);
       case 'freeze-client':
@@ -227,6 +233,34 @@ export class Nemesis {
     for (const { host } of others) network.cut(host, store.host);
     return this.#after(ms + LONGER_THAN_LEASE_MS, () => {
       for (const { host } of others) network.heal(host, store.host);
+    });
+  }
+
+  /**
+   * The store is frozen first and cut off 50 to 300 ms later: what came in between waits in its queue, and is taken for
+   * fresh when it wakes up and hears of nothing that the others have done meanwhile.
+   */
+  #freezeThenCut(store: StoreNode, { lastsMs, amount }: Fault): boolean {
+    if (!this.#freeze(store, lastsMs)) return false;
+    const { network, stores } = this.#cluster;
+    const others = stores.filter((other) => other !== store);
+    this.#after(50 + 250 * amount, () => {
+      for (const { host } of others) network.cut(host, store.host);
+    });
+    return this.#after(lastsMs + LONGER_THAN_LEASE_MS, () => {
+      for (const { host } of others) network.heal(host, store.host);
+    });
+  }
+
+  /** Its disk stalls, it dies before what it was writing is durable, and comes back with a clock that went back. */
+  #stallScheduler({ lastsMs, amount }: Fault): boolean {
+    const { scheduler, world } = this.#cluster;
+    scheduler.machine.disk.traits.stalledUntil = world.now + lastsMs;
+    return this.#after(lastsMs * (0.5 + amount / 2), () => {
+      if (this.#healed) return;
+      scheduler.machine.clock.jumpWall(-60_000 * amount);
+      this.#crash(scheduler, 100);
+      scheduler.machine.disk.traits.stalledUntil = 0;
     });
   }
 

@@ -1,5 +1,5 @@
-import { toHex } from '@tinykv/base';
-import { findPeerOnStore, type Region, regionRanges } from '@tinykv/model';
+import { EMPTY_BYTES, toHex } from '@tinykv/base';
+import { findPeerOnStore, type Region, rangeContains, regionRanges } from '@tinykv/model';
 import { describeGap } from '../checkers/region-map.js';
 import type { Cluster, StoreRegion } from '../cluster/cluster.js';
 
@@ -57,6 +57,22 @@ export async function divergence(cluster: Cluster): Promise<string | undefined> 
     if (first === undefined) seen.set(status.region.id, { text, where: node.name });
     else if (first.text !== text) {
       return `region ${status.region.id} differs between ${first.where} and ${node.name}: ${firstDifference(first.text, text)}`;
+    }
+  }
+  return undefined;
+}
+
+/** Data of a store that lies in no Region which it has a peer of; undefined when no store has any. */
+export async function strayData(cluster: Cluster): Promise<string | undefined> {
+  for (const node of cluster.soundStores) {
+    if (node.store === undefined || node.damaged) continue;
+    const owned = node.store.regions().flatMap(({ region }) => regionRanges('txn', region.range));
+    for (const range of regionRanges('txn', { start: EMPTY_BYTES, end: EMPTY_BYTES })) {
+      for (const [key] of await node.machine.engine.peek(range)) {
+        if (!owned.some((one) => rangeContains(one, key))) {
+          return `${node.name} has ${toHex(key)}, which lies in none of its regions`;
+        }
+      }
     }
   }
   return undefined;

@@ -1,5 +1,6 @@
 import { crc32 } from '@tinykv/base';
-import type { GroupUpdate } from '@tinykv/raft';
+import type { Entry, GroupUpdate } from '@tinykv/raft';
+import { decodePayload } from '@tinykv/raftstore';
 import type { Violation } from '../checkers/history.js';
 import { type PeerStatus, RaftInvariants } from '../checkers/raft-invariants.js';
 import { RegionHistory } from '../checkers/region-map.js';
@@ -79,10 +80,24 @@ export class Oracles {
 
 /** The change with its entries by digest: to compare them is all that is done with them. */
 function changeOf({ group, entries, ...rest }: GroupUpdate): LogChange {
-  const digests = entries?.map(({ index, term, type, data }) => ({
-    index,
-    term,
-    digest: `${type} ${crc32(data).toString(16)}`,
+  const digests = entries?.map((entry) => ({
+    index: entry.index,
+    term: entry.term,
+    digest: `${entry.type} ${crc32(entry.data).toString(16)}`,
+    once: writesSentOnce(entry),
   }));
   return { region: group, ...rest, ...(digests === undefined ? {} : { entries: digests }) };
+}
+
+/** Values of raw puts, which are unique, in an entry that passes the check of terms at its apply. */
+function writesSentOnce({ type, term, data }: Entry): readonly string[] {
+  if (type !== 'EntryNormal' || data.length === 0) return [];
+  const payload = decodePayload(data);
+  if (payload.type !== 'data' || payload.term !== term) return [];
+  const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1');
+  // An entry of an older version is refused at its apply, and its client sends the put again.
+  return Array.from(
+    text.matchAll(/<v\d+>/g),
+    ([value]) => `${value} of version ${payload.version}`,
+  );
 }

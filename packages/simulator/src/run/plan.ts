@@ -1,6 +1,12 @@
 import { limits, Prng, type Rng } from '@tinykv/base';
 import type { ClusterShape } from '../cluster/sim-config.js';
-import { drawFaults, drawNetwork, type Fault, type Profile } from '../faults/fault.js';
+import {
+  drawFaults,
+  drawNetwork,
+  type Fault,
+  type FaultKind,
+  type Profile,
+} from '../faults/fault.js';
 import type { NetworkTraits } from '../world/network.js';
 
 export const workloadNames = ['raw', 'txn', 'redis', 'churn', 'all'] as const;
@@ -55,6 +61,7 @@ export function drawPlan({ seed, profile, workload, mutant }: PlanOptions): Plan
       stores: profile === 'dense' ? 5 : rng.int(3, 5),
       gateways: workload === 'redis' || workload === 'all' ? 2 : 0,
       clients,
+      mortals: 1,
       regionMaxBytes: profile === 'light' ? 65_536 : rng.int(4_000, 40_000),
       tickMs,
       logGcEntries: rng.int(5, 200),
@@ -64,10 +71,9 @@ export function drawPlan({ seed, profile, workload, mutant }: PlanOptions): Plan
       gcLifeMs: drawGcLife(rng.fork('gc')),
     },
     network: drawNetwork(rng.fork('network'), profile),
-    faults: workload === 'churn' ? [...faults, ...churn(rng, durationMs)] : faults,
-    // Some seeds are busy, and most are not: those are run in less time.
-    thinkMs: profile === 'swarm' ? thinkMs + rng.float() * rng.float() * 500 : thinkMs,
-    keys: rng.int(3, 12),
+    faults: [...faults, ...churnOf(workload, rng, durationMs)],
+    thinkMs: profile === 'swarm' ? drawThinkMs(rng.fork('think'), thinkMs) : thinkMs,
+    keys: drawKeys(rng.fork('keys')),
   };
 }
 
@@ -78,9 +84,27 @@ function drawGcLife(rng: Rng): number {
   return kind < 0.5 ? rng.int(100, 800) : rng.int(800, 8_000);
 }
 
-/** Membership changes, splits and leader moves on top of what else is drawn. */
-function churn(rng: Prng, durationMs: number): Fault[] {
-  const kinds = ['move-peer', 'transfer-leader', 'split-region', 'move-peer'] as const;
+/** Some seeds are busy, a few of them without a pause, and most are not: those are run in less time. */
+function drawThinkMs(rng: Rng, thinkMs: number): number {
+  if (rng.float() < 0.1) return 10 * rng.float();
+  return thinkMs + rng.float() * rng.float() * 500;
+}
+
+/** In a few seeds so few that everybody works on the same ones. */
+function drawKeys(rng: Rng): number {
+  return rng.float() < 0.15 ? 2 : rng.int(3, 12);
+}
+
+/** On top of what else is drawn: always with the workload that is named after it, and leaders move in half of the others. */
+function churnOf(workload: WorkloadName, rng: Prng, durationMs: number): Fault[] {
+  if (workload === 'churn') {
+    return churn(rng, durationMs, ['move-peer', 'transfer-leader', 'split-region', 'move-peer']);
+  }
+  const moves = rng.fork('leaders').float() < 0.5;
+  return moves ? churn(rng, durationMs, ['transfer-leader']) : [];
+}
+
+function churn(rng: Prng, durationMs: number, kinds: readonly FaultKind[]): Fault[] {
   return Array.from({ length: Math.floor(durationMs / 1_500) }, () => ({
     kind: kinds[rng.int(0, kinds.length)]!,
     at: WARM_UP_MS + rng.float() * (durationMs - WARM_UP_MS),

@@ -3,7 +3,7 @@ import type { Violation } from '../checkers/history.js';
 import { Cluster } from '../cluster/cluster.js';
 import { Nemesis } from '../faults/nemesis.js';
 import { World } from '../world/world.js';
-import { divergence, unsettled } from './converge.js';
+import { divergence, strayData, unsettled } from './converge.js';
 import { Oracles } from './oracles.js';
 import type { Plan } from './plan.js';
 import { Tally } from './tally.js';
@@ -143,8 +143,9 @@ class Run {
     const uneven = await this.#within(() => unsettled(this.#cluster), eventsMax);
     if (uneven !== undefined) return uneven;
     const different = await divergence(this.#cluster);
-    if (different === undefined) return undefined;
-    return { oracle: 'replicas', message: different, history: [] };
+    if (different !== undefined) return { oracle: 'replicas', message: different, history: [] };
+    const stray = await strayData(this.#cluster);
+    return stray === undefined ? undefined : { oracle: 'strays', message: stray, history: [] };
   }
 
   /** Lets time pass until nothing is left to wait for; a violation when that takes too long. */

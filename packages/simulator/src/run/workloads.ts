@@ -1,3 +1,4 @@
+import { assert } from '@tinykv/base';
 import { checkBank } from '../checkers/bank.js';
 import type { Verdict, Violation } from '../checkers/history.js';
 import { checkListAppend } from '../checkers/list-append.js';
@@ -82,11 +83,19 @@ export class Workloads {
     return grants;
   }
 
-  /** What must be read once all is healed. */
+  /** Every key that was ever written is read once all is healed: what was acknowledged must be there. */
   async finalReads(): Promise<void> {
+    const { cluster, rng } = this.#context;
+    const [node] = cluster.clients;
+    const client = node?.client;
+    assert(node !== undefined && client !== undefined, 'a healed cluster has a client');
+    await this.raw?.finalReads(client);
+    await this.lists?.finalReads(client);
+    await this.bank?.finalReads(client);
     if (this.redis === undefined) return;
-    const rng = this.#context.rng.fork('final');
-    const session = new RedisSession(this.#context, this.#context.cluster.clients[0]!, rng);
-    this.finalCounters = await this.redis.finalValues(session);
+    for (const gateway of cluster.gateways) {
+      const session = new RedisSession(this.#context, node, rng.fork(gateway.name), gateway);
+      this.finalCounters = await this.redis.finalReads(session);
+    }
   }
 }

@@ -1,12 +1,14 @@
 import { fromUtf8, type Rng, utf8 } from '@tinykv/base';
 import type { Client } from '@tinykv/client';
 import type { BankRead } from '../checkers/bank.js';
+import { FINAL_CLIENT, untilRead } from './final-read.js';
 import { outcomeOf } from './outcome.js';
 import {
   countRefusal,
   dawdle,
   lockedRead,
   loop,
+  mortalLoop,
   OPERATION_TIMEOUT_MS,
   pessimistic,
   type WorkloadContext,
@@ -34,23 +36,39 @@ export class BankWorkload {
 
   run(): Promise<unknown> {
     const { cluster, rng } = this.#context;
-    return Promise.all(
-      cluster.clients.map((node, i) => {
-        const own = rng.fork(`bank-${i}`);
-        return loop(this.#context, node, own, (client) => this.#step(client, own, i));
-      }),
-    );
+    const mortals = cluster.mortals.map((node, i) => {
+      const own = rng.fork(`bank-mortal-${i}`);
+      return mortalLoop(this.#context, node, own, (client) => this.#transferIfOpen(client, own));
+    });
+    const clients = cluster.clients.map((node, i) => {
+      const own = rng.fork(`bank-${i}`);
+      return loop(this.#context, node, own, (client) => this.#step(client, own, i));
+    });
+    return Promise.all([...clients, ...mortals]);
+  }
+
+  /** Reads all accounts when all is healed. */
+  async finalReads(client: Client): Promise<void> {
+    if (!this.#opened) return;
+    await untilRead(this.#context, async () => {
+      await this.#read(client, FINAL_CLIENT, async () => undefined);
+      return true;
+    });
   }
 
   async #step(client: Client, rng: Rng, id: number): Promise<void> {
     try {
       if (!this.#opened) await this.#open(client);
       else if (rng.float() < 0.5) await this.#transfer(client, rng);
-      else await this.#read(client, rng, id);
+      else await this.#read(client, id, () => dawdle(this.#context, rng));
     } catch (error) {
       countRefusal(this.#context, error);
       if (outcomeOf(error) === 'unknown') this.#context.tally.event('result unknown');
     }
+  }
+
+  async #transferIfOpen(client: Client, rng: Rng): Promise<void> {
+    if (this.#opened) await this.#transfer(client, rng);
   }
 
   /** One client opens all accounts in one transaction; when its outcome is unknown it looks. */
@@ -90,10 +108,10 @@ export class BankWorkload {
     this.#context.tally.checked++;
   }
 
-  async #read(client: Client, rng: Rng, id: number): Promise<void> {
+  async #read(client: Client, id: number, pause: () => Promise<void>): Promise<void> {
     const call = this.#context.tick();
     const txn = await client.txn.begin({ timeoutMs: OPERATION_TIMEOUT_MS });
-    await dawdle(this.#context, rng);
+    await pause();
     const values = await txn.batchGet(this.#accounts.map(utf8));
     const ret = this.#context.tick();
     this.reads.push({ client: id, call, ret, ts: txn.startTs, balances: values.map(balance) });

@@ -1,6 +1,7 @@
 import { fromUtf8, type Rng, utf8 } from '@tinykv/base';
 import type { Client } from '@tinykv/client';
 import type { RegisterOp } from '../checkers/models.js';
+import { FINAL_CLIENT, untilRead } from './final-read.js';
 import { KeySlots } from './key-slots.js';
 import { outcomeOf } from './outcome.js';
 import { loop, OPERATION_TIMEOUT_MS, type WorkloadContext } from './workload.js';
@@ -41,6 +42,19 @@ export class RawWorkload {
         return loop(context, node, own, (client) => this.#step(client, own, i));
       }),
     );
+  }
+
+  /** Reads every key that was ever written, when all is healed. */
+  async finalReads(client: Client): Promise<void> {
+    for (const [name, history] of this.histories) {
+      const call = this.#context.tick();
+      const { value } = await untilRead(this.#context, async () => {
+        const bytes = await client.raw.get(utf8(name), { timeoutMs: OPERATION_TIMEOUT_MS });
+        return { value: bytes === undefined ? undefined : short(bytes) };
+      });
+      const ret = this.#context.tick();
+      history.push({ client: FINAL_CLIENT, call, ret, kind: 'get', value });
+    }
   }
 
   async #step(client: Client, rng: Rng, id: number): Promise<void> {
@@ -88,7 +102,7 @@ export class RawWorkload {
     | { readonly kind: 'delete'; readonly value: undefined } {
     if (draw < 0.45) return { kind: 'get' };
     if (draw < 0.92) {
-      const value = `v${++this.#values}`;
+      const value = `<v${++this.#values}>`;
       // Padding makes Regions grow; the value is what stands before it.
       const padding = '.'.repeat(rng.int(0, 200));
       return { kind: 'put', value, bytes: utf8(`${value}${padding}`) };

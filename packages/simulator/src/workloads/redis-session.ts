@@ -1,5 +1,6 @@
 import { type Rng, utf8 } from '@tinykv/base';
 import type { ClientNode } from '../cluster/client-node.js';
+import type { GatewayNode } from '../cluster/gateway-node.js';
 import { RespError, RespReader, RespSocket, type RespValue } from './resp-socket.js';
 import type { WorkloadContext } from './workload.js';
 
@@ -13,10 +14,13 @@ export class RedisSession {
   readonly #context: WorkloadContext;
   readonly #node: ClientNode;
   readonly #rng: Rng;
+  readonly #gateway: GatewayNode | undefined;
   #socket: RespSocket | undefined;
   #waiting: ((reply: RedisResult) => void)[] = [];
 
-  constructor(context: WorkloadContext, node: ClientNode, rng: Rng) {
+  /** By this gateway alone, or by whichever is up. */
+  constructor(context: WorkloadContext, node: ClientNode, rng: Rng, gateway?: GatewayNode) {
+    this.#gateway = gateway;
     this.#context = context;
     this.#node = node;
     this.#rng = rng;
@@ -46,7 +50,8 @@ export class RedisSession {
   #connect(): RespSocket | undefined {
     if (this.#socket !== undefined && !this.#socket.closed) return this.#socket;
     const { cluster } = this.#context;
-    const up = cluster.gateways.filter((gateway) => gateway.core !== undefined && gateway.running);
+    const gateways = this.#gateway === undefined ? cluster.gateways : [this.#gateway];
+    const up = gateways.filter((gateway) => gateway.core !== undefined && gateway.running);
     const gateway = up[this.#rng.int(0, Math.max(1, up.length))];
     const { proc } = this.#node;
     if (gateway?.proc === undefined || proc === undefined) return undefined;

@@ -2,6 +2,7 @@ import type { Rng } from '@tinykv/base';
 import type { CounterHistory } from '../checkers/counter.js';
 import type { StringOp } from '../checkers/models.js';
 import type { PairRead } from '../checkers/pairs.js';
+import { FINAL_CLIENT, untilRead } from './final-read.js';
 import { type KeySlot, KeySlots } from './key-slots.js';
 import { effectOf, type RedisResult, RedisSession } from './redis-session.js';
 import { RespError } from './resp-socket.js';
@@ -46,20 +47,42 @@ export class RedisWorkload {
     );
   }
 
-  /** What the counters hold at the end, by any gateway; called when all is healed. */
-  async finalValues(session: RedisSession): Promise<Map<string, number>> {
-    const values = new Map<string, number>();
+  /** Reads every key that was ever written through one gateway, when all is healed; what the counters hold. */
+  async finalReads(session: RedisSession): Promise<Map<string, number>> {
+    const counters = new Map<string, number>();
     for (const key of this.counters.keys()) {
-      for (;;) {
-        const reply = (await session.send(['GET', key]))?.[0];
-        if (reply !== undefined && effectOf(reply) === 'done') {
-          values.set(key, Number(reply ?? 0));
-          break;
-        }
-        await this.#context.cluster.world.sleep(200, 'final read');
-      }
+      const call = this.#context.tick();
+      const [reply] = await this.#finalRead(session, ['GET', key]);
+      const value = Number(reply ?? 0);
+      this.#counter(key).reads.push({
+        client: FINAL_CLIENT,
+        call,
+        ret: this.#context.tick(),
+        value,
+      });
+      counters.set(key, value);
     }
-    return values;
+    for (const [name, history] of this.histories) {
+      const [key, db] = placeOf(name);
+      const call = this.#context.tick();
+      const [, reply] = await this.#finalRead(session, ['SELECT', `${db}`], ['GET', key]);
+      const ret = this.#context.tick();
+      history.push({ client: FINAL_CLIENT, call, ret, kind: 'get', output: outputOf(reply!) });
+    }
+    for (const pair of [0, 1]) {
+      const call = this.#context.tick();
+      const [, reply] = await this.#finalRead(session, ['SELECT', '0'], ['MGET', ...pairOf(pair)]);
+      const [left, right] = reply as readonly (string | null)[];
+      this.pairReads.push({ call, values: [left ?? null, right ?? null] });
+    }
+    return counters;
+  }
+
+  #finalRead(session: RedisSession, ...requests: string[][]): Promise<readonly RedisResult[]> {
+    return untilRead(this.#context, async () => {
+      const replies = await session.send(...requests);
+      return replies?.every((reply) => effectOf(reply) === 'done') ? replies : undefined;
+    });
   }
 
   async #string(session: RedisSession, rng: Rng, id: number): Promise<void> {
@@ -88,7 +111,7 @@ export class RedisWorkload {
           : ['get', ['GET', 'only']];
     const call = this.#context.tick();
     const replies = await session.send(['SELECT', String(db)], argv, ['SELECT', '0']);
-    this.#record(slot, `only of ${db}`, { client: id, call, value }, kind, replies?.[1]);
+    this.#record(slot, `${ONLY_OF}${db}`, { client: id, call, value }, kind, replies?.[1]);
   }
 
   /** `reply` undefined: nothing was sent. */
@@ -176,7 +199,7 @@ export class RedisWorkload {
   /** Two keys, far apart, that only change together. */
   async #pair(session: RedisSession, rng: Rng): Promise<void> {
     const pair = rng.int(0, 2);
-    const [a, b] = [`a:pair:${pair}`, `z:pair:${pair}`] as const;
+    const [a, b] = pairOf(pair);
     const value = `p${++this.#values}`;
     const choice = rng.float();
     if (choice < 0.3) {
@@ -199,6 +222,18 @@ export class RedisWorkload {
       this.#context.tally.event('result unknown');
     }
   }
+}
+
+/** Begins the name of the only key of a database, which the number of that database ends. */
+const ONLY_OF = 'only of ';
+
+/** The key and the database of a history. */
+function placeOf(name: string): readonly [key: string, db: number] {
+  return name.startsWith(ONLY_OF) ? ['only', Number(name.slice(ONLY_OF.length))] : [name, 0];
+}
+
+function pairOf(pair: number): readonly [string, string] {
+  return [`a:pair:${pair}`, `z:pair:${pair}`];
 }
 
 type Drawn = readonly [kind: StringOp['kind'], argv: readonly string[]];

@@ -1,6 +1,7 @@
 import { fromUtf8, type Rng, utf8 } from '@tinykv/base';
 import { type Client, DeadlockError, type Txn } from '@tinykv/client';
 import type { TxnOp, TxnRecord } from '../checkers/txn-record.js';
+import { FINAL_CLIENT, untilRead } from './final-read.js';
 import { type Outcome, outcomeOf } from './outcome.js';
 import {
   countRefusal,
@@ -41,6 +42,21 @@ export class ListAppendWorkload {
         return loop(this.#context, node, own, (client) => this.#step(client, own, i));
       }),
     );
+  }
+
+  /** Reads every list that was ever appended to, in one snapshot, when all is healed. */
+  async finalReads(client: Client): Promise<void> {
+    const keys = new Set(this.history.flatMap(({ ops }) => ops.map(({ key }) => key)));
+    const call = this.#context.tick();
+    const [startTs, values] = await untilRead(this.#context, async () => {
+      const txn = await client.txn.begin({ timeoutMs: OPERATION_TIMEOUT_MS });
+      return [txn.startTs, await txn.batchGet([...keys].map(utf8))] as const;
+    });
+    const ops = [...keys].map(
+      (key, i) => ({ kind: 'read', key, values: parse(values[i]) }) as const,
+    );
+    const ret = this.#context.tick();
+    this.history.push({ client: FINAL_CLIENT, call, ret, outcome: 'ok', ops, startTs });
   }
 
   async #step(client: Client, rng: Rng, id: number): Promise<void> {

@@ -59,6 +59,29 @@ export async function loop(
   }
 }
 
+/** As {@link loop} in a client that is killed now and then: what it was at then ends with it. */
+export async function mortalLoop(
+  context: WorkloadContext,
+  node: ClientNode,
+  rng: Rng,
+  step: (client: NonNullable<ClientNode['client']>) => Promise<void>,
+): Promise<void> {
+  const { world } = context.cluster;
+  while (!context.stopping()) {
+    const { client, env, proc } = node;
+    if (client === undefined || env === undefined || proc === undefined || proc.dead) {
+      await world.sleep(NOT_UP_MS, 'client not up');
+      continue;
+    }
+    await new Promise<void>((resolve) => {
+      proc.onKill(resolve);
+      env.clock.after(-context.thinkMs * Math.log(1 - rng.float()), () => {
+        step(client).then(resolve, resolve);
+      });
+    });
+  }
+}
+
 /** Pessimistic transactions of all kinds; none waits for longer than others' operations take. */
 export function pessimistic(rng: Rng): TxnOptions {
   const lockWaitMs = rng.float() < 0.1 ? 0 : OPERATION_TIMEOUT_MS;

@@ -137,10 +137,14 @@ export class SimEngine implements KvEngine {
 
   async barrier(): Promise<void> {
     const covered = [...this.#unsynced];
-    await this.#disk.sync('barrier');
-    for (const ops of covered) await apply(this.#durable, ops);
     const done = new Set(covered);
-    this.#unsynced = this.#unsynced.filter((ops) => !done.has(ops));
+    try {
+      await this.#disk.sync('barrier');
+      for (const ops of covered) await apply(this.#durable, ops);
+    } finally {
+      // Also after a failure: the kernel calls those pages clean, so no later sync brings them to the disk.
+      this.#unsynced = this.#unsynced.filter((ops) => !done.has(ops));
+    }
   }
 
   approximateSize(start: Uint8Array, end: Uint8Array): Promise<number> {

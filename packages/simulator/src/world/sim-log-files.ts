@@ -8,6 +8,8 @@ const SECTOR_BYTES = 512;
 interface Unsynced {
   readonly offset: number;
   readonly before: Uint8Array;
+  /** A sync of it has failed: the kernel calls its pages clean, so no later sync brings it to the disk. */
+  isDoomed: boolean;
 }
 
 interface Content {
@@ -81,7 +83,9 @@ export class SimLogFiles implements LogFiles {
   crash(rng: Rng): void {
     const tear = (['lost', 'kept', 'torn'] as const)[rng.int(0, 3)]!;
     for (const content of this.#files.values()) {
-      for (const write of content.unsynced.reverse()) undo(content, write, tear, rng);
+      for (const write of content.unsynced.reverse()) {
+        undo(content, write, write.isDoomed ? 'lost' : tear, rng);
+      }
       content.unsynced = [];
     }
   }
@@ -164,16 +168,23 @@ class SimLogFile implements LogFile {
     const content = this.#content;
     const end = offset + bytes.length;
     assert(end <= content.bytes.length, 'a write past the end of a log file');
-    content.unsynced.push({ offset, before: copyBytes(content.bytes.subarray(offset, end)) });
+    const before = copyBytes(content.bytes.subarray(offset, end));
+    content.unsynced.push({ offset, before, isDoomed: false });
     content.bytes.set(bytes, offset);
     content.used = Math.max(content.used, end);
   }
 
   async sync(): Promise<void> {
-    const covered = this.#content.unsynced.length;
+    const covered = new Set(this.#content.unsynced);
     await this.#disk.write('log append');
-    await this.#disk.sync('log sync');
-    this.#content.unsynced.splice(0, covered);
+    try {
+      await this.#disk.sync('log sync');
+    } catch (error) {
+      for (const write of covered) write.isDoomed = true;
+      throw error;
+    }
+    const { unsynced } = this.#content;
+    this.#content.unsynced = unsynced.filter((write) => write.isDoomed || !covered.has(write));
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
