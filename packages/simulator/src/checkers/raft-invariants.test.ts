@@ -40,6 +40,24 @@ class Watched {
 
 const log = [entry('1/1'), entry('1/2'), entry('2/3')];
 
+describe('a write that its client sends once', () => {
+  const once = (text: string): LogEntry => ({ ...entry(text), once: ['<v1>'] });
+
+  it('passes when all replicas have it at one index, and when a copy is replaced before it is committed', () => {
+    const watched = new Watched();
+    for (const store of [1, 2, 3]) watched.append(store, [once('1/1')], 1, 1);
+    watched.append(1, [once('1/2')], 1, 1).append(1, [entry('2/2')], 2, 2);
+    watched.append(2, [entry('2/2')], 2, 2).lead(2, 2);
+    expect(watched.kinds).toEqual([]);
+  });
+
+  it('is convicted when it is committed at two indexes', () => {
+    const watched = new Watched();
+    watched.append(1, [once('1/1'), once('1/2')], 1, 2);
+    expect(watched.kinds).toEqual(['sent once']);
+  });
+});
+
 describe('replicas', () => {
   it('pass when they agree', () => {
     const watched = new Watched();
