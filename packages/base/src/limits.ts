@@ -55,10 +55,10 @@ export const limits = {
   rangeStepKeys: 1_024,
   /** Pairs that a scan reads before it yields. */
   scanPageKeys: 256,
-  /** Pairs in one answer to a scan, whatever the client asks for. */
-  scanPairsMax: 10_240,
-  /** Bytes of pairs in one answer to a scan. */
+  /** Bytes of pairs or locks in one answer, with what stands around each; a scan that finds more is refused. */
   scanBytesMax: 8_388_608,
+  /** One encoded answer; the rest of a gRPC message is for what a batch stream puts around it. */
+  answerBytesMax: 10_484_736,
   /** Versions of one key in one answer to those who look into it. */
   mvccVersionsMax: 1_024,
   /** Keys of one batch get, whatever their values. */

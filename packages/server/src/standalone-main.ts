@@ -64,7 +64,7 @@ export async function startStandalone(
   const { unary, stream } = tinykvService(env, {
     access,
     txn,
-    raw: new RawExecutor(access),
+    raw: new RawExecutor(env, access),
     destroyRange: rangeDestroyer(kv, api),
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
   });

@@ -117,7 +117,7 @@ describe('TinyKv service', () => {
     for (let i = 0; i < 600; i++) {
       await store.call(rpc.rawPut, { cf: 'lock', key: Uint8Array.of(i >> 8, i), value: key });
     }
-    const whole = await store.call(rpc.rawScan, { cf: 'lock', limit: 1000 });
+    const whole = await store.ask(rpc.rawScan, { cf: 'lock', limit: 1000 });
     expect(whole.kvs.length).toBe(600);
     const part = await store.call(rpc.rawScan, {
       cf: 'lock',
@@ -155,7 +155,7 @@ describe('TinyKv service', () => {
     const service = tinykvService(env, {
       access: store.access,
       txn: new TxnExecutor(env, store.access),
-      raw: new RawExecutor(store.access),
+      raw: new RawExecutor(env, store.access),
       destroyRange: rangeDestroyer(store.engine, 'txn'),
       requestTimeoutMs: 1000,
     });
@@ -197,7 +197,7 @@ describe('TinyKv service', () => {
     const { unary } = tinykvService(env, {
       access,
       txn: new TxnExecutor(env, access),
-      raw: new RawExecutor(access),
+      raw: new RawExecutor(env, access),
       destroyRange: rangeDestroyer(new MemoryEngine(), 'txn'),
       requestTimeoutMs: 5,
     });

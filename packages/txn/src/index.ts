@@ -3,11 +3,12 @@ export type { DeadlockDetector } from './deadlock-detector.js';
 export { TxnExecutor } from './executor.js';
 export type { Collected, CollectRequest, ResolvedUpTo } from './gc-commands.js';
 export type { Answer } from './latched-commands.js';
+export { AnswerTooLargeError } from './mvcc/answer-budget.js';
 export type { TxnStatus } from './mvcc/check-txn.js';
 export type { KeyHistory, KeyVersion } from './mvcc/key-history.js';
 export type { Mutation } from './mvcc/prewrite.js';
 export type { ResolveTxn } from './mvcc/resolve.js';
-export type { ScanPair } from './mvcc/scan.js';
+export type { ScanPair, TakePage } from './mvcc/scan.js';
 export { type RawAnswer, RawExecutor, type RawPair, type RawScanRequest } from './raw.js';
 export type {
   CheckTxnRequest,

@@ -1,4 +1,4 @@
-import { err, limits, ok } from '@tinykv/base';
+import { err, ok } from '@tinykv/base';
 import { type LockInfo, locationKey, rangeContains } from '@tinykv/model';
 import type { Answer } from './latched-commands.js';
 import { type KeyHistory, keyHistory } from './mvcc/key-history.js';
@@ -9,6 +9,7 @@ import {
   isKeyTooLong,
   keyTooLongMessage,
   locationRange,
+  turnOf,
   withSnapshot,
 } from './region-read.js';
 import type { LockScanRequest, TxnContext } from './requests.js';
@@ -22,11 +23,11 @@ export class InspectCommands {
   }
 
   /**
-   * Exactly `limit` locks (at most `limits.scanPairsMax`) while the Region has them. Counts as a read at
-   * `maxTs`: what is being committed in one phase at or below it is waited for.
+   * Exactly `limit` locks while the Region has them; throws AnswerTooLargeError when they do not fit into one
+   * answer. Counts as a read at `maxTs`: what is being committed in one phase at or below it is waited for.
    */
   async scanLocks(context: TxnContext, request: LockScanRequest): Answer<readonly LockInfo[]> {
-    const { access, concurrency, gate } = this.#parts;
+    const { env, access, concurrency, gate } = this.#parts;
     const { startKey, endKey, maxTs } = request;
     if ((await gate?.admit(maxTs)) === false) {
       return err({ type: 'other', message: aheadOfCluster(maxTs) });
@@ -37,9 +38,10 @@ export class InspectCommands {
     if (range === undefined) return ok([]);
     const isRead = (key: Uint8Array): boolean => rangeContains(range, locationKey(access.api, key));
     for (const { released } of concurrency.blockingScan(isRead, maxTs)) await released;
-    const limit = Math.min(request.limit || limits.scanPairsMax, limits.scanPairsMax);
+    const limit = request.limit || Number.POSITIVE_INFINITY;
+    const turn = (): Promise<void> => turnOf(env.clock);
     return withSnapshot(view.value, (snapshot) =>
-      scanLocks(snapshot, access.api, { range, maxTs, limit }),
+      scanLocks(snapshot, access.api, { range, maxTs, limit, turn }),
     );
   }
 

@@ -1,6 +1,8 @@
 import {
   type Awaitable,
+  type Clock,
   EMPTY_BYTES,
+  type Env,
   type KvReader,
   limits,
   ok,
@@ -21,14 +23,16 @@ import {
   rawRange,
   unsealValue,
 } from '@tinykv/model';
+import { AnswerBudget } from './mvcc/answer-budget.js';
 import { asDataLoss } from './mvcc/key-view.js';
-import { ScanBudget } from './mvcc/scan.js';
+import type { TakePage } from './mvcc/scan.js';
 import {
   isKeyTooLong,
   keyTooLongMessage,
   locationRange,
   proposeModifies,
   readConfirmed,
+  turnOf,
   withSnapshot,
 } from './region-read.js';
 
@@ -55,8 +59,10 @@ export interface RawScanRequest {
 /** The raw API: single keys without versions, in three column families that share nothing. */
 export class RawExecutor {
   readonly #access: RegionAccess;
+  readonly #clock: Clock;
 
-  constructor(access: RegionAccess) {
+  constructor({ clock }: Pick<Env, 'clock'>, access: RegionAccess) {
+    this.#clock = clock;
     this.#access = access;
   }
 
@@ -114,21 +120,44 @@ export class RawExecutor {
     );
   }
 
-  /** Exactly `limit` pairs (at most `limits.scanPairsMax`) while the Region has them. */
+  /** As {@link scanPages}, in one list. */
   async scan(
     context: RequestContext,
     request: RawScanRequest,
   ): Promise<Result<RawAnswer<readonly RawPair[]>, RegionError>> {
+    const pairs: RawPair[] = [];
+    const read = await this.scanPages(context, request, (page) => pairs.push(...page));
+    if (!read.ok) return read;
+    return read.value.type === 'error' ? ok(read.value) : answer(pairs);
+  }
+
+  /**
+   * Gives exactly `limit` pairs to `take` while the Region has them. Throws AnswerTooLargeError when they do not
+   * fit into one answer: what `take` was given is then no answer.
+   */
+  async scanPages(
+    context: RequestContext,
+    request: RawScanRequest,
+    take: TakePage<RawPair>,
+  ): Promise<Result<RawAnswer<void>, RegionError>> {
     const cf = parseCf(request.cf);
     if (cf === undefined) return unknownCf(request.cf);
     const view = await this.#access.acquireRead(context, request.reverse ? [] : [request.startKey]);
     if (!view.ok) return view;
     const { api } = this.#access;
     const range = locationRange(api, request.startKey, request.endKey, view.value.region.range);
-    const pairs = await withSnapshot(view.value, async (snapshot) =>
-      range === undefined ? [] : scanRaw(snapshot, api, rawRange(cf, range), request),
-    );
-    return pairs.ok ? answer(pairs.value) : pairs;
+    const read = await withSnapshot(view.value, async (snapshot) => {
+      if (range === undefined) return;
+      let sinceTurn = 0;
+      for await (const page of rawPages(snapshot, api, rawRange(cf, range), request)) {
+        take(page);
+        sinceTurn += page.length;
+        if (sinceTurn < limits.scanPageKeys) continue;
+        await turnOf(this.#clock);
+        sinceTurn = 0;
+      }
+    });
+    return written(read);
   }
 }
 
@@ -166,32 +195,30 @@ function unsealRaw(key: Uint8Array, at: Uint8Array, bytes: Uint8Array): Uint8Arr
   }
 }
 
-async function scanRaw(
+async function* rawPages(
   snapshot: KvReader,
   api: ApiMode,
   range: KeyRange,
   { reverse, keyOnly, limit }: RawScanRequest,
-): Promise<readonly RawPair[]> {
-  const pairs: RawPair[] = [];
-  const pairsMax = Math.min(limit, limits.scanPairsMax);
-  if (pairsMax === 0) return pairs;
-  const budget = new ScanBudget();
+): AsyncGenerator<readonly RawPair[], void, void> {
+  const budget = new AnswerBudget();
   const iterator = snapshot.iterator({ ...range, reverse, keysOnly: keyOnly });
   try {
-    while (pairs.length < pairsMax) {
-      const page = await iterator.next(Math.min(pairsMax - pairs.length, limits.scanPageKeys));
-      if (page.length === 0) break;
-      for (const [at, bytes] of page) {
+    for (let left = limit; left > 0; ) {
+      const entries = await iterator.next(Math.min(left, limits.scanPageKeys));
+      if (entries.length === 0) return;
+      const page = entries.map(([at, bytes]): RawPair => {
         const key = rawUserKey(api, at);
         const value = keyOnly ? EMPTY_BYTES : unsealRaw(key, at, bytes);
-        budget.spend(key, value);
-        pairs.push({ key, value });
-      }
+        budget.spend(key, value.length);
+        return { key, value };
+      });
+      left -= page.length;
+      yield page;
     }
   } finally {
     await iterator.close();
   }
-  return pairs;
 }
 
 function rawUserKey(api: ApiMode, at: Uint8Array): Uint8Array {

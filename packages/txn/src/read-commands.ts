@@ -1,7 +1,6 @@
 import {
   type Awaitable,
   type Clock,
-  EMPTY_BYTES,
   type Env,
   KvError,
   limits,
@@ -12,6 +11,7 @@ import {
   whenReady,
 } from '@tinykv/base';
 import {
+  type KeyError,
   locationKey,
   type RegionAccess,
   type RegionError,
@@ -20,9 +20,10 @@ import {
 } from '@tinykv/model';
 import type { ConcurrencyManager, MemoryLock } from './concurrency.js';
 import { type Answer, keyTooLong } from './latched-commands.js';
+import { AnswerBudget } from './mvcc/answer-budget.js';
 import { findVisibleInHistory, readKey, readValue } from './mvcc/key-view.js';
 import { type ReadPoint, visibleAt } from './mvcc/read.js';
-import { ScanBudget, type ScanPair, scan } from './mvcc/scan.js';
+import { type ScanPair, scan, type TakePage } from './mvcc/scan.js';
 import type { OnePhaseGate } from './one-phase-gate.js';
 import {
   aheadError,
@@ -30,6 +31,7 @@ import {
   isKeyTooLong,
   locationRange,
   readConfirmed,
+  turnOf,
   withSnapshot,
 } from './region-read.js';
 import type {
@@ -129,41 +131,55 @@ export class ReadCommands {
     keys: readonly Uint8Array[],
     point: ReadPoint,
   ): Answer<VersionsAnswer> {
-    const budget = new ScanBudget();
+    const budget = new AnswerBudget();
     const versions: (GetAnswer & { readonly key: Uint8Array })[] = [];
     for (const [i, key] of keys.entries()) {
-      if (i > 0 && i % limits.scanPageKeys === 0) await this.#turn();
+      if (i > 0 && i % limits.scanPageKeys === 0) await turnOf(this.#clock);
       const got = await getThrough(view, key, point);
       if (!got.ok) return got;
-      budget.spend(key, got.value.type === 'value' ? got.value.value : EMPTY_BYTES);
+      spend(budget, key, got.value);
       versions.push({ key, ...got.value });
     }
     // Asked for after the reads: what was collected before one of them counts.
     return ok({ type: 'versions', versions, safePoint: view.safePoint });
   }
 
-  /** Exactly `limit` pairs (at most `limits.scanPairsMax`) while the Region has them. */
+  /** As {@link scanPages}, in one list. */
   async scan(context: TxnContext, request: TxnScanRequest): Answer<PairsAnswer> {
-    const { startKey, endKey, reverse, keyOnly, ts } = request;
-    if ((await this.#admit(context, ts)) === false) {
-      return ok({ type: 'key-error', error: aheadError(ts) });
-    }
+    const pairs: ScanPair[] = [];
+    const read = await this.scanPages(context, request, (page) => pairs.push(...page));
+    if (!read.ok) return read;
+    const error = read.value;
+    return ok(error === undefined ? { type: 'pairs', pairs } : { type: 'key-error', error });
+  }
+
+  /**
+   * Gives exactly `limit` pairs to `take` while the Region has them; answers why nothing was read. Throws
+   * AnswerTooLargeError when they do not fit into one answer: what `take` was given is then no answer.
+   */
+  async scanPages(
+    context: TxnContext,
+    request: TxnScanRequest,
+    take: TakePage<ScanPair>,
+  ): Answer<KeyError | undefined> {
+    const { startKey, endKey, limit, reverse, keyOnly, ts } = request;
+    if ((await this.#admit(context, ts)) === false) return ok(aheadError(ts));
     const view = await this.#access.acquireRead(context, reverse ? [] : [startKey]);
     if (!view.ok) return view;
     const { api } = this.#access;
     const range = locationRange(api, startKey, endKey, view.value.region.range);
-    if (range === undefined) return ok({ type: 'pairs', pairs: [] });
+    if (range === undefined) return ok(undefined);
     const isRead = (key: Uint8Array): boolean =>
       !ignoresLocks(context) && rangeContains(range, locationKey(api, key));
     for (const { released } of this.#concurrency.blockingScan(isRead, ts)) await released;
-    const limit = Math.min(request.limit, limits.scanPairsMax);
-    const turn = (): Promise<void> => this.#turn();
+    const turn = (): Promise<void> => turnOf(this.#clock);
     const point = this.#pointOf(context, ts);
-    return withSnapshot(view.value, async (snapshot): Promise<PairsAnswer> => {
+    return withSnapshot(view.value, async (snapshot): Promise<KeyError | undefined> => {
       const error = belowSafePoint(view.value, ts);
-      if (error !== undefined) return { type: 'key-error', error };
+      if (error !== undefined) return error;
       const options = { range, limit, reverse, keyOnly, turn };
-      return { type: 'pairs', pairs: await scan(snapshot, api, point, options) };
+      await scan(snapshot, api, point, options, take);
+      return undefined;
     });
   }
 
@@ -183,11 +199,11 @@ export class ReadCommands {
   #pointOf({ strict, isolation, resolvedLocks }: TxnContext, ts: Timestamp): ReadPoint {
     return { ts, strict, isolation, resolvedLocks };
   }
+}
 
-  /** Lets the other commands of the store have their turn. */
-  #turn(): Promise<void> {
-    return new Promise((resolve) => this.#clock.defer(resolve));
-  }
+function spend(budget: AnswerBudget, key: Uint8Array, got: GetAnswer): void {
+  if (got.type === 'key-error') budget.spendError(key, got.error);
+  else budget.spend(key, got.type === 'value' ? got.value.length : 0);
 }
 
 const NEVER_WRITTEN: GetAnswer = { type: 'not-found', commitTs: TS_ZERO };

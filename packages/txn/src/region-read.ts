@@ -1,5 +1,6 @@
 import {
   type Awaitable,
+  type Clock,
   compareBytes,
   err,
   type KvReader,
@@ -54,6 +55,11 @@ export async function withSnapshot<T>(
   } finally {
     snapshot.close();
   }
+}
+
+/** Lets the other commands of the store have their turn. */
+export function turnOf(clock: Clock): Promise<void> {
+  return new Promise((resolve) => clock.defer(resolve));
 }
 
 /** Why nothing may be read or begun at the timestamp. To be asked after the reads, or after taking the snapshot. */

@@ -19,7 +19,8 @@ async function history(session: Session, k: string): Promise<string[]> {
 
 async function locks(session: Session, maxTs: bigint, limit = 0, start = '', end = '') {
   const request = { maxTs, limit, startKey: utf8(start), endKey: utf8(end) };
-  const found = await served(session.store.txn.inspect.scanLocks(OLD, request));
+  const scan = served(session.store.txn.inspect.scanLocks(OLD, request));
+  const found = await session.store.env.clock.runUntil(scan);
   return found.map((held) => `${fromUtf8(held.key)}@${held.startTs}`);
 }
 

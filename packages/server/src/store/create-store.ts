@@ -71,7 +71,7 @@ export async function createStore(
   const tinykv = tinykvService(env, {
     access: store.access,
     txn,
-    raw: new RawExecutor(store.access),
+    raw: new RawExecutor(env, store.access),
     destroyRange: rangeDestroyer(kv, api),
     requestTimeoutMs: config.requestTimeoutMs,
   });

@@ -1,5 +1,6 @@
 import { contextFromWire, type Init, type kvrpcpb, tinykvpb } from '@tinykv/proto';
-import type { RawAnswer, RawExecutor, RawPair } from '@tinykv/txn';
+import { AnswerTooLargeError, type RawAnswer, type RawExecutor } from '@tinykv/txn';
+import { EncodedAnswer } from './encoded-answer.js';
 import { respond, type UnaryTable } from './unary.js';
 
 const { rawDelete, rawGet, rawPut, rawScan } = tinykvpb.TinyKv;
@@ -15,9 +16,25 @@ export function serveRaw(table: UnaryTable, raw: RawExecutor): void {
   table.serve(rawDelete, (q) =>
     respond(raw.delete(contextFromWire(q.context), q.cf, q.key), writeResponse),
   );
-  table.serve(rawScan, ({ context, ...request }) =>
-    respond(raw.scan(contextFromWire(context), request), scanResponse),
-  );
+  table.serve(rawScan, (q) => scan(raw, q));
+}
+
+async function scan(
+  raw: RawExecutor,
+  { context, ...request }: kvrpcpb.RawScanRequest,
+): Promise<Init<kvrpcpb.RawScanResponse> | EncodedAnswer<kvrpcpb.RawScanResponse>> {
+  const pages = new EncodedAnswer(rawScan.response);
+  try {
+    const take = (kvs: readonly Init<kvrpcpb.KvPair>[]): void => pages.add({ kvs });
+    const read = raw.scanPages(contextFromWire(context), request, take);
+    return await respond(read, (answer) =>
+      answer.type === 'error' ? { error: answer.message } : pages,
+    );
+  } catch (error) {
+    // A client of ours asks for a smaller page; one of TinyKV would send the same again after a failed call.
+    if (context?.strict || !(error instanceof AnswerTooLargeError)) throw error;
+    return { error: error.message };
+  }
 }
 
 function getResponse(answer: RawAnswer<Uint8Array | undefined>): Init<kvrpcpb.RawGetResponse> {
@@ -27,8 +44,4 @@ function getResponse(answer: RawAnswer<Uint8Array | undefined>): Init<kvrpcpb.Ra
 
 function writeResponse(answer: RawAnswer<void>): Init<kvrpcpb.RawPutResponse> {
   return answer.type === 'error' ? { error: answer.message } : {};
-}
-
-function scanResponse(answer: RawAnswer<readonly RawPair[]>): Init<kvrpcpb.RawScanResponse> {
-  return answer.type === 'error' ? { error: answer.message } : { kvs: answer.value };
 }

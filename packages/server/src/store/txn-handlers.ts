@@ -1,16 +1,19 @@
 import { TS_ZERO } from '@tinykv/base';
 
-import { describeKeyError, type KeyError } from '@tinykv/model';
+import type { KeyError } from '@tinykv/model';
 import { type Init, keyErrorToWire, kvrpcpb, lockToWire, tinykvpb, tinykvtxn } from '@tinykv/proto';
 
-import type {
-  GetAnswer,
-  Mutation,
-  PairsAnswer,
-  TxnContext,
-  TxnExecutor,
-  TxnStatus,
+import {
+  AnswerTooLargeError,
+  type GetAnswer,
+  type Mutation,
+  type ScanPair,
+  type TakePage,
+  type TxnContext,
+  type TxnExecutor,
+  type TxnStatus,
 } from '@tinykv/txn';
+import { EncodedAnswer } from './encoded-answer.js';
 import { contextOf, pairToWire } from './txn-wire.js';
 import { respond, type UnaryTable } from './unary.js';
 
@@ -21,12 +24,7 @@ const { kvBatchRollback, kvCheckTxnStatus, kvCommit, kvGet, kvPrewrite, kvResolv
 /** The transactional API: errors of keys are KeyErrors in the response. */
 export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
   table.serve(kvGet, (q) => respond(txn.reads.get(contextOf(q), q.key, q.version), getResponse));
-  table.serve(kvScan, (q) => {
-    const { startKey, endKey, limit, version: ts, reverse, keyOnly } = q;
-    const context = contextOf(q);
-    const answer = txn.reads.scan(context, { startKey, endKey, limit, ts, reverse, keyOnly });
-    return respond(answer, (read) => scanResponse(read, context));
-  });
+  table.serve(kvScan, (q) => scan(txn, q));
   table.serve(kvPrewrite, (q) => prewrite(txn, q));
   table.serve(kvCommit, (q) => {
     const { keys, startVersion: startTs, commitVersion: commitTs } = q;
@@ -57,6 +55,25 @@ export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
       errorResponse,
     );
   });
+}
+
+async function scan(
+  txn: TxnExecutor,
+  q: kvrpcpb.ScanRequest,
+): Promise<Init<kvrpcpb.ScanResponse> | EncodedAnswer<kvrpcpb.ScanResponse>> {
+  const { startKey, endKey, limit, version: ts, reverse, keyOnly } = q;
+  const context = contextOf(q);
+  const request = { startKey, endKey, limit, ts, reverse, keyOnly };
+  const pages = new EncodedAnswer(kvScan.response);
+  try {
+    const take: TakePage<ScanPair> = (page) => pages.add({ pairs: page.map(pairToWire) });
+    return await respond(txn.reads.scanPages(context, request, take), (error) =>
+      error === undefined ? pages : scanFailure(error, context),
+    );
+  } catch (error) {
+    if (context.strict || !(error instanceof AnswerTooLargeError)) throw error;
+    return scanFailure({ type: 'abort', message: error.message }, context);
+  }
 }
 
 async function prewrite(
@@ -110,11 +127,14 @@ function getResponse(answer: GetAnswer): Init<kvrpcpb.GetResponse> {
   }
 }
 
-/** A client that does not know the field of the error would take no pairs for the end of the Region. */
-function scanResponse(answer: PairsAnswer, { strict }: TxnContext): Init<kvrpcpb.ScanResponse> {
-  if (answer.type === 'pairs') return { pairs: answer.pairs.map(pairToWire) };
-  if (strict) return { error: keyErrorToWire(answer.error) };
-  return { regionError: { message: describeKeyError(answer.error) } };
+/**
+ * Why nothing was read. A client of TinyKV does not know the field of the error, and would take no pairs for the
+ * end of the Region. It gives up at a pair whose error is no lock; after a Region error, or a call that failed, it
+ * would ask the same again until its time is over.
+ */
+function scanFailure(error: KeyError, { strict }: TxnContext): Init<kvrpcpb.ScanResponse> {
+  const wire = keyErrorToWire(error);
+  return strict ? { error: wire } : { pairs: [{ error: wire }] };
 }
 
 /** CommitResponse, BatchRollbackResponse and ResolveLockResponse are alike. */

@@ -5,6 +5,7 @@ import {
   type Histogram,
   InvariantError,
   KvError,
+  limits,
   type Result,
   type UnaryHandler,
   whenReady,
@@ -12,6 +13,7 @@ import {
 import type { RegionError } from '@tinykv/model';
 import { type errorpb, type Init, regionErrorToWire, type UnaryMethod } from '@tinykv/proto';
 import { Deadlines } from './deadlines.js';
+import { EncodedAnswer } from './encoded-answer.js';
 
 /** Turns typed handlers into handlers of bytes, with a deadline for each request that has to wait. */
 export class UnaryTable {
@@ -28,7 +30,10 @@ export class UnaryTable {
     this.handlers = this.#handlers;
   }
 
-  serve<Q, S>(method: UnaryMethod<Q, S>, handle: (request: Q) => Awaitable<Init<S>>): void {
+  serve<Q, S>(
+    method: UnaryMethod<Q, S>,
+    handle: (request: Q) => Awaitable<Init<S> | EncodedAnswer<S>>,
+  ): void {
     const { clock } = this.#env;
     const seconds = this.#env.metrics.histogram(
       'tinykv_grpc_request_seconds',
@@ -54,7 +59,7 @@ export class UnaryTable {
     method: UnaryMethod<Q, S>,
     seconds: Histogram,
     startedAt: number,
-    work: Promise<Init<S>>,
+    work: Promise<Init<S> | EncodedAnswer<S>>,
   ): Promise<Uint8Array> {
     const { clock, logger } = this.#env;
     const { name } = method;
@@ -91,13 +96,23 @@ export class UnaryTable {
   }
 }
 
-/** The fault is the store's, not the request's: its caller learns INTERNAL. */
-function encodeAnswer<Q, S>({ name, response }: UnaryMethod<Q, S>, answer: Init<S>): Uint8Array {
+/**
+ * An answer that cannot be encoded is the store's fault, not the request's: its caller learns INTERNAL. One that
+ * no message carries must not reach the transport, where it would end the stream of everyone else's answers.
+ */
+function encodeAnswer<Q, S>(
+  { name, response }: UnaryMethod<Q, S>,
+  answer: Init<S> | EncodedAnswer<S>,
+): Uint8Array {
+  let bytes: Uint8Array;
   try {
-    return response.encode(answer);
+    bytes = answer instanceof EncodedAnswer ? answer.finish() : response.encode(answer);
   } catch (error) {
     throw new InvariantError(`${name}: the answer cannot be encoded: ${errorMessage(error)}`);
   }
+  if (bytes.length <= limits.answerBytesMax) return bytes;
+  const text = `${name}: answer of ${bytes.length} bytes: the most is ${limits.answerBytesMax}`;
+  throw new KvError('RESOURCE_EXHAUSTED', text);
 }
 
 interface RegionErrorResponse {

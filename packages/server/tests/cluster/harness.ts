@@ -121,7 +121,7 @@ export class TestCluster {
       config,
     );
     node.store = await this.clock.runUntil(open);
-    node.raw = new RawExecutor(node.store.access);
+    node.raw = new RawExecutor(mortal.env, node.store.access);
     const server = await this.net.serve(node.address, {
       unary: new Map(),
       stream: node.store.streams(),

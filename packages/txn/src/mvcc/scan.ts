@@ -1,4 +1,4 @@
-import { EMPTY_BYTES, KvError, type KvReader, limits } from '@tinykv/base';
+import { EMPTY_BYTES, type KvReader, limits } from '@tinykv/base';
 import {
   type ApiMode,
   family,
@@ -7,6 +7,7 @@ import {
   recordRange,
   type WriteRecord,
 } from '@tinykv/model';
+import { AnswerBudget } from './answer-budget.js';
 import {
   decodeLockAt,
   decodeNewestAt,
@@ -20,7 +21,6 @@ import { compareRecordKeys, RecordCursor, userKeyOf } from './record-cursor.js';
 export interface ScanOptions {
   /** Location keys, already cut to the Region. */
   readonly range: KeyRange;
-  /** Pairs, at most `limits.scanPairsMax`. */
   readonly limit: number;
   readonly reverse: boolean;
   readonly keyOnly: boolean;
@@ -32,53 +32,50 @@ export type ScanPair =
   | { readonly type: 'value'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly type: 'key-error'; readonly key: Uint8Array; readonly error: KeyError };
 
-/** Counts the bytes of one answer, which must stay below what a message can carry. */
-export class ScanBudget {
-  #bytes = 0;
-
-  /** Throws RESOURCE_EXHAUSTED: fewer pairs than asked for would be taken for the end of the Region. */
-  spend(key: Uint8Array, value: Uint8Array): void {
-    const isFirst = this.#bytes === 0;
-    this.#bytes += key.length + value.length;
-    if (this.#bytes > limits.scanBytesMax && !isFirst) {
-      const most = `the most is ${limits.scanBytesMax}`;
-      throw new KvError(
-        'RESOURCE_EXHAUSTED',
-        `answer of ${this.#bytes} bytes: ${most}, ask for fewer pairs`,
-      );
-    }
-  }
-}
+/** Takes what a scan finds, page by page: a long answer is encoded while it is read. */
+export type TakePage<T> = (page: readonly T[]) => void;
 
 /**
  * Exactly `limit` pairs while the range has them, in key order: the version of each key at `point`, or
  * the lock that hides it. Keys that exist only as locks are met too, since the first version of such a
- * key may already be committed on its primary.
+ * key may already be committed on its primary. Throws AnswerTooLargeError.
  */
 export async function scan(
   snapshot: KvReader,
   api: ApiMode,
   point: ReadPoint,
   options: ScanOptions,
-): Promise<readonly ScanPair[]> {
-  const pairs: ScanPair[] = [];
-  if (options.limit === 0) return pairs;
-  const budget = new ScanBudget();
+  take: TakePage<ScanPair>,
+): Promise<void> {
+  if (options.limit === 0) return;
+  const budget = new AnswerBudget();
   const merged = new MergedKeys(snapshot, api, options);
+  let page: ScanPair[] = [];
   try {
-    for (let looked = 1; pairs.length < options.limit; looked++) {
-      if (looked % limits.scanPageKeys === 0) await options.turn();
+    for (let looked = 1, found = 0; found < options.limit; looked++) {
       const facts = await merged.next();
       if (facts === undefined) break;
       const pair = await readPair(snapshot, facts, point, options.keyOnly);
-      if (pair === undefined) continue;
-      budget.spend(pair.key, pair.type === 'value' ? pair.value : EMPTY_BYTES);
-      pairs.push(pair);
+      if (pair !== undefined) {
+        spend(budget, pair);
+        page.push(pair);
+        found += 1;
+      }
+      if (looked % limits.scanPageKeys === 0) {
+        take(page);
+        page = [];
+        await options.turn();
+      }
     }
   } finally {
     await merged.close();
   }
-  return pairs;
+  take(page);
+}
+
+function spend(budget: AnswerBudget, pair: ScanPair): void {
+  if (pair.type === 'value') budget.spend(pair.key, pair.value.length);
+  else budget.spendError(pair.key, pair.error);
 }
 
 async function readPair(
