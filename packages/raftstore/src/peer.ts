@@ -1,5 +1,11 @@
 import { ByteWriter, err, KvError, limits, ok, type Result, type Term } from '@tinykv/base';
-import type { Modify, Peer as PeerMeta, Region, RegionError } from '@tinykv/model';
+import {
+  findPeer,
+  type Modify,
+  type Peer as PeerMeta,
+  type Region,
+  type RegionError,
+} from '@tinykv/model';
 import type { LogPosition } from '@tinykv/raft';
 import { type Group, Proposals } from '@tinykv/replica';
 import { addCommand, beginData } from './command.js';
@@ -29,7 +35,7 @@ export interface Waiter {
  * that are in the log and not yet applied.
  */
 export class Peer {
-  readonly meta: PeerMeta;
+  #meta: PeerMeta;
   readonly group: Group;
   /** Replaced as a whole by split, conf change and snapshot; never changed in place. */
   region: Region;
@@ -65,7 +71,7 @@ export class Peer {
   ledAt: number;
 
   constructor(meta: PeerMeta, region: Region, group: Group, now: number) {
-    this.meta = meta;
+    this.#meta = meta;
     this.heardAt = now;
     this.ledAt = now;
     this.region = region;
@@ -73,8 +79,14 @@ export class Peer {
     this.setRegion(region);
   }
 
+  /** Itself as its Region has it now: a learner may have become a voter. One that was removed stays as it was. */
+  get meta(): PeerMeta {
+    return this.#meta;
+  }
+
   setRegion(region: Region): void {
     this.region = region;
+    this.#meta = findPeer(region, this.#meta.id) ?? this.#meta;
     for (const peer of region.peers) this.known.set(peer.id, peer);
   }
 

@@ -1,9 +1,10 @@
 import { EMPTY_BYTES } from '@tinykv/base';
 import { fakeEnv } from '@tinykv/base/testing';
-import type { RegionReport, SchedulerApi } from '@tinykv/model';
+import { findPeer, type Region, type RegionReport, type SchedulerApi } from '@tinykv/model';
+import type { Group } from '@tinykv/replica';
 import { expect, it } from 'vitest';
 import { defaultRaftStoreConfig } from './config.js';
-import type { Peer } from './peer.js';
+import { Peer } from './peer.js';
 import { Reporter } from './reporter.js';
 
 const config = { ...defaultRaftStoreConfig, address: 'store-1:1' };
@@ -40,6 +41,28 @@ function downAfter(silentMs: Readonly<Record<number, number>>): readonly number[
 it('a follower is down when it has been silent for two election timeouts, and not before', () => {
   expect(downAfter({})).toEqual([]);
   expect(downAfter({ 2: 1_999, 3: 2_001 })).toEqual([3]);
+});
+
+it('reports a promoted leader as the voter that its Region says it is', () => {
+  const reports: RegionReport[] = [];
+  const scheduler = { regionHeartbeat: (report: RegionReport) => reports.push(report) };
+  const { region, group } = leader(7, {});
+  const asMembers = (learner: boolean): Region => ({
+    ...region,
+    epoch: { confVer: learner ? 2 : 3, version: 1 },
+    peers: region.peers.map((peer) => (peer.id === 2 ? { ...peer, learner } : peer)),
+  });
+  const joining = asMembers(true);
+  const peer = new Peer(
+    findPeer(joining, 2)!,
+    joining,
+    { ...group, isLeader: true } as unknown as Group,
+    0,
+  );
+  peer.setRegion(asMembers(false));
+  new Reporter(fakeEnv(), scheduler as unknown as SchedulerApi, config, self).report(peer);
+  expect(reports[0]!.leader).toEqual({ id: 2, storeId: 2, learner: false });
+  expect(peer.meta).toBe(findPeer(peer.region, 2));
 });
 
 it('reports all Regions anew within a second once reports were lost, and not all at once', () => {
