@@ -21,6 +21,7 @@ export type {
   PessimisticLockAnswer,
   PessimisticLockRequest,
   PessimisticRollbackRequest,
+  PrewriteAnswer,
   PrewriteRequest,
   RollbackRequest,
   TxnContext,

@@ -10,13 +10,26 @@ export function serveRaw(table: UnaryTable, raw: RawExecutor): void {
   table.serve(rawGet, (q) =>
     respond(raw.get(contextFromWire(q.context), q.cf, q.key), getResponse),
   );
-  table.serve(rawPut, (q) =>
-    respond(raw.put(contextFromWire(q.context), q.cf, q.key, q.value), writeResponse),
-  );
-  table.serve(rawDelete, (q) =>
-    respond(raw.delete(contextFromWire(q.context), q.cf, q.key), writeResponse),
-  );
+  table.serve(rawPut, (q) => {
+    const answer = raw.put(contextFromWire(q.context), q.cf, q.key, q.value);
+    return respond(answer, writeResponse, refusalFor(q));
+  });
+  table.serve(rawDelete, (q) => {
+    const answer = raw.delete(contextFromWire(q.context), q.cf, q.key);
+    return respond(answer, writeResponse, refusalFor(q));
+  });
   table.serve(rawScan, (q) => scan(raw, q));
+}
+
+type WriteResponse = Init<kvrpcpb.RawPutResponse>;
+
+/** A client of ours knows the fields of the Region error. */
+function refusalFor({
+  context,
+}: {
+  readonly context: kvrpcpb.Context | undefined;
+}): ((error: string) => WriteResponse) | undefined {
+  return context?.strict ? undefined : (error) => ({ error });
 }
 
 async function scan(
@@ -42,6 +55,6 @@ function getResponse(answer: RawAnswer<Uint8Array | undefined>): Init<kvrpcpb.Ra
   return answer.value === undefined ? { notFound: true } : { value: answer.value };
 }
 
-function writeResponse(answer: RawAnswer<void>): Init<kvrpcpb.RawPutResponse> {
+function writeResponse(answer: RawAnswer<void>): WriteResponse {
   return answer.type === 'error' ? { error: answer.message } : {};
 }

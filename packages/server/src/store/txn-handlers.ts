@@ -7,6 +7,7 @@ import {
   AnswerTooLargeError,
   type GetAnswer,
   type Mutation,
+  type PrewriteAnswer,
   type ScanPair,
   type TakePage,
   type TxnContext,
@@ -28,11 +29,15 @@ export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
   table.serve(kvPrewrite, (q) => prewrite(txn, q));
   table.serve(kvCommit, (q) => {
     const { keys, startVersion: startTs, commitVersion: commitTs } = q;
-    return respond(txn.writes.commit(contextOf(q), { keys, startTs, commitTs }), errorResponse);
+    const context = contextOf(q);
+    const answer = txn.writes.commit(context, { keys, startTs, commitTs });
+    return respond(answer, errorResponse, refusalFor(context));
   });
   table.serve(kvBatchRollback, (q) => {
     const { keys, startVersion: startTs } = q;
-    return respond(txn.writes.batchRollback(contextOf(q), { keys, startTs }), errorResponse);
+    const context = contextOf(q);
+    const answer = txn.writes.batchRollback(context, { keys, startTs });
+    return respond(answer, errorResponse, refusalFor(context));
   });
   table.serve(kvCheckTxnStatus, (q) => {
     const { primaryKey: primary, lockTs: startTs, currentTs, callerStartTs } = q;
@@ -50,10 +55,9 @@ export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
   });
   table.serve(kvResolveLock, (q) => {
     const { startVersion: startTs, commitVersion: commitTs, keys } = q;
-    return respond(
-      txn.writes.resolveLock(contextOf(q), { startTs, commitTs }, keys),
-      errorResponse,
-    );
+    const context = contextOf(q);
+    const answer = txn.writes.resolveLock(context, { startTs, commitTs }, keys);
+    return respond(answer, errorResponse, refusalFor(context));
   });
 }
 
@@ -93,11 +97,21 @@ async function prewrite(
   const asyncCommit = q.useAsyncCommit ? { secondaries: q.secondaries } : undefined;
   const txnOf = { primary, startTs, ttlMs, tryOnePc, minCommitTs, forUpdateTs, asyncCommit };
   const request = { mutations, ...txnOf };
-  return respond(txn.writes.prewrite(contextOf(q), request), (answer) => ({
+  const context = contextOf(q);
+  const refuse = (abort: string): Init<kvrpcpb.PrewriteResponse> => ({ errors: [{ abort }] });
+  return respond(
+    txn.writes.prewrite(context, request),
+    prewriteResponse,
+    context.strict ? undefined : refuse,
+  );
+}
+
+function prewriteResponse(answer: PrewriteAnswer): Init<kvrpcpb.PrewriteResponse> {
+  return {
     errors: answer.errors.map(keyErrorToWire),
     onePcCommitTs: answer.onePcCommitTs ?? TS_ZERO,
     minCommitTs: answer.minCommitTs ?? TS_ZERO,
-  }));
+  };
 }
 
 /** Undefined for operations that no prewrite may carry. */
@@ -140,6 +154,12 @@ function scanFailure(error: KeyError, { strict }: TxnContext): Init<kvrpcpb.Scan
 /** CommitResponse, BatchRollbackResponse and ResolveLockResponse are alike. */
 function errorResponse(error: KeyError | undefined): Init<kvrpcpb.CommitResponse> {
   return error === undefined ? {} : { error: keyErrorToWire(error) };
+}
+
+function refusalFor({
+  strict,
+}: TxnContext): ((abort: string) => Init<kvrpcpb.CommitResponse>) | undefined {
+  return strict ? undefined : (abort) => ({ error: { abort } });
 }
 
 const ACTIONS: Readonly<Record<TxnStatus['action'], kvrpcpb.Action>> = {

@@ -10,7 +10,7 @@ import {
   type UnaryHandler,
   whenReady,
 } from '@tinykv/base';
-import type { RegionError } from '@tinykv/model';
+import { describeRegionError, type RegionError } from '@tinykv/model';
 import { type errorpb, type Init, regionErrorToWire, type UnaryMethod } from '@tinykv/proto';
 import { Deadlines } from './deadlines.js';
 import { EncodedAnswer } from './encoded-answer.js';
@@ -119,12 +119,20 @@ interface RegionErrorResponse {
   readonly regionError: errorpb.ErrorInit;
 }
 
-/** The response of a command, or one with the Region error alone, which every response has a field for. */
+/**
+ * The response of a command, or one with the Region error alone, which every response has a field for. `refuse` is
+ * for a client of TinyKV: it takes a Region error that has no field in TinyKV for a passing one, and would send for
+ * ever what no log entry can hold.
+ */
 export function respond<A, R extends object>(
   answer: Awaitable<Result<A, RegionError>>,
   toWire: (value: A) => R,
+  refuse?: (message: string) => R,
 ): Awaitable<R | RegionErrorResponse> {
-  return whenReady(answer, (outcome) =>
-    outcome.ok ? toWire(outcome.value) : { regionError: regionErrorToWire(outcome.error) },
-  );
+  return whenReady(answer, (outcome) => {
+    if (outcome.ok) return toWire(outcome.value);
+    const { error } = outcome;
+    if (refuse && error.type === 'raft-entry-too-large') return refuse(describeRegionError(error));
+    return { regionError: regionErrorToWire(error) };
+  });
 }
