@@ -10,8 +10,8 @@ const TRIES = 10;
 const ROLES: readonly PeerRole[] = ['pending', 'follower', 'leader'];
 
 /**
- * First moves peers from stores that are low on space to those with plenty. Else moves a peer from a store with much data to one with little, if that makes them more even by more
- * than it could make them uneven (TinyKV's rule): the difference must exceed twice the Region's size.
+ * First moves peers from stores that are low on space to those with plenty. Else moves a peer from a store with
+ * much data to one with little, if that makes them more even.
  */
 export function balanceRegion(view: ClusterView, rng: Rng, config: PolicyConfig): Plan | undefined {
   const isLow = (store: StoreView): number => Number(isLowOnSpace(store, config));
@@ -58,8 +58,20 @@ function worthwhileTarget(
   const isWorthIt =
     isLowOnSpace(source, config) && hasAmpleSpace(target, config)
       ? mayRelieve(source, target, region)
-      : source.regionSize - target.regionSize > 2 * region.size;
+      : makesEven(source, target, region);
   return isWorthIt ? target : undefined;
+}
+
+/**
+ * TinyKV's rule: the difference of data must exceed twice the Region's size, so that no move is ever undone. A
+ * Region so small that all Regions of the source could not make up for the difference, were they like it, does
+ * nothing for the data: one of another kind is in the way. It moves only if it evens out the number of Regions.
+ */
+function makesEven(source: StoreView, target: StoreView, { size }: RegionInfo): boolean {
+  const difference = source.regionSize - target.regionSize;
+  if (difference <= 2 * size) return false;
+  const evensData = 2 * size * source.regionCount >= difference;
+  return evensData || source.regionCount - target.regionCount > 2;
 }
 
 /**
