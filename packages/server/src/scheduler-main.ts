@@ -58,6 +58,7 @@ async function startScheduler(
   env.logger.info('scheduler serves', { address: server.address, cluster_id: clusterId });
   return {
     status: () => ({ ...scheduler.status(), address }),
+    notReady: () => (scheduler.status().leading ? undefined : 'this scheduler does not lead'),
     stop: async () => {
       await server.close(DRAIN_MS);
       await scheduler.stop();

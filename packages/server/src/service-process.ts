@@ -23,6 +23,8 @@ export interface CommonSettings {
 export interface Service extends Running {
   /** For `/status`. */
   status(): object;
+  /** Why it does not do its work, though its process runs; for `/ready`. */
+  notReady?(): string | undefined;
   /** Called before metrics are read. */
   refreshMetrics?(): void;
 }
@@ -104,9 +106,13 @@ async function openStatusPage<T extends CommonSettings>(
   const address = loaded.values.statusAddr;
   if (address === '') return undefined;
   const build = { program: program.name, ...buildInfo(), pid: process.pid };
+  const notReady = (): string | undefined => {
+    const running = service();
+    return running === undefined ? 'the process starts or stops' : running.notReady?.();
+  };
   const sources = {
-    status: () => ({ ...build, ready: service() !== undefined, ...service()?.status() }),
-    ready: () => service() !== undefined,
+    status: () => ({ ...build, ready: notReady() === undefined, ...service()?.status() }),
+    notReady,
     metrics: () => {
       service()?.refreshMetrics?.();
       return env.metrics.render();

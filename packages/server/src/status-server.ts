@@ -5,8 +5,8 @@ import { errorMessage } from '@tinykv/base';
 /** What a process shows of itself over HTTP. */
 export interface StatusSources {
   status(): object;
-  /** True once the process does its work; false again as soon as it begins to stop. */
-  ready(): boolean;
+  /** Why the process does not do its work: it starts, it stops, or its service cannot; undefined when it does. */
+  notReady(): string | undefined;
   /** In Prometheus' text format. */
   metrics(): Promise<string>;
   /** Settings with where each came from. */
@@ -82,8 +82,10 @@ async function answerTo(request: IncomingMessage, sources: StatusSources): Promi
     case '/status':
       return json(200, sources.status());
     case '/ready': {
-      const ready = sources.ready();
-      return json(ready ? 200 : 503, { ready });
+      const reason = sources.notReady();
+      return reason === undefined
+        ? json(200, { ready: true })
+        : json(503, { ready: false, reason });
     }
     case '/metrics':
       return { code: 200, type: 'text/plain; version=0.0.4', body: await sources.metrics() };

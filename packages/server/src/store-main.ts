@@ -88,6 +88,7 @@ async function startRaftStore(
       memory: { used: store.memory.used, limit: store.memory.limit },
       regions: store.regions(),
     }),
+    notReady: () => store.notReady,
     refreshMetrics: () => {
       fsyncs.set(log.syncs);
       readOnly.set(store.readOnly === undefined ? 0 : 1);

@@ -27,6 +27,8 @@ describe('follower_lost_synced_log', () => {
     await scenario.until('it is known as damaged', () => {
       return cluster.peers().some(({ status }) => status.role === 'Damaged');
     });
+    expect(node.store?.notReady).toMatch(/all peers of this store are damaged/);
+    expect(leader.store?.notReady).toBeUndefined();
     await scenario.until('it is replaced', () => {
       const { region } = scenario.leader().status;
       const isGone = region.peers.every(({ id }) => id !== peerId);
@@ -34,5 +36,6 @@ describe('follower_lost_synced_log', () => {
     });
     expect(scenario.leader().status.region.peers).toHaveLength(3);
     expect(cluster.peers().map(({ status }) => status.role)).not.toContain('Damaged');
+    expect(node.store?.notReady).toBeUndefined();
   });
 });

@@ -16,6 +16,7 @@ import { createGc } from './create-gc.js';
 import { DeadlockLink } from './deadlock-link.js';
 import { rangeDestroyer } from './destroy-range.js';
 import type { GcConfig } from './gc-worker.js';
+import { whyStoreNotReady } from './readiness.js';
 import { tinykvService } from './tinykv-service.js';
 
 /** What a store stands on. */
@@ -46,6 +47,8 @@ export interface StoreNode {
   regions(): readonly RegionStatus[];
   /** Why the store takes no writes at present, or undefined. */
   readonly readOnly: string | undefined;
+  /** Why it does no work at all, or undefined. */
+  readonly notReady: string | undefined;
   /** What the logs of its Regions hold in memory. */
   readonly memory: MemoryBudget;
 }
@@ -102,6 +105,9 @@ export async function createStore(
     regions: () => store.regions(),
     get readOnly() {
       return store.readOnly;
+    },
+    get notReady() {
+      return whyStoreNotReady(store.regions());
     },
     memory: store.budget,
   };
