@@ -175,6 +175,9 @@ function refusalError(peer: Peer, refusal: ReadRefusal): RegionError {
   switch (refusal) {
     case 'not-leader':
       return peer.notLeader();
+    // Another may lead by now, and this peer has not heard of it.
+    case 'lease-over':
+      return { type: 'not-leader', regionId: peer.region.id, leader: undefined };
     case 'busy':
       return busy('too many reads wait for the region');
     case 'destroyed':

@@ -69,6 +69,7 @@ export class Group {
   readonly #keptLog: KeptLog;
   readonly #owner: GroupOwner;
   readonly #inbox: Inbox;
+  readonly #electionMs: number;
   #ticks = 0;
   #confState: ConfState;
   /** Applied and readable. Invariant: durableApplied ≤ applied ≤ node.committed. */
@@ -101,10 +102,13 @@ export class Group {
     this.storage = new GroupStorage(init.state, init.confState, makeSnapshot, this.budget);
     const rng = env.rng.fork(`raft-${init.id}-${init.peerId}`);
     this.reads = new ReadGate(rng.bytes(8));
-    const electionMs = config.electionTicks * config.tickMs;
+    this.#electionMs = config.electionTicks * config.tickMs;
     this.#keptLog = new KeptLog(config.snapshotLogKeepMs ?? SNAPSHOT_LOG_KEEP_MS);
     this.#lease = new Lease(leaseMs(config.electionTicks, config.tickMs));
-    this.#promise = new VotePromise(electionMs, init.promisedUntil ?? Number.NEGATIVE_INFINITY);
+    this.#promise = new VotePromise(
+      this.#electionMs,
+      init.promisedUntil ?? Number.NEGATIVE_INFINITY,
+    );
     if (init.recovered) this.#promise.heardLeader(env.clock.mono());
     this.#voidsLease = (entry) =>
       owner.voidsLease(entry) || removesVoter(entry, this.peerId, this.#confState);
@@ -269,11 +273,20 @@ export class Group {
     if (!this.destroyed && this.node.learnCommitted(index, term)) this.touch();
   }
 
-  /** Sends one read index request for all reads that wait. */
+  /**
+   * Sends one read index request for all reads that wait. A leader that has been stopped, or cut off, for longer than
+   * an election takes has most likely been replaced: it lets nobody wait until it hears of that.
+   */
   askReadIndex(): void {
-    if (!this.reads.waiting) return;
+    if (!this.reads.unconfirmed) return;
     if (!this.isLeader) this.reads.refuseAll('not-leader');
-    else this.node.readIndex(this.reads.ask());
+    else if (this.#isLeaseLongOver()) this.reads.refuseUnconfirmed('lease-over');
+    else if (this.reads.waiting) this.node.readIndex(this.reads.ask());
+  }
+
+  #isLeaseLongOver(): boolean {
+    const times = { ledSince: this.#leadsSince, graceMs: this.#electionMs };
+    return this.#lease.isLongOver(this.#leaseNow(), this.peerId, this.#confState, times);
   }
 
   /** Follows a change of role; true when there is one to announce. */

@@ -84,6 +84,19 @@ describe('lease', () => {
     expect(lease.valid(460, 1, three)).toBe(true);
   });
 
+  it('is long over once the grace has passed, counted from the lead for who never had one', () => {
+    const lease = new Lease(900);
+    const times = { ledSince: 50, graceMs: 1_000 };
+    const isOver = (now: number, config = three): boolean =>
+      lease.isLongOver(now, 1, config, times);
+    expect(isOver(9_000)).toBe(false);
+    lease.begin(5);
+    expect([isOver(1_950), isOver(1_951)]).toEqual([false, true]);
+    lease.onAck(2, 5, 100, 1, three, 150);
+    expect([isOver(2_000), isOver(2_001)]).toEqual([false, true]);
+    expect(isOver(9_000, voters([1]))).toBe(false);
+  });
+
   it('always holds for the only voter, and never without leadership', () => {
     const lease = new Lease(900);
     expect(lease.valid(0, 1, voters([1]))).toBe(false);

@@ -77,10 +77,21 @@ export class Lease {
 
   valid(now: number, self: PeerId, config: ConfState): boolean {
     if (this.#term === 0 || this.#suspended) return false;
-    if (now < this.#expiresAt) return true;
-    return (
-      config.votersOutgoing.length === 0 && config.voters.length === 1 && config.voters[0] === self
-    );
+    return now < this.#expiresAt || isOnlyVoter(self, config);
+  }
+
+  /**
+   * Whether the lease has been over for longer than `graceMs`: the others may have elected another leader. A new leader
+   * has had no lease yet: for it the time runs from `ledSince`.
+   */
+  isLongOver(
+    now: number,
+    self: PeerId,
+    config: ConfState,
+    { ledSince, graceMs }: { readonly ledSince: number; readonly graceMs: number },
+  ): boolean {
+    if (this.#term === 0 || isOnlyVoter(self, config)) return false;
+    return now - Math.max(this.#expiresAt, ledSince + this.#durationMs) > graceMs;
   }
 
   #quorumTime(self: PeerId, config: ConfState, now: number): number {
@@ -97,6 +108,10 @@ export class Lease {
     times.sort((a, b) => b - a);
     return times[Math.floor(voters.length / 2)] ?? Number.NEGATIVE_INFINITY;
   }
+}
+
+function isOnlyVoter(self: PeerId, { voters, votersOutgoing }: ConfState): boolean {
+  return votersOutgoing.length === 0 && voters.length === 1 && voters[0] === self;
 }
 
 const STAMP_BYTES = 8;

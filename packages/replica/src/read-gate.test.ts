@@ -57,6 +57,21 @@ describe('read gate', () => {
     expect(log.sort()).toEqual(['a:not-leader', 'b:not-leader', 'c:not-leader']);
   });
 
+  it('refuses what no quorum has confirmed, and leaves what waits for apply', () => {
+    const { reads, log, add } = gate();
+    add('confirmed');
+    reads.onReadState({ index: 9, requestContext: reads.ask() }, 5);
+    add('asked');
+    const asked = reads.ask().slice();
+    add('waiting');
+    reads.refuseUnconfirmed('lease-over');
+    expect(log.splice(0).sort()).toEqual(['asked:lease-over', 'waiting:lease-over']);
+    expect(reads.unconfirmed).toBe(false);
+    reads.onReadState({ index: 5, requestContext: asked }, 5);
+    reads.onApplied(9);
+    expect(log).toEqual(['confirmed:ok']);
+  });
+
   it('asks again for what may never be confirmed, and takes no notice of the old request', () => {
     const { reads, log, add } = gate();
     add('a');

@@ -2,7 +2,7 @@ import { assert, ByteWriter, type LogIndex, limits, toHex } from '@tinykv/base';
 import type { ReadState } from '@tinykv/raft';
 
 /** Why a read that waited for a read index can't be served here. */
-export type ReadRefusal = 'not-leader' | 'busy' | 'destroyed';
+export type ReadRefusal = 'not-leader' | 'lease-over' | 'busy' | 'destroyed';
 
 export type ReadCallback = (refusal: ReadRefusal | undefined) => void;
 
@@ -28,6 +28,11 @@ export class ReadGate {
 
   get waiting(): boolean {
     return this.#waiting.length > 0;
+  }
+
+  /** Whether some read has no index yet. */
+  get unconfirmed(): boolean {
+    return this.#waiting.length > 0 || this.#asked.size > 0;
   }
 
   /** Calls back exactly once. */
@@ -84,6 +89,14 @@ export class ReadGate {
     this.#waiting = [];
     this.#asked.clear();
     this.#confirmed.length = 0;
+    for (const callbacks of all) this.#finish(callbacks, refusal);
+  }
+
+  /** As {@link refuseAll}; reads whose index a quorum has confirmed wait for its apply as before. */
+  refuseUnconfirmed(refusal: ReadRefusal): void {
+    const all = [this.#waiting, ...this.#asked.values()];
+    this.#waiting = [];
+    this.#asked.clear();
     for (const callbacks of all) this.#finish(callbacks, refusal);
   }
 

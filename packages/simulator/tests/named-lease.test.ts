@@ -196,6 +196,58 @@ describe('lease_from_sending', () => {
   });
 });
 
+describe('leader_wakes_with_lease_over', () => {
+  /** When each of the reads was answered, in milliseconds from now on, and how. */
+  async function answers(scenario: Scenario, reads: readonly Promise<string>[]): Promise<string[]> {
+    const told: string[] = [];
+    for (const read of reads) void read.then((answer) => told.push(answer));
+    await scenario.run(50);
+    return told;
+  }
+
+  it('refuses at once what waited in it and what comes next, though it hears nobody', async () => {
+    const { scenario, leader } = await start('wakes alone');
+    const before = scenario.getAt(leader, 'x');
+    expect(await scenario.wait(before)).toBe('old');
+    isolate(scenario, leader);
+    // The lease is over: this read asks a quorum, and nobody hears it.
+    await scenario.run(ELECTION_MS - 10);
+    const asked = scenario.getAt(leader, 'x');
+    await scenario.run(1);
+    expect(scenario.peer(leader).role).toBe('StateLeader');
+    leader.proc!.freeze();
+    const queued = scenario.getAt(leader, 'x');
+    await scenario.run(3 * ELECTION_MS);
+    leader.proc!.thaw();
+    const next = scenario.getAt(leader, 'x');
+    expect(await answers(scenario, [asked, queued, next])).toEqual(Array(3).fill('refused'));
+    expect(scenario.peer(leader).role).toBe('StateLeader');
+    expect(await answers(scenario, [scenario.getAt(leader, 'x')])).toEqual(['refused']);
+  });
+
+  it('serves again as soon as its quorum answers', async () => {
+    const { scenario, leader } = await start('all wake');
+    const { term } = scenario.peer(leader);
+    for (const { proc } of scenario.cluster.stores) proc!.freeze();
+    await scenario.run(3 * ELECTION_MS);
+    for (const { proc } of scenario.cluster.stores) proc!.thaw();
+    await scenario.run(ELECTION_MS / 2);
+    expect([scenario.peer(leader).role, scenario.peer(leader).term]).toEqual(['StateLeader', term]);
+    expect(await readAtOnce(scenario, leader)).toBe('old');
+  });
+
+  it('an overload that is shorter than an election makes reads ask their quorum, as before', async () => {
+    const { scenario, leader } = await start('short');
+    for (const other of scenario.others(leader)) {
+      scenario.cluster.network.clog(other.host, leader.host, ELECTION_MS - 50);
+    }
+    await scenario.run(ELECTION_MS - 100);
+    const read = scenario.getAt(leader, 'x');
+    expect(await answers(scenario, [read])).toEqual([]);
+    expect(await scenario.wait(read)).toBe('old');
+  });
+});
+
 describe('late vote answers', () => {
   it.each(['MsgPreVoteResp', 'MsgVoteResp'] as const)(
     'a refusal by %s reaches a follower that has acknowledged a heartbeat: no stale read',
