@@ -178,10 +178,15 @@ export class PeerLifecycle {
     await this.#engine.write(batch, { sync: true });
   }
 
-  /** What a tombstone still asks for: the data goes, then the log. */
-  async finishDestroy(id: number, ranges: readonly KeyRange[]): Promise<void> {
+  /** Removes the data of peers that are gone, durably. */
+  async wipe(ranges: readonly KeyRange[]): Promise<void> {
     for (const range of ranges) await wipeRange(this.#engine, this.#registry.api, range);
     await this.#engine.barrier();
+  }
+
+  /** What a tombstone still asks for: the data goes, then the log. */
+  async finishDestroy(id: number, ranges: readonly KeyRange[]): Promise<void> {
+    await this.wipe(ranges);
     await this.#loop.writeLog({ group: id, destroy: true });
     this.#registry.ranges.delete(id);
     this.#registry.reserved.delete(id);

@@ -94,3 +94,40 @@ it('a tombstone takes along what a snapshot was being written to, but for what o
     { start: utf8('p'), end: utf8('z') },
   ]);
 });
+
+it('a vote that the next peer of a removed one has given binds it over a start', async () => {
+  const tombstone: RegionLocalState = {
+    state: 'tombstone',
+    region: { ...region(1), range: { start: utf8('a'), end: utf8('c') } },
+    peerId: 10,
+    appliedIndex: 0,
+    appliedTerm: 0,
+    snapshotFile: '',
+  };
+  const engine = engineOf([[regionStateKey(1), encodeRegionState(tombstone)]]);
+  const events: string[] = [];
+  const lifecycle = {
+    wipe: () => {
+      events.push('wiped');
+      return Promise.resolve();
+    },
+    finishDestroy: () => {
+      events.push('log destroyed');
+      return Promise.resolve();
+    },
+    addOrphan: ({ hardState }: RecoveredGroup) => {
+      events.push(`vote for ${hardState.vote} in term ${hardState.term}`);
+    },
+  } as unknown as PeerLifecycle;
+  const registry = {
+    storeId: STORE,
+    ranges: new RegionMap<Region>(),
+  } as unknown as PeerRegistry;
+  // A log that begins at nothing: its peer was made by a message after the old log had gone.
+  const hardState = { term: 7, vote: 20, commit: 0 };
+  const nothing = { truncated: { index: 0, term: 0 }, lastIndex: 0, durableApplied: 0 };
+  const group = { ...logOf(1), ...nothing, hardState };
+  const host = { env: fakeEnv(), engine, log: {} as RaftLog, registry, lifecycle };
+  await recoverPeers(host, [group]);
+  expect(events).toEqual(['wiped', 'vote for 20 in term 7']);
+});

@@ -64,10 +64,10 @@ export async function recoverPeers(
     else await addPeer(host, each.state, each.group);
   }
   for (const state of states) {
-    const { id } = state.region;
-    if (state.state !== 'tombstone' || !groups.has(id)) continue;
-    groups.delete(id);
-    await finishTombstone(host, state);
+    const group = groups.get(state.region.id);
+    if (state.state !== 'tombstone' || group === undefined) continue;
+    groups.delete(state.region.id);
+    await finishTombstone(host, state, group);
   }
   for (const group of groups.values()) host.lifecycle.addOrphan(group);
   await removeSnapshotFiles(host);
@@ -218,18 +218,28 @@ async function readTail(
   return out;
 }
 
-/** The data of a destroyed peer goes, except where another Region has come to stand. */
-async function finishTombstone(host: RecoveryHost, state: RegionLocalState): Promise<void> {
+/**
+ * The data of a destroyed peer goes, except where another Region has come to stand, and then its log. A log without
+ * entries may be that of the peer after it, which a message made, so its vote is kept.
+ */
+async function finishTombstone(
+  host: RecoveryHost,
+  state: RegionLocalState,
+  group: RecoveredGroup,
+): Promise<void> {
   const { registry, lifecycle } = host;
   const { id, range, peers } = state.region;
   const { otherRange } = state;
   const own: readonly KeyRange[] = peers.length === 0 ? [] : [range];
   const ranges = otherRange === undefined ? own : [...own, otherRange];
   const live = liveRanges(registry.ranges);
-  await lifecycle.finishDestroy(
-    id,
-    ranges.flatMap((one) => subtractRanges(one, live)),
-  );
+  const free = ranges.flatMap((one) => subtractRanges(one, live));
+  if (group.lastIndex > 0) {
+    await lifecycle.finishDestroy(id, free);
+    return;
+  }
+  await lifecycle.wipe(free);
+  lifecycle.addOrphan(group);
 }
 
 function liveRanges(ranges: RegionMap<Region>): KeyRange[] {
