@@ -18,6 +18,8 @@ export class PeerRegistry implements PeerDirectory {
   readonly creating: Set<RegionId> = new Set();
   /** Ranges promised to snapshots that are not installed yet. */
   readonly reserved: Map<RegionId, KeyRange> = new Map();
+  /** Ranges that are being destroyed: no snapshot is taken for them meanwhile. */
+  readonly clearing: Set<KeyRange> = new Set();
 
   constructor(storeId: StoreId, api: ApiMode) {
     this.storeId = storeId;
@@ -43,6 +45,10 @@ export class PeerRegistry implements PeerDirectory {
     );
     peer.setRegion(region);
     this.ranges.set(region);
+  }
+
+  isBeingCleared(range: KeyRange): boolean {
+    return [...this.clearing].some((clearing) => rangesOverlap(clearing, range));
   }
 
   /** Whether a range would lie over that of another Region, or over one promised to a snapshot. */

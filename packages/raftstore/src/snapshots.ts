@@ -162,6 +162,7 @@ export class Snapshots {
     if (isEpochStale(region.epoch, peer.region.epoch))
       return 'the snapshot is older than the region';
     if (registry.isOccupied(region.range, regionId)) return 'the range belongs to another region';
+    if (registry.isBeingCleared(region.range)) return 'a part of the range is being destroyed';
     if (this.#delivered.get(regionId)?.accepted === true)
       return 'another snapshot is being applied';
     return undefined;

@@ -23,6 +23,7 @@ import { StoreMachine } from './machine.js';
 import { Membership } from './membership.js';
 import { Operators } from './operators.js';
 import type { Peer } from './peer.js';
+import { RangeDestroyer } from './range-destroyer.js';
 import { recoverPeers } from './recovery.js';
 import { PeerRegistry } from './registry.js';
 import { RemovalCheck } from './removal-check.js';
@@ -84,6 +85,8 @@ export class RaftStore {
   readonly #reporter: Reporter;
   readonly #splitChecker: SplitChecker;
   readonly #operators: Operators;
+  /** Removes what the store holds of a range, past Raft. */
+  readonly ranges: RangeDestroyer;
   readonly #timers: Timer[] = [];
   readonly #startedAt: number;
   #stopped = false;
@@ -194,6 +197,7 @@ export class RaftStore {
     });
     this.#splitChecker = new SplitChecker(env, engine, ident.api, config, scheduler);
     this.#operators = new Operators(env, registry, this.#splitChecker);
+    this.ranges = new RangeDestroyer({ env, engine, registry, loop: this.#loop });
   }
 
   #machineHost(): ConstructorParameters<typeof StoreMachine>[0] {

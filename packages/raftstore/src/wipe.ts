@@ -18,3 +18,9 @@ export async function wipeRange(engine: KvEngine, api: ApiMode, range: KeyRange)
     }
   }
 }
+
+/** The same, durably: behind the answer nothing brings the data back but a log that is replayed over it. */
+export async function wipeDurably(engine: KvEngine, api: ApiMode, range: KeyRange): Promise<void> {
+  await wipeRange(engine, api, range);
+  await engine.barrier();
+}

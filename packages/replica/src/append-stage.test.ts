@@ -153,6 +153,26 @@ describe('append stage', () => {
     expect(log.syncs).toBe(1);
   });
 
+  it('says that notes are durable when the write that carries them is', async () => {
+    const { log, stage } = setUp();
+    const one = fakeGroup(1);
+    let done = '';
+    stage.note(one, { durableApplied: 5 });
+    void stage.noted().then(() => {
+      done += 'first ';
+    });
+    expect(log.appends).toMatchObject([[{ group: 1, durableApplied: 5 }]]);
+    // Nothing new is noted, but the write in flight is not durable yet.
+    void stage.noted().then(() => {
+      done += 'second';
+    });
+    for (let i = 0; i < 5; i++) await Promise.resolve();
+    expect(done).toBe('');
+    await log.end();
+    expect(done).toBe('first second');
+    expect(log.syncs).toBe(1);
+  });
+
   it('a new term or vote is written before its answer', async () => {
     const { log, stage, answered } = setUp();
     const one = fakeGroup(1);

@@ -23,9 +23,9 @@ interface PendingAppend {
   readonly message: Message;
 }
 
-/** An update that no message carries, with what to do once it is durable. */
+/** An update that no message carries, with what to do once it is durable; without one, once all before it is. */
 interface PendingUpdate {
-  readonly update: GroupUpdate;
+  readonly update: GroupUpdate | undefined;
   readonly done: () => void;
 }
 
@@ -111,6 +111,15 @@ export class AppendStage {
 
   /** An update that no message carries: a split's child, a destroyed group. Resolves when durable. */
   write(update: GroupUpdate): Promise<void> {
+    return this.#durable(update);
+  }
+
+  /** Resolves when all that was noted before is durable. */
+  noted(): Promise<void> {
+    return this.#durable(undefined);
+  }
+
+  #durable(update: GroupUpdate | undefined): Promise<void> {
     return new Promise((done) => {
       this.#updates.push({ update, done });
       this.kick();
@@ -127,7 +136,7 @@ export class AppendStage {
     // Appends go before the updates of their group: a snapshot's reset replaces what they wrote.
     const isWrite = extra.length + this.#notes.size > 0 || appends.some(isWriting);
     const updates = isWrite
-      ? [...this.#merge(appends), ...extra.map((pending) => pending.update)]
+      ? [...this.#merge(appends), ...extra.flatMap((pending) => pending.update ?? [])]
       : [];
     this.#running = true;
     this.#write({ updates, appends, extra });

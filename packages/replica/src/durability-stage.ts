@@ -10,6 +10,8 @@ const LOG_AGE_MS = 60_000;
 export interface DurabilityHost {
   barrier(): Promise<void>;
   note(group: Group, note: Pick<GroupUpdate, 'durableApplied' | 'truncate'>): void;
+  /** Resolves when all that was noted before is durable. */
+  noted(): Promise<void>;
   groups(): Iterable<Group>;
   /** Tells the groups what of their logs was found damaged. */
   findDamage(): void;
@@ -83,6 +85,22 @@ export class DurabilityStage {
       },
       (error: unknown) => this.#host.fatal(error),
     );
+  }
+
+  /**
+   * Resolves when no start replays what these groups have applied up to now: the engine has it durably, and the log
+   * says so durably. A failure is fatal.
+   */
+  async fence(groups: readonly Group[]): Promise<void> {
+    const covered = groups.map((group) => ({ group, index: group.applied }));
+    try {
+      await this.#host.barrier();
+    } catch (error) {
+      this.#host.fatal(error);
+      throw error;
+    }
+    for (const { group, index } of covered) this.covered(group, index);
+    await this.#host.noted();
   }
 
   /** The group is durable up to this index. */

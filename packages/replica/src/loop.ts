@@ -96,6 +96,7 @@ export class ReplicaLoop {
         this.#append.note(group, note);
         this.#schedule();
       },
+      noted: () => this.#append.noted(),
       groups: () => this.#groups.values(),
       findDamage: () => {
         for (const { group, through, error } of log.takeDamage?.() ?? []) {
@@ -164,6 +165,11 @@ export class ReplicaLoop {
     this.#apply.kick();
     await this.#apply.idle(group);
     await this.#append.settled(group);
+  }
+
+  /** Resolves when no start replays what these groups have applied up to now. */
+  fence(groups: readonly Group[]): Promise<void> {
+    return this.#durability.fence(groups);
   }
 
   /** Writes to the log what no Raft message carries. Resolves when durable. */

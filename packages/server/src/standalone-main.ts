@@ -18,7 +18,7 @@ import { StartError } from './start-error.js';
 import { openEngine } from './storage.js';
 import { batchService } from './store/batch-service.js';
 import { createGc } from './store/create-gc.js';
-import { rangeDestroyer } from './store/destroy-range.js';
+import { rangeDestroyer, standaloneDestroyer } from './store/destroy-range.js';
 import { defaultGcConfig, type LedRegion } from './store/gc-worker.js';
 import { STANDALONE_REGION, StandaloneAccess } from './store/standalone.js';
 import { StandaloneRegistration } from './store/standalone-registration.js';
@@ -65,7 +65,7 @@ export async function startStandalone(
     access,
     txn,
     raw: new RawExecutor(env, access),
-    destroyRange: rangeDestroyer(kv, api),
+    destroyRange: rangeDestroyer(standaloneDestroyer(kv, api), api),
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
   });
   const server = await listen(

@@ -4,7 +4,12 @@ import { MemoryEngine } from '@tinykv/engine';
 import type { RegionAccess } from '@tinykv/model';
 import type { Init, UnaryMethod } from '@tinykv/proto';
 import { RawExecutor, TxnExecutor } from '@tinykv/txn';
-import { rangeDestroyer, StandaloneAccess, tinykvService } from '../src/store/index.js';
+import {
+  rangeDestroyer,
+  StandaloneAccess,
+  standaloneDestroyer,
+  tinykvService,
+} from '../src/store/index.js';
 
 /** A store of one engine behind the handlers of its service. */
 export class StandaloneStore {
@@ -18,7 +23,7 @@ export class StandaloneStore {
       access: this.access,
       txn: new TxnExecutor(this.env, this.access),
       raw: new RawExecutor(this.env, this.access),
-      destroyRange: rangeDestroyer(this.engine, 'txn'),
+      destroyRange: rangeDestroyer(standaloneDestroyer(this.engine, 'txn'), 'txn'),
       requestTimeoutMs: 10_000,
     }).unary;
   }

@@ -4,7 +4,7 @@ import { MemoryEngine } from '@tinykv/engine';
 import { kvrpcpb, tinykvpb } from '@tinykv/proto';
 import { RawExecutor, TxnExecutor } from '@tinykv/txn';
 import { describe, expect, it } from 'vitest';
-import { rangeDestroyer, tinykvService } from '../src/store/index.js';
+import { rangeDestroyer, standaloneDestroyer, tinykvService } from '../src/store/index.js';
 import { StandaloneStore } from './standalone-store.js';
 
 const rpc = tinykvpb.TinyKv;
@@ -156,7 +156,7 @@ describe('TinyKv service', () => {
       access: store.access,
       txn: new TxnExecutor(env, store.access),
       raw: new RawExecutor(env, store.access),
-      destroyRange: rangeDestroyer(store.engine, 'txn'),
+      destroyRange: rangeDestroyer(standaloneDestroyer(store.engine, 'txn'), 'txn'),
       requestTimeoutMs: 1000,
     });
     const bytes = await service.unary.get(rpc.kvGet.path)!(new Uint8Array(0), { address: 't' });
@@ -198,7 +198,7 @@ describe('TinyKv service', () => {
       access,
       txn: new TxnExecutor(env, access),
       raw: new RawExecutor(env, access),
-      destroyRange: rangeDestroyer(new MemoryEngine(), 'txn'),
+      destroyRange: rangeDestroyer(standaloneDestroyer(new MemoryEngine(), 'txn'), 'txn'),
       requestTimeoutMs: 5,
     });
     const answer = unary.get(rpc.rawGet.path)!(new Uint8Array(0), { address: 't' });

@@ -75,7 +75,7 @@ export async function createStore(
     access: store.access,
     txn,
     raw: new RawExecutor(env, store.access),
-    destroyRange: rangeDestroyer(kv, api),
+    destroyRange: rangeDestroyer(store.ranges.destroy, api),
     requestTimeoutMs: config.requestTimeoutMs,
   });
   const batch = batchService(env, tinykv.unary);
