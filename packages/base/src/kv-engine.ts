@@ -18,8 +18,25 @@ export interface KvEngine extends KvReader {
   barrier(): Promise<void>;
   /** An estimate of bytes on disk of a range. */
   approximateSize(start: Uint8Array, end: Uint8Array): Promise<number>;
+  /**
+   * Gives back the disk space that deleted and replaced records of a range still take, in a step of about `stepBytes` of
+   * files; the caller goes on at `next`, at a pace of its own. Readers notice nothing, and what they still need stays. No
+   * write becomes durable by it.
+   */
+  reclaim(start: Uint8Array, end: Uint8Array, stepBytes: number): Promise<Reclaimed>;
   close(): Promise<void>;
 }
+
+/** What a step of {@link KvEngine.reclaim} did. */
+export interface Reclaimed {
+  /** About how many bytes of files it went through. */
+  readonly bytes: number;
+  /** Where the rest of the range begins; undefined: nothing is left to do. */
+  readonly next: Uint8Array | undefined;
+}
+
+/** Of an engine without space to give back. */
+export const nothingReclaimed: Reclaimed = { bytes: 0, next: undefined };
 
 /** A frozen view. Must be closed. */
 export interface KvSnapshot extends KvReader {

@@ -53,6 +53,11 @@ export const limits = {
   snapshotChunkBytes: 262_144,
   /** Keys read or removed in one step while a range is scanned or wiped. */
   rangeStepKeys: 1_024,
+  /** Files that one step of giving space back goes through, and all steps of a store in a second. */
+  reclaimStepBytes: 16_777_216,
+  reclaimBytesPerSecond: 33_554_432,
+  /** Ranges whose space waits to be given back; a further one is taken together with the last. */
+  reclaimRangesMax: 1_024,
   /** Pairs that a scan reads before it yields. */
   scanPageKeys: 256,
   /** Bytes of pairs or locks in one answer, with what stands around each; a scan that finds more is refused. */

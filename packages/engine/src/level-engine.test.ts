@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { utf8 } from '@tinykv/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -93,6 +93,55 @@ describe('LevelEngine', () => {
     expect(await again.approximateSize(utf8(''), utf8(''))).toBeGreaterThan(500_000);
     await again.close();
   });
+
+  it('gives the space of what was deleted back, and says how much it went through', async () => {
+    const engine = await LevelEngine.open(path, { writeBufferBytes: 1_048_576 });
+    const stepBytes = 2_097_152;
+    const key = (i: number): Uint8Array => utf8(`gone/with/a/long/prefix/${10_000 + i}`);
+    const kept = utf8('kept');
+    for (let i = 0; i < 10_000; i += 100) {
+      const batch = engine.batch();
+      for (let j = i; j < i + 100; j++) batch.put(key(j), noise(2_000, j));
+      batch.put(kept, utf8('kept'));
+      await engine.write(batch, { sync: false });
+    }
+    for (let i = 0; i < 10_000; i += 100) {
+      const batch = engine.batch();
+      for (let j = i; j < i + 100; j++) batch.delete(key(j));
+      await engine.write(batch, { sync: false });
+    }
+    const before = await tableBytes();
+    expect(before).toBeGreaterThan(15_000_000);
+    const steps: number[] = [];
+    let from: Uint8Array | undefined = utf8('gone');
+    while (from !== undefined) {
+      const { bytes, next } = await engine.reclaim(from, utf8('h'), stepBytes);
+      steps.push(bytes);
+      from = next;
+    }
+    const after = await tableBytes();
+    console.log(`tables: ${before} bytes, ${after} after ${steps.length} steps`);
+    expect(after).toBeLessThan(200_000);
+    expect(steps.length).toBeGreaterThan(1);
+    expect(steps.reduce((sum, bytes) => sum + bytes)).toBeGreaterThan(0.9 * (before - after));
+    expect(engine.get(kept)).toEqual(Buffer.from('kept'));
+    await engine.close();
+    const again = await LevelEngine.open(path);
+    expect(again.get(key(5_000))).toBeUndefined();
+    expect(again.get(kept)).toEqual(Buffer.from('kept'));
+    await again.close();
+  });
+
+  async function tableBytes(): Promise<number> {
+    const tables = (await readdir(path)).filter((name) => name.endsWith('.ldb'));
+    const sizes = await Promise.all(tables.map((name) => stat(join(path, name))));
+    return sizes.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Bytes of its own for each value. */
+  function noise(length: number, seed: number): Uint8Array {
+    return new Uint8Array(length).map((_, i) => (i * 31 + seed * 17) & 0xff);
+  }
 
   it('takes no more writes after a barrier has failed', async () => {
     const engine = await LevelEngine.open(path);

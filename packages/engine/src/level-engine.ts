@@ -5,12 +5,15 @@ import {
   KvError,
   type KvIterator,
   type KvSnapshot,
+  nothingReclaimed,
+  type Reclaimed,
   type WriteBatch,
 } from '@tinykv/base';
 import { type ChainedBatch, ClassicLevel } from 'classic-level';
 import { makeDurableFolder } from './durable-files.js';
 import { type FolderLock, lockFolder } from './folder-lock.js';
 import { checkFolder } from './level-check/folder-check.js';
+import { cutKey } from './level-pieces.js';
 import { type Level, LevelSnapshot, openIterator } from './level-reader.js';
 import { LogSyncer } from './log-syncer.js';
 import { storageError } from './storage-errors.js';
@@ -51,6 +54,8 @@ export class LevelEngine implements KvEngine {
   readonly #syncer: LogSyncer;
   /** Settles when the last write has; never rejects. */
   #tail: Promise<void> = Promise.resolve();
+  /** Settles when the last reclaim has; never rejects. */
+  #compaction: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
   #failure: KvError | undefined;
 
@@ -141,6 +146,35 @@ export class LevelEngine implements KvEngine {
     }
   }
 
+  /** Compacts a piece of the range, from the tables of the write buffer down. */
+  async reclaim(start: Uint8Array, end: Uint8Array, stepBytes: number): Promise<Reclaimed> {
+    this.#checkOpen();
+    this.#checkHealthy();
+    const last = end.length > 0 ? end : LAST_KEY;
+    const compacted = this.#compaction.then(() => this.#compactPiece(start, last, stepBytes));
+    this.#compaction = compacted.then(
+      () => undefined,
+      () => undefined,
+    );
+    return compacted;
+  }
+
+  async #compactPiece(start: Uint8Array, end: Uint8Array, stepBytes: number): Promise<Reclaimed> {
+    try {
+      const size = (to: Uint8Array): Promise<number> => this.#db.approximateSize(start, to);
+      const bytes = await size(end);
+      // What no table holds is small, and goes with its log.
+      if (bytes === 0) return nothingReclaimed;
+      const next = bytes > stepBytes ? await cutKey(start, end, stepBytes, size) : undefined;
+      const piece = next === undefined ? bytes : await size(next);
+      await this.#db.compactRange(start, next ?? end);
+      // A table of deletions that reaches beyond the piece takes along what it lies over.
+      return { bytes: Math.max(piece, bytes - (await size(end))), next };
+    } catch (error) {
+      throw storageError(error, `compaction of ${this.#db.location}`);
+    }
+  }
+
   /** Waits for running writes; iterators and snapshots that are still open are closed. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
@@ -149,6 +183,7 @@ export class LevelEngine implements KvEngine {
 
   async #close(): Promise<void> {
     await this.#tail;
+    await this.#compaction;
     try {
       await this.#db.close();
       await this.#syncer.close();

@@ -8,6 +8,8 @@ import {
   KvError,
   type KvIterator,
   type KvSnapshot,
+  nothingReclaimed,
+  type Reclaimed,
   type WriteBatch,
 } from '@tinykv/base';
 import { SortedMap, type SortedView } from './sorted-map.js';
@@ -56,6 +58,12 @@ export class MemoryEngine implements KvEngine {
       bytes += key.length + value.length;
     }
     return bytes;
+  }
+
+  /** A record that is deleted or replaced takes no space. */
+  async reclaim(): Promise<Reclaimed> {
+    this.#check();
+    return nothingReclaimed;
   }
 
   async close(): Promise<void> {

@@ -8,7 +8,6 @@ import { decodeRegionState, encodeApplyState, encodeRegionState } from './local-
 import { appliedOk, type Peer } from './peer.js';
 import { changePeer, splitRegion } from './region-change.js';
 import type { PeerRegistry } from './registry.js';
-import { wipeRange } from './wipe.js';
 
 /** What applying an admin entry needs of the store. */
 export interface AdminHost {
@@ -64,7 +63,7 @@ export class AdminApplier {
   }
 
   async #applySplit(peer: Peer, entry: Entry): Promise<void> {
-    const { engine, registry, env, lifecycle } = this.#host;
+    const { registry, env, lifecycle } = this.#host;
     const payload = decodePayload(entry.data);
     assert(payload.type === 'split', 'a fenced normal entry is a split');
     const split =
@@ -81,9 +80,8 @@ export class AdminApplier {
     // From here on nobody removes or makes a peer of a child but this.
     for (const region of children) registry.creating.add(region.id);
     // Before the record, behind whose barrier nothing is replayed: afterwards the data would be nobody's.
-    for (const region of made) {
-      if (!children.includes(region)) await wipeRange(engine, registry.api, region.range);
-    }
+    const past = made.filter((region) => !children.includes(region));
+    if (past.length > 0) await lifecycle.wipe(past.map(({ range }) => range));
     await this.#write(peer, entry, parent, children);
     registry.setRegion(peer, parent);
     peer.measured = false;

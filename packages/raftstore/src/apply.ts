@@ -77,6 +77,7 @@ function applyPayload(
     const command = nextCommand(payload.body);
     if (command === undefined) return appliedOk;
     for (const modify of command) {
+      peer.turnover.count(modify);
       if (modify.type === 'collect') safePoint.collect(modify.safePoint, batch);
       applyModify(api, modify, batch);
     }

@@ -39,7 +39,7 @@ function lifecycle(): { lives: PeerLifecycle; made: GroupInit[] } {
     writeLog: () => Promise.resolve(),
   } as unknown as ReplicaLoop;
   const registry = new PeerRegistry(1, 'txn');
-  return { lives: new PeerLifecycle(env, {} as KvEngine, loop, registry), made };
+  return { lives: new PeerLifecycle(env, {} as KvEngine, loop, registry, () => undefined), made };
 }
 
 describe('the peer of a Region that a split has made', () => {

@@ -18,7 +18,17 @@ export class PeerLifecycle {
   /** Logs without a Region: peers that were made by a message and got no snapshot before a restart. */
   readonly #orphans = new Map<number, RecoveredGroup>();
 
-  constructor(env: Env, engine: KvEngine, loop: ReplicaLoop, registry: PeerRegistry) {
+  /** Told of every range that has been wiped. */
+  readonly #wiped: (range: KeyRange) => void;
+
+  constructor(
+    env: Env,
+    engine: KvEngine,
+    loop: ReplicaLoop,
+    registry: PeerRegistry,
+    wiped: (range: KeyRange) => void,
+  ) {
+    this.#wiped = wiped;
     this.#env = env;
     this.#engine = engine;
     this.#loop = loop;
@@ -182,6 +192,7 @@ export class PeerLifecycle {
   async wipe(ranges: readonly KeyRange[]): Promise<void> {
     for (const range of ranges) await wipeRange(this.#engine, this.#registry.api, range);
     await this.#engine.barrier();
+    for (const range of ranges) this.#wiped(range);
   }
 
   /** What a tombstone still asks for: the data goes, then the log. */

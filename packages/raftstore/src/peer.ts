@@ -9,6 +9,7 @@ import {
 import type { LogPosition } from '@tinykv/raft';
 import { type Group, Proposals } from '@tinykv/replica';
 import { addCommand, beginData } from './command.js';
+import { Turnover } from './turnover.js';
 
 /** Of an entry, before its commands. */
 const DATA_HEADER_BYTES = 32;
@@ -57,6 +58,7 @@ export class Peer {
   writtenBytes = 0;
   approximateBytes = 0;
   approximateKeys = 0;
+  readonly turnover: Turnover = new Turnover();
   /** Nothing is known of the Region's size until it has been measured once. */
   measured = false;
   /** What the scheduler was last told, and when. */

@@ -69,7 +69,10 @@ function destroyer(): RangeDestroyer {
     events.push(`fence ${groups.map(({ id, applied }) => `${id}@${applied}`).join(' ')}`);
     return Promise.resolve();
   };
-  return new RangeDestroyer({ env, engine, registry, loop: { fence } });
+  const wiped = (): void => {
+    events.push('wiped');
+  };
+  return new RangeDestroyer({ env, engine, registry, loop: { fence }, wiped });
 }
 
 describe('a range that is destroyed past Raft', () => {
@@ -79,7 +82,7 @@ describe('a range that is destroyed past Raft', () => {
     addPeer(3, 'q', 'z', 9);
     put('l');
     expect(await destroyer().destroy(rangeOf('k', 'n'))).toBeUndefined();
-    expect(events).toEqual(['fence 1@7 2@8', 'write', 'barrier']);
+    expect(events).toEqual(['fence 1@7 2@8', 'write', 'barrier', 'wiped']);
     expect(stored.size).toBe(0);
   });
 

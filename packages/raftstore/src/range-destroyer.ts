@@ -17,6 +17,8 @@ export interface RangeDestroyerHost {
   readonly engine: KvEngine;
   readonly registry: PeerRegistry;
   readonly loop: Pick<ReplicaLoop, 'fence'>;
+  /** Told of every range that has been wiped. */
+  wiped(range: KeyRange): void;
 }
 
 /** What the log of a Region held when a request came. */
@@ -47,7 +49,7 @@ export class RangeDestroyer {
   }
 
   readonly destroy: DestroyKeyRange = async (range) => {
-    const { engine, registry, loop } = this.#host;
+    const { engine, registry, loop, wiped } = this.#host;
     // A copy: two requests may name the same range.
     const clearing = { ...range };
     registry.clearing.add(clearing);
@@ -56,6 +58,7 @@ export class RangeDestroyer {
       if (refusal !== undefined) return refusal;
       await loop.fence(this.#peers(range).map(({ group }) => group));
       await wipeDurably(engine, registry.api, range);
+      wiped(range);
       return undefined;
     } finally {
       registry.clearing.delete(clearing);

@@ -7,7 +7,14 @@ import {
   type StreamHandler,
   type Timer,
 } from '@tinykv/base';
-import type { Region, RegionAccess, RegionOperator, SchedulerApi, StoreStats } from '@tinykv/model';
+import type {
+  KeyRange,
+  Region,
+  RegionAccess,
+  RegionOperator,
+  SchedulerApi,
+  StoreStats,
+} from '@tinykv/model';
 import { tinykvpeer } from '@tinykv/proto';
 import type { RaftLog } from '@tinykv/raft';
 import { ReplicaLoop } from '@tinykv/replica';
@@ -24,6 +31,7 @@ import { Membership } from './membership.js';
 import { Operators } from './operators.js';
 import type { Peer } from './peer.js';
 import { RangeDestroyer } from './range-destroyer.js';
+import { SpaceReclaimer } from './reclaimer.js';
 import { recoverPeers } from './recovery.js';
 import { PeerRegistry } from './registry.js';
 import { RemovalCheck } from './removal-check.js';
@@ -35,6 +43,9 @@ import { SplitChecker } from './split-check.js';
 import { openIdent } from './store-ident.js';
 import { storeStats } from './store-stats.js';
 import { RaftTransport } from './transport.js';
+
+/** How often Regions are looked at for the space of what they have lost: a compaction of each at most so often. */
+const SHRINK_CHECK_MS = 300_000;
 
 /** What a store is built on. */
 export interface RaftStoreParts {
@@ -85,6 +96,7 @@ export class RaftStore {
   readonly #reporter: Reporter;
   readonly #splitChecker: SplitChecker;
   readonly #operators: Operators;
+  readonly #reclaimer: SpaceReclaimer;
   /** Removes what the store holds of a range, past Raft. */
   readonly ranges: RangeDestroyer;
   readonly #timers: Timer[] = [];
@@ -142,7 +154,10 @@ export class RaftStore {
     const machine = new StoreMachine(this.#machineHost());
     this.budget = new MemoryBudget(config.memoryBytes ?? limits.storeMemoryBytesMax);
     this.#loop = new ReplicaLoop(env, parts.log, machine, config.replica, this.budget);
-    const lifecycle = new PeerLifecycle(env, engine, this.#loop, registry);
+    const { api } = ident;
+    this.#reclaimer = new SpaceReclaimer({ env, engine, api, fatal: (e) => parts.fatal(e) });
+    const wiped = (range: KeyRange): void => this.#reclaimer.add(range);
+    const lifecycle = new PeerLifecycle(env, engine, this.#loop, registry, wiped);
     this.#lifecycle = lifecycle;
     this.#snapshots = new Snapshots({
       env,
@@ -197,7 +212,7 @@ export class RaftStore {
     });
     this.#splitChecker = new SplitChecker(env, engine, ident.api, config, scheduler);
     this.#operators = new Operators(env, registry, this.#splitChecker);
-    this.ranges = new RangeDestroyer({ env, engine, registry, loop: this.#loop });
+    this.ranges = new RangeDestroyer({ env, engine, registry, loop: this.#loop, wiped });
   }
 
   #machineHost(): ConstructorParameters<typeof StoreMachine>[0] {
@@ -251,7 +266,16 @@ export class RaftStore {
     this.#every(this.#config.splitCheckIntervalMs, () => {
       this.#splitChecker.check([...this.#leaders()]);
     });
+    this.#reclaimer.start();
+    this.#every(SHRINK_CHECK_MS, () => this.#reclaimShrunk());
     this.#heartbeat();
+  }
+
+  /** Deletions come by the log, on every replica: those of a database that was flushed, of clients, of GC. */
+  #reclaimShrunk(): void {
+    for (const { turnover, region } of this.#registry.peers.values()) {
+      if (turnover.takeShrunk()) this.#reclaimer.add(region.range);
+    }
   }
 
   #every(ms: number, fn: () => void): void {
@@ -366,6 +390,7 @@ export class RaftStore {
     this.#membership.stop();
     this.#transport.close();
     await this.#splitChecker.stop();
+    await this.#reclaimer.stop();
     await this.#loop.stop();
     for (const peer of this.#registry.peers.values()) peer.abandon();
     this.#snapshots.close();

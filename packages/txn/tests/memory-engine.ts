@@ -8,6 +8,8 @@ import {
   type KvReader,
   type KvSnapshot,
   keyString,
+  nothingReclaimed,
+  type Reclaimed,
   type WriteBatch,
 } from '@tinykv/base';
 
@@ -99,6 +101,10 @@ export class MemoryEngine extends Reader implements KvEngine {
 
   approximateSize(): Promise<number> {
     return Promise.resolve(0);
+  }
+
+  reclaim(): Promise<Reclaimed> {
+    return Promise.resolve(nothingReclaimed);
   }
 
   close(): Promise<void> {

@@ -85,6 +85,7 @@ const step: fc.Arbitrary<{ readonly run: Step; toString(): string }> = fc.oneof(
   { weight: 1, arbitrary: fc.constant(named('snapshot', takeSnapshot)) },
   { weight: 1, arbitrary: fc.constant(named('reopen', reopen)) },
   { weight: 1, arbitrary: fc.constant(named('barrier', barrier)) },
+  { weight: 1, arbitrary: range.map((r) => named(r, reclaim(r))) },
   { weight: 1, arbitrary: fc.nat(100).map((n) => named(`crash ${n}`, crash(n / 100))) },
 );
 
@@ -117,6 +118,15 @@ function write(
 async function barrier(world: World): Promise<void> {
   await world.engine.barrier();
   world.survivors = [world.model];
+}
+
+/** Nobody notices, and nothing more survives a crash than before. */
+function reclaim({ start, end }: IteratorRange): Step {
+  return async (world) => {
+    if (end.length > 0 && compareBytes(start, end) >= 0) return;
+    const { next } = await world.engine.reclaim(start, end, 1);
+    if (next !== undefined) expect(compareBytes(next, start)).toBeGreaterThanOrEqual(0);
+  };
 }
 
 /** What a barrier covers is there again. Of the rest a prefix: more than the port promises, and what a log gives. */

@@ -246,6 +246,28 @@ function lifeTests(target: () => KvEngineUnderTest): void {
     expect(await engine.approximateSize(utf8('x'), utf8('y'))).toBeLessThanOrEqual(all);
   });
 
+  it('gives space back to its end while it is written to, and readers notice nothing', async () => {
+    const { engine, reopen } = target();
+    const value = 'x'.repeat(1_000);
+    for (let i = 0; i < 200; i++) await put(engine, `gone${i}`, value);
+    for (let i = 0; i < 20; i++) await put(engine, `kept${i}`, value);
+    const before = await dump(engine);
+    const snapshot = engine.snapshot();
+    for (let i = 0; i < 200; i++) await remove(engine, `gone${i}`);
+    const kept = await dump(engine);
+    let from: Uint8Array | undefined = utf8('gone');
+    for (let steps = 0; from !== undefined; steps++) {
+      expect(steps).toBeLessThan(10_000);
+      const reclaimed = engine.reclaim(from, utf8('h'), 4_096);
+      await put(engine, 'kept0', value);
+      from = (await reclaimed).next;
+    }
+    expect(await dump(engine)).toEqual(kept);
+    expect(await dump(snapshot)).toEqual(before);
+    snapshot.close();
+    if (reopen !== undefined) expect(await dump(await reopen())).toEqual(kept);
+  });
+
   it('refuses everything after close, and closes twice', async () => {
     const { engine } = target();
     const batch = engine.batch();
@@ -257,6 +279,7 @@ function lifeTests(target: () => KvEngineUnderTest): void {
     expect(() => engine.iterator({ start: EMPTY_BYTES, end: EMPTY_BYTES })).toThrow(KvError);
     await expect(engine.write(batch, { sync: false })).rejects.toThrow(KvError);
     await expect(engine.barrier()).rejects.toThrow(KvError);
+    await expect(engine.reclaim(EMPTY_BYTES, EMPTY_BYTES, 1)).rejects.toThrow(KvError);
   });
 
   it('finishes writes that were begun before close', async () => {

@@ -10,6 +10,8 @@ import type { SegmentSet } from './segment-set.js';
 const STEP_BYTES_MAX = 262_144;
 /** Files may take this many segments more than twice what is live. */
 const SLACK_SEGMENTS = 4;
+/** The same when space is asked back: little is written to segments that hold hardly anything. */
+const RECLAIM_SLACK_SEGMENTS = 1;
 
 /**
  * Gives space back, always from the old end: what is live in the oldest segment is written again behind all else,
@@ -38,12 +40,24 @@ export class Compactor {
 
   /** Looks at least at as many bytes as are given, while there is too much garbage. Rejects with DATA_LOSS. */
   async work(bytes: number): Promise<void> {
-    for (let left = bytes; left > 0 && this.#isDue(); left -= this.#stepBytes) await this.#step();
+    for (let left = bytes; left > 0 && this.#isDue(SLACK_SEGMENTS); left -= this.#stepBytes)
+      await this.#step();
   }
 
-  #isDue(): boolean {
+  /** Whether space that is asked back can be given. */
+  get canReclaim(): boolean {
+    return this.#isDue(RECLAIM_SLACK_SEGMENTS);
+  }
+
+  /** Takes one step towards it; returns about how many bytes it looked at. Rejects with DATA_LOSS. */
+  async reclaim(): Promise<number> {
+    if (this.canReclaim) await this.#step();
+    return this.#stepBytes;
+  }
+
+  #isDue(slackSegments: number): boolean {
     const { bytes, segmentBytes, count } = this.#segments;
-    const allowed = 2 * this.#directory.liveBytes + SLACK_SEGMENTS * segmentBytes;
+    const allowed = 2 * this.#directory.liveBytes + slackSegments * segmentBytes;
     return count > 1 && bytes > allowed;
   }
 

@@ -63,6 +63,23 @@ describe('LogEngine', () => {
     expect(await contentOf(await folder.reopen())).toEqual(before);
   });
 
+  it('gives the space of what was deleted back when asked, without more writes', async () => {
+    for (let i = 0; i < 1_000; i++) await put(`gone${i}`, ''.padEnd(200, '-'));
+    await put('kept', 'kept');
+    const batch = folder.engine.batch();
+    for (let i = 0; i < 1_000; i++) batch.delete(utf8(`gone${i}`));
+    await folder.engine.write(batch, { sync: false });
+    const before = await filesBytes();
+    expect(before).toBeGreaterThan(20 * SEGMENT_BYTES);
+    let from: Uint8Array | undefined = utf8('gone');
+    for (let steps = 0; from !== undefined; steps++) {
+      expect(steps).toBeLessThan(1_000);
+      ({ next: from } = await folder.engine.reclaim(from, utf8('h'), SEGMENT_BYTES));
+    }
+    expect(await filesBytes()).toBeLessThan(3 * SEGMENT_BYTES);
+    expect(await contentOf(await folder.reopen())).toEqual(new Map([['kept', 'kept']]));
+  });
+
   it('keeps snapshots and iterators as they were while their segments go', async () => {
     for (let i = 0; i < 20; i++) await put(`key${i}`, String(i).padEnd(100, '-'));
     const before = await contentOf(folder.engine);

@@ -5,6 +5,7 @@ import {
   KvError,
   type KvIterator,
   type KvSnapshot,
+  type Reclaimed,
   type WriteBatch,
 } from '@tinykv/base';
 import { makeDurableFolder } from '../durable-files.js';
@@ -109,6 +110,32 @@ export class LogEngine implements KvEngine {
   async approximateSize(start: Uint8Array, end: Uint8Array): Promise<number> {
     this.#checkOpen();
     return sizeOf(this.#directory.freeze(), { start, end });
+  }
+
+  /** Garbage goes from the old end of the log, whichever keys it was of; writes go in between. */
+  async reclaim(start: Uint8Array, _end: Uint8Array, stepBytes: number): Promise<Reclaimed> {
+    this.#checkOpen();
+    let bytes = 0;
+    while (bytes < stepBytes && this.#compactor.canReclaim && this.#closed === undefined) {
+      const stepped = this.#tail.then(() => this.#reclaimNext());
+      this.#tail = stepped.then(
+        () => undefined,
+        () => undefined,
+      );
+      bytes += await stepped;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const isLeft = this.#closed === undefined && this.#compactor.canReclaim;
+    return { bytes, next: isLeft ? start : undefined };
+  }
+
+  async #reclaimNext(): Promise<number> {
+    this.#checkHealthy();
+    try {
+      return await this.#compactor.reclaim();
+    } catch (error) {
+      throw this.#fail(error, 'compaction of');
+    }
   }
 
   /** Waits for running writes and makes them durable; readers that are still open fail from then on. */

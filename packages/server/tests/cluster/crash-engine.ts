@@ -1,10 +1,12 @@
-import type {
-  IteratorRange,
-  KvEngine,
-  KvIterator,
-  KvSnapshot,
-  Rng,
-  WriteBatch,
+import {
+  type IteratorRange,
+  type KvEngine,
+  type KvIterator,
+  type KvSnapshot,
+  nothingReclaimed,
+  type Reclaimed,
+  type Rng,
+  type WriteBatch,
 } from '@tinykv/base';
 import { MemoryEngine } from '@tinykv/engine';
 
@@ -86,6 +88,10 @@ export class CrashEngine implements KvEngine {
 
   approximateSize(start: Uint8Array, end: Uint8Array): Promise<number> {
     return this.#live.approximateSize(start, end);
+  }
+
+  reclaim(_start: Uint8Array, _end: Uint8Array): Promise<Reclaimed> {
+    return Promise.resolve(nothingReclaimed);
   }
 
   async close(): Promise<void> {
