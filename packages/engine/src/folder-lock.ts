@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { KvError } from '@tinykv/base';
 import { ClassicLevel } from 'classic-level';
+import { DiskReserve } from './disk-reserve.js';
 import { makeDurableFolder } from './durable-files.js';
 import { isLocked, storageError } from './storage-errors.js';
 
@@ -10,6 +11,10 @@ import { isLocked, storageError } from './storage-errors.js';
 const KERNEL_LOCK_FOLDER = 'LOCK.db';
 /** Beside its files: says who holds the folder, and proves nothing. */
 const HOLDER_FILE = 'HOLDER';
+/** Beside it: room for what LevelDB writes when it opens. */
+const SPARE_FILE = 'SPARE';
+/** LevelDB writes a MANIFEST, a CURRENT and a log: less than a block of the disk for each. */
+const SPARE_BYTES = 65_536;
 /** The lock of older builds, which had no other. LevelDB has an empty file of this name in its folders. */
 const OLD_LOCK_FILE = 'LOCK';
 
@@ -25,6 +30,8 @@ interface Holder {
 
 /** A folder that this process holds. */
 export interface FolderLock {
+  /** Sets room aside again for the next to lock the folder, if there is any. */
+  keepSpare(): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -36,18 +43,28 @@ export interface FolderLock {
  * supports it, on other hosts. So nothing is ever taken over: either the kernel gives the lock or it does not.
  * Within one process LevelDB keeps a table of its locks. POSIX drops a record lock when its process closes any
  * handle of the file, so this process must never open `LOCK.db/LOCK` itself.
+ *
+ * LevelDB takes the lock first, and then writes a few small files. On a full disk it fails at those, which proves that
+ * nobody held the folder at that moment, and nothing about the next. So only a small spare beside the lock is given up
+ * then, which the next holder makes again; larger reserves are given up by the holder alone.
  */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   const holderFile = join(folder, KERNEL_LOCK_FOLDER, HOLDER_FILE);
-  const held = await openKernelLock(folder, holderFile);
+  const spare = new DiskReserve(join(folder, KERNEL_LOCK_FOLDER, SPARE_FILE), SPARE_BYTES);
+  const held = await openKernelLock(folder, holderFile, spare);
+  const keepSpare = async (): Promise<void> => {
+    await spare.keep();
+  };
   try {
     endOldLock(folder);
-    writeFileSync(holderFile, JSON.stringify(ownHolder()));
+    writeHolder(holderFile);
+    await keepSpare();
   } catch (error) {
     await held.close();
     throw storageError(error, `cannot lock ${folder}`);
   }
   return {
+    keepSpare,
     release: async () => {
       // While the kernel's lock is still held, the file is this process's own.
       rmSync(holderFile, { force: true });
@@ -56,16 +73,33 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   };
 }
 
-async function openKernelLock(folder: string, holderFile: string): Promise<ClassicLevel> {
+async function openKernelLock(
+  folder: string,
+  holderFile: string,
+  spare: DiskReserve,
+): Promise<ClassicLevel> {
   const path = join(folder, KERNEL_LOCK_FOLDER);
+  for (;;) {
+    try {
+      await makeDurableFolder(path);
+      const database = new ClassicLevel(path, { cacheSize: 0, writeBufferSize: 65_536 });
+      await database.open();
+      return database;
+    } catch (error) {
+      if (isLocked(error)) throw inUse(folder, readHolder(holderFile));
+      const failure = storageError(error, `cannot lock ${folder}`);
+      if (failure.code !== 'RESOURCE_EXHAUSTED' || !(await spare.giveUp())) throw failure;
+    }
+  }
+}
+
+/** On a full disk the error of those who find the folder in use names nobody. */
+function writeHolder(path: string): void {
   try {
-    await makeDurableFolder(path);
-    const database = new ClassicLevel(path, { cacheSize: 0, writeBufferSize: 65_536 });
-    await database.open();
-    return database;
+    writeFileSync(path, JSON.stringify(ownHolder()));
   } catch (error) {
-    if (isLocked(error)) throw inUse(folder, readHolder(holderFile));
-    throw storageError(error, `cannot lock ${folder}`);
+    const failure = storageError(error, `cannot write ${path}`);
+    if (failure.code !== 'RESOURCE_EXHAUSTED') throw failure;
   }
 }
 

@@ -1,3 +1,4 @@
+export { DiskReserve } from './disk-reserve.js';
 export { makeDurableFolder, replaceFile } from './durable-files.js';
 export { type FolderLock, lockFolder } from './folder-lock.js';
 export * from './level-engine.js';

@@ -25,6 +25,8 @@ export interface LevelEngineOptions {
   readonly writeBufferBytes?: number;
   /** Every write is synced and awaited before the next: then less passes for the trace of a crash. */
   readonly everyBatchSynced?: boolean;
+  /** Called once: nothing more can be written until the folder is opened anew. */
+  readonly failed?: (error: KvError) => void;
 }
 
 /**
@@ -58,8 +60,10 @@ export class LevelEngine implements KvEngine {
   #compaction: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
   #failure: KvError | undefined;
+  readonly #failed: (error: KvError) => void;
 
-  private constructor(db: Level, lock: FolderLock) {
+  private constructor(db: Level, lock: FolderLock, options: LevelEngineOptions) {
+    this.#failed = options.failed ?? (() => undefined);
     this.#db = db;
     this.#lock = lock;
     this.#syncer = new LogSyncer(db.location);
@@ -86,7 +90,7 @@ export class LevelEngine implements KvEngine {
         maxOpenFiles: MAX_OPEN_FILES,
       });
       await db.open();
-      return new LevelEngine(db, lock);
+      return new LevelEngine(db, lock, options);
     } catch (error) {
       await lock?.release();
       throw storageError(error, `cannot open ${path}`);
@@ -214,7 +218,10 @@ export class LevelEngine implements KvEngine {
   }
 
   #fail(error: unknown, what: string): KvError {
-    this.#failure ??= storageError(error, `${what} ${this.#db.location}`);
+    if (this.#failure === undefined) {
+      this.#failure = storageError(error, `${what} ${this.#db.location}`);
+      this.#failed(this.#failure);
+    }
     return this.#failure;
   }
 }

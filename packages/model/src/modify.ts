@@ -20,7 +20,9 @@ import { sealValue } from './mvcc-records.js';
 
 /**
  * What a log entry asks the state machine to do: blind writes, decided by the leader from facts read
- * under latches. Keys are user keys; records are sealed bytes of mvcc-records.ts.
+ * under latches. Keys are user keys; records are sealed bytes of mvcc-records.ts. `addsValue` is for the leader
+ * alone, and not encoded: a client's new value comes with the modify. Without it a lock is an earlier one with new times,
+ * or has no value, and a commit puts a value in its place that came with the lock.
  */
 export type Modify =
   | {
@@ -37,6 +39,7 @@ export type Modify =
       readonly startTs: Timestamp;
       readonly lock: Uint8Array;
       readonly longValue: Uint8Array | undefined;
+      readonly addsValue?: boolean;
     }
   /** Removes the lock, and the long value of its transaction. */
   | {
@@ -57,6 +60,7 @@ export type Modify =
       readonly newest: Uint8Array | undefined;
       readonly history: { readonly ts: Timestamp; readonly record: Uint8Array } | undefined;
       readonly longValue: Uint8Array | undefined;
+      readonly addsValue?: boolean;
     }
   /** Rolls back: leaves a rollback record at startTs, and the newest record with a raised otherTs. */
   | {
@@ -140,6 +144,14 @@ function putLongValue(
   if (value === undefined) return;
   const at = valueKey(key, startTs);
   sink.put(at, sealValue(at, value));
+}
+
+/** Whether a client's new value is among them, which a store whose disk is full refuses. */
+export function addsValue(modifies: readonly Modify[]): boolean {
+  return modifies.some(
+    (m) =>
+      m.type === 'raw-put' || ((m.type === 'lock' || m.type === 'commit') && m.addsValue === true),
+  );
 }
 
 /** Bytes of a modify's encoding beside its key, records and values, at most. */

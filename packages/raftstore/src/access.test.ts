@@ -15,7 +15,7 @@ import type { SafePointMark } from './safe-point.js';
 type Confirmed = (refusal: undefined) => void;
 
 /** A store with one peer, whose group is what a test makes it. */
-function store() {
+function store(space?: { diskFull: string | undefined }) {
   const meta = { id: 11, storeId: 1, learner: false };
   const region: Region = {
     id: 3,
@@ -36,10 +36,11 @@ function store() {
     reads: { add: (confirmed: Confirmed) => void asked.push(confirmed) },
   };
   const registry = new PeerRegistry(1, 'txn');
-  registry.add(new Peer(meta, region, group as unknown as Peer['group'], 0));
-  const access = new RaftRegionAccess(registry, {} as KvEngine, {} as SafePointMark);
+  const peer = new Peer(meta, region, group as unknown as Peer['group'], 0);
+  registry.add(peer);
+  const access = new RaftRegionAccess(registry, {} as KvEngine, {} as SafePointMark, space);
   const context: RequestContext = { regionId: 3, epoch: region.epoch, peer: meta, term: 0 };
-  return { access, context, group, asked, region };
+  return { access, context, group, asked, region, peer };
 }
 
 function viewOf(view: Result<RegionView, RegionError>): RegionView {
@@ -87,5 +88,30 @@ describe('a view of a Region', () => {
     expect(view.confirm().ok).toBe(true);
     of.group.isLeader = false;
     expect(view.confirm()).toMatchObject({ ok: false, error: { type: 'not-leader' } });
+  });
+
+  it('refuses a value while the disk is full, and says so; a delete goes on', async () => {
+    const space = { diskFull: undefined as string | undefined };
+    const { access, context, peer } = store(space);
+    const key = utf8('k');
+    const view = viewOf(await access.acquireWrite(context, [key]));
+    const raw = { cf: 'default', key } as const;
+    const submitted: string[] = [];
+    peer.submit = ({ modifies, waiter }) => {
+      submitted.push(...modifies.map(({ type }) => type));
+      waiter.done({ ok: true, value: undefined });
+    };
+    space.diskFull = 'disk full: 3 MiB are free';
+    const put = { type: 'raw-put', ...raw, value: utf8('v') } as const;
+    expect(await access.propose(view, [put])).toEqual({
+      ok: false,
+      error: { type: 'server-is-busy', reason: 'disk full: 3 MiB are free' },
+    });
+    expect(await access.propose(view, [{ type: 'raw-delete', ...raw }])).toMatchObject({
+      ok: true,
+    });
+    space.diskFull = undefined;
+    expect(await access.propose(view, [put])).toMatchObject({ ok: true });
+    expect(submitted).toEqual(['raw-delete', 'raw-put']);
   });
 });

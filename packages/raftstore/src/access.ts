@@ -12,6 +12,7 @@ import {
   type Timestamp,
 } from '@tinykv/base';
 import {
+  addsValue,
   type Modify,
   modifiesBytes,
   type Region,
@@ -25,15 +26,28 @@ import { checkContext, epochNotMatch, type PeerDirectory } from './context-check
 import { busy, type Peer } from './peer.js';
 import type { SafePointMark } from './safe-point.js';
 
+/** How full the disk of the store is. */
+export interface SpaceGauge {
+  /** Why no values are taken at present, or undefined. */
+  readonly diskFull: string | undefined;
+}
+
 /** The door of the transaction layer to this store's Regions, over Raft. */
 export class RaftRegionAccess implements RegionAccess {
   readonly api: PeerDirectory['api'];
   readonly #directory: PeerDirectory;
   readonly #engine: KvEngine;
   readonly #safePoint: SafePointMark;
+  readonly #space: SpaceGauge | undefined;
 
-  constructor(directory: PeerDirectory, engine: KvEngine, safePoint: SafePointMark) {
+  constructor(
+    directory: PeerDirectory,
+    engine: KvEngine,
+    safePoint: SafePointMark,
+    space?: SpaceGauge,
+  ) {
     this.#safePoint = safePoint;
+    this.#space = space;
     this.api = directory.api;
     this.#directory = directory;
     this.#engine = engine;
@@ -98,6 +112,10 @@ export class RaftRegionAccess implements RegionAccess {
     const peer = this.#directory.peers.get(region.id);
     if (peer === undefined) {
       return Promise.resolve(err({ type: 'region-not-found', regionId: region.id }));
+    }
+    const diskFull = this.#space?.diskFull;
+    if (diskFull !== undefined && addsValue(modifies)) {
+      return Promise.resolve(err(busy(diskFull)));
     }
     const bytes = modifiesBytes(modifies);
     if (bytes > limits.raftEntryBytesMax) {

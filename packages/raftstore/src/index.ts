@@ -1,3 +1,4 @@
+export type { SpaceGauge } from './access.js';
 export { decodePayload, type EntryPayload } from './command.js';
 export { defaultRaftStoreConfig, type RaftStoreConfig } from './config.js';
 export { type DestroyKeyRange, RangeDestroyer } from './range-destroyer.js';

@@ -18,7 +18,7 @@ import type {
 import { tinykvpeer } from '@tinykv/proto';
 import type { RaftLog } from '@tinykv/raft';
 import { ReplicaLoop } from '@tinykv/replica';
-import { RaftRegionAccess } from './access.js';
+import { RaftRegionAccess, type SpaceGauge } from './access.js';
 import { AddressBook } from './address-book.js';
 import { AdminApplier } from './admin.js';
 import { bootstrapCluster } from './bootstrap.js';
@@ -52,6 +52,7 @@ export interface RaftStoreParts {
   readonly engine: KvEngine;
   readonly log: RaftLog;
   readonly scheduler: SchedulerApi;
+  readonly space?: SpaceGauge;
   /** Disk or log failed, or an invariant broke: the process must stop. */
   fatal(error: unknown): void;
 }
@@ -147,7 +148,7 @@ export class RaftStore {
     const registry = new PeerRegistry(ident.storeId, ident.api);
     this.#registry = registry;
     this.safePoint = SafePointMark.load(engine);
-    this.access = new RaftRegionAccess(registry, engine, this.safePoint);
+    this.access = new RaftRegionAccess(registry, engine, this.safePoint, parts.space);
     this.#book = AddressBook.load(env, engine, scheduler);
     const changed = (peer: Peer): void => this.#reporter.report(peer);
     const damaged = (peer: Peer, reason: string): void => this.#quarantine(peer, reason);

@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KvError } from '@tinykv/base';
+import { fakeEnv } from '@tinykv/base/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDataFolder } from './data-folder.js';
 import type { EngineKind } from './storage.js';
@@ -113,5 +115,35 @@ describe('data folder', () => {
     mkdirSync(join(root, 'store'));
     writeFileSync(join(root, 'store/thesis.tex'), '');
     await expect(open()).rejects.toThrow('thesis.tex');
+  });
+
+  it('gives its reserve up when less than that is free, or what it opens finds the disk full', async () => {
+    const { logger } = fakeEnv();
+    const store = await open();
+    const small = await store.holdReserve(100_000, logger);
+    await small.keep();
+    await store.holdReserve(100_000, logger);
+    expect(await small.isKept()).toBe(true);
+    let tries = 0;
+    const opened = await store.withRoom(logger, async () => {
+      tries++;
+      if (await small.isKept()) throw new KvError('RESOURCE_EXHAUSTED', 'quota');
+      return 'open';
+    });
+    expect([opened, tries]).toEqual(['open', 2]);
+    // Nothing is left to give up then.
+    const refused = store.withRoom(logger, () =>
+      Promise.reject(new KvError('RESOURCE_EXHAUSTED', 'quota')),
+    );
+    await expect(refused).rejects.toThrow('quota');
+    await small.keep();
+    // More than any disk has free.
+    await store.holdReserve(2 ** 50, logger);
+    expect(await small.isKept()).toBe(false);
+    expect(logger.lines.map(({ message }) => message)).toEqual([
+      'disk full: the reserve of disk space is given up',
+      'disk full: the reserve of disk space is given up',
+    ]);
+    await store.release();
   });
 });

@@ -1,7 +1,13 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { crc32, errorMessage, utf8 } from '@tinykv/base';
-import { type FolderLock, lockFolder, makeDurableFolder, replaceFile } from '@tinykv/engine';
+import { crc32, errorMessage, KvError, type Logger, utf8 } from '@tinykv/base';
+import {
+  DiskReserve,
+  type FolderLock,
+  lockFolder,
+  makeDurableFolder,
+  replaceFile,
+} from '@tinykv/engine';
 import { EXIT } from './config/command-line.js';
 import { StartError } from './start-error.js';
 import type { EngineKind } from './storage.js';
@@ -11,6 +17,7 @@ const FORMAT_VERSION = 3;
 /** Says nothing of the engine, which is LevelDB. */
 const FORMAT_WITHOUT_ENGINE = 2;
 const FORMAT_FILE = 'FORMAT';
+const RESERVE_FILE = 'RESERVE';
 
 export type FolderKind = 'store' | 'standalone store' | 'scheduler';
 
@@ -28,6 +35,8 @@ export class DataFolder {
   readonly path: string;
   readonly #lock: FolderLock;
   #record: FormatRecord;
+  /** Undefined until {@link holdReserve}. */
+  #reserve: DiskReserve | undefined;
 
   constructor(path: string, record: FormatRecord, lock: FolderLock) {
     this.path = path;
@@ -51,6 +60,38 @@ export class DataFolder {
     }
     this.#record = { ...this.#record, clusterId };
     writeFormat(this.path, this.#record);
+  }
+
+  /**
+   * Gives up the reserve of disk space when there is less room than it has, so that what opens files next finds some.
+   * Only who holds the folder may do so. It is made again by who asks for that.
+   */
+  async holdReserve(bytes: number, logger: Logger): Promise<DiskReserve> {
+    const reserve = new DiskReserve(join(this.path, RESERVE_FILE), bytes);
+    this.#reserve = reserve;
+    const { bavail, bsize } = statfsSync(this.path);
+    if (bytes === 0) await reserve.giveUp();
+    else if (bavail * bsize < bytes) await this.#giveUp(reserve, logger);
+    return reserve;
+  }
+
+  /** Opens what may find the disk full all the same (a quota), and once more with the reserve given up. */
+  async withRoom<T>(logger: Logger, open: () => Promise<T>): Promise<T> {
+    try {
+      return await open();
+    } catch (error) {
+      const isFull = error instanceof KvError && error.code === 'RESOURCE_EXHAUSTED';
+      const reserve = this.#reserve;
+      if (!isFull || reserve === undefined || !(await this.#giveUp(reserve, logger))) throw error;
+    }
+    return open();
+  }
+
+  async #giveUp(reserve: DiskReserve, logger: Logger): Promise<boolean> {
+    if (!(await reserve.giveUp())) return false;
+    logger.warn('disk full: the reserve of disk space is given up', { bytes: reserve.bytes });
+    await this.#lock.keepSpare();
+    return true;
   }
 
   release(): Promise<void> {

@@ -39,6 +39,12 @@ export async function runProcess(main: ProcessMain): Promise<never> {
       if (!main.logsToStderr) process.stderr.write(`${main.name}: ${error.message}\n`);
       return exit(EXIT.failure);
     }
+    if (error instanceof KvError && error.code === 'RESOURCE_EXHAUSTED') {
+      // The user can mend it, and the next start has a reserve to begin with.
+      logger.error('stopped: the disk is full', { error: error.message });
+      if (!main.logsToStderr) process.stderr.write(`${main.name}: ${error.message}\n`);
+      return exit(EXIT.failure);
+    }
     logger.error('stopped by an error that nothing handles', {
       kind: error instanceof InvariantError ? 'broken invariant' : 'uncaught',
       error: errorMessage(error),

@@ -9,7 +9,9 @@ import { EXIT } from './config/command-line.js';
 import {
   apiOf,
   engineOf,
+  minFreeBytesOf,
   REQUEST_TIMEOUT_MS,
+  reserveBytesOf,
   type StoreSettings,
 } from './config/store-settings.js';
 import { openDataFolder } from './data-folder.js';
@@ -20,6 +22,7 @@ import { batchService } from './store/batch-service.js';
 import { createGc } from './store/create-gc.js';
 import { rangeDestroyer, standaloneDestroyer } from './store/destroy-range.js';
 import { defaultGcConfig, type LedRegion } from './store/gc-worker.js';
+import { SpaceWatch } from './store/space-watch.js';
 import { STANDALONE_REGION, StandaloneAccess } from './store/standalone.js';
 import { StandaloneRegistration } from './store/standalone-registration.js';
 import { tinykvService } from './store/tinykv-service.js';
@@ -41,7 +44,13 @@ export async function startStandalone(
   const engine = engineOf(settings);
   const api = apiOf(settings);
   const folder = await openDataFolder(settings.path, 'standalone store', engine);
-  const kv = await openEngine(engine, settings.path);
+  const { logger } = env;
+  const reserve = await folder.holdReserve(reserveBytesOf(settings), logger);
+  const kv = await folder.withRoom(logger, () =>
+    openEngine(engine, settings.path, { logger, failed: fatal }),
+  );
+  const space = new SpaceWatch(env, { minFreeBytes: minFreeBytesOf(settings) }, reserve);
+  await space.start();
   const log = new SegmentedRaftLog(
     new NodeLogFiles(join(settings.path, STANDALONE_SCHEDULER_DIR, 'raft')),
   );
@@ -59,7 +68,7 @@ export async function startStandalone(
   };
   const timestamp = async (): Promise<Timestamp> => started().tso(1);
   const resolvedUpTo = async (): Promise<Timestamp> => (await started().gcProgress()).resolved;
-  const access = new StandaloneAccess(kv, api);
+  const access = new StandaloneAccess(kv, api, space);
   const txn = new TxnExecutor(env, access, timestamp, { resolvedUpTo });
   const { unary, stream } = tinykvService(env, {
     access,
@@ -92,8 +101,14 @@ export async function startStandalone(
   gc.start();
   env.logger.info('standalone store serves', { address: server.address });
   return {
-    status: () => ({ standalone: true, address, clusterId: scheduler.status().clusterId }),
+    status: () => ({
+      standalone: true,
+      address,
+      clusterId: scheduler.status().clusterId,
+      diskFull: space.diskFull ?? '',
+    }),
     stop: async () => {
+      space.stop();
       registration.stop();
       self.close();
       await gc.stop();

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { KvEngine } from '@tinykv/base';
+import type { KvEngine, Logger } from '@tinykv/base';
 import {
   LevelEngine,
   LogEngine,
@@ -19,14 +19,27 @@ export function isEngineKind(text: string): text is EngineKind {
   return (ENGINES as readonly string[]).includes(text);
 }
 
+export interface EngineHost {
+  readonly logger: Logger;
+  /** The engine takes no writes any more: the process must stop. */
+  failed(error: unknown): void;
+}
+
 /** Rejects with FAILED_PRECONDITION when another process has it open, with DATA_LOSS when it is damaged. */
-export async function openEngine(kind: EngineKind, folder: string): Promise<KvEngine> {
+export async function openEngine(
+  kind: EngineKind,
+  folder: string,
+  { logger, failed }: EngineHost,
+): Promise<KvEngine> {
   const path = join(folder, 'kv');
   switch (kind) {
     case 'level':
-      return LevelEngine.open(path);
+      return LevelEngine.open(path, { failed });
     case 'log':
-      return LogEngine.open(path);
+      return LogEngine.open(path, {
+        failed,
+        hintLost: ({ message }) => logger.warn('a hint is lost', { error: message }),
+      });
     case 'memory':
       return new MemoryEngine();
   }

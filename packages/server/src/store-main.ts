@@ -5,7 +5,9 @@ import { defaultRaftStoreConfig, registeredCluster } from '@tinykv/raftstore';
 import {
   apiOf,
   engineOf,
+  minFreeBytesOf,
   REQUEST_TIMEOUT_MS,
+  reserveBytesOf,
   type StoreSettings,
   storeSchema,
   validateStoreSettings,
@@ -16,6 +18,7 @@ import { STANDALONE_SCHEDULER_DIR, startStandalone } from './standalone-main.js'
 import { openEngine, raftLogFor } from './storage.js';
 import { createStore, type StoreConfig, type StoreNode } from './store/create-store.js';
 import { defaultGcConfig } from './store/gc-worker.js';
+import { SpaceWatch } from './store/space-watch.js';
 
 /** Rounds over the schedulers before a start gives up. */
 const SCHEDULER_RETRIES = 10;
@@ -52,14 +55,21 @@ async function startRaftStore(
 ): Promise<Service> {
   const engine = engineOf(settings);
   const folder = await openDataFolder(settings.path, 'store', engine);
-  const kv = await openEngine(engine, settings.path);
+  const { logger } = env;
+  const reserve = await folder.holdReserve(reserveBytesOf(settings), logger);
+  const kv = await folder.withRoom(logger, () =>
+    openEngine(engine, settings.path, { logger, failed: fatal }),
+  );
   const scheduler = await SchedulerClient.connect(env, settings.scheduler, {
     retries: SCHEDULER_RETRIES,
     clusterId: registeredCluster(kv),
   });
   folder.bindCluster(scheduler.clusterId);
   const log = raftLogFor(engine, settings.path);
-  const store = await createStore(env, { kv, log, scheduler, fatal }, storeConfig(settings));
+  const space = new SpaceWatch(env, { minFreeBytes: minFreeBytesOf(settings) }, reserve);
+  await space.start();
+  const parts = { kv, log, scheduler, space, fatal };
+  const store = await createStore(env, parts, storeConfig(settings));
   const server = await listen(env, settings.addr, store.services());
   await store.start();
   env.logger.info('store serves', {
@@ -75,6 +85,10 @@ async function startRaftStore(
     'tinykv_store_read_only',
     '1 while the disk of the Raft log is full and writes are refused',
   );
+  const diskFull = env.metrics.gauge(
+    'tinykv_store_disk_full',
+    '1 while too little of the disk is free and puts are refused',
+  );
   const held = env.metrics.gauge(
     'tinykv_raft_memory_bytes',
     'Bytes that the inboxes, the entries on their way to the disk and the entry caches of all Regions hold',
@@ -85,6 +99,7 @@ async function startRaftStore(
       clusterId: store.clusterId,
       address: settings.addr,
       readOnly: store.readOnly ?? '',
+      diskFull: space.diskFull ?? '',
       memory: { used: store.memory.used, limit: store.memory.limit },
       regions: store.regions(),
     }),
@@ -92,12 +107,14 @@ async function startRaftStore(
     refreshMetrics: () => {
       fsyncs.set(log.syncs);
       readOnly.set(store.readOnly === undefined ? 0 : 1);
+      diskFull.set(space.diskFull === undefined ? 0 : 1);
       held.set(store.memory.used);
     },
     stop: async (signal) => {
       const isAlone = signal !== 'SIGINT';
       if (isAlone) await handOver(env, store);
       await server.close(isAlone ? DRAIN_MS : QUICK_DRAIN_MS);
+      space.stop();
       await store.stop();
       await log.close();
       await kv.close();

@@ -69,8 +69,10 @@ export class Compactor {
       return;
     }
     const batch = new LogBatch();
-    this.#at = this.#gather(batch);
+    const end = this.#gather(batch);
     if (batch.count > 0) await this.#write(batch);
+    // Only now: when the disk is full, the same frames come again.
+    this.#at = end;
   }
 
   /** Takes the live records of the next frames; returns where those end. */

@@ -1,7 +1,7 @@
-import { readSync, writeSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { ftruncateSync, readSync, writeSync } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { assert, KvError } from '@tinykv/base';
+import { assert, errorMessage, KvError } from '@tinykv/base';
 import { damage } from '../damage.js';
 import { storageError } from '../storage-errors.js';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.js';
@@ -45,6 +45,8 @@ export class DataSegment {
       return segment;
     } catch (error) {
       await handle.close();
+      // On a full disk the next attempt makes it anew.
+      await rm(path, { force: true });
       throw error;
     }
   }
@@ -69,16 +71,34 @@ export class DataSegment {
     return this.#end <= SEGMENT_HEADER_BYTES;
   }
 
-  /** Behind all others; durable after `sync`. Returns where it is. */
+  /**
+   * Behind all others; durable after `sync`. Returns where it is. Throws RESOURCE_EXHAUSTED when the disk is full:
+   * the file is as it was before.
+   */
   write(bytes: Uint8Array): number {
     const at = this.#end;
     assert(at + bytes.length <= SEGMENT_BYTES_MAX, () => `${this.path} would be too long`);
-    let done = 0;
-    while (done < bytes.length) {
-      done += writeSync(this.#handle.fd, bytes, done, bytes.length - done, at + done);
+    try {
+      let done = 0;
+      while (done < bytes.length) {
+        done += writeSync(this.#handle.fd, bytes, done, bytes.length - done, at + done);
+      }
+    } catch (error) {
+      this.#takeBack(at);
+      throw storageError(error, `write to ${this.path}`);
     }
     this.#end += bytes.length;
     return at;
+  }
+
+  /** Some bytes of a failed write may be there. Another segment must not follow one that has more than frames. */
+  #takeBack(end: number): void {
+    try {
+      ftruncateSync(this.#handle.fd, end);
+    } catch (error) {
+      const text = `${this.path} cannot be cut behind a failed write: ${errorMessage(error)}`;
+      throw new KvError('INTERNAL', text, { cause: error });
+    }
   }
 
   /** Exactly `length` bytes, in memory of their own. Throws DATA_LOSS when they are not there. */
@@ -102,7 +122,14 @@ export class DataSegment {
   /** Makes all writes so far durable. */
   async sync(): Promise<void> {
     const end = this.#end;
-    await this.#handle.datasync();
+    try {
+      await this.#handle.datasync();
+    } catch (error) {
+      // Also on a full disk: what of the file is durable is not known any more.
+      throw new KvError('INTERNAL', `fsync of ${this.path}: ${errorMessage(error)}`, {
+        cause: error,
+      });
+    }
     this.#durable = Math.max(this.#durable, end);
   }
 

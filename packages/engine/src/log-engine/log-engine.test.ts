@@ -171,8 +171,10 @@ describe('LogEngine', () => {
       prototype.write = write;
     }
     const file = await readFile(join(folder.path, '0000000001.data'));
-    const [tail] = written;
-    expect(written).toHaveLength(1);
+    // The spare of the new folder's lock comes first.
+    const [spare, tail] = written;
+    expect(written).toHaveLength(2);
+    expect(spare!.bytes).toHaveLength(65_536);
     expect(tail!.at + tail!.bytes.length).toBe(file.length);
     expect(tail!.bytes.equals(file.subarray(tail!.at))).toBe(true);
     expect(tail!.bytes.includes('bbbb')).toBe(true);

@@ -13,6 +13,7 @@ import { type FolderLock, lockFolder } from '../folder-lock.js';
 import { storageError } from '../storage-errors.js';
 import { SyncRounds } from '../sync-rounds.js';
 import { Compactor } from './compactor.js';
+import { HintFiles, type HintWarning } from './hint-files.js';
 import { type KeyDirectory, readValue, sizeOf } from './key-directory.js';
 import { LogBatch } from './log-batch.js';
 import { LogIterator, LogSnapshot } from './log-reader.js';
@@ -22,6 +23,10 @@ import type { SegmentSet } from './segment-set.js';
 export interface LogEngineOptions {
   /** A segment this long is followed by another. A batch that is longer has one for itself. */
   readonly segmentBytes?: number;
+  /** A hint could not be written: the next start reads its segment instead. */
+  readonly hintLost?: HintWarning;
+  /** Called once: nothing more can be written until the folder is opened anew. */
+  readonly failed?: (error: KvError) => void;
 }
 
 /** Each byte written looks at as many bytes of garbage, so that garbage does not win. */
@@ -32,7 +37,7 @@ const COMPACTION_PACE = 2;
  * key stands. A get is one read of a file; every record is compared with its checksum when it is read.
  *
  * After a failed write or barrier, or when compaction meets damage, nothing more can be written until the
- * folder is opened anew.
+ * folder is opened anew. A write that found the disk full (RESOURCE_EXHAUSTED) took no effect, and is no such failure.
  */
 export class LogEngine implements KvEngine {
   readonly #folder: string;
@@ -40,14 +45,21 @@ export class LogEngine implements KvEngine {
   readonly #directory: KeyDirectory;
   readonly #compactor: Compactor;
   readonly #lock: FolderLock;
+  readonly #failed: (error: KvError) => void;
   readonly #syncs = new SyncRounds(() => this.#segments.active.sync());
   /** Settles when the last write has, and the compaction behind it; never rejects. */
   #tail: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
   #failure: KvError | undefined;
 
-  private constructor(folder: string, { segments, directory }: Recovered, lock: FolderLock) {
+  private constructor(
+    folder: string,
+    { segments, directory }: Recovered,
+    lock: FolderLock,
+    { failed = () => undefined }: LogEngineOptions,
+  ) {
     this.#folder = folder;
+    this.#failed = failed;
     this.#segments = segments;
     this.#directory = directory;
     this.#lock = lock;
@@ -59,12 +71,13 @@ export class LogEngine implements KvEngine {
    * DATA_LOSS when what lies there is damaged.
    */
   static async open(folder: string, options: LogEngineOptions = {}): Promise<LogEngine> {
-    const { segmentBytes = 33_554_432 } = options;
+    const { segmentBytes = 33_554_432, hintLost = () => undefined } = options;
     let lock: FolderLock | undefined;
     try {
       await makeDurableFolder(folder);
       lock = await lockFolder(folder);
-      return new LogEngine(folder, await recover(folder, segmentBytes), lock);
+      const recovered = await recover(folder, segmentBytes, new HintFiles(folder, hintLost));
+      return new LogEngine(folder, recovered, lock, options);
     } catch (error) {
       await lock?.release();
       throw storageError(error, `cannot open ${folder}`);
@@ -164,7 +177,8 @@ export class LogEngine implements KvEngine {
     try {
       await this.#append(batch);
     } catch (error) {
-      throw this.#fail(error, 'write to');
+      const failure = storageError(error, `write to ${this.#folder}`);
+      throw isFull(failure) ? failure : this.#fail(failure, 'write to');
     }
   }
 
@@ -188,7 +202,9 @@ export class LogEngine implements KvEngine {
     try {
       await this.#compactor.work(1 + writtenBytes * COMPACTION_PACE);
     } catch (error) {
-      this.#fail(error, 'compaction of');
+      // A full disk took no effect: the next write begins with the same records again.
+      const failure = storageError(error, `compaction of ${this.#folder}`);
+      if (!isFull(failure)) this.#fail(failure, 'compaction of');
     }
   }
 
@@ -211,7 +227,14 @@ export class LogEngine implements KvEngine {
   }
 
   #fail(error: unknown, what: string): KvError {
-    this.#failure ??= storageError(error, `${what} ${this.#folder}`);
+    if (this.#failure === undefined) {
+      this.#failure = storageError(error, `${what} ${this.#folder}`);
+      this.#failed(this.#failure);
+    }
     return this.#failure;
   }
+}
+
+function isFull(failure: KvError): boolean {
+  return failure.code === 'RESOURCE_EXHAUSTED';
 }

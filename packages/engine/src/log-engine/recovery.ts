@@ -4,11 +4,12 @@ import { keyString } from '@tinykv/base';
 import { damage } from '../damage.js';
 import { syncFolder } from '../durable-files.js';
 import { DataSegment, numberOf, segmentName } from './data-segment.js';
+import type { HintFiles } from './hint-files.js';
 import { HintWriter } from './hint-format.js';
 import { KeyDirectory, type Place } from './key-directory.js';
 import { lastContent, type SegmentContent, sealedContent } from './segment-content.js';
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.js';
-import { removeSegment, SegmentSet, writeHint } from './segment-set.js';
+import { removeSegment, SegmentSet } from './segment-set.js';
 
 export interface Recovered {
   readonly segments: SegmentSet;
@@ -20,13 +21,17 @@ export interface Recovered {
  * about to go. Rejects with DATA_LOSS for all else that is not right. Every record that is found is durable
  * when this resolves.
  */
-export async function recover(folder: string, segmentBytes: number): Promise<Recovered> {
+export async function recover(
+  folder: string,
+  segmentBytes: number,
+  hints: HintFiles,
+): Promise<Recovered> {
   const files = await listFiles(folder);
   const open: DataSegment[] = [];
   try {
     for (const number of files.segments) open.push(await DataSegment.open(folder, number));
     await dropUnborn(open, files);
-    return await recoverSegments(folder, open, files, segmentBytes);
+    return await recoverSegments(folder, open, files, { segmentBytes, hints });
   } catch (error) {
     for (const segment of open) await segment.close();
     throw error;
@@ -66,43 +71,45 @@ async function recoverSegments(
   folder: string,
   open: DataSegment[],
   files: FolderFiles,
-  segmentBytes: number,
+  { segmentBytes, hints }: { readonly segmentBytes: number; readonly hints: HintFiles },
 ): Promise<Recovered> {
   const last = open.at(-1);
-  if (last === undefined) return beginFolder(folder, open, files, segmentBytes);
+  if (last === undefined) {
+    return beginFolder(folder, open, files, { segmentBytes, hints });
+  }
   const { dropped: droppedBefore } = checkedHeader(last);
   // First of all, since it says which segments must not be looked at any more.
-  const newest = await lastContent(folder, last);
+  const newest = await lastContent(hints, last);
   const dropped = Math.max(droppedBefore, newest.dropped);
-  await finishDrops(folder, open, files, dropped);
+  await finishDrops(folder, open, files, { dropped, files: hints });
   const draft = new DirectoryDraft();
   for (const [i, segment] of open.slice(0, -1).entries()) {
     checkedHeader(segment);
     checkLength(segment, checkedHeader(open[i + 1]!));
-    const content = await sealedContent(folder, segment);
+    const content = await sealedContent(hints, segment);
     draft.take(segment, content);
     if (content.isFromHint) continue;
     const facts = { segment: segment.number, segmentBytes: segment.end, dropped: content.dropped };
-    await writeHint(folder, hintOf(content), facts);
+    await hints.write(segment.number, hintOf(content).finish(facts));
   }
   draft.take(last, newest);
   if (newest.end < last.end) await last.cut(newest.end);
   await last.rewrite(newest.durable);
   await last.sync();
-  const found = { segments: open, dropped, hint: hintOf(newest) };
+  const found = { segments: open, dropped, hints, hint: hintOf(newest) };
   return { segments: new SegmentSet(folder, segmentBytes, found), directory: draft.finish() };
 }
 
 async function beginFolder(
   folder: string,
   open: DataSegment[],
-  { hints }: FolderFiles,
-  segmentBytes: number,
+  { hints: orphans }: FolderFiles,
+  { segmentBytes, hints }: { readonly segmentBytes: number; readonly hints: HintFiles },
 ): Promise<Recovered> {
-  if (hints.length > 0) throw damage(join(folder, segmentName(hints[0]!)), 'it is missing');
+  if (orphans.length > 0) throw damage(join(folder, segmentName(orphans[0]!)), 'it is missing');
   open.push(await DataSegment.create(folder, { number: 1, previousBytes: 0, dropped: 0 }));
   await syncFolder(folder);
-  const found = { segments: open, dropped: 0, hint: new HintWriter() };
+  const found = { segments: open, dropped: 0, hints, hint: new HintWriter() };
   const segments = new SegmentSet(folder, segmentBytes, found);
   return { segments, directory: new KeyDirectory() };
 }
@@ -131,11 +138,11 @@ async function finishDrops(
   folder: string,
   open: DataSegment[],
   { segments, hints }: FolderFiles,
-  dropped: number,
+  { dropped, files }: { readonly dropped: number; readonly files: HintFiles },
 ): Promise<void> {
   while (open[0]!.number <= dropped) await open.shift()!.close();
   for (const number of [...segments, ...hints]) {
-    if (number <= dropped) await removeSegment(folder, number);
+    if (number <= dropped) await removeSegment(folder, files, number);
   }
   const last = open.at(-1)!.number;
   const there = new Set(open.map(({ number }) => number));

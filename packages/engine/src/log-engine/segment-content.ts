@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { CodecError, copyBytes } from '@tinykv/base';
 import { damage } from '../damage.js';
 import { FRAME_HEADER_BYTES, flippedByte, frameAt, laterFrame } from '../frame-format.js';
-import { type DataSegment, hintName } from './data-segment.js';
+import type { DataSegment } from './data-segment.js';
+import type { HintFiles } from './hint-files.js';
 import { decodeHint, type Hint, type PlacedRecord } from './hint-format.js';
 import { type FrameFacts, readFacts, readRecords } from './record-format.js';
 import { SEGMENT_HEADER_BYTES } from './segment-header.js';
@@ -21,8 +20,11 @@ export interface SegmentContent {
 }
 
 /** Of a segment with another behind it, all of which must be right. Throws DATA_LOSS. */
-export async function sealedContent(folder: string, segment: DataSegment): Promise<SegmentContent> {
-  const hint = await readHint(folder, segment);
+export async function sealedContent(
+  hints: HintFiles,
+  segment: DataSegment,
+): Promise<SegmentContent> {
+  const hint = await readHint(hints, segment);
   if (hint?.segmentBytes === segment.end) return fromHint(hint);
   const bytes = segment.read(0, segment.end);
   const content = scan(segment, bytes);
@@ -31,8 +33,8 @@ export async function sealedContent(folder: string, segment: DataSegment): Promi
 }
 
 /** Of the last segment, whose end a crash may have cut off or left in pieces. Throws DATA_LOSS. */
-export async function lastContent(folder: string, segment: DataSegment): Promise<SegmentContent> {
-  const hint = await readHint(folder, segment);
+export async function lastContent(hints: HintFiles, segment: DataSegment): Promise<SegmentContent> {
+  const hint = await readHint(hints, segment);
   const promised = hint?.segmentBytes ?? 0;
   if (promised > segment.end) {
     throw damage(segment.path, `it has ${segment.end} bytes, its hint tells of ${promised}`);
@@ -44,14 +46,10 @@ export async function lastContent(folder: string, segment: DataSegment): Promise
   return content;
 }
 
-async function readHint(folder: string, { number }: DataSegment): Promise<Hint | undefined> {
-  try {
-    const hint = decodeHint(await readFile(join(folder, hintName(number))));
-    return hint?.segment === number ? hint : undefined;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+async function readHint(hints: HintFiles, { number }: DataSegment): Promise<Hint | undefined> {
+  const bytes = await hints.read(number);
+  const hint = bytes && decodeHint(bytes);
+  return hint?.segment === number ? hint : undefined;
 }
 
 function fromHint({ records, dropped, segmentBytes: end }: Hint): SegmentContent {

@@ -1,10 +1,11 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert, ByteWriter } from '@tinykv/base';
 import { syncFolder } from '../durable-files.js';
 import { sealedBytes, sealFrame } from '../frame-format.js';
-import { DataSegment, hintName, segmentName } from './data-segment.js';
-import { type HintFacts, HintWriter, type PlacedRecord } from './hint-format.js';
+import { DataSegment, segmentName } from './data-segment.js';
+import type { HintFiles } from './hint-files.js';
+import { HintWriter, type PlacedRecord } from './hint-format.js';
 import { beginBatch, patchFacts } from './record-format.js';
 import { SegmentPins } from './segment-pins.js';
 
@@ -18,6 +19,7 @@ export class SegmentSet {
   #dropped: number;
   /** Of all segments but the active one. */
   #sealedBytes: number;
+  readonly #hints: HintFiles;
   /** Of the active segment. */
   #hint: HintWriter;
 
@@ -27,6 +29,7 @@ export class SegmentSet {
     found: {
       readonly segments: DataSegment[];
       readonly dropped: number;
+      readonly hints: HintFiles;
       readonly hint: HintWriter;
     },
   ) {
@@ -34,6 +37,7 @@ export class SegmentSet {
     this.segmentBytes = segmentBytes;
     this.#segments = found.segments;
     this.#dropped = found.dropped;
+    this.#hints = found.hints;
     this.#hint = found.hint;
     this.#sealedBytes = found.segments.slice(0, -1).reduce((sum, { end }) => sum + end, 0);
     this.#checkInvariants();
@@ -64,9 +68,7 @@ export class SegmentSet {
 
   /** Seals the frame and writes it behind all others; returns where it begins. */
   append(frame: ByteWriter): number {
-    const { active } = this;
-    patchFacts(frame, { durable: active.durable, dropped: this.#dropped });
-    return active.write(sealFrame(frame, active.number, active.end));
+    return this.#write(frame, this.#dropped);
   }
 
   /** Has the record, whose offset is that in the active segment, in the hint of that. */
@@ -82,12 +84,12 @@ export class SegmentSet {
     const { oldest } = this;
     assert(this.count > 1, 'the active segment is never dropped');
     assert(oldest.liveBytes === 0, () => `${oldest.path} has ${oldest.liveBytes} live bytes`);
-    this.#dropped = oldest.number;
     const mark = new ByteWriter();
     beginBatch(mark);
-    this.append(mark);
+    this.#write(mark, oldest.number);
+    this.#dropped = oldest.number;
     await this.active.sync();
-    await removeSegment(this.folder, oldest.number);
+    await removeSegment(this.folder, this.#hints, oldest.number);
     this.#segments.shift();
     this.#sealedBytes -= oldest.end;
     this.pins.retire(oldest);
@@ -101,14 +103,20 @@ export class SegmentSet {
     await this.pins.close();
   }
 
+  #write(frame: ByteWriter, dropped: number): number {
+    const { active } = this;
+    patchFacts(frame, { durable: active.durable, dropped });
+    return active.write(sealFrame(frame, active.number, active.end));
+  }
+
   /** A segment is durable as a whole before there is another. */
   async #rotate(): Promise<void> {
     const full = this.active;
     await full.sync();
-    await this.#writeHint();
     const header = { number: full.number + 1, previousBytes: full.end, dropped: this.#dropped };
     const next = await DataSegment.create(this.folder, header);
     await syncFolder(this.folder);
+    await this.#writeHint();
     this.#segments.push(next);
     this.#sealedBytes += full.end;
     this.#hint = new HintWriter();
@@ -119,7 +127,7 @@ export class SegmentSet {
     const { number, end, durable } = this.active;
     assert(durable === end, () => `hint of segment ${number}: ${durable} of ${end} bytes durable`);
     const facts = { segment: number, segmentBytes: end, dropped: this.#dropped };
-    await writeHint(this.folder, this.#hint, facts);
+    await this.#hints.write(number, this.#hint.finish(facts));
   }
 
   #checkInvariants(): void {
@@ -129,12 +137,12 @@ export class SegmentSet {
   }
 }
 
-export async function writeHint(folder: string, hint: HintWriter, facts: HintFacts): Promise<void> {
-  await writeFile(join(folder, hintName(facts.segment)), hint.finish(facts));
-}
-
-export async function removeSegment(folder: string, number: number): Promise<void> {
+export async function removeSegment(
+  folder: string,
+  hints: HintFiles,
+  number: number,
+): Promise<void> {
   // The hint first: one without its segment would look like a loss.
-  await rm(join(folder, hintName(number)), { force: true });
+  await hints.remove(number);
   await rm(join(folder, segmentName(number)), { force: true });
 }

@@ -26,6 +26,8 @@ export interface StoreSettings {
   readonly raft: boolean;
   readonly api: string;
   readonly engine: string;
+  readonly reserveSpace: number;
+  readonly minFreeSpace: number;
   readonly logLevel: string;
   readonly logFile: string;
   readonly raftTickInterval: number;
@@ -116,6 +118,20 @@ export const storeSchema: Schema<StoreSettings> = {
     doc: 'What keeps the data: LevelDB, a log with all keys in memory, or memory alone. A folder keeps its own.',
     check: (engine) =>
       isEngineKind(engine) ? undefined : `"${engine}" is none of ${ENGINES.join(', ')}`,
+  },
+  reserveSpace: {
+    kind: 'size',
+    key: 'storage.reserve-space',
+    default: 67_108_864,
+    flags: ['reserve-space'],
+    doc: 'Disk space set aside for a start on a full disk; 0: none. LevelDB may need 64 MiB.',
+  },
+  minFreeSpace: {
+    kind: 'size',
+    key: 'storage.min-free-space',
+    default: 268_435_456,
+    flags: ['min-free-space'],
+    doc: 'With less of the disk free puts are refused, deletes are not; 0: never.',
   },
   logLevel: {
     kind: 'string',
@@ -278,4 +294,13 @@ export function apiOf(settings: StoreSettings): ApiMode {
 export function engineOf({ engine }: StoreSettings): EngineKind {
   assert(isEngineKind(engine), () => `engine ${engine}`);
   return engine;
+}
+
+/** An engine in memory has no use for a disk. */
+export function reserveBytesOf(settings: StoreSettings): number {
+  return engineOf(settings) === 'memory' ? 0 : settings.reserveSpace;
+}
+
+export function minFreeBytesOf(settings: StoreSettings): number {
+  return engineOf(settings) === 'memory' ? 0 : settings.minFreeSpace;
 }

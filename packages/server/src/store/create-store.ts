@@ -9,7 +9,12 @@ import type {
 import { storeRouter } from '@tinykv/client';
 import type { SchedulerApi } from '@tinykv/model';
 import type { RaftLog } from '@tinykv/raft';
-import { RaftStore, type RaftStoreConfig, type RegionStatus } from '@tinykv/raftstore';
+import {
+  RaftStore,
+  type RaftStoreConfig,
+  type RegionStatus,
+  type SpaceGauge,
+} from '@tinykv/raftstore';
 import { RawExecutor, TxnExecutor } from '@tinykv/txn';
 import { batchService } from './batch-service.js';
 import { createGc } from './create-gc.js';
@@ -24,6 +29,8 @@ export interface StoreParts {
   readonly kv: KvEngine;
   readonly log: RaftLog;
   readonly scheduler: SchedulerApi;
+  /** Undefined: the store takes values however full its disk is. */
+  readonly space?: SpaceGauge;
   /** The process must stop: a disk failed or an invariant broke. */
   fatal(error: unknown): void;
 }
@@ -59,10 +66,16 @@ export async function createStore(
   parts: StoreParts,
   config: StoreConfig,
 ): Promise<StoreNode> {
-  const { kv, log, scheduler, fatal } = parts;
+  const { kv, log, scheduler, space, fatal } = parts;
   const store = await RaftStore.open(
     env,
-    { engine: kv, log, scheduler, fatal: (error) => fatal(error) },
+    {
+      engine: kv,
+      log,
+      scheduler,
+      ...(space === undefined ? {} : { space }),
+      fatal: (error) => fatal(error),
+    },
     config,
   );
   const { api } = store.ident;

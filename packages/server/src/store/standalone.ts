@@ -1,5 +1,6 @@
 import {
   EMPTY_BYTES,
+  err,
   type KvEngine,
   type KvSnapshot,
   ok,
@@ -8,6 +9,7 @@ import {
 } from '@tinykv/base';
 import {
   type ApiMode,
+  addsValue,
   applyModify,
   INITIAL_EPOCH,
   type Modify,
@@ -16,7 +18,7 @@ import {
   type RegionError,
   type RegionView,
 } from '@tinykv/model';
-import { SafePointMark } from '@tinykv/raftstore';
+import { SafePointMark, type SpaceGauge } from '@tinykv/raftstore';
 
 /** All keys on one peer, without Raft. */
 export const STANDALONE_REGION: Region = {
@@ -35,8 +37,10 @@ export class StandaloneAccess implements RegionAccess {
   readonly #engine: KvEngine;
   readonly safePoint: SafePointMark;
   readonly #view: RegionView;
+  readonly #space: SpaceGauge | undefined;
 
-  constructor(engine: KvEngine, api: ApiMode) {
+  constructor(engine: KvEngine, api: ApiMode, space?: SpaceGauge) {
+    this.#space = space;
     this.api = api;
     this.#engine = engine;
     const mark = SafePointMark.load(engine);
@@ -65,6 +69,10 @@ export class StandaloneAccess implements RegionAccess {
     _view: RegionView,
     modifies: readonly Modify[],
   ): Promise<Result<void, RegionError>> {
+    const diskFull = this.#space?.diskFull;
+    if (diskFull !== undefined && addsValue(modifies)) {
+      return err({ type: 'server-is-busy', reason: diskFull });
+    }
     const batch = this.#engine.batch();
     for (const modify of modifies) {
       if (modify.type === 'collect') this.safePoint.collect(modify.safePoint, batch);

@@ -29,5 +29,6 @@ function commitMutation(
   const isLong = value !== undefined && value.length > shortValueBytesMax;
   const { kind } = mutation;
   const write: WriteRecord = { kind, startTs, commitTs, shortValue: isLong ? undefined : value };
-  return { ...placeWrite(key, write, newest), longValue: isLong ? value : undefined };
+  const longValue = isLong ? value : undefined;
+  return { ...placeWrite(key, write, newest), longValue, addsValue: value !== undefined };
 }

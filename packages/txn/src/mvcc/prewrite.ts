@@ -123,6 +123,7 @@ function lockModify(mutation: Mutation, txn: PrewriteTxn, held: LockRecord | und
     startTs: txn.startTs,
     lock: encodeLock(lockKey(key), record),
     longValue: isLong ? value : undefined,
+    addsValue: value !== undefined,
   };
 }
 

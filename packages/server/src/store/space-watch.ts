@@ -1,0 +1,112 @@
+import { type Env, errorMessage, type Timer } from '@tinykv/base';
+
+/** Room on the disk that is given up when a process must start on a full one. */
+export interface SpaceReserve {
+  readonly bytes: number;
+  isKept(): Promise<boolean>;
+  /** Makes it again. False: there is no room. */
+  keep(): Promise<boolean>;
+}
+
+export interface SpaceConfig {
+  /** With less than this puts are refused; 0: never. */
+  readonly minFreeBytes: number;
+}
+
+/** Fast disks take some hundred megabytes in it. */
+const CHECK_MS = 500;
+const MIB = 1_048_576;
+
+/**
+ * Looks at the free space of the disk. Below a floor values are refused, so that what is left goes to deletes, to
+ * the ends of transactions, and to what gives space back; and the reserve is made again once there is room for it
+ * above the floor.
+ */
+export class SpaceWatch {
+  readonly #env: Env;
+  readonly #config: SpaceConfig;
+  readonly #reserve: SpaceReserve | undefined;
+  #timer: Timer | undefined;
+  #stopped = false;
+  #diskFull: string | undefined;
+  #isBlind = false;
+  #isReserved = false;
+
+  constructor(env: Env, config: SpaceConfig, reserve?: SpaceReserve) {
+    this.#env = env;
+    this.#config = config;
+    this.#reserve = reserve;
+  }
+
+  /** Why no values are taken at present, or undefined. */
+  get diskFull(): string | undefined {
+    return this.#diskFull;
+  }
+
+  /** Resolves after the first look. */
+  async start(): Promise<void> {
+    await this.#look((available) => this.#judge(available));
+    this.#lookLater();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  #lookLater(): void {
+    if (this.#stopped) return;
+    this.#timer = this.#env.clock.after(CHECK_MS, () => {
+      const look = this.#look((available) => {
+        this.#judge(available);
+        return this.#keepReserve(available);
+      });
+      void look.then(() => this.#lookLater());
+    });
+  }
+
+  async #look(then: (available: number) => void | Promise<void>): Promise<void> {
+    try {
+      const { available } = await this.#env.fs.space();
+      await then(available);
+      this.#isBlind = false;
+    } catch (error) {
+      // What was seen last stays; said once, not with each look.
+      if (!this.#isBlind) {
+        this.#env.logger.warn('free disk space is unknown', { error: errorMessage(error) });
+      }
+      this.#isBlind = true;
+    }
+  }
+
+  #judge(available: number): void {
+    const { minFreeBytes } = this.#config;
+    const wasFull = this.#diskFull !== undefined;
+    // An eighth more ends it, so that one delete does not let one put in.
+    const isFull = available < minFreeBytes + (wasFull ? minFreeBytes / 8 : 0);
+    this.#diskFull = isFull
+      ? `disk full: ${mib(available)} MiB are free, values are taken from ${mib(minFreeBytes)} MiB on`
+      : undefined;
+    if (isFull === wasFull) return;
+    const fields = { available, min_free: minFreeBytes };
+    if (isFull) this.#env.logger.error('disk full: puts are refused, deletes are not', fields);
+    else this.#env.logger.info('the disk has room: puts are taken', fields);
+  }
+
+  async #keepReserve(available: number): Promise<void> {
+    const reserve = this.#reserve;
+    if (this.#isReserved || reserve === undefined || reserve.bytes === 0) return;
+    const { bytes } = reserve;
+    const isKept = await reserve.isKept();
+    if (!isKept) {
+      if (available < bytes + this.#config.minFreeBytes || this.#diskFull !== undefined) return;
+      if (!(await reserve.keep())) return;
+    }
+    this.#isReserved = true;
+    this.#env.logger.info('a reserve of disk space is kept', { bytes });
+  }
+}
+
+function mib(bytes: number): number {
+  return Math.floor(bytes / MIB);
+}
