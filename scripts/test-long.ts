@@ -43,7 +43,11 @@ const areas: readonly Area[] = [
   { name: 'scale', files: ['tests/e2e/scale'], rounds: 1 },
   { name: 'bad-input', files: ['tests/e2e/bad-input'], rounds: 1 },
   { name: 'counts', files: ['tests/e2e/counts'], rounds: 1 },
-  { name: 'damaged-disk', files: ['tests/e2e/damaged-disk', 'tests/e2e/disk-full'], rounds: 3 },
+  {
+    name: 'damaged-disk',
+    files: ['tests/e2e/damaged-disk', 'tests/e2e/disk-full', 'tests/e2e/disk-reserve'],
+    rounds: 3,
+  },
 ];
 
 interface StoredResult extends Counts {
