@@ -1,9 +1,9 @@
-import { compareBytes, type IteratorRange } from '@tinykv/base';
+import { assert, compareBytes, type IteratorRange } from '@tinykv/base';
 
-/** A chunk that grows past this is cut in half. */
-const CHUNK_MAX = 128;
+/** A node that grows past this is cut in half. */
+const NODE_MAX = 128;
 /** Of a map that is made at once: leaves room. */
-const CHUNK_FILL = 96;
+const NODE_FILL = 96;
 
 /** A sorted run of keys; never empty. Written in place only by the version that made it. */
 interface Chunk<V> {
@@ -12,12 +12,18 @@ interface Chunk<V> {
   readonly values: V[];
 }
 
-/** Sorted, disjoint chunks. Once frozen it never changes. */
-type Root<V> = Chunk<V>[];
+/** Sorted, disjoint chunks; never empty. Written in place only by the version that made it. */
+interface Branch<V> {
+  readonly version: number;
+  readonly chunks: Chunk<V>[];
+}
+
+/** Sorted, disjoint branches. Once frozen it never changes. */
+type Root<V> = Branch<V>[];
 
 /**
- * An ordered map from bytes to values with cheap frozen views: a two-level tree whose nodes are copied
- * by the first change after a `freeze`.
+ * An ordered map from bytes to values with cheap frozen views: a three-level tree whose nodes are copied
+ * by the first change after a `freeze`. With four million keys the root has some four hundred branches.
  */
 export class SortedMap<V> {
   #root: Root<V> = [];
@@ -25,21 +31,31 @@ export class SortedMap<V> {
   /** The version that made `#root`. */
   #rootVersion = 1;
   #size = 0;
-
-  /** Of entries in strictly ascending order, without a search for each. */
-  static fromSorted<V>(entries: readonly (readonly [Uint8Array, V])[]): SortedMap<V> {
-    const map = new SortedMap<V>();
-    for (let i = 0; i < entries.length; i += CHUNK_FILL) {
-      const part = entries.slice(i, i + CHUNK_FILL);
-      const keys = part.map(([key]) => key);
-      map.#root.push({ version: map.#version, keys, values: part.map(([, value]) => value) });
-    }
-    map.#size = entries.length;
-    return map;
-  }
+  #copied = 0;
 
   get size(): number {
     return this.#size;
+  }
+
+  /** How many slots of nodes have been copied for changes after a `freeze`. */
+  get copied(): number {
+    return this.#copied;
+  }
+
+  /** Takes a key above all others, without a search. Only before the first `freeze`. */
+  append(key: Uint8Array, value: V): void {
+    assert(this.#version === 1, 'append to a map that has been frozen');
+    const branch = this.#root.at(-1);
+    const chunk = branch?.chunks.at(-1);
+    this.#size++;
+    if (chunk !== undefined && chunk.keys.length < NODE_FILL) {
+      chunk.keys.push(key);
+      chunk.values.push(value);
+      return;
+    }
+    const next = { version: this.#version, keys: [key], values: [value] };
+    if (branch !== undefined && branch.chunks.length < NODE_FILL) branch.chunks.push(next);
+    else this.#root.push({ version: this.#version, chunks: [next] });
   }
 
   get(key: Uint8Array): V | undefined {
@@ -49,12 +65,15 @@ export class SortedMap<V> {
   /** Returns what the key had before. */
   set(key: Uint8Array, value: V): V | undefined {
     if (this.#root.length === 0) {
-      this.#ownRoot().push({ version: this.#version, keys: [key], values: [value] });
+      const version = this.#version;
+      this.#ownRoot().push({ version, chunks: [{ version, keys: [key], values: [value] }] });
       this.#size++;
       return undefined;
     }
-    const at = chunkFor(this.#root, key);
-    const chunk = this.#ownChunk(at);
+    const b = branchFor(this.#root, key);
+    const branch = this.#ownBranch(b);
+    const c = chunkFor(branch.chunks, key);
+    const chunk = this.#ownChunk(branch, c);
     const i = lowerBound(chunk.keys, key);
     if (i < chunk.keys.length && compareBytes(chunk.keys[i]!, key) === 0) {
       const before = chunk.values[i];
@@ -64,7 +83,7 @@ export class SortedMap<V> {
     chunk.keys.splice(i, 0, key);
     chunk.values.splice(i, 0, value);
     this.#size++;
-    if (chunk.keys.length > CHUNK_MAX) this.#split(at, chunk);
+    if (chunk.keys.length > NODE_MAX) this.#splitChunk(b, c);
     return undefined;
   }
 
@@ -72,12 +91,15 @@ export class SortedMap<V> {
   delete(key: Uint8Array): V | undefined {
     const before = getIn(this.#root, key);
     if (before === undefined) return undefined;
-    const at = chunkFor(this.#root, key);
-    const chunk = this.#ownChunk(at);
+    const b = branchFor(this.#root, key);
+    const branch = this.#ownBranch(b);
+    const c = chunkFor(branch.chunks, key);
+    const chunk = this.#ownChunk(branch, c);
     const i = lowerBound(chunk.keys, key);
     chunk.keys.splice(i, 1);
     chunk.values.splice(i, 1);
-    if (chunk.keys.length === 0) this.#ownRoot().splice(at, 1);
+    if (chunk.keys.length === 0) branch.chunks.splice(c, 1);
+    if (branch.chunks.length === 0) this.#ownRoot().splice(b, 1);
     this.#size--;
     return before;
   }
@@ -88,32 +110,49 @@ export class SortedMap<V> {
     return new SortedView(this.#root);
   }
 
-  #split(at: number, chunk: Chunk<V>): void {
+  /** Both are this version's own. */
+  #splitChunk(b: number, c: number): void {
+    const branch = this.#root[b]!;
+    const chunk = branch.chunks[c]!;
     const middle = chunk.keys.length >>> 1;
-    this.#ownRoot().splice(at + 1, 0, {
+    branch.chunks.splice(c + 1, 0, {
       version: this.#version,
       keys: chunk.keys.splice(middle),
       values: chunk.values.splice(middle),
     });
+    if (branch.chunks.length <= NODE_MAX) return;
+    const chunks = branch.chunks.splice(branch.chunks.length >>> 1);
+    this.#ownRoot().splice(b + 1, 0, { version: this.#version, chunks });
   }
 
   #ownRoot(): Root<V> {
     if (this.#rootVersion !== this.#version) {
+      this.#copied += this.#root.length;
       this.#root = this.#root.slice();
       this.#rootVersion = this.#version;
     }
     return this.#root;
   }
 
-  #ownChunk(at: number): Chunk<V> {
-    const chunk = this.#root[at]!;
+  #ownBranch(at: number): Branch<V> {
+    const branch = this.#root[at]!;
+    if (branch.version === this.#version) return branch;
+    this.#copied += branch.chunks.length;
+    const copy = { version: this.#version, chunks: branch.chunks.slice() };
+    this.#ownRoot()[at] = copy;
+    return copy;
+  }
+
+  #ownChunk(branch: Branch<V>, at: number): Chunk<V> {
+    const chunk = branch.chunks[at]!;
     if (chunk.version === this.#version) return chunk;
+    this.#copied += chunk.keys.length;
     const copy = {
       version: this.#version,
       keys: chunk.keys.slice(),
       values: chunk.values.slice(),
     };
-    this.#ownRoot()[at] = copy;
+    branch.chunks[at] = copy;
     return copy;
   }
 }
@@ -137,10 +176,8 @@ export class SortedView<V> {
   }
 
   *#forward({ start, end }: IteratorRange): Generator<readonly [Uint8Array, V]> {
-    const first = chunkFor(this.#root, start);
-    for (let c = first; c < this.#root.length; c++) {
-      const { keys, values } = this.#root[c]!;
-      for (let i = c === first ? lowerBound(keys, start) : 0; i < keys.length; i++) {
+    for (const { keys, values } of this.#chunksFrom(start)) {
+      for (let i = lowerBound(keys, start); i < keys.length; i++) {
         const key = keys[i]!;
         if (end.length > 0 && compareBytes(key, end) >= 0) return;
         yield [key, values[i]!];
@@ -150,10 +187,8 @@ export class SortedView<V> {
 
   *#backward({ start, end }: IteratorRange): Generator<readonly [Uint8Array, V]> {
     const bounded = end.length > 0;
-    const last = bounded ? chunkFor(this.#root, end) : this.#root.length - 1;
-    for (let c = Math.min(last, this.#root.length - 1); c >= 0; c--) {
-      const { keys, values } = this.#root[c]!;
-      const from = bounded && c === last ? lowerBound(keys, end) : keys.length;
+    for (const { keys, values } of this.#chunksBack(bounded ? end : undefined)) {
+      const from = bounded ? lowerBound(keys, end) : keys.length;
       for (let i = from - 1; i >= 0; i--) {
         const key = keys[i]!;
         if (compareBytes(key, start) < 0) return;
@@ -161,23 +196,66 @@ export class SortedView<V> {
       }
     }
   }
+
+  /** Chunks from the one that holds the key, or would take it, to the end. */
+  *#chunksFrom(key: Uint8Array): Generator<Chunk<V>> {
+    const first = branchFor(this.#root, key);
+    for (let b = first; b < this.#root.length; b++) {
+      const { chunks } = this.#root[b]!;
+      for (let c = b === first ? chunkFor(chunks, key) : 0; c < chunks.length; c++) {
+        yield chunks[c]!;
+      }
+    }
+  }
+
+  /** Chunks from the one that holds the key, or would take it, to the start; undefined: all. */
+  *#chunksBack(key: Uint8Array | undefined): Generator<Chunk<V>> {
+    const last = key === undefined ? this.#root.length - 1 : branchFor(this.#root, key);
+    for (let b = Math.min(last, this.#root.length - 1); b >= 0; b--) {
+      const { chunks } = this.#root[b]!;
+      const from = b === last && key !== undefined ? chunkFor(chunks, key) : chunks.length - 1;
+      for (let c = from; c >= 0; c--) yield chunks[c]!;
+    }
+  }
 }
 
 function getIn<V>(root: Root<V>, key: Uint8Array): V | undefined {
-  const chunk = root[chunkFor(root, key)];
-  if (chunk === undefined) return undefined;
+  const branch = root[branchFor(root, key)];
+  if (branch === undefined) return undefined;
+  const chunk = branch.chunks[chunkFor(branch.chunks, key)]!;
   const i = lowerBound(chunk.keys, key);
   const found = chunk.keys[i];
   return found !== undefined && compareBytes(found, key) === 0 ? chunk.values[i] : undefined;
 }
 
-/** The chunk that holds the key or would take it: the last one that starts at or before it, else 0. */
-function chunkFor<V>(root: Root<V>, key: Uint8Array): number {
+/** The branch that holds the key or would take it: the last one that starts at or before it, else 0. */
+function branchFor<V>(root: Root<V>, key: Uint8Array): number {
+  return lastAtOrBefore(root, firstOfBranch, key);
+}
+
+/** As {@link branchFor}, within a branch. */
+function chunkFor<V>(chunks: readonly Chunk<V>[], key: Uint8Array): number {
+  return lastAtOrBefore(chunks, firstOfChunk, key);
+}
+
+function firstOfBranch<V>({ chunks }: Branch<V>): Uint8Array {
+  return chunks[0]!.keys[0]!;
+}
+
+function firstOfChunk<V>({ keys }: Chunk<V>): Uint8Array {
+  return keys[0]!;
+}
+
+function lastAtOrBefore<N>(
+  nodes: readonly N[],
+  firstOf: (node: N) => Uint8Array,
+  key: Uint8Array,
+): number {
   let low = 0;
-  let high = root.length;
+  let high = nodes.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (compareBytes(root[middle]!.keys[0]!, key) <= 0) low = middle + 1;
+    if (compareBytes(firstOf(nodes[middle]!), key) <= 0) low = middle + 1;
     else high = middle;
   }
   return low === 0 ? 0 : low - 1;

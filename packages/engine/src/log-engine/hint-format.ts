@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { ByteReader, ByteWriter, CodecError, copyBytes, equalBytes } from '@tinykv/base';
+import { ByteReader, ByteWriter, CodecError, equalBytes } from '@tinykv/base';
+import { PackedRecords } from './packed-records.js';
 
 /**
  * A hint: what stands in a segment, without the values, so that a start need not read those. Numbers without
@@ -31,8 +32,18 @@ export interface HintFacts {
 
 /** Gathers the hint of a segment while that is written. */
 export class HintWriter {
-  readonly #w = new ByteWriter().raw(MAGIC).u32(0).u32(0).u32(0);
+  readonly #w = new ByteWriter();
   #end = 0;
+
+  /** Goes on behind the records of another. */
+  constructor(before?: PackedRecords) {
+    if (before === undefined) {
+      this.#w.raw(MAGIC).u32(0).u32(0).u32(0);
+      return;
+    }
+    this.#w.raw(before.body);
+    this.#end = before.end;
+  }
 
   add({ key, isDelete, offset, bytes }: PlacedRecord): void {
     this.#w.varint(key.length * 2 + (isDelete ? 1 : 0));
@@ -41,6 +52,11 @@ export class HintWriter {
       .varint(bytes)
       .raw(key);
     this.#end = offset + bytes;
+  }
+
+  /** What it has gathered, in memory of its own. */
+  records(): PackedRecords {
+    return new PackedRecords(this.#w.finish().slice(), HEADER_BYTES);
   }
 
   /** Ends it. */
@@ -53,7 +69,7 @@ export class HintWriter {
 }
 
 export interface Hint extends HintFacts {
-  readonly records: readonly PlacedRecord[];
+  readonly records: PackedRecords;
 }
 
 /** Undefined unless all of it is there and right. */
@@ -73,15 +89,5 @@ function readHint(bytes: Uint8Array): Hint | undefined {
   const r = new ByteReader(bytes);
   if (!equalBytes(r.raw(MAGIC.length), MAGIC)) return undefined;
   const facts = { segment: r.u32(), segmentBytes: r.u32(), dropped: r.u32() };
-  const records: PlacedRecord[] = [];
-  let at = 0;
-  while (r.remaining > 0) {
-    const head = r.varint();
-    const offset = at + r.varint();
-    const recordBytes = r.varint();
-    const key = copyBytes(r.raw(Math.floor(head / 2)));
-    records.push({ key, isDelete: head % 2 === 1, offset, bytes: recordBytes });
-    at = offset + recordBytes;
-  }
-  return { ...facts, records };
+  return { ...facts, records: new PackedRecords(bytes, HEADER_BYTES) };
 }

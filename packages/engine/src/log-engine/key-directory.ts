@@ -16,13 +16,13 @@ export type DirectoryView = SortedView<Place>;
 
 /** Where the value of each key is, all in memory; keeps count of what each segment still has. */
 export class KeyDirectory {
-  readonly #places: SortedMap<Place>;
+  readonly #places = new SortedMap<Place>();
   #liveBytes = 0;
 
-  /** Takes entries in strictly ascending order. */
-  constructor(sorted: readonly (readonly [Uint8Array, Place])[] = []) {
-    this.#places = SortedMap.fromSorted(sorted);
-    for (const [, place] of sorted) this.#count(place, 1);
+  /** Takes a key above all others, before the first view. Keeps it. */
+  append(key: Uint8Array, place: Place): void {
+    this.#places.append(key, place);
+    this.#count(place, 1);
   }
 
   /** Bytes of all records that it points to. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   assert,
   type IteratorRange,
@@ -76,7 +77,8 @@ export class LogEngine implements KvEngine {
     try {
       await makeDurableFolder(folder);
       lock = await lockFolder(folder);
-      const recovered = await recover(folder, segmentBytes, new HintFiles(folder, hintLost));
+      const hints = new HintFiles(folder, hintLost);
+      const recovered = await recover(folder, { segmentBytes, hints, rest: nextTurn });
       return new LogEngine(folder, recovered, lock, options);
     } catch (error) {
       await lock?.release();

@@ -1,12 +1,12 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { keyString } from '@tinykv/base';
 import { damage } from '../damage.js';
 import { syncFolder } from '../durable-files.js';
 import { DataSegment, numberOf, segmentName } from './data-segment.js';
 import type { HintFiles } from './hint-files.js';
 import { HintWriter } from './hint-format.js';
-import { KeyDirectory, type Place } from './key-directory.js';
+import { KeyDirectory } from './key-directory.js';
+import { mergeRuns, type RecordRun, type Rest, runsOf } from './record-merge.js';
 import { lastContent, type SegmentContent, sealedContent } from './segment-content.js';
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.js';
 import { removeSegment, SegmentSet } from './segment-set.js';
@@ -16,22 +16,25 @@ export interface Recovered {
   readonly directory: KeyDirectory;
 }
 
+/** How a folder is recovered. */
+export interface RecoveryHost {
+  readonly segmentBytes: number;
+  readonly hints: HintFiles;
+  readonly rest: Rest;
+}
+
 /**
  * Reads what a folder holds, and mends what a crash explains: the end of the last segment, and segments that were
  * about to go. Rejects with DATA_LOSS for all else that is not right. Every record that is found is durable
  * when this resolves.
  */
-export async function recover(
-  folder: string,
-  segmentBytes: number,
-  hints: HintFiles,
-): Promise<Recovered> {
+export async function recover(folder: string, host: RecoveryHost): Promise<Recovered> {
   const files = await listFiles(folder);
   const open: DataSegment[] = [];
   try {
     for (const number of files.segments) open.push(await DataSegment.open(folder, number));
     await dropUnborn(open, files);
-    return await recoverSegments(folder, open, files, { segmentBytes, hints });
+    return await recoverSegments(folder, open, files, host);
   } catch (error) {
     for (const segment of open) await segment.close();
     throw error;
@@ -71,40 +74,41 @@ async function recoverSegments(
   folder: string,
   open: DataSegment[],
   files: FolderFiles,
-  { segmentBytes, hints }: { readonly segmentBytes: number; readonly hints: HintFiles },
+  host: RecoveryHost,
 ): Promise<Recovered> {
+  const { segmentBytes, hints, rest } = host;
   const last = open.at(-1);
   if (last === undefined) {
-    return beginFolder(folder, open, files, { segmentBytes, hints });
+    return beginFolder(folder, open, files, host);
   }
   const { dropped: droppedBefore } = checkedHeader(last);
   // First of all, since it says which segments must not be looked at any more.
   const newest = await lastContent(hints, last);
   const dropped = Math.max(droppedBefore, newest.dropped);
   await finishDrops(folder, open, files, { dropped, files: hints });
-  const draft = new DirectoryDraft();
+  const draft = new DirectoryDraft(rest);
   for (const [i, segment] of open.slice(0, -1).entries()) {
     checkedHeader(segment);
     checkLength(segment, checkedHeader(open[i + 1]!));
     const content = await sealedContent(hints, segment);
-    draft.take(segment, content);
+    await draft.take(segment, content);
     if (content.isFromHint) continue;
     const facts = { segment: segment.number, segmentBytes: segment.end, dropped: content.dropped };
-    await hints.write(segment.number, hintOf(content).finish(facts));
+    await hints.write(segment.number, new HintWriter(content.records).finish(facts));
   }
-  draft.take(last, newest);
+  await draft.take(last, newest);
   if (newest.end < last.end) await last.cut(newest.end);
   await last.rewrite(newest.durable);
   await last.sync();
-  const found = { segments: open, dropped, hints, hint: hintOf(newest) };
-  return { segments: new SegmentSet(folder, segmentBytes, found), directory: draft.finish() };
+  const found = { segments: open, dropped, hints, hint: new HintWriter(newest.records) };
+  return { segments: new SegmentSet(folder, segmentBytes, found), directory: await draft.finish() };
 }
 
 async function beginFolder(
   folder: string,
   open: DataSegment[],
   { hints: orphans }: FolderFiles,
-  { segmentBytes, hints }: { readonly segmentBytes: number; readonly hints: HintFiles },
+  { segmentBytes, hints }: RecoveryHost,
 ): Promise<Recovered> {
   if (orphans.length > 0) throw damage(join(folder, segmentName(orphans[0]!)), 'it is missing');
   open.push(await DataSegment.create(folder, { number: 1, previousBytes: 0, dropped: 0 }));
@@ -151,30 +155,24 @@ async function finishDrops(
   }
 }
 
-/**
- * Gathers what segments hold, from the oldest on. Most records may be garbage, so the keys are hashed first and
- * sorted once.
- */
+/** Gathers what segments hold, from the oldest on, without an object for each record. */
 class DirectoryDraft {
-  readonly #newest = new Map<string, readonly [key: Uint8Array, place: Place]>();
+  readonly #runs: RecordRun[] = [];
+  readonly #rest: Rest;
 
-  take(segment: DataSegment, { records }: SegmentContent): void {
-    for (const { key, isDelete, offset, bytes } of records) {
-      const name = keyString(key);
-      if (isDelete) this.#newest.delete(name);
-      else this.#newest.set(name, [key, { segment, offset, bytes }]);
+  constructor(rest: Rest) {
+    this.#rest = rest;
+  }
+
+  async take(segment: DataSegment, { records }: SegmentContent): Promise<void> {
+    for await (const run of runsOf(segment, records, this.#runs.length, this.#rest)) {
+      this.#runs.push(run);
     }
   }
 
-  finish(): KeyDirectory {
-    // Strings of bytes sort as the bytes do, and quicker.
-    const sorted = [...this.#newest].sort(([a], [b]) => (a < b ? -1 : 1));
-    return new KeyDirectory(sorted.map(([, entry]) => entry));
+  async finish(): Promise<KeyDirectory> {
+    const directory = new KeyDirectory();
+    await mergeRuns(this.#runs, (key, place) => directory.append(key, place), this.#rest);
+    return directory;
   }
-}
-
-function hintOf(content: SegmentContent): HintWriter {
-  const hint = new HintWriter();
-  for (const record of content.records) hint.add(record);
-  return hint;
 }

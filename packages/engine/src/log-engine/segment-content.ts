@@ -1,15 +1,16 @@
-import { CodecError, copyBytes } from '@tinykv/base';
+import { CodecError } from '@tinykv/base';
 import { damage } from '../damage.js';
 import { FRAME_HEADER_BYTES, flippedByte, frameAt, laterFrame } from '../frame-format.js';
 import type { DataSegment } from './data-segment.js';
 import type { HintFiles } from './hint-files.js';
-import { decodeHint, type Hint, type PlacedRecord } from './hint-format.js';
+import { decodeHint, type Hint, HintWriter } from './hint-format.js';
+import type { PackedRecords } from './packed-records.js';
 import { type FrameFacts, readFacts, readRecords } from './record-format.js';
 import { SEGMENT_HEADER_BYTES } from './segment-header.js';
 
 /** What a segment holds. */
 export interface SegmentContent {
-  readonly records: readonly PlacedRecord[];
+  readonly records: PackedRecords;
   /** The highest that its frames say; 0 when they say none. */
   readonly dropped: number;
   /** The bytes from the start that a sync is known to have covered. */
@@ -58,7 +59,7 @@ function fromHint({ records, dropped, segmentBytes: end }: Hint): SegmentContent
 
 /** Frames up to the first that is not right. */
 function scan(segment: DataSegment, bytes: Uint8Array): SegmentContent {
-  const records: PlacedRecord[] = [];
+  const hint = new HintWriter();
   let dropped = 0;
   let durable = 0;
   let at = SEGMENT_HEADER_BYTES;
@@ -70,11 +71,11 @@ function scan(segment: DataSegment, bytes: Uint8Array): SegmentContent {
     durable = Math.max(durable, facts.durable);
     const payloadAt = at + FRAME_HEADER_BYTES;
     for (const { key, isDelete, offset, bytes: size } of recordsOf(segment, at, frame.payload)) {
-      records.push({ key: copyBytes(key), isDelete, offset: payloadAt + offset, bytes: size });
+      hint.add({ key, isDelete, offset: payloadAt + offset, bytes: size });
     }
     at = frame.end;
   }
-  return { records, dropped, durable, end: at, isFromHint: false };
+  return { records: hint.records(), dropped, durable, end: at, isFromHint: false };
 }
 
 function recordsOf(segment: DataSegment, at: number, payload: Uint8Array) {
