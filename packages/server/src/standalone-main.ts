@@ -17,7 +17,7 @@ import {
 import { openDataFolder } from './data-folder.js';
 import { listen, type Service } from './service-process.js';
 import { StartError } from './start-error.js';
-import { openEngine } from './storage.js';
+import { fullOf, openEngine } from './storage.js';
 import { batchService } from './store/batch-service.js';
 import { createGc } from './store/create-gc.js';
 import { rangeDestroyer, standaloneDestroyer } from './store/destroy-range.js';
@@ -49,7 +49,8 @@ export async function startStandalone(
   const kv = await folder.withRoom(logger, () =>
     openEngine(engine, settings.path, { logger, failed: fatal }),
   );
-  const space = new SpaceWatch(env, { minFreeBytes: minFreeBytesOf(settings) }, reserve);
+  const floors = { minFreeBytes: minFreeBytesOf(settings), engineFull: () => fullOf(kv) };
+  const space = new SpaceWatch(env, floors, reserve);
   await space.start();
   const log = new SegmentedRaftLog(
     new NodeLogFiles(join(settings.path, STANDALONE_SCHEDULER_DIR, 'raft')),

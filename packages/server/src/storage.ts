@@ -45,6 +45,11 @@ export async function openEngine(
   }
 }
 
+/** Why the engine should get no new values, whatever the disk has free; undefined: it may. */
+export function fullOf(kv: KvEngine): string | undefined {
+  return kv instanceof LogEngine ? kv.full : undefined;
+}
+
 /** A log that outlived an engine in memory would not fit to the empty one of the next start. */
 export function raftLogFor(kind: EngineKind, folder: string): RaftLog {
   return kind === 'memory'

@@ -15,7 +15,7 @@ import {
 import { openDataFolder } from './data-folder.js';
 import { listen, runServiceProcess, type Service, type ServiceProgram } from './service-process.js';
 import { STANDALONE_SCHEDULER_DIR, startStandalone } from './standalone-main.js';
-import { openEngine, raftLogFor } from './storage.js';
+import { fullOf, openEngine, raftLogFor } from './storage.js';
 import { createStore, type StoreConfig, type StoreNode } from './store/create-store.js';
 import { defaultGcConfig } from './store/gc-worker.js';
 import { SpaceWatch } from './store/space-watch.js';
@@ -66,7 +66,8 @@ async function startRaftStore(
   });
   folder.bindCluster(scheduler.clusterId);
   const log = raftLogFor(engine, settings.path);
-  const space = new SpaceWatch(env, { minFreeBytes: minFreeBytesOf(settings) }, reserve);
+  const floors = { minFreeBytes: minFreeBytesOf(settings), engineFull: () => fullOf(kv) };
+  const space = new SpaceWatch(env, floors, reserve);
   await space.start();
   const parts = { kv, log, scheduler, space, fatal };
   const store = await createStore(env, parts, storeConfig(settings));

@@ -11,6 +11,9 @@ export interface Place {
   readonly bytes: number;
 }
 
+/** What a key takes of the heap beside its bytes: its view, its place, and its slots in the tree. */
+const KEY_HEAP_BYTES = 280;
+
 /** A frozen {@link KeyDirectory}. */
 export type DirectoryView = SortedView<Place>;
 
@@ -18,10 +21,12 @@ export type DirectoryView = SortedView<Place>;
 export class KeyDirectory {
   readonly #places = new SortedMap<Place>();
   #liveBytes = 0;
+  #keyBytes = 0;
 
   /** Takes a key above all others, before the first view. Keeps it. */
   append(key: Uint8Array, place: Place): void {
     this.#places.append(key, place);
+    this.#keyBytes += key.length;
     this.#count(place, 1);
   }
 
@@ -30,18 +35,27 @@ export class KeyDirectory {
     return this.#liveBytes;
   }
 
+  /** About what it takes of the heap; views apart. */
+  get heapBytes(): number {
+    return this.#places.size * KEY_HEAP_BYTES + this.#keyBytes;
+  }
+
   get(key: Uint8Array): Place | undefined {
     return this.#places.get(key);
   }
 
   /** Keeps the key: it must not be changed afterwards. */
   put(key: Uint8Array, place: Place): void {
-    this.#count(this.#places.set(key, place), -1);
+    const before = this.#places.set(key, place);
+    if (before === undefined) this.#keyBytes += key.length;
+    this.#count(before, -1);
     this.#count(place, 1);
   }
 
   delete(key: Uint8Array): void {
-    this.#count(this.#places.delete(key), -1);
+    const before = this.#places.delete(key);
+    if (before !== undefined) this.#keyBytes -= key.length;
+    this.#count(before, -1);
   }
 
   freeze(): DirectoryView {

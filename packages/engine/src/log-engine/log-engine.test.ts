@@ -49,6 +49,22 @@ describe('LogEngine', () => {
     });
   });
 
+  it('is full while its keys take more than their share of the heap, also when it is opened so', async () => {
+    const options = { segmentBytes: SEGMENT_BYTES, heapBytes: 300 * 100 };
+    await folder.engine.close();
+    folder.engine = await LogEngine.open(folder.path, options);
+    // 280 bytes and the key's own for each.
+    for (let i = 0; i < 105; i++) await put(`key ${String(i).padStart(3, '0')}`, 'x');
+    for (let i = 0; i < 105; i++) await put(`key ${String(i).padStart(3, '0')}`, 'y');
+    expect(folder.engine.full).toContain('memory full: the keys take 30135 bytes of the heap');
+    await folder.engine.close();
+    folder.engine = await LogEngine.open(folder.path, options);
+    expect(folder.engine.full).toContain('30135 bytes');
+    await remove('key 000');
+    await remove('key 000');
+    expect(folder.engine.full).toBeUndefined();
+  });
+
   it('gives space back and keeps all that is live', async () => {
     for (let i = 0; i < 20; i++) await put(`cold${i}`, String(i).padEnd(100, '-'));
     await churn(1_000);

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { getHeapStatistics } from 'node:v8';
 import {
   assert,
   type IteratorRange,
@@ -24,11 +25,16 @@ import type { SegmentSet } from './segment-set.js';
 export interface LogEngineOptions {
   /** A segment this long is followed by another. A batch that is longer has one for itself. */
   readonly segmentBytes?: number;
+  /** What the keys may take of the heap before {@link LogEngine.full} says so; default: a share of all that there is. */
+  readonly heapBytes?: number;
   /** A hint could not be written: the next start reads its segment instead. */
   readonly hintLost?: HintWarning;
   /** Called once: nothing more can be written until the folder is opened anew. */
   readonly failed?: (error: KvError) => void;
 }
+
+/** A start takes a tenth more than the keys, and what else the process does must fit beside them. */
+const HEAP_SHARE = 0.6;
 
 /** Each byte written looks at as many bytes of garbage, so that garbage does not win. */
 const COMPACTION_PACE = 2;
@@ -47,6 +53,7 @@ export class LogEngine implements KvEngine {
   readonly #compactor: Compactor;
   readonly #lock: FolderLock;
   readonly #failed: (error: KvError) => void;
+  readonly #heapBytes: number;
   readonly #syncs = new SyncRounds(() => this.#segments.active.sync());
   /** Settles when the last write has, and the compaction behind it; never rejects. */
   #tail: Promise<void> = Promise.resolve();
@@ -57,10 +64,11 @@ export class LogEngine implements KvEngine {
     folder: string,
     { segments, directory }: Recovered,
     lock: FolderLock,
-    { failed = () => undefined }: LogEngineOptions,
+    { failed = () => undefined, heapBytes = defaultHeapBytes() }: LogEngineOptions,
   ) {
     this.#folder = folder;
     this.#failed = failed;
+    this.#heapBytes = heapBytes;
     this.#segments = segments;
     this.#directory = directory;
     this.#lock = lock;
@@ -84,6 +92,16 @@ export class LogEngine implements KvEngine {
       await lock?.release();
       throw storageError(error, `cannot open ${folder}`);
     }
+  }
+
+  /**
+   * Why new values should not be written, or undefined: the keys take so much memory that a process of this heap could
+   * not open many more. Writes are not refused here, since what a log has committed must be applied.
+   */
+  get full(): string | undefined {
+    const { heapBytes } = this.#directory;
+    if (heapBytes < this.#heapBytes) return undefined;
+    return `memory full: the keys take ${heapBytes} bytes of the heap, values are taken below ${this.#heapBytes}`;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -235,6 +253,10 @@ export class LogEngine implements KvEngine {
     }
     return this.#failure;
   }
+}
+
+function defaultHeapBytes(): number {
+  return Math.floor(getHeapStatistics().heap_size_limit * HEAP_SHARE);
 }
 
 function isFull(failure: KvError): boolean {

@@ -94,4 +94,14 @@ describe('the watch over disk space', () => {
     expect(watch.diskFull).toBeUndefined();
     watch.stop();
   });
+
+  it('refuses values as well while the engine is full, whatever is free', async () => {
+    let engine: string | undefined;
+    const watch = new SpaceWatch(fakeEnv(), { minFreeBytes: 0, engineFull: () => engine });
+    await watch.start();
+    expect(watch.diskFull).toBeUndefined();
+    engine = 'memory full';
+    expect(watch.diskFull).toBe('memory full');
+    watch.stop();
+  });
 });

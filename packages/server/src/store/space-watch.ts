@@ -11,6 +11,8 @@ export interface SpaceReserve {
 export interface SpaceConfig {
   /** With less than this puts are refused; 0: never. */
   readonly minFreeBytes: number;
+  /** Why the engine should get no values, whatever is free; asked with each of them. */
+  readonly engineFull?: () => string | undefined;
 }
 
 /** Fast disks take some hundred megabytes in it. */
@@ -40,7 +42,7 @@ export class SpaceWatch {
 
   /** Why no values are taken at present, or undefined. */
   get diskFull(): string | undefined {
-    return this.#diskFull;
+    return this.#diskFull ?? this.#config.engineFull?.();
   }
 
   /** Resolves after the first look. */
