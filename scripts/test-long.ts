@@ -42,6 +42,8 @@ const areas: readonly Area[] = [
   { name: 'txn', files: ['tests/e2e/bank', 'tests/e2e/lists'], rounds: 10 },
   { name: 'scale', files: ['tests/e2e/scale'], rounds: 1 },
   { name: 'bad-input', files: ['tests/e2e/bad-input'], rounds: 1 },
+  // At least 10,000 distinct requests of every method.
+  { name: 'fuzz-ports', files: ['tests/fuzz/', 'tests/e2e/fuzz-ports'], rounds: 1 },
   { name: 'counts', files: ['tests/e2e/counts'], rounds: 1 },
   {
     name: 'damaged-disk',

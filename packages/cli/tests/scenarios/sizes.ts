@@ -1,3 +1,4 @@
+import type { FuzzOptions } from '../fuzz/fuzz-ports.js';
 import type { BadInputOptions } from './bad-input.js';
 import type { BankOptions } from './bank.js';
 import type { CountOptions } from './counts.js';
@@ -69,5 +70,21 @@ export function countSizes(full: boolean): Omit<CountOptions, 'print'> {
     valueBytes: 256,
     trace: full,
     portBase: 28_000,
+  };
+}
+
+/** `TINYKV_FUZZ_SEED` gives other inputs, `TINYKV_FUZZ_ONLY` those of some methods alone. */
+export function fuzzSizes(full: boolean): Omit<FuzzOptions, 'print'> {
+  const {
+    TINYKV_FUZZ_SEED: seed = '1',
+    TINYKV_FUZZ_ONLY: only,
+    TINYKV_FUZZ_SIZE: size,
+  } = process.env;
+  const perMethod = Number(size ?? (full ? 10_000 : 60));
+  return {
+    seed: Number(seed),
+    perMethod,
+    portBase: 30_100,
+    ...(only === undefined ? {} : { only }),
   };
 }
