@@ -91,7 +91,7 @@ export class SchedulerAdmin {
 
   /** All Regions in key order. */
   async regions(): Promise<readonly RegionStatus[]> {
-    const { regions } = await this.#link.callPlain(rpc.getRegions, {});
+    const { regions } = await this.#link.callAdmin(rpc.getRegions, {});
     return regions.map((info) => ({
       region: regionFromWire(required(info.region, 'a region')),
       leader: leaderFromWire(info.leader),
@@ -102,7 +102,7 @@ export class SchedulerAdmin {
   }
 
   async clusterStatus(): Promise<ClusterStatus> {
-    const status = await this.#link.callPlain(rpc.getClusterStatus, {});
+    const status = await this.#link.callAdmin(rpc.getClusterStatus, {});
     return {
       clusterId: status.clusterId,
       bootstrapped: status.bootstrapped,
@@ -114,18 +114,18 @@ export class SchedulerAdmin {
   /** Throws FAILED_PRECONDITION when the scheduler refuses. */
   async setStoreState(storeId: StoreId, state: StoreState): Promise<void> {
     const request = { storeId, state: storeStateToWire(state) };
-    refuse((await this.#link.callPlain(rpc.setStoreState, request)).error);
+    refuse((await this.#link.callAdmin(rpc.setStoreState, request)).error);
   }
 
   /** Throws FAILED_PRECONDITION when the scheduler refuses. */
   async addOperator(operator: AdminOperator): Promise<void> {
     const storeId = operator.kind === 'split' ? 0 : operator.storeId;
     const request = { regionId: operator.regionId, kind: operator.kind, storeId };
-    refuse((await this.#link.callPlain(rpc.addOperator, request)).error);
+    refuse((await this.#link.callAdmin(rpc.addOperator, request)).error);
   }
 
   async gcState(): Promise<GcStatus> {
-    const state = await this.#link.callPlain(rpc.getGCState, {});
+    const state = await this.#link.callAdmin(rpc.getGCState, {});
     return {
       safePoint: state.safePoint,
       resolved: state.resolvedSafePoint,
@@ -141,13 +141,13 @@ export class SchedulerAdmin {
   /** Throws FAILED_PRECONDITION when the scheduler refuses. */
   async setGc({ lifeMs, intervalMs }: GcSettings): Promise<void> {
     const request = { lifeTimeMs: lifeMs, runIntervalMs: intervalMs };
-    refuse((await this.#link.callPlain(rpc.setGC, request)).error);
+    refuse((await this.#link.callAdmin(rpc.setGC, request)).error);
   }
 
   /** Until its time is over the safe point stays at or below it. Throws FAILED_PRECONDITION when it is above already. */
   async holdSafePoint({ id, safePoint, ttlMs }: GcService): Promise<void> {
     const request = { serviceId: id, safePoint, ttlMs };
-    refuse((await this.#link.callPlain(rpc.updateServiceGCSafePoint, request)).error);
+    refuse((await this.#link.callAdmin(rpc.updateServiceGCSafePoint, request)).error);
   }
 
   async releaseSafePoint(id: string): Promise<void> {
@@ -155,7 +155,7 @@ export class SchedulerAdmin {
   }
 
   async reportLocksResolved(upTo: Timestamp): Promise<void> {
-    await this.#link.callPlain(rpc.reportLocksResolved, { upTo });
+    await this.#link.callAdmin(rpc.reportLocksResolved, { upTo });
   }
 }
 

@@ -7,6 +7,10 @@ interface Headed {
   header: schedulerpb.ResponseHeader | undefined;
 }
 
+interface Clustered {
+  clusterId: ClusterId;
+}
+
 /** What a caller fills in: everything but the header. */
 type Body<Q> = Omit<Init<Q>, 'header'>;
 
@@ -91,10 +95,13 @@ export class SchedulerLink {
     }
   }
 
-  /** For calls of services that have no headers. */
-  async callPlain<Q, S>(method: UnaryMethod<Q, S>, request: Init<Q>): Promise<S> {
+  /** For calls of our own services, whose requests have no header. */
+  async callAdmin<Q extends Clustered, S>(
+    method: UnaryMethod<Q, S>,
+    body: Omit<Init<Q>, 'clusterId'>,
+  ): Promise<S> {
     const timeout = { timeoutMs: CALL_TIMEOUT_MS };
-    const bytes = method.request.encode(request);
+    const bytes = method.request.encode({ ...body, clusterId: this.clusterId } as Init<Q>);
     try {
       const answer = await this.#env.net.call(this.#leader, method.path, bytes, timeout);
       return method.response.decode(answer);

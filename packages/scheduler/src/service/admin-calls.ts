@@ -1,13 +1,11 @@
 import type { UnaryHandler } from '@tinykv/base';
 import { findPeerOnStore } from '@tinykv/model';
 import {
-  type Init,
   regionToWire,
   storeStateFromWire,
   storeStatsToWire,
   storeToWire,
   tinykvadmin,
-  type UnaryMethod,
 } from '@tinykv/proto';
 import type { Leadership } from '../leadership.js';
 import { type Operator, priorities } from '../operator.js';
@@ -20,11 +18,11 @@ import {
 } from '../operator-builder.js';
 import { canSpare } from '../policy/filters.js';
 import type { Plan, RegionInfo } from '../policy/view.js';
-import { refusalText, requireLeadership, type ServiceHost } from './gate.js';
+import { led, refusalText, type ServiceHost } from './gate.js';
 
 const { Admin } = tinykvadmin;
 
-/** What `tinykv ctl` asks: only the leader answers; there is no cluster id to check. */
+/** What `tinykv ctl` asks. */
 export function adminCalls(host: ServiceHost): ReadonlyMap<string, UnaryHandler> {
   return new Map<string, UnaryHandler>([
     [Admin.getRegions.path, led(host, Admin.getRegions, (_request, at) => listRegions(at))],
@@ -43,18 +41,6 @@ export function adminCalls(host: ServiceHost): ReadonlyMap<string, UnaryHandler>
       })),
     ],
   ]);
-}
-
-/** A handler that only the leader runs. */
-export function led<Request, Response>(
-  host: ServiceHost,
-  method: UnaryMethod<Request, Response>,
-  handle: (request: Request, leadership: Leadership) => Init<Response> | Promise<Init<Response>>,
-): UnaryHandler {
-  return async (bytes) => {
-    const request = method.request.decode(bytes);
-    return method.response.encode(await handle(request, requireLeadership(host)));
-  };
 }
 
 function listRegions({ cluster }: Leadership): tinykvadmin.ListRegionsResponseInit {

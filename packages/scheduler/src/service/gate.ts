@@ -1,4 +1,4 @@
-import { type Env, KvError, type Result, type UnaryHandler } from '@tinykv/base';
+import { type ClusterId, type Env, KvError, type Result, type UnaryHandler } from '@tinykv/base';
 import { type Init, schedulerpb, type UnaryMethod } from '@tinykv/proto';
 import type { SchedulerConfig } from '../config.js';
 import type { HeartbeatStreams } from '../heartbeat-streams.js';
@@ -36,12 +36,29 @@ export function requireLeadership(host: ServiceHost): Leadership {
 
 /** Clients of another cluster must never be answered: their Regions have our ids. */
 export function checkClusterId(host: ServiceHost, request: WithHeader): void {
+  requireCluster(host, request.header?.clusterId ?? 0);
+}
+
+function requireCluster(host: ServiceHost, given: ClusterId): void {
   const { clusterId } = host.group.state;
-  const given = request.header?.clusterId ?? 0;
   if (given !== clusterId) {
     const text = `mismatch cluster id, need ${clusterId} but got ${given}`;
     throw new KvError('FAILED_PRECONDITION', text);
   }
+}
+
+/** A call of our own services. An operator of another cluster must not change this one; who does not say is let through. */
+export function led<Request extends { readonly clusterId: ClusterId }, Response>(
+  host: ServiceHost,
+  method: UnaryMethod<Request, Response>,
+  handle: (request: Request, leadership: Leadership) => Init<Response> | Promise<Init<Response>>,
+): UnaryHandler {
+  return async (bytes) => {
+    const request = method.request.decode(bytes);
+    const leadership = requireLeadership(host);
+    if (request.clusterId !== 0) requireCluster(host, request.clusterId);
+    return method.response.encode(await handle(request, leadership));
+  };
 }
 
 /** A handler behind the gate that all calls share: leadership, then cluster id. */

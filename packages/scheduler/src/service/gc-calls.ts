@@ -1,10 +1,10 @@
 import { KvError, limits, physicalMs, type Timestamp, type UnaryHandler, utf8 } from '@tinykv/base';
 import { type Init, schedulerpb, tinykvadmin } from '@tinykv/proto';
 import { gcSettings, schedulerNowMs } from '../gc-keeper.js';
-import { led } from './admin-calls.js';
 import {
   checkDone,
   gatedCluster,
+  led,
   refusalText,
   requireLeadership,
   type ServiceHost,
