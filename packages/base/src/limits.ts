@@ -134,6 +134,8 @@ export const limits = {
   foreignStoreIdMax: 4_294_967_295,
   /** Peers that the replica checker may be told to give each Region. */
   maxPeerCountMax: 31,
+  /** A term or an index that another store may name: below 2^53 by far, since both are counted up from there. */
+  raftNumberMax: 1_125_899_906_842_624,
   /** Changes of peers, or splits, that a Region can have been through. */
   epochMax: 1_099_511_627_776,
   /** The same between two reports of its leader. */

@@ -1,6 +1,6 @@
-import { EMPTY_BYTES, type KvEngine } from '@tinykv/base';
+import { EMPTY_BYTES, type KvEngine, limits } from '@tinykv/base';
 import type { Region } from '@tinykv/model';
-import { type Message, makeMessage } from '@tinykv/raft';
+import { type Entry, type Message, makeMessage } from '@tinykv/raft';
 import { describe, expect, it } from 'vitest';
 import type { Envelope } from './envelope.js';
 import type { PeerLifecycle } from './lifecycle.js';
@@ -40,6 +40,32 @@ describe('what another store may send', () => {
     ] as const) {
       expect(isPlausible(envelope({ type }))).toBe(false);
     }
+  });
+
+  it('has numbers that leave room for what is counted up from them', () => {
+    const most = limits.raftNumberMax;
+    for (const name of ['term', 'logTerm', 'index', 'commit', 'rejectHint'] as const) {
+      expect(isPlausible(envelope({ [name]: most })), name).toBe(true);
+      expect(isPlausible(envelope({ [name]: most + 1 })), name).toBe(false);
+    }
+    const last = (index: number, term: number) => ({ type: 'EntryNormal', index, term }) as Entry;
+    expect(isPlausible(envelope({ entries: [last(7, most + 1)] }))).toBe(false);
+    expect(isPlausible(envelope({ entries: [last(most + 1, 6)] }))).toBe(false);
+    expect(isPlausible(envelope({ entries: [last(7, 6)] }))).toBe(true);
+    const committed = { index: most + 1, term: 6 };
+    expect(isPlausible(envelope({}, { committed }))).toBe(false);
+    expect(isPlausible(envelope({}, { replicated: most + 1 }))).toBe(false);
+  });
+
+  it('makes a peer of no empty range', () => {
+    const at = (start: number, end: number) => ({
+      start: Uint8Array.of(start),
+      end: Uint8Array.of(end),
+    });
+    expect(isPlausible(envelope({}, { range: at(1, 2) }))).toBe(true);
+    expect(isPlausible(envelope({}, { range: at(2, 2) }))).toBe(false);
+    expect(isPlausible(envelope({}, { range: at(2, 1) }))).toBe(false);
+    expect(isPlausible(envelope({}, { range: { ...at(2, 1), end: EMPTY_BYTES } }))).toBe(true);
   });
 
   it('is empty only when it says that the receiver is gone', () => {

@@ -1,12 +1,13 @@
-import { CodecError, type KvEngine, KvError, NO_PEER } from '@tinykv/base';
+import { CodecError, type KvEngine, KvError, limits, NO_PEER } from '@tinykv/base';
 import {
+  beforeEnd,
   findPeer,
   isEpochStale,
   type Region,
   type RegionEpoch,
   regionStateKey,
 } from '@tinykv/model';
-import type { Message, MessageType } from '@tinykv/raft';
+import type { LogPosition, Message, MessageType } from '@tinykv/raft';
 import type { Envelope } from './envelope.js';
 import type { PeerLifecycle } from './lifecycle.js';
 import { decodeRegionState, type RegionLocalState } from './local-state.js';
@@ -192,10 +193,29 @@ const PEER_MESSAGES: ReadonlySet<MessageType> = new Set<MessageType>([
 
 /** False for what no honest store sends: the core takes a message from itself for a broken invariant. */
 export function isPlausible(envelope: Envelope): boolean {
-  const { message, from, to } = envelope;
+  const { message, from, to, range, committed, replicated = 0 } = envelope;
   if (from.id === to.id || from.id === NO_PEER || to.id === NO_PEER) return false;
-  if (message === undefined) return envelope.tombstone || envelope.committed !== undefined;
-  return PEER_MESSAGES.has(message.type) && message.from === from.id && message.to === to.id;
+  if (range !== undefined && !beforeEnd(range.start, range.end)) return false;
+  if (replicated > MOST || (committed !== undefined && !isCountable(committed))) return false;
+  if (message === undefined) return envelope.tombstone || committed !== undefined;
+  const isBetween = message.from === from.id && message.to === to.id;
+  return PEER_MESSAGES.has(message.type) && isBetween && hasCountableNumbers(message);
+}
+
+const MOST = limits.raftNumberMax;
+
+/**
+ * What comes next is one more than a term or an index, in answers too, and must still be a number that can be written:
+ * an answer that cannot be is a broken invariant, which ends the process.
+ */
+function hasCountableNumbers(message: Message): boolean {
+  const { logTerm, commit, rejectHint, entries, snapshot } = message;
+  if (!isCountable(message) || logTerm > MOST || commit > MOST || rejectHint > MOST) return false;
+  return (snapshot === undefined || isCountable(snapshot.metadata)) && entries.every(isCountable);
+}
+
+function isCountable({ index, term }: LogPosition): boolean {
+  return index <= MOST && term <= MOST;
 }
 
 function isFromLeader(message: Message): boolean {

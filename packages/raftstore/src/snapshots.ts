@@ -28,6 +28,7 @@ import {
 } from './local-state.js';
 import type { Peer } from './peer.js';
 import type { PeerRegistry } from './registry.js';
+import { isPlausible } from './router.js';
 import type { SafePointMark } from './safe-point.js';
 import { installSnapshotData, problemOfFile } from './snapshot-install.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
@@ -151,6 +152,7 @@ export class Snapshots {
     const snapshot = message?.snapshot;
     if (message?.type !== 'MsgSnap' || snapshot === undefined) return 'not a snapshot';
     if (to.storeId !== registry.storeId) return `this is store ${registry.storeId}`;
+    if (!isPlausible(envelope)) return 'no store sends such a message';
     const region = decodeRegion(snapshot.data);
     if (findPeer(region, to.id) === undefined) return `peer ${to.id} is not in the region`;
     if (registry.destroying.has(regionId)) return 'the former peer is being removed';

@@ -89,7 +89,8 @@ function raftFrame(messages: Messages): Uint8Array {
 }
 
 /** From a peer that is no member, now and then from one that is. */
-function envelope({ rng, world }: Messages): Envelope {
+function envelope(messages: Messages): Envelope {
+  const { rng, world } = messages;
   const { region } = pick(rng, world.regions);
   const to = pick(rng, region.peers);
   const from =
@@ -104,7 +105,8 @@ function envelope({ rng, world }: Messages): Envelope {
     { confVer: confVer + 1, version },
     { confVer: jump, version: jump },
   ]);
-  const range = rng.int(0, 3) === 0 ? region.range : undefined;
+  const strange = { start: messages.key('start'), end: messages.key('end') };
+  const range = pick(rng, [undefined, undefined, region.range, strange]);
   const tombstone = rng.int(0, 4) === 0;
   const message = tombstone ? undefined : raftMessage(rng, from.id, to.id);
   return { regionId, from, to, epoch, range, tombstone, message };

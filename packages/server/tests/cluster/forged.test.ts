@@ -57,6 +57,18 @@ describe('forged Raft messages', () => {
       const frame = { clusterId, fromStore: 90, toStore: storeId, messages };
       stream.send(tinykvpeer.RaftFrame.encode(frame));
     }
+    // Nothing can be counted up from these: no answer to them could be written.
+    const last = Number.MAX_SAFE_INTEGER;
+    for (const message of [
+      { type: 'MsgVote', term: last, index: last },
+      { type: 'MsgPreVote', term: last, index: last },
+      { type: 'MsgApp', term: last, index: last, logTerm: last },
+      { type: 'MsgHeartbeat', term: last },
+    ] as const) {
+      const messages = envelope(id, stranger, victim, message);
+      const frame = { clusterId, fromStore: 90, toStore: storeId, messages };
+      stream.send(tinykvpeer.RaftFrame.encode(frame));
+    }
     await cluster.clock.run(2_000);
     expect(store!.regions()).toMatchObject([{ peerId: victim.id, role: 'StateFollower' }]);
     await cluster.put('a', '2');
