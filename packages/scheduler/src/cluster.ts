@@ -19,6 +19,7 @@ import {
   type StoreMeta,
   type StoreStats,
 } from '@tinykv/model';
+import { schedulerNowMs } from './gc-keeper.js';
 import type { RegionInfo } from './policy/view.js';
 import { type AnnouncedRegions, Preparation, type PreparationState } from './preparation.js';
 import { implausibleRegion, implausibleReport } from './region-claims.js';
@@ -70,9 +71,21 @@ export class Cluster {
     return this.#state.stores.get(id);
   }
 
-  /** Since the last heartbeat; a store is given the benefit of the doubt when this member begins to lead. */
+  /**
+   * Since the last heartbeat. When this member begins to lead, a store is given the benefit of the doubt for as long
+   * as one may be silent; then a silence that a former leader has noted counts from its beginning.
+   */
   silentMs(id: StoreId): number {
-    return this.#clock.mono() - (this.#reports.get(id)?.at ?? this.#startedAt);
+    const report = this.#reports.get(id);
+    const here = this.#clock.mono() - (report?.at ?? this.#startedAt);
+    const since = this.#state.silentSince.get(id);
+    if (report !== undefined || since === undefined || here <= this.#disconnectedMs) return here;
+    return Math.max(here, schedulerNowMs(this.#clock, this.#state) - since);
+  }
+
+  /** Whether the store has spoken to this leader. */
+  hasHeard(id: StoreId): boolean {
+    return this.#reports.has(id);
   }
 
   /** Whether a process may have the store's id at the address that it names. */

@@ -41,7 +41,9 @@ export type Command =
   | { readonly type: 'set-gc-service'; readonly service: ServiceSafePoint }
   | { readonly type: 'remove-gc-service'; readonly id: string }
   | { readonly type: 'expire-gc-services'; readonly nowMs: number }
-  | { readonly type: 'set-gc'; readonly settings: GcSettings };
+  | { readonly type: 'set-gc'; readonly settings: GcSettings }
+  /** Milliseconds since the Unix epoch; 0: the store speaks again. */
+  | { readonly type: 'note-silence'; readonly storeId: StoreId; readonly sinceMs: number };
 
 /** First byte of an encoded command. Never reused: logs outlive versions. */
 const kinds = {
@@ -58,6 +60,7 @@ const kinds = {
   'remove-gc-service': 11,
   'expire-gc-services': 12,
   'set-gc': 13,
+  'note-silence': 15,
 } as const satisfies Record<Command['type'], number>;
 
 /** A put-store that says which start of the store it is of. */
@@ -112,6 +115,9 @@ export function encodeCommand(command: Command): Uint8Array {
       break;
     case 'set-gc':
       writer.u64(command.settings.lifeMs).u64(command.settings.intervalMs);
+      break;
+    case 'note-silence':
+      writer.u64(command.storeId).u64(command.sinceMs);
       break;
     default:
       assertNever(command);
@@ -172,6 +178,8 @@ function readCommand(reader: ByteReader): Command {
       return { type: 'expire-gc-services', nowMs: reader.u64() };
     case kinds['set-gc']:
       return { type: 'set-gc', settings: { lifeMs: reader.u64(), intervalMs: reader.u64() } };
+    case kinds['note-silence']:
+      return { type: 'note-silence', storeId: reader.u64(), sinceMs: reader.u64() };
     default:
       throw new CodecError(`unknown command ${kind}`);
   }

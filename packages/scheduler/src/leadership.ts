@@ -9,6 +9,7 @@ import type { HeartbeatStreams } from './heartbeat-streams.js';
 import type { IdAllocator } from './id-alloc.js';
 import { ClusterMetrics } from './metrics.js';
 import { OperatorDriver } from './operator-driver.js';
+import { SilenceKeeper } from './silence-keeper.js';
 import type { StateGroup } from './state-group.js';
 
 export interface LeadershipPorts {
@@ -26,6 +27,7 @@ export class Leadership {
   readonly driver: OperatorDriver;
   readonly coordinator: Coordinator;
   readonly #gc: GcKeeper;
+  readonly #silence: SilenceKeeper;
   readonly #metrics: ClusterMetrics;
 
   constructor(ports: LeadershipPorts, term: Term) {
@@ -52,18 +54,21 @@ export class Leadership {
     const { cluster, driver } = this;
     this.coordinator = new Coordinator({ env, config, group, cluster, driver, ids });
     this.#gc = new GcKeeper({ env, config, group });
+    this.#silence = new SilenceKeeper({ env, config, group }, cluster);
     this.#metrics = new ClusterMetrics(env, cluster, config.storeDisconnectedMs);
   }
 
   start(): void {
     this.coordinator.start();
     this.#gc.start();
+    this.#silence.start();
     this.#metrics.start();
   }
 
   stop(): void {
     this.coordinator.stop();
     this.#gc.stop();
+    this.#silence.stop();
     this.#metrics.stop();
   }
 }

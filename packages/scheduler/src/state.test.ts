@@ -54,6 +54,11 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ type: fc.constant('remove-gc-service' as const), id: fc.constantFrom('backup', '') }),
   fc.record({ type: fc.constant('expire-gc-services' as const), nowMs: u53 }),
   fc.record({
+    type: fc.constant('note-silence' as const),
+    storeId: fc.integer({ min: 1, max: 5 }),
+    sinceMs: fc.oneof(fc.constant(0), u53),
+  }),
+  fc.record({
     type: fc.constant('set-gc' as const),
     settings: fc.record({ lifeMs: u53, intervalMs: u53 }),
   }),

@@ -50,6 +50,8 @@ export class SchedulerState {
   /** Every timestamp ever served has a physical part below this. */
   #tsoBoundMs = 0;
   #gc = new GcState();
+  /** Milliseconds since the Unix epoch at which a silent store was last heard of. */
+  readonly #silentSince = new Map<StoreId, number>();
 
   get clusterId(): ClusterId {
     return this.#clusterId;
@@ -73,6 +75,10 @@ export class SchedulerState {
 
   get gc(): Readonly<Pick<GcState, 'safePoint' | 'resolved' | 'settings' | 'services'>> {
     return this.#gc;
+  }
+
+  get silentSince(): ReadonlyMap<StoreId, number> {
+    return this.#silentSince;
   }
 
   apply(command: Command): Outcome {
@@ -119,6 +125,8 @@ export class SchedulerState {
       case 'set-gc':
         this.#gc.set(command.settings);
         return 'done';
+      case 'note-silence':
+        return this.#noteSilence(command.storeId, command.sinceMs);
       default:
         return assertNever(command);
     }
@@ -147,6 +155,16 @@ export class SchedulerState {
     if (known.state === 'tombstone') return 'store-tombstone';
     if (state === 'tombstone' && known.state !== 'offline') return 'store-not-offline';
     this.#stores.set(id, { ...known, state });
+    if (state === 'tombstone') this.#silentSince.delete(id);
+    return 'done';
+  }
+
+  #noteSilence(id: StoreId, sinceMs: number): Outcome {
+    const known = this.#stores.get(id);
+    if (known === undefined) return 'store-not-found';
+    if (known.state === 'tombstone') return 'store-tombstone';
+    if (sinceMs === 0) this.#silentSince.delete(id);
+    else this.#silentSince.set(id, sinceMs);
     return 'done';
   }
 
@@ -164,8 +182,11 @@ export class SchedulerState {
     writer.u64(this.#idBound).u64(this.#tsoBoundMs).timestamp(this.#gc.safePoint);
     this.#gc.write(writer);
     const started = stores.filter(({ startToken }) => startToken !== undefined);
-    if (started.length > 0) writer.u32(started.length);
+    const silent = [...this.#silentSince].sort(([a], [b]) => a - b);
+    if (started.length + silent.length > 0) writer.u32(started.length);
     for (const { id, startToken = 0 } of started) writer.u64(id).u64(startToken);
+    if (silent.length > 0) writer.u32(silent.length);
+    for (const [id, sinceMs] of silent) writer.u64(id).u64(sinceMs);
     return writer.finish();
   }
 
@@ -185,7 +206,9 @@ export class SchedulerState {
     state.#idBound = reader.u64();
     state.#tsoBoundMs = reader.u64();
     state.#gc = GcState.read(reader.timestamp(), reader);
+    // Parts that a state of an older version does not have.
     if (reader.remaining > 0) state.#readStarts(reader);
+    if (reader.remaining > 0) state.#readSilences(reader);
     reader.end();
     return state;
   }
@@ -195,6 +218,14 @@ export class SchedulerState {
       const store = this.#stores.get(reader.u64());
       if (store === undefined) throw new CodecError('a start of no store');
       this.#stores.set(store.id, { ...store, startToken: reader.u64() });
+    }
+  }
+
+  #readSilences(reader: ByteReader): void {
+    for (let left = reader.u32(); left > 0; left--) {
+      const id = reader.u64();
+      if (!this.#stores.has(id)) throw new CodecError('a silence of no store');
+      this.#silentSince.set(id, reader.u64());
     }
   }
 }
