@@ -136,6 +136,8 @@ export const limits = {
   maxPeerCountMax: 31,
   /** A term or an index that another store may name: below 2^53 by far, since both are counted up from there. */
   raftNumberMax: 1_125_899_906_842_624,
+  /** Elections by which a peer that is not known yet may be ahead: one a second for twelve days. */
+  raftTermStepMax: 1_048_576,
   /** Changes of peers, or splits, that a Region can have been through. */
   epochMax: 1_099_511_627_776,
   /** The same between two reports of its leader. */

@@ -134,7 +134,7 @@ describe('a replica that a stranger speaks to', () => {
   function hears(...envelopes: readonly Envelope[]) {
     const heard = { messages: 0, committed: 0, replicated: 0, leaders: 0, removals: 0 };
     const group = {
-      node: { lastIndex: 10 },
+      node: { lastIndex: 10, term: 6 },
       receive: () => heard.messages++,
       learnCommitted: () => heard.committed++,
       learnReplicated: () => heard.replicated++,
@@ -178,6 +178,14 @@ describe('a replica that a stranger speaks to', () => {
       committed: 0,
       replicated: 0,
     });
+  });
+
+  it('takes no term and no membership that the members could never reach', () => {
+    const { raftTermStepMax: terms, epochStepMax: changes } = limits;
+    expect(hears(from(9, 6, { term: 6 + terms + 1 }))).toEqual(NOTHING);
+    expect(hears(from(9, 5 + changes + 1))).toEqual(NOTHING);
+    expect(hears(from(9, 5 + changes, { term: 6 + terms }))).toMatchObject({ messages: 1 });
+    expect(hears(from(1, 5, { term: 6 + terms + 1 }))).toMatchObject({ messages: 1 });
   });
 
   it('believes a member, also one that says that entries are lost here', () => {

@@ -85,8 +85,9 @@ export class Router {
 
   /**
    * False for what no member sends. A peer that this one does not know may have been added by changes that are still to
-   * be applied here, so a newer membership is believed, but for what would end this replica: a commit index beyond its
-   * log says that it has lost entries, and only members that it knows are believed in that.
+   * be applied here, so a newer membership is believed, but for what would end this replica or its Region: a commit index
+   * beyond its log says that it has lost entries, and a term or membership far ahead could never be reached again by those
+   * that are members. Only members that it knows are believed in that.
    */
   #isFromMember({ region, group }: Peer, envelope: Envelope): boolean {
     const { from, epoch, message } = envelope;
@@ -97,7 +98,9 @@ export class Router {
       this.#answerStale(envelope, message, region);
       return false;
     }
-    if (epoch.confVer <= region.epoch.confVer) return false;
+    const changes = epoch.confVer - region.epoch.confVer;
+    if (changes <= 0 || changes > limits.epochStepMax) return false;
+    if (message.term > group.node.term + limits.raftTermStepMax) return false;
     return message.type !== 'MsgHeartbeat' || message.commit <= group.node.lastIndex;
   }
 
