@@ -132,6 +132,8 @@ export const limits = {
   idsPerRequestMax: 256,
   /** Store ids that are taken without having been given out: foreign stores choose their own. */
   foreignStoreIdMax: 4_294_967_295,
+  /** Stores that a scheduler remembers, tombstones included. */
+  storesMax: 4_096,
   /** Peers that the replica checker may be told to give each Region. */
   maxPeerCountMax: 31,
   /** A term or an index that another store may name: below 2^53 by far, since both are counted up from there. */

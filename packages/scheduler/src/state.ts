@@ -4,6 +4,7 @@ import {
   ByteWriter,
   type ClusterId,
   CodecError,
+  limits,
   type StoreId,
 } from '@tinykv/base';
 import type { ApiMode, StoreMeta, StoreState } from '@tinykv/model';
@@ -21,6 +22,7 @@ export type Refusal =
   /** Only a store that is being drained can become a tombstone. */
   | 'store-not-offline'
   | 'address-in-use'
+  | 'too-many-stores'
   /** A later start of the store is known. */
   | 'store-fenced'
   /** The bound that the proposer read has moved since. */
@@ -136,6 +138,7 @@ export class SchedulerState {
   #putStore(store: StoreMeta): Outcome {
     if (this.#cluster === undefined) return 'not-bootstrapped';
     const known = this.#stores.get(store.id);
+    if (known === undefined && this.#stores.size >= limits.storesMax) return 'too-many-stores';
     if (known?.state === 'tombstone') return 'store-tombstone';
     if (known !== undefined && isFenced(store, known)) return 'store-fenced';
     for (const other of this.#stores.values()) {

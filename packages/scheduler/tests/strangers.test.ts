@@ -41,6 +41,20 @@ describe('a store whose address leads nowhere', () => {
   });
 });
 
+it('no more stores are registered than a cluster can have', { timeout: 120_000 }, async () => {
+  await harness.bootstrap();
+  for (let id = 2; id <= limits.storesMax; id++) {
+    const store = { id, address: `s${id}:1`, state: 'up' as const };
+    harness.group.state.apply({ type: 'put-store', store });
+  }
+  const put = (id: number) => harness.call(Scheduler.putStore, { store: { id, address: 'new:1' } });
+  await expect(put(limits.storesMax + 1)).rejects.toThrow('too many stores are registered');
+  expect(harness.group.state.stores.size).toBe(limits.storesMax);
+  // One that is known may move.
+  await put(2);
+  expect((await addresses())[1]).toBe('new:1');
+});
+
 describe('a setting without sense', () => {
   beforeEach(() => harness.bootstrap());
 

@@ -132,6 +132,8 @@ export function refusalText(refusal: Refusal): string {
       return 'store was started again';
     case 'address-in-use':
       return 'address is used by another store';
+    case 'too-many-stores':
+      return 'too many stores are registered';
     case 'bound-moved':
       return 'bound has moved';
     case 'below-safe-point':
