@@ -25,3 +25,11 @@ it('whatever comes in at a port, processes live, data stays, and others are serv
     expect(bytes, name).toBeLessThan(GROWTH_MAX);
   }
 });
+
+it('what does to others what it is asked to ends no process', { timeout: 14_400_000 }, async () => {
+  const sizes = { ...fuzzSizes(isLong), unruled: true };
+  const result = await fuzzPorts({ ...sizes, print: (line) => console.log(line) });
+  console.log(JSON.stringify(result));
+  expect(result.ended).toEqual([]);
+  expect(result.faults).toEqual([]);
+});

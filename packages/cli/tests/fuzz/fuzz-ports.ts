@@ -6,6 +6,7 @@ import { Prng, type Timestamp, utf8 } from '@tinykv/base';
 import type { Member } from '@tinykv/kvs';
 import { splitRegions } from '../scenarios/disturb.js';
 import { LiveCluster } from '../scenarios/live-cluster.js';
+import { guardedPaths } from './guard.js';
 import { Inputs } from './inputs.js';
 import { type Complaint, Probe } from './probe.js';
 import { httpInput, type RespCommand, respCommands, respInput } from './resp-inputs.js';
@@ -17,10 +18,15 @@ import type { World } from './world.js';
 
 export interface FuzzOptions {
   readonly seed: number;
-  /** Distinct requests of each gRPC method, and of each RESP command a tenth of it. */
+  /** Distinct requests of each gRPC method; of each RESP command, and for each status page, a tenth of it. */
   readonly perMethod: number;
-  /** Only methods and commands that have this in their name. */
+  /** Only methods that have this in their path, or `RESP` or `HTTP`. */
   readonly only?: string;
+  /**
+   * Only methods with a rule, and whatever the rules forbid: data may be destroyed and service may end, but no
+   * process, and no handler fails.
+   */
+  readonly unruled?: boolean;
   readonly portBase: number;
   readonly print: (line: string) => void;
 }
@@ -49,7 +55,7 @@ const PARALLEL = 24;
 const STREAMS_PARALLEL = 48;
 /** Followers apply what was committed last within two heartbeats. */
 const SETTLE_MS = 3_000;
-const RESP_SHARE = 10;
+const BYTES_SHARE = 10;
 
 /**
  * Sends what a stranger might send to every port of a cluster of real processes, while a probe client uses it. In the
@@ -66,7 +72,8 @@ export async function fuzzPorts(options: FuzzOptions): Promise<FuzzResult> {
     const found = await new FuzzRun(live, options).run();
     await live.stop();
     const names = live.cluster.stores.map(({ spec }) => spec.name);
-    const differing = found.ended.length > 0 ? [] : await differingStores(dataDir, names);
+    const isComparable = found.ended.length === 0 && options.unruled !== true;
+    const differing = isComparable ? await differingStores(dataDir, names) : [];
     isDone = found.ended.length === 0 && found.faults.length === 0 && differing.length === 0;
     return { ...found, differingStores: differing };
   } finally {
@@ -83,6 +90,7 @@ class FuzzRun {
   readonly #rpcs = allRpcs();
   readonly #sent: Record<string, number> = {};
   readonly #outcomes = { answered: 0, refused: 0 };
+  #world: World | undefined;
 
   constructor(live: LiveCluster, options: FuzzOptions) {
     this.#live = live;
@@ -96,8 +104,10 @@ class FuzzRun {
     await splitRegions(this.#live, REGIONS);
     const pids = cluster.members.map(({ pid }) => pid);
     const before = cluster.members.map(residentBytes);
-    await this.#guardedBursts(probe);
-    const damagedKeys = await probe.damaged(KEPT_KEYS);
+    await this.#bursts(probe);
+    const ends = this.#live.unexpectedEnds;
+    const isIntact = ends.length === 0 && !this.#isUnruled;
+    const damagedKeys = isIntact ? await probe.damaged(KEPT_KEYS) : [];
     await probe.stop();
     await sleep(SETTLE_MS);
     const ended = (): string[] =>
@@ -120,31 +130,43 @@ class FuzzRun {
     };
   }
 
-  async #guardedBursts(probe: Probe): Promise<void> {
-    const { cluster } = this.#live;
+  get #isUnruled(): boolean {
+    return this.#options.unruled === true;
+  }
+
+  /** All of them, or as many as the processes outlive. */
+  async #bursts(probe: Probe): Promise<void> {
+    const { perMethod } = this.#options;
     for (const rpc of this.#rpcs) {
       if (this.#isLeftOut(rpc.path)) continue;
-      await this.#burst(probe, rpc.path, await this.#rpcSender(rpc));
+      await this.#burst(probe, rpc.path, perMethod, this.#rpcSender(rpc, await this.#known()));
     }
-    const commands = await respCommands(cluster.gatewayAddress);
-    for (const command of commands) {
-      if (this.#isLeftOut(`RESP ${command.name}`)) continue;
-      await this.#burst(probe, `RESP ${command.name}`, this.#respSender(command, commands));
+    if (this.#isUnruled) return;
+    const share = Math.ceil(perMethod / BYTES_SHARE);
+    const commands = await respCommands(this.#live.cluster.gatewayAddress);
+    if (!this.#isLeftOut('RESP')) {
+      await this.#burst(probe, 'RESP', share * commands.length, this.#respSender(commands));
     }
-    for (const member of cluster.members) {
+    for (const member of this.#live.cluster.members) {
       const name = `HTTP ${member.spec.name}`;
-      if (!this.#isLeftOut(name)) await this.#burst(probe, name, this.#httpSender(member));
+      if (!this.#isLeftOut(name)) await this.#burst(probe, name, share, this.#httpSender(member));
     }
   }
 
+  /** What is known of the cluster now; without rules it may soon be in no state to say. */
+  async #known(): Promise<World> {
+    if (!this.#isUnruled || this.#world === undefined) this.#world = await worldOf(this.#live);
+    return this.#world;
+  }
+
   #isLeftOut(name: string): boolean {
+    if (this.#live.unexpectedEnds.length > 0) return true;
+    if (this.#isUnruled && !guardedPaths.includes(name)) return true;
     return !name.includes(this.#options.only ?? '');
   }
 
   /** One kind of input, with the probe at work before, meanwhile and afterwards. */
-  async #burst(probe: Probe, name: string, sender: Sender): Promise<void> {
-    const least = name.startsWith('/') ? 1 : RESP_SHARE;
-    const count = Math.max(1, Math.round(this.#options.perMethod / least));
+  async #burst(probe: Probe, name: string, count: number, sender: Sender): Promise<void> {
     let next = 0;
     let isOver = false;
     const worker = async (): Promise<void> => {
@@ -154,21 +176,21 @@ class FuzzRun {
       }
     };
     const start = performance.now();
-    await probe.round(`(before) ${name}`);
-    const probing = probe.during(name, () => isOver);
+    if (!this.#isUnruled) await probe.round(`(before) ${name}`);
+    const probing = this.#isUnruled ? undefined : probe.during(name, () => isOver);
     await Promise.all(Array.from({ length: Math.min(count, sender.parallel) }, worker));
     isOver = true;
     await probing;
-    await probe.round(`(after) ${name}`);
+    if (!this.#isUnruled) await probe.round(`(after) ${name}`);
     this.#sent[name] = sender.distinct();
     this.#live.print(`${name}: ${count} in ${Math.round(performance.now() - start)} ms`);
   }
 
-  async #rpcSender(rpc: Rpc): Promise<Sender> {
+  #rpcSender(rpc: Rpc, world: World): Sender {
     const { env, cluster } = this.#live;
     const { seed } = this.#options;
-    const plan = { seed, world: await worldOf(this.#live), rpcs: this.#rpcs };
-    const inputs = new Inputs(rpc, plan);
+    const plan = { seed, world, rpcs: this.#rpcs };
+    const inputs = new Inputs(rpc, plan, { guarded: !this.#isUnruled });
     const addresses =
       serverOf(rpc) === 'scheduler'
         ? [cluster.schedulerAddress]
@@ -184,10 +206,14 @@ class FuzzRun {
     };
   }
 
-  #respSender(command: RespCommand, all: readonly RespCommand[]): Sender {
-    const rng = new Prng(this.#options.seed).fork(`RESP ${command.name}`);
+  /** All commands in turn. */
+  #respSender(commands: readonly RespCommand[]): Sender {
+    const rng = new Prng(this.#options.seed).fork('RESP');
     const address = this.#live.cluster.gatewayAddress;
-    return bytesSender(address, () => respInput(rng, command, all));
+    let turn = 0;
+    return bytesSender(address, () => {
+      return respInput(rng, commands[turn++ % commands.length]!, commands);
+    });
   }
 
   #httpSender({ spec }: Member): Sender {

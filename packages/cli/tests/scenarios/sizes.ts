@@ -80,7 +80,7 @@ export function fuzzSizes(full: boolean): Omit<FuzzOptions, 'print'> {
     TINYKV_FUZZ_ONLY: only,
     TINYKV_FUZZ_SIZE: size,
   } = process.env;
-  const perMethod = Number(size ?? (full ? 10_000 : 60));
+  const perMethod = Number(size ?? (full ? 10_000 : 40));
   return {
     seed: Number(seed),
     perMethod,
