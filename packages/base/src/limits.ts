@@ -174,6 +174,14 @@ export const limits = {
   gatewayMultiCommandsMax: 65_536,
   /** Bytes of the same. */
   gatewayMultiBytesMax: 67_108_864,
+  /** Keys that a command reads or writes before it lets others have their turn. */
+  gatewayStepKeys: 1_024,
+  /** Keys of one command that wait for their latches; one of more keys goes without, alone in its session. */
+  gatewayLatchedKeysMax: 1_024,
+  /** Arguments of the requests that one session begins before it lets others have their turn. */
+  gatewayTurnArgumentsMax: 4_096,
+  /** Arguments of a command that has no keys. */
+  gatewayPlainArgumentsMax: 16_384,
   /** Keys that one session watches. */
   gatewayWatchedKeysMax: 4_096,
   /** Commands of one gateway that hold or wait for the latch of their keys. */

@@ -35,6 +35,9 @@ interface DispatcherEvents {
 }
 
 const KEY_TOO_LONG = error(`ERR key is longer than ${limits.gatewayKeyBytesMax} bytes`);
+const TOO_MANY_ARGUMENTS = error(
+  `ERR more than ${limits.gatewayPlainArgumentsMax} arguments of a command without keys`,
+);
 const RESET = simple('RESET');
 const MULTI_NESTED = error('ERR MULTI calls can not be nested');
 const EXEC_ALONE = error('ERR EXEC without MULTI');
@@ -87,6 +90,10 @@ export class Dispatcher {
       return true;
     }
     const { spec } = found;
+    if (spec.keys === undefined && argv.length > limits.gatewayPlainArgumentsMax) {
+      this.#refuse(argv, TOO_MANY_ARGUMENTS);
+      return true;
+    }
     if (spec.kind === 'control') return this.#runControl(spec, argv);
     if (this.multi.active) return this.#enqueue(spec, argv);
     if (spec.kind === 'data') return this.#runData(spec, argv);
@@ -156,6 +163,9 @@ export class Dispatcher {
       const flushes = spec.flushes?.(argv, db, this.#gateway.config.databases) ?? [];
       return this.#runAlone(spec, () => executor.submit(this.#work(spec, argv, [], flushes)));
     }
+    if (keys.length > limits.gatewayLatchedKeysMax) {
+      return this.#runAlone(spec, () => executor.submit(this.#work(spec, argv, [], [])));
+    }
     const touched = keys.map((key): TouchedKey => ({ db, key }));
     const turn = this.#order.enter(touched, spec.flags.includes('write'));
     if (turn === undefined) return false;
@@ -177,6 +187,7 @@ export class Dispatcher {
     const gateway = this.#gateway;
     const { db } = session;
     return {
+      client: session,
       writes,
       flushes,
       batchable: true,
@@ -287,6 +298,7 @@ export class Dispatcher {
     const { db } = this.#session;
     return this.#runAlone(spec, () =>
       this.#context.executor.submit({
+        client: this.#session,
         writes: [],
         flushes: [],
         batchable: false,

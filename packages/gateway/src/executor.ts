@@ -6,6 +6,7 @@ import { KeyQueue } from './key-queue.js';
 import { type GatewayKv, GatewayKvError, type KvTxn } from './kv-port.js';
 import { BUSY, CONFLICT, lateReply, replyTo, UNDETERMINED } from './kv-replies.js';
 import { LatestReads } from './latest-read.js';
+import { SharedPace } from './model/pace.js';
 import { nameOf, RedisTxn } from './model/redis-txn.js';
 import type { Request } from './resp/decoder.js';
 import type { Reply } from './resp/types.js';
@@ -90,7 +91,7 @@ export class Executor {
     } catch (failure) {
       return this.#replyTo(failure);
     }
-    return this.submit({ writes: [], batchable: false, flushes: [], run });
+    return this.submit({ client: session, writes: [], batchable: false, flushes: [], run });
   }
 
   async #runBatch(batch: readonly Job[]): Promise<void> {
@@ -148,7 +149,8 @@ export class Executor {
     if (flushes.length > 0) return this.#attemptFlush(jobs, flushes, body, deadlineMono);
     const { epochs, config } = this.#gateway;
     const table = epochs.current() ?? (await epochs.acquire(deadlineMono - this.#env.clock.mono()));
-    const txn = new RedisTxn(await this.#begin(deadlineMono), config.instance, table);
+    const pace = new SharedPace(this.#env.clock, jobs);
+    const txn = new RedisTxn(await this.#begin(deadlineMono), config.instance, table, pace);
     return this.#finish(jobs, txn, body);
   }
 
@@ -172,7 +174,8 @@ export class Executor {
     try {
       const kvTxn = await this.#begin(deadlineMono);
       const table = await epochs.readClosed(kvTxn, closing);
-      const txn = new RedisTxn(kvTxn, config.instance, table);
+      const pace = new SharedPace(this.#env.clock, jobs);
+      const txn = new RedisTxn(kvTxn, config.instance, table, pace);
       const replies = await this.#finish(jobs, txn, body);
       flushed = txn.hasWrites;
       return replies;
@@ -187,6 +190,7 @@ export class Executor {
     let replies: Reply[];
     try {
       replies = await body(txn);
+      await txn.guardReads();
     } catch (failure) {
       await txn.kv.rollback();
       throw failure;

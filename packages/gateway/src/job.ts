@@ -1,10 +1,12 @@
 import type { Bounded } from './command-deadlines.js';
 import type { QueueJob } from './key-queue.js';
+import type { Waiter } from './model/pace.js';
 import type { RedisTxn, TouchedKey } from './model/redis-txn.js';
 import type { Reply } from './resp/types.js';
 
 /** What runs in a transaction of its own, perhaps with others of the same key. */
 export interface Work {
+  readonly client: Waiter;
   /** Keys that it changes, by database; the queue takes them in turn. Empty for a plain read. */
   readonly writes: readonly TouchedKey[];
   /** Takes part in a transaction with others of its key. */
@@ -22,7 +24,7 @@ export interface LateReplies {
 }
 
 /** Work on its way to its one reply. */
-export class Job implements QueueJob, Bounded {
+export class Job implements QueueJob, Bounded, Waiter {
   readonly keys: readonly string[];
   readonly work: Work;
   readonly #late: LateReplies;
@@ -48,6 +50,11 @@ export class Job implements QueueJob, Bounded {
   /** Answered. Invariant: nothing of it is committed that was not being committed then. */
   get isOver(): boolean {
     return this.#resolve === undefined;
+  }
+
+  /** Nobody waits for its answer. */
+  get isGone(): boolean {
+    return this.isOver || this.work.client.isGone;
   }
 
   /** The next call to the store may commit it. */

@@ -4,6 +4,7 @@ import { type GatewayKv, GatewayKvError } from './kv-port.js';
 import { databasePrefix, metaKey } from './model/keys.js';
 import { decodeMeta, isExpired, type Meta } from './model/meta-codec.js';
 import { snapshotOfOne } from './model/one-key-txn.js';
+import { UNPACED } from './model/pace.js';
 import { type EpochTable, RedisTxn } from './model/redis-txn.js';
 
 /**
@@ -38,7 +39,7 @@ export class LatestReads {
       nowMs = await this.#timeFor(meta, sentMono);
       if (nowMs === undefined) return undefined;
     }
-    const txn = new RedisTxn(snapshotOfOne(0n), config.instance, table, nowMs);
+    const txn = new RedisTxn(snapshotOfOne(0n), config.instance, table, UNPACED, nowMs);
     txn.database(db).preload(key, meta);
     return txn;
   }

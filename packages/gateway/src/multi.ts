@@ -80,6 +80,7 @@ export class MultiState {
     const start = { db: session.db, name: session.name, protocol: session.protocol };
     const { writes, flushes } = latched(queue, session, gateway);
     return {
+      client: session,
       writes,
       flushes,
       batchable: false,
@@ -90,6 +91,7 @@ export class MultiState {
         const replies: Reply[] = [];
         for (const { spec, argv } of queue) {
           replies.push(await runQueued(spec, argv, session, gateway, txn));
+          if (replies.length % limits.gatewayStepKeys === 0) await txn.pace.pause();
         }
         return array(replies);
       },
@@ -111,8 +113,8 @@ async function runQueued(
 }
 
 /**
- * Keys whose latches EXEC takes, and databases that it empties: SELECT among the commands moves those
- * after it.
+ * Keys whose latches EXEC takes, none if they are too many, and databases that it empties: SELECT among the commands
+ * moves those after it.
  */
 function latched(
   queue: readonly QueuedCommand[],
@@ -120,7 +122,8 @@ function latched(
   gateway: GatewayState,
 ): { writes: TouchedKey[]; flushes: number[] } {
   const { databases } = gateway.config;
-  const writes: TouchedKey[] = [];
+  let writes: TouchedKey[] = [];
+  let keyCount = 0;
   const flushes = new Set<number>();
   let { db } = session;
   for (const { spec, argv } of queue) {
@@ -128,7 +131,12 @@ function latched(
       const selected = selectedDatabase(argv, databases);
       if (selected.ok) db = selected.value;
     }
-    for (const key of keysOf(spec.keys, argv)) writes.push({ db, key });
+    if (keyCount <= limits.gatewayLatchedKeysMax) {
+      const keys = keysOf(spec.keys, argv);
+      keyCount += keys.length;
+      if (keyCount > limits.gatewayLatchedKeysMax) writes = [];
+      else for (const key of keys) writes.push({ db, key });
+    }
     if (spec.kind !== 'data') continue;
     for (const flushed of spec.flushes?.(argv, db, databases) ?? []) flushes.add(flushed);
   }

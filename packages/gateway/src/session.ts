@@ -66,6 +66,9 @@ export class Session implements SessionState, ConnectionEvents {
     });
   }
 
+  get isGone(): boolean {
+    return this.#ended;
+  }
   get address(): string {
     return this.#connection.address;
   }
@@ -152,9 +155,16 @@ export class Session implements SessionState, ConnectionEvents {
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
+    let begun = 0;
     while (!this.#closing && this.#writable && this.#nextRequest < this.#requests.length) {
-      if (!this.#dispatcher.begin(this.#requests[this.#nextRequest]!)) break;
+      if (begun > limits.gatewayTurnArgumentsMax) {
+        this.#scheduleTurn();
+        break;
+      }
+      const request = this.#requests[this.#nextRequest]!;
+      if (!this.#dispatcher.begin(request)) break;
       this.#nextRequest++;
+      begun += request.length;
     }
     this.#pumping = false;
     if (this.#nextRequest >= this.#requests.length) {

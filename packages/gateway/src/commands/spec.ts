@@ -83,6 +83,8 @@ export interface DataCall extends Call {
 /** What commands see and change of a session. */
 export interface SessionState {
   readonly id: number;
+  /** Its connection is closed: nobody waits for answers. */
+  readonly isGone: boolean;
   readonly address: string;
   readonly localAddress: string;
   readonly createdMono: number;

@@ -38,6 +38,7 @@ class World {
     const kvTxn = await link.begin();
     const txn = new RedisTxn(kvTxn, 1, await epochs.readClosed(kvTxn, closing));
     epochs.raise(txn, db);
+    await txn.guardReads();
     await txn.commit();
     epochs.flushed();
   }

@@ -13,6 +13,7 @@ import {
   ttlKey,
 } from './keys.js';
 import { decodeMeta, encodeMeta, isExpired, type Meta } from './meta-codec.js';
+import { type Pace, stepsOf, UNPACED } from './pace.js';
 
 /** The epoch of each database, valid while the transaction begins (see `epochs/epochs.ts`). */
 export type EpochTable = readonly number[];
@@ -38,8 +39,10 @@ export class RedisTxn {
   readonly instance: number;
   /** The time of this transaction, for all that expires: the same for every command in it. */
   readonly nowMs: number;
+  readonly pace: Pace;
   readonly #databases = new Map<number, Database>();
   readonly #epochs: number[];
+  #guarded = false;
   #ids = 0;
   #writeBytes = 0;
   #writeKeys = 0;
@@ -48,11 +51,13 @@ export class RedisTxn {
     kv: KvTxn,
     instance: number,
     epochs: EpochTable,
+    pace: Pace = UNPACED,
     nowMs: number = physicalMs(kv.startTs),
   ) {
     this.kv = kv;
     this.instance = instance;
     this.nowMs = nowMs;
+    this.pace = pace;
     this.#epochs = [...epochs];
   }
 
@@ -96,8 +101,14 @@ export class RedisTxn {
     this.kv.delete(key);
   }
 
+  /** Throws `too-large` at once when so many writes more cannot be had. */
+  expectWrites(count: number): void {
+    if (this.#writeKeys + count > limits.gatewayTxnKeysMax) throw tooManyKeys();
+  }
+
   /** Refused while it is built, long before it is proposed. */
   #account(bytes: number): void {
+    this.expectWrites(1);
     this.#writeBytes += bytes;
     this.#writeKeys += 1;
     if (this.#writeBytes > limits.gatewayTxnBytesMax) {
@@ -106,27 +117,34 @@ export class RedisTxn {
         `transaction writes more than ${limits.gatewayTxnBytesMax} bytes`,
       );
     }
-    if (this.#writeKeys > limits.gatewayTxnKeysMax) {
-      throw new GatewayKvError(
-        'too-large',
-        `transaction writes more than ${limits.gatewayTxnKeysMax} keys`,
-      );
-    }
   }
 
   /**
-   * Commits. What was read of other keys is locked too: under snapshot isolation alone, two transactions
-   * could each decide on what the other changes.
+   * Locks what was read of keys that are not written, before the commit of a transaction that writes: under snapshot
+   * isolation alone, two transactions could each decide on what the other changes.
    */
+  async guardReads(): Promise<void> {
+    if (!this.hasWrites) return;
+    for (const database of this.#databases.values()) await database.guardReads();
+    this.#guarded = true;
+  }
+
   async commit(): Promise<void> {
-    for (const database of this.#databases.values()) database.guardReads();
+    assert(this.#guarded, 'reads are guarded before the commit');
     await this.kv.commit();
   }
+}
+
+function tooManyKeys(): GatewayKvError {
+  const text = `transaction writes more than ${limits.gatewayTxnKeysMax} keys`;
+  return new GatewayKvError('too-large', text);
 }
 
 interface Entry {
   readonly key: Uint8Array;
   meta: Meta | undefined;
+  /** The body of `meta` is left out: what it says is enough to remove the key. */
+  headOnly: boolean;
   written: boolean;
 }
 
@@ -152,36 +170,61 @@ export class Database {
 
   /** Tells the database what one of its metas is, so that reading it needs no round trip. */
   preload(key: Uint8Array, meta: Meta | undefined): void {
-    this.#entries.set(keyString(key), { key, meta, written: false });
+    this.#entries.set(keyString(key), { key, meta, headOnly: false, written: false });
   }
 
   async get(key: Uint8Array): Promise<Meta | undefined> {
     return this.#visible(await this.#entry(key));
   }
 
-  /** Metas in the order of the keys, in one round trip. */
+  /** Metas in the order of the keys, a step at a time, each in one round trip. */
   async getMany(keys: readonly Uint8Array[]): Promise<(Meta | undefined)[]> {
-    const missing = keys.filter((key) => !this.#entries.has(keyString(key)));
-    if (missing.length > 0) {
-      const values = await this.txn.kv.batchGet(missing.map((key) => metaKey(this.prefix, key)));
-      missing.forEach((key, i) => {
-        const value = values[i];
-        this.preload(key, value === undefined ? undefined : decodeMeta(value));
-      });
+    const metas: (Meta | undefined)[] = [];
+    for (const step of stepsOf(keys)) {
+      if (metas.length > 0) await this.txn.pace.pause();
+      await this.#load(step, false);
+      for (const key of step) metas.push(this.#visible(this.#entries.get(keyString(key))!));
     }
-    return keys.map((key) => this.#visible(this.#entries.get(keyString(key))!));
+    return metas;
+  }
+
+  /**
+   * Whether each key of one step is there. Afterwards they count as read, and may be removed; what they hold is not
+   * kept in memory.
+   */
+  async areThere(step: readonly Uint8Array[]): Promise<boolean[]> {
+    assert(step.length <= limits.gatewayStepKeys, () => `a step of ${step.length} keys`);
+    await this.#load(step, true);
+    return step.map((key) => this.#visible(this.#entries.get(keyString(key))!) !== undefined);
+  }
+
+  /** Reads, in one round trip, what is not known yet. */
+  async #load(keys: readonly Uint8Array[], headOnly: boolean): Promise<void> {
+    const missing = new Map<string, Uint8Array>();
+    for (const key of keys) {
+      const name = keyString(key);
+      const known = this.#entries.get(name);
+      if (known === undefined || (known.headOnly && !headOnly)) missing.set(name, key);
+    }
+    if (missing.size === 0) return;
+    const records = [...missing.values()].map((key) => metaKey(this.prefix, key));
+    const values = await this.txn.kv.batchGet(records);
+    let i = 0;
+    for (const [name, key] of missing) {
+      const value = values[i++];
+      const meta = value === undefined ? undefined : decodeMeta(value);
+      const kept = meta !== undefined && headOnly ? { ...meta, body: EMPTY_BYTES } : meta;
+      this.#entries.set(name, { key, meta: kept, headOnly, written: false });
+    }
   }
 
   async #entry(key: Uint8Array): Promise<Entry> {
     const name = keyString(key);
     const known = this.#entries.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined && !known.headOnly) return known;
     const value = await this.txn.kv.get(metaKey(this.prefix, key));
-    const entry = {
-      key,
-      meta: value === undefined ? undefined : decodeMeta(value),
-      written: false,
-    };
+    const meta = value === undefined ? undefined : decodeMeta(value);
+    const entry = { key, meta, headOnly: false, written: false };
     this.#entries.set(name, entry);
     return entry;
   }
@@ -231,13 +274,17 @@ export class Database {
       this.txn.put(gcKey(this.txn.instance, this.txn.kv.startTs, old.id), item);
     }
     entry.meta = meta;
+    entry.headOnly = false;
     entry.written = true;
     return old;
   }
 
-  guardReads(): void {
+  async guardReads(): Promise<void> {
+    let locked = 0;
     for (const entry of this.#entries.values()) {
-      if (!entry.written) this.txn.kv.lockKey(metaKey(this.prefix, entry.key));
+      if (entry.written) continue;
+      this.txn.kv.lockKey(metaKey(this.prefix, entry.key));
+      if (++locked % limits.gatewayStepKeys === 0) await this.txn.pace.pause();
     }
   }
 

@@ -14,7 +14,10 @@ class Keyspace {
   async #with<T>(body: (db: Database) => Promise<T>): Promise<T> {
     const txn = new RedisTxn(await this.#kv.begin(), 1, [0]);
     const result = await body(txn.database(0));
-    if (txn.hasWrites) await txn.commit();
+    if (txn.hasWrites) {
+      await txn.guardReads();
+      await txn.commit();
+    }
     return result;
   }
 

@@ -12,7 +12,10 @@ async function inTxn<T>(kv: MemoryKv, body: (db: Database) => Promise<T>): Promi
   const txn = new RedisTxn(await kv.begin(), 1, [0]);
   expect(physicalMs(txn.kv.startTs)).toBe(txn.nowMs);
   const result = await body(txn.database(0));
-  if (txn.hasWrites) await txn.commit();
+  if (txn.hasWrites) {
+    await txn.guardReads();
+    await txn.commit();
+  }
   return result;
 }
 

@@ -155,6 +155,7 @@ export class Sweeper {
       }
       txn.delete(ttlKey(database.prefix, expireAtMs, userKey));
     }
+    await txn.guardReads();
     await txn.commit();
     this.#stats.expiredKeys += expired;
     return true;

@@ -32,6 +32,9 @@ export class FaultyKv implements GatewayKv {
   /** Of reads of versions: keeps the answer back. */
   afterVersions: (() => Promise<void>) | undefined;
 
+  /** Hears how many keys each read of many asks for. */
+  beforeBatchGet: ((keys: number) => void) | undefined;
+
   constructor(kv: MemoryKv) {
     this.#kv = kv;
   }
@@ -71,7 +74,10 @@ export class FaultyKv implements GatewayKv {
     const wrapped: KvTxn = {
       startTs: txn.startTs,
       get: (key) => txn.get(key),
-      batchGet: (keys) => txn.batchGet(keys),
+      batchGet: (keys) => {
+        this.beforeBatchGet?.(keys.length);
+        return txn.batchGet(keys);
+      },
       scan: (start, end, limit, options) => txn.scan(start, end, limit, options),
       put: (key, value) => {
         data ||= isData(key);

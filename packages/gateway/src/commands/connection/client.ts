@@ -65,9 +65,13 @@ function list(call: Call): Reply {
     if (!TYPES.includes(type)) return error(`ERR Unknown client type '${latin1(argv[3]!)}'`);
     chosen = (): boolean => type === 'normal';
   } else if (option === 'ID' && argv.length > 3) {
-    const ids = argv.slice(3).map(parseInt64);
-    if (ids.some((id) => id === undefined || id < 1n)) return INVALID_ID;
-    chosen = (session): boolean => ids.includes(BigInt(session.id));
+    const ids = new Set<number>();
+    for (const argument of argv.slice(3)) {
+      const id = parseInt64(argument);
+      if (id === undefined || id < 1n) return INVALID_ID;
+      ids.add(Number(id));
+    }
+    chosen = (session): boolean => ids.has(session.id);
   } else if (argv.length !== 2) {
     return SYNTAX_ERROR;
   }

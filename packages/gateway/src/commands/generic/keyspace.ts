@@ -1,19 +1,27 @@
+import { limits } from '@tinykv/base';
+import { stepsOf } from '../../model/pace.js';
 import { integer, type Reply, simple } from '../../resp/types.js';
 import type { CommandSpec, DataCall } from '../spec.js';
 
 const ALL_KEYS = { first: 1, last: -1, step: 1 } as const;
 
-async function del(call: DataCall): Promise<Reply> {
-  const keys = call.argv.slice(1);
-  await call.db.getMany(keys);
+async function del({ argv, db }: DataCall): Promise<Reply> {
   let removed = 0;
-  for (const key of keys) if (call.db.remove(key)) removed++;
+  for (const step of stepsOf(argv.slice(1))) {
+    await db.areThere(step);
+    for (const key of step) if (db.remove(key)) removed++;
+    if (step.length === limits.gatewayStepKeys) await db.txn.pace.pause();
+  }
   return integer(removed);
 }
 
-async function exists(call: DataCall): Promise<Reply> {
-  const metas = await call.db.getMany(call.argv.slice(1));
-  return integer(metas.filter((meta) => meta !== undefined).length);
+async function exists({ argv, db }: DataCall): Promise<Reply> {
+  let there = 0;
+  for (const step of stepsOf(argv.slice(1))) {
+    for (const isThere of await db.areThere(step)) if (isThere) there++;
+    if (step.length === limits.gatewayStepKeys) await db.txn.pace.pause();
+  }
+  return integer(there);
 }
 
 async function type(call: DataCall): Promise<Reply> {

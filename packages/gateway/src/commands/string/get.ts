@@ -1,14 +1,17 @@
-import { EMPTY_BYTES } from '@tinykv/base';
+import { EMPTY_BYTES, limits } from '@tinykv/base';
 import { type Meta, makeMeta } from '../../model/meta-codec.js';
 import type { Database } from '../../model/redis-txn.js';
 import { readRange, readString, stringLength } from '../../model/strings.js';
 import { parseInt64 } from '../../resp/decimal.js';
 import type { Request } from '../../resp/decoder.js';
-import { array, bulk, integer, NULL, type Reply } from '../../resp/types.js';
+import { array, bulk, error, integer, NULL, type Reply } from '../../resp/types.js';
 import { NOT_AN_INTEGER, WRONG_TYPE } from '../errors.js';
 import { parseExpire } from '../expire-time.js';
 import type { CommandSpec, DataCall } from '../spec.js';
 import { parseGetExOptions } from './options.js';
+
+/** It would cost the client its connection. */
+const ANSWER_TOO_LARGE = error(`ERR the answer is over ${limits.gatewayOutputBytesMax} bytes`);
 
 const ONE_KEY = { first: 1, last: 1, step: 1 } as const;
 
@@ -55,9 +58,13 @@ function clampRange(
 async function mget(call: DataCall): Promise<Reply> {
   const metas = await call.db.getMany(call.argv.slice(1));
   const items: Reply[] = [];
+  let bytes = 0;
   for (const meta of metas) {
     const isString = meta?.type === 'string';
+    if (isString) bytes += stringLength(meta);
+    if (bytes > limits.gatewayOutputBytesMax) return ANSWER_TOO_LARGE;
     items.push(isString ? bulk(await readString(call.db, meta)) : NULL);
+    if (items.length % limits.gatewayStepKeys === 0) await call.db.txn.pace.pause();
   }
   return array(items);
 }

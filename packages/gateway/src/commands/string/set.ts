@@ -1,4 +1,5 @@
 import { EMPTY_BYTES, limits } from '@tinykv/base';
+import { stepsOf } from '../../model/pace.js';
 import { patchString, stringLength, writeString } from '../../model/strings.js';
 import { parseInt64 } from '../../resp/decimal.js';
 import { error, integer, NULL, OK, ONE, type Reply, ZERO } from '../../resp/types.js';
@@ -74,8 +75,9 @@ async function getSet(call: DataCall): Promise<Reply> {
 async function mset(call: DataCall): Promise<Reply> {
   const pairs = pairsOf(call);
   if (pairs === undefined) return wrongArity('mset');
+  call.db.txn.expectWrites(pairs.length);
   await call.db.getMany(pairs.map(([key]) => key));
-  for (const [key, value] of pairs) writeString(call.db, key, value);
+  await writePairs(call, pairs);
   return OK;
 }
 
@@ -84,14 +86,23 @@ async function msetNx(call: DataCall): Promise<Reply> {
   if (pairs === undefined) return wrongArity('msetnx');
   const old = await call.db.getMany(pairs.map(([key]) => key));
   if (old.some((meta) => meta !== undefined)) return ZERO;
-  for (const [key, value] of pairs) writeString(call.db, key, value);
+  await writePairs(call, pairs);
   return ONE;
 }
 
-function pairsOf(call: DataCall): (readonly [Uint8Array, Uint8Array])[] | undefined {
+async function writePairs({ db }: DataCall, pairs: readonly Pair[]): Promise<void> {
+  for (const step of stepsOf(pairs)) {
+    for (const [key, value] of step) writeString(db, key, value);
+    if (step.length === limits.gatewayStepKeys) await db.txn.pace.pause();
+  }
+}
+
+type Pair = readonly [Uint8Array, Uint8Array];
+
+function pairsOf(call: DataCall): Pair[] | undefined {
   const { argv } = call;
   if (argv.length % 2 === 0) return undefined;
-  const pairs: (readonly [Uint8Array, Uint8Array])[] = [];
+  const pairs: Pair[] = [];
   for (let i = 1; i < argv.length; i += 2) pairs.push([argv[i]!, argv[i + 1]!]);
   return pairs;
 }
