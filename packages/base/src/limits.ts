@@ -156,14 +156,18 @@ export const limits = {
   gcServiceIdBytesMax: 128,
   /** Connections of one gateway; more are told so and closed. */
   gatewayClientsMax: 10_000,
-  /** An inline request, or the line of a RESP length. */
+  /** What of an inline request, or of the line of a RESP length, may wait for its end. */
   gatewayInlineBytesMax: 65_536,
-  /** Arguments of one request. */
-  gatewayArgumentsMax: 1_048_576,
+  /** Arguments of one request, as Redis has it; its memory ends sooner. */
+  gatewayArgumentsMax: 2_147_483_647,
   /** One argument, and so one value. */
   gatewayBulkBytesMax: 33_554_432,
-  /** Bytes held for a request that is not complete. */
-  gatewayQueryBytesMax: 67_108_864,
+  /** Memory held for a request that is not complete. */
+  gatewayQueryBytesMax: 268_435_456,
+  /** Memory that all clients of one gateway hold: their requests, what they have queued, answers that wait for them. */
+  gatewayClientsBytesMax: 536_870_912,
+  /** Clients that hold less are not dropped for the memory that others hold. */
+  gatewayClientBytesMin: 65_536,
   /** Replies that a client has not read, before its connection is dropped. */
   gatewayOutputBytesMax: 268_435_456,
   /** Requests of one connection that run at once; more wait, then the socket is not read. */
@@ -172,8 +176,8 @@ export const limits = {
   gatewaySessionQueuedMax: 1_024,
   /** Commands queued between MULTI and EXEC. */
   gatewayMultiCommandsMax: 65_536,
-  /** Bytes of the same. */
-  gatewayMultiBytesMax: 67_108_864,
+  /** Memory of the same. */
+  gatewayMultiBytesMax: 134_217_728,
   /** Keys that a command reads or writes before it lets others have their turn. */
   gatewayStepKeys: 1_024,
   /** Keys of one command that wait for their latches; one of more keys goes without, alone in its session. */

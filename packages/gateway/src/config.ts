@@ -1,3 +1,5 @@
+import { limits } from '@tinykv/base';
+
 /** What one gateway process is told at its start. */
 export interface GatewayConfig {
   /** Address to listen on; loopback unless told otherwise, since there are no passwords. */
@@ -8,6 +10,8 @@ export interface GatewayConfig {
   readonly instance: number;
   readonly databases: number;
   readonly clientsMax: number;
+  /** Memory that all clients may hold together; then the one that holds most is dropped. */
+  readonly clientsBytesMax: number;
   /** Attempts at a transaction that conflicts with others, the first included. */
   readonly txnAttemptsMax: number;
   /** How long a command may take until its answer, an error if need be. */
@@ -26,7 +30,8 @@ export const defaultGatewayConfig: GatewayConfig = {
   port: 6379,
   instance: 1,
   databases: 16,
-  clientsMax: 10_000,
+  clientsMax: limits.gatewayClientsMax,
+  clientsBytesMax: limits.gatewayClientsBytesMax,
   txnAttemptsMax: 16,
   commandTimeoutMs: 10_000,
   epochLeaseMs: 3_000,

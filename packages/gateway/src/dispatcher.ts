@@ -9,15 +9,26 @@ import {
   type SessionState,
 } from './commands/spec.js';
 import type { CommandTable } from './commands/table.js';
-import { latin1 } from './commands/text.js';
 import type { Executor } from './executor.js';
 import type { Work } from './job.js';
 import type { VersionReader } from './kv-port.js';
 import type { TouchedKey } from './model/redis-txn.js';
 import { MultiState } from './multi.js';
+import {
+  DISCARD_ALONE,
+  EXEC_ABORT,
+  EXEC_ALONE,
+  hasLongKey,
+  isHttp,
+  KEY_TOO_LONG,
+  MULTI_NESTED,
+  TOO_MANY_ARGUMENTS,
+  TOO_MANY_WATCHED,
+  WATCH_INSIDE,
+} from './refusals.js';
 import type { ReplyQueue } from './reply-queue.js';
-import type { Request } from './resp/decoder.js';
-import { error, OK, QUEUED, type Reply, simple } from './resp/types.js';
+import { type Request, requestMemory } from './resp/request.js';
+import { OK, QUEUED, type Reply, simple } from './resp/types.js';
 import { SessionOrder } from './session-order.js';
 
 interface DispatcherContext {
@@ -34,17 +45,7 @@ interface DispatcherEvents {
   quit(): void;
 }
 
-const KEY_TOO_LONG = error(`ERR key is longer than ${limits.gatewayKeyBytesMax} bytes`);
-const TOO_MANY_ARGUMENTS = error(
-  `ERR more than ${limits.gatewayPlainArgumentsMax} arguments of a command without keys`,
-);
 const RESET = simple('RESET');
-const MULTI_NESTED = error('ERR MULTI calls can not be nested');
-const EXEC_ALONE = error('ERR EXEC without MULTI');
-const DISCARD_ALONE = error('ERR DISCARD without MULTI');
-const WATCH_INSIDE = error('ERR WATCH inside MULTI is not allowed');
-const TOO_MANY_WATCHED = error('ERR too many watched keys');
-const EXEC_ABORT = error('EXECABORT Transaction discarded because of previous errors.');
 
 /**
  * Begins the commands of one session. Commands on different keys run at once; those on one key keep
@@ -60,6 +61,7 @@ export class Dispatcher {
   readonly #order = new SessionOrder();
   /** Commands that were begun and have not settled. */
   #running = 0;
+  #runningBytes = 0;
   /** One of them runs alone. */
   #exclusive = false;
 
@@ -74,6 +76,14 @@ export class Dispatcher {
     this.#replies = replies;
     this.#events = events;
     this.multi = new MultiState(context.versions);
+  }
+
+  /** Memory of the requests that run, and of what MULTI and WATCH keep. */
+  get heldBytes(): number {
+    return this.#runningBytes + this.multi.heldBytes;
+  }
+  get runningBytes(): number {
+    return this.#runningBytes;
   }
 
   get #gateway(): GatewayState {
@@ -161,10 +171,11 @@ export class Dispatcher {
     if (hasLongKey(keys)) return this.#runNow(spec, () => KEY_TOO_LONG);
     if (keys.length === 0) {
       const flushes = spec.flushes?.(argv, db, this.#gateway.config.databases) ?? [];
-      return this.#runAlone(spec, () => executor.submit(this.#work(spec, argv, [], flushes)));
+      const work = this.#work(spec, argv, [], flushes);
+      return this.#runAlone(spec, argv, () => executor.submit(work));
     }
     if (keys.length > limits.gatewayLatchedKeysMax) {
-      return this.#runAlone(spec, () => executor.submit(this.#work(spec, argv, [], [])));
+      return this.#runAlone(spec, argv, () => executor.submit(this.#work(spec, argv, [], [])));
     }
     const touched = keys.map((key): TouchedKey => ({ db, key }));
     const turn = this.#order.enter(touched, spec.flags.includes('write'));
@@ -173,7 +184,7 @@ export class Dispatcher {
     if (turn.queued) reply = executor.submit(this.#work(spec, argv, touched, []));
     else if (keys.length === 1) reply = executor.readOne(spec, argv, this.#session, db);
     else reply = executor.submit(this.#work(spec, argv, [], []));
-    this.#await(spec, reply, () => turn.leave());
+    this.#await(spec, argv, reply, () => turn.leave());
     return true;
   }
 
@@ -196,28 +207,31 @@ export class Dispatcher {
   }
 
   /** Waits until nothing else of this session runs, and lets nothing else begin before it is done. */
-  #runAlone(spec: CommandSpec, run: () => Promise<Reply>): boolean {
+  #runAlone(spec: CommandSpec, argv: Request, run: () => Promise<Reply>): boolean {
     if (this.#running > 0) return false;
     this.#exclusive = true;
-    this.#await(spec, run(), () => {
+    this.#await(spec, argv, run(), () => {
       this.#exclusive = false;
     });
     return true;
   }
 
-  #await(spec: CommandSpec, reply: Promise<Reply>, done: () => void): void {
+  #await(spec: CommandSpec, argv: Request, reply: Promise<Reply>, done: () => void): void {
     this.#begun(spec);
     const { clock } = this.#gateway.env;
     const begunMono = clock.mono();
     const slot = this.#replies.reserve(this.#session.protocol);
+    const bytes = requestMemory(argv);
     this.#running++;
+    this.#runningBytes += bytes;
     void reply.then((value) => {
       const stats = this.#stats(spec);
       stats.calls++;
       stats.microseconds += (clock.mono() - begunMono) * 1_000;
       if (value.type === 'error') stats.failed++;
-      slot.reply = value;
+      this.#replies.fill(slot, value);
       this.#running--;
+      this.#runningBytes -= bytes;
       done();
       this.#events.settled();
     });
@@ -234,9 +248,9 @@ export class Dispatcher {
           ? this.#enqueue(spec, argv)
           : this.#runNow(spec, () => this.#unwatch());
       case 'exec':
-        return this.#exec(spec);
+        return this.#exec(spec, argv);
       case 'watch':
-        return this.#watch(spec, argv.slice(1));
+        return this.#watch(spec, argv);
       case 'quit':
         this.#events.quit();
         return this.#runNow(spec, () => OK);
@@ -273,13 +287,13 @@ export class Dispatcher {
     return RESET;
   }
 
-  #exec(spec: ControlCommand): boolean {
+  #exec(spec: ControlCommand, argv: Request): boolean {
     if (!this.multi.active) return this.#runNow(spec, () => EXEC_ALONE);
     if (this.multi.broken) {
       this.multi.reset();
       return this.#runNow(spec, () => EXEC_ABORT);
     }
-    return this.#runAlone(spec, async () => {
+    return this.#runAlone(spec, argv, async () => {
       const reply = await this.#context.executor.submit(
         this.multi.work(this.#session, this.#gateway),
       );
@@ -289,14 +303,15 @@ export class Dispatcher {
     });
   }
 
-  #watch(spec: ControlCommand, keys: readonly Uint8Array[]): boolean {
+  #watch(spec: ControlCommand, argv: Request): boolean {
+    const keys = argv.slice(1);
     if (this.multi.active) return this.#runNow(spec, () => WATCH_INSIDE);
     if (hasLongKey(keys)) return this.#runNow(spec, () => KEY_TOO_LONG);
     if (keys.length + this.multi.watched.size > limits.gatewayWatchedKeysMax) {
       return this.#runNow(spec, () => TOO_MANY_WATCHED);
     }
     const { db } = this.#session;
-    return this.#runAlone(spec, () =>
+    return this.#runAlone(spec, argv, () =>
       this.#context.executor.submit({
         client: this.#session,
         writes: [],
@@ -309,13 +324,4 @@ export class Dispatcher {
       }),
     );
   }
-}
-
-function hasLongKey(keys: readonly Uint8Array[]): boolean {
-  return keys.some((key) => key.length > limits.gatewayKeyBytesMax);
-}
-
-function isHttp(argv: Request): boolean {
-  const name = argv[0]!.length <= 5 ? latin1(argv[0]!).toLowerCase() : '';
-  return name === 'post' || name === 'host:';
 }

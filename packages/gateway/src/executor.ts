@@ -8,7 +8,7 @@ import { BUSY, CONFLICT, lateReply, replyTo, UNDETERMINED } from './kv-replies.j
 import { LatestReads } from './latest-read.js';
 import { SharedPace } from './model/pace.js';
 import { nameOf, RedisTxn } from './model/redis-txn.js';
-import type { Request } from './resp/decoder.js';
+import type { Request } from './resp/request.js';
 import type { Reply } from './resp/types.js';
 
 type Body = (txn: RedisTxn) => Promise<Reply[]>;

@@ -1,4 +1,5 @@
 import { assert, type Env, limits, toHex } from '@tinykv/base';
+import { ClientMemory } from './client-memory.js';
 import { defaultParameters } from './commands/server/config.js';
 import { type CommandStats, type GatewayState, newGatewayStats } from './commands/spec.js';
 import { CommandTable } from './commands/table.js';
@@ -42,6 +43,7 @@ export class GatewayCore {
       table: new CommandTable(),
       executor: new Executor(env, kv, this.state),
       versions: kv,
+      memory: new ClientMemory(config.clientsBytesMax, () => this.#sessions.values()),
       onEnd: (session) => this.#onEnd(session),
     };
   }

@@ -5,7 +5,7 @@ import { keysOf } from './commands/spec.js';
 import type { Work } from './job.js';
 import type { VersionReader } from './kv-port.js';
 import type { RedisTxn, TouchedKey } from './model/redis-txn.js';
-import type { Request } from './resp/decoder.js';
+import { type Request, requestMemory } from './resp/request.js';
 import { array, error, NULL_ARRAY, OK, type Reply } from './resp/types.js';
 import { WatchedKeys } from './watched-keys.js';
 
@@ -36,6 +36,11 @@ export class MultiState {
     return this.#queue?.length;
   }
 
+  /** Memory of what is queued and watched. */
+  get heldBytes(): number {
+    return this.#queuedBytes + this.watched.heldBytes;
+  }
+
   get broken(): boolean {
     return this.#broken;
   }
@@ -48,10 +53,12 @@ export class MultiState {
   /** Takes a command for EXEC; the error when it does not fit any more. */
   enqueue(spec: CommandSpec, argv: Request): Reply | undefined {
     assert(this.#queue !== undefined, 'commands are queued inside MULTI');
-    for (const argument of argv) this.#queuedBytes += argument.length;
+    const bytes = requestMemory(argv);
+    this.#queuedBytes += bytes;
     const full = this.#queue.length >= limits.gatewayMultiCommandsMax;
     if (full || this.#queuedBytes > limits.gatewayMultiBytesMax) {
       this.#broken = true;
+      this.#queuedBytes -= bytes;
       return TOO_MUCH;
     }
     this.#queue.push({ spec, argv });

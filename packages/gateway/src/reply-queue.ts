@@ -1,9 +1,11 @@
 import { ReplyEncoder } from './resp/encoder.js';
-import type { ProtocolVersion, Reply } from './resp/types.js';
+import { type ProtocolVersion, type Reply, replyMemory } from './resp/types.js';
 
 /** The place of one reply among those of its session. */
 export interface Slot {
   reply: Reply | undefined;
+  /** Memory of the reply. */
+  bytes: number;
   readonly protocol: ProtocolVersion;
   readonly silent: boolean;
 }
@@ -18,9 +20,16 @@ export class ReplyQueue {
   readonly #encoder = new ReplyEncoder();
   #slots: Slot[] = [];
   #next = 0;
+  /** Memory of replies that are not encoded. */
+  #replyBytes = 0;
   #mode: 'on' | 'off' | 'skip' = 'on';
   /** The command that is running has just switched its own reply off. */
   #muteCurrent = false;
+
+  /** Memory of what is not taken. */
+  get heldBytes(): number {
+    return this.#replyBytes + this.#encoder.length;
+  }
 
   /** Bytes that are encoded and not taken. */
   get encodedBytes(): number {
@@ -41,14 +50,20 @@ export class ReplyQueue {
   /** Answers the command that is running, in the version that the session speaks after it. */
   answer(reply: Reply, protocol: ProtocolVersion): void {
     if (this.#muteCurrent) this.#muteCurrent = false;
-    else this.reserve(protocol).reply = reply;
+    else this.fill(this.reserve(protocol), reply);
+  }
+
+  fill(slot: Slot, reply: Reply): void {
+    slot.reply = reply;
+    slot.bytes = replyMemory(reply);
+    this.#replyBytes += slot.bytes;
   }
 
   /** A place that is filled later. */
   reserve(protocol: ProtocolVersion): Slot {
     const silent = this.#mode !== 'on';
     if (this.#mode === 'skip') this.#mode = 'on';
-    const slot: Slot = { reply: undefined, protocol, silent };
+    const slot: Slot = { reply: undefined, bytes: 0, protocol, silent };
     this.#slots.push(slot);
     return slot;
   }
@@ -66,8 +81,9 @@ export class ReplyQueue {
     let errors = 0;
     for (; this.#next < this.#slots.length; this.#next++) {
       if (this.#encoder.length >= WRITE_BYTES) break;
-      const { reply, protocol, silent } = this.#slots[this.#next]!;
+      const { reply, bytes, protocol, silent } = this.#slots[this.#next]!;
       if (reply === undefined) break;
+      this.#replyBytes -= bytes;
       if (reply.type === 'error') errors++;
       if (!silent) this.#encoder.write(reply, protocol);
     }

@@ -1,4 +1,5 @@
 import { limits } from '@tinykv/base';
+import type { ClientMemory, MemoryHolder } from './client-memory.js';
 import type { GatewayState, SessionState } from './commands/spec.js';
 import type { CommandTable } from './commands/table.js';
 import type { Connection, ConnectionEvents } from './connection.js';
@@ -6,7 +7,8 @@ import { Dispatcher } from './dispatcher.js';
 import type { Executor } from './executor.js';
 import type { VersionReader } from './kv-port.js';
 import { ReplyQueue } from './reply-queue.js';
-import { type Request, RespDecoder } from './resp/decoder.js';
+import { RespDecoder } from './resp/decoder.js';
+import { type Request, requestMemory, wireBytes } from './resp/request.js';
 import { error, type ProtocolVersion } from './resp/types.js';
 
 /** What the sessions of one gateway share. */
@@ -15,6 +17,7 @@ export interface SessionContext {
   readonly table: CommandTable;
   readonly executor: Executor;
   readonly versions: VersionReader;
+  readonly memory: ClientMemory;
   onEnd(session: Session): void;
 }
 
@@ -23,7 +26,7 @@ export interface SessionContext {
  * where it is not drained: no more requests are begun than may run at once, no more are read than may wait, and
  * none while the client does not take its replies.
  */
-export class Session implements SessionState, ConnectionEvents {
+export class Session implements SessionState, ConnectionEvents, MemoryHolder {
   readonly id: number;
   readonly createdMono: number;
   lastActiveMono: number;
@@ -42,6 +45,9 @@ export class Session implements SessionState, ConnectionEvents {
   readonly #dispatcher: Dispatcher;
   #requests: Request[] = [];
   #nextRequest = 0;
+  /** Memory of the requests that were not begun. */
+  #waitingBytes = 0;
+  #heldBytes = 0;
   #pumping = false;
   #turnScheduled = false;
   #writable = true;
@@ -81,6 +87,22 @@ export class Session implements SessionState, ConnectionEvents {
   get outputBytes(): number {
     return this.#replies.encodedBytes + this.#connection.bufferedBytes;
   }
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+  get queryBytes(): number {
+    let bytes = this.#decoder.unparsedBytes;
+    for (let i = this.#nextRequest; i < this.#requests.length; i++) {
+      bytes += wireBytes(this.#requests[i]!);
+    }
+    return bytes;
+  }
+  get argumentBytes(): number {
+    return this.#dispatcher.runningBytes;
+  }
+  get multiBytes(): number {
+    return this.#dispatcher.multi.heldBytes;
+  }
   get multiLength(): number | undefined {
     return this.#dispatcher.multi.length;
   }
@@ -89,7 +111,11 @@ export class Session implements SessionState, ConnectionEvents {
     if (this.#closing || this.#ended) return;
     this.lastActiveMono = this.#context.gateway.env.clock.mono();
     this.#context.gateway.stats.bytesReceived += bytes.length;
+    const known = this.#requests.length;
     this.#decoder.decode(bytes, this.#requests);
+    for (let i = known; i < this.#requests.length; i++) {
+      this.#waitingBytes += requestMemory(this.#requests[i]!);
+    }
     this.#turn();
   }
 
@@ -108,7 +134,16 @@ export class Session implements SessionState, ConnectionEvents {
     this.#ended = true;
     this.#dropRequests();
     this.#dispatcher.multi.reset();
+    this.#account();
     this.#context.onEnd(this);
+  }
+
+  evict(): void {
+    const { logger } = this.#context.gateway.env;
+    const fields = { address: this.address, bytes: this.#heldBytes };
+    logger.warn('clients hold too much memory, the one with most is dropped', fields);
+    this.#connection.destroy();
+    this.onClose();
   }
 
   setReplyMode(mode: 'on' | 'off' | 'skip'): void {
@@ -134,6 +169,7 @@ export class Session implements SessionState, ConnectionEvents {
   #dropRequests(): void {
     this.#requests = [];
     this.#nextRequest = 0;
+    this.#waitingBytes = 0;
   }
 
   #scheduleTurn(): void {
@@ -149,6 +185,20 @@ export class Session implements SessionState, ConnectionEvents {
     this.#pump();
     this.#flush();
     this.#adjustReading();
+    this.#account();
+    this.#context.memory.relieve();
+  }
+
+  /** Tells what this client holds now; of one that is gone, only what its commands do that still run. */
+  #account(): void {
+    let now = this.#dispatcher.heldBytes;
+    if (!this.#ended) {
+      now += this.#decoder.bufferedBytes + this.#waitingBytes;
+      now += this.#replies.heldBytes + this.#connection.bufferedBytes;
+    }
+    if (now === this.#heldBytes) return;
+    this.#context.memory.hold(this.#heldBytes, now);
+    this.#heldBytes = now;
   }
 
   /** Begins requests until there is none, or the next one has to wait for those before it. */
@@ -164,6 +214,7 @@ export class Session implements SessionState, ConnectionEvents {
       const request = this.#requests[this.#nextRequest]!;
       if (!this.#dispatcher.begin(request)) break;
       this.#nextRequest++;
+      this.#waitingBytes -= requestMemory(request);
       begun += request.length;
     }
     this.#pumping = false;

@@ -21,6 +21,8 @@ interface Question {
   readonly record: Uint8Array;
 }
 
+/** What a watched key takes beside itself and its name. */
+const WATCHED_KEY_BYTES = 512;
 /** Flushes since WATCH through which a key that was not there is followed; after more, EXEC gives up. */
 const FLUSHES_FOLLOWED = 16;
 
@@ -40,6 +42,7 @@ const FLUSHES_FOLLOWED = 16;
 export class WatchedKeys {
   readonly #store: VersionReader;
   readonly #keys = new Map<string, WatchedKey>();
+  #keyBytes = 0;
 
   constructor(store: VersionReader) {
     this.#store = store;
@@ -47,6 +50,11 @@ export class WatchedKeys {
 
   get size(): number {
     return this.#keys.size;
+  }
+
+  /** Memory of what is watched. */
+  get heldBytes(): number {
+    return this.#keyBytes;
   }
 
   /** Remembers what the keys are in this transaction; of a key that is watched already, what was seen first. */
@@ -62,11 +70,13 @@ export class WatchedKeys {
       const meta = value && decodeMeta(value);
       const state = meta === undefined ? 'absent' : isExpired(meta, nowMs) ? 'expired' : 'alive';
       this.#keys.set(nameOf(key), { ...key, ts, epoch, commitTs, state });
+      this.#keyBytes += WATCHED_KEY_BYTES + 2 * key.key.length;
     });
   }
 
   clear(): void {
     this.#keys.clear();
+    this.#keyBytes = 0;
   }
 
   /**

@@ -2,7 +2,7 @@ import type { Env } from '@tinykv/base';
 import type { GatewayConfig } from '../config.js';
 import type { Epochs } from '../epochs/epochs.js';
 import type { Database } from '../model/redis-txn.js';
-import type { Request } from '../resp/decoder.js';
+import type { Request } from '../resp/request.js';
 import type { ProtocolVersion, Reply } from '../resp/types.js';
 import type { TtlClock } from '../ttl-clock.js';
 
@@ -98,6 +98,11 @@ export interface SessionState {
   /** Requests that wait, bytes of replies that wait. */
   readonly queued: number;
   readonly outputBytes: number;
+  /** Bytes of requests that were not begun; memory of those that run, of what MULTI and WATCH keep, and of it all. */
+  readonly queryBytes: number;
+  readonly argumentBytes: number;
+  readonly multiBytes: number;
+  readonly heldBytes: number;
   /** Commands queued since MULTI; undefined outside of it. */
   readonly multiLength: number | undefined;
   lastCommand: string;

@@ -1,5 +1,5 @@
 import { assert } from '@tinykv/base';
-import type { Request } from '../resp/decoder.js';
+import type { Request } from '../resp/request.js';
 import { error, type Reply } from '../resp/types.js';
 import { basicCommands } from './connection/basics.js';
 import { clientCommand } from './connection/client.js';

@@ -1,6 +1,9 @@
-import { limits, Prng, utf8 } from '@tinykv/base';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { EMPTY_BYTES, limits, Prng, utf8 } from '@tinykv/base';
 import { describe, expect, test } from 'vitest';
-import { type Request, RespDecoder } from './decoder.js';
+import { RespDecoder } from './decoder.js';
+import type { Request } from './request.js';
 
 interface Decoded {
   readonly requests: string[][];
@@ -51,7 +54,7 @@ const vectors: readonly [name: string, input: string, requests: string[][], erro
   ['no count', '*\r\n', [], 'Protocol error: invalid multibulk length'],
   ['leading zero', '*01\r\n', [], 'Protocol error: invalid multibulk length'],
   ['plus sign', '*+1\r\n', [], 'Protocol error: invalid multibulk length'],
-  ['a million and more', '*1048577\r\n', [], 'Protocol error: invalid multibulk length'],
+  ['2^31 - 1 announced', 'PING\r\n*2147483647\r\n', [['PING']]],
   ['2^31', '*2147483648\r\n', [], 'Protocol error: invalid multibulk length'],
   ['negative bulk', '*1\r\n$-5\r\n', [], 'Protocol error: invalid bulk length'],
   ['bulk of words', '*1\r\n$abc\r\n', [], 'Protocol error: invalid bulk length'],
@@ -81,11 +84,14 @@ describe('requests are the same however they are cut', () => {
 describe('limits', () => {
   const line = 'x'.repeat(limits.gatewayInlineBytesMax);
 
-  test('an inline request of 64 KiB is taken, one more byte is not', () => {
+  test('an inline request over 64 KiB is taken when it is whole', () => {
+    const long = line.repeat(4);
     expect(decode([bytes(`${line}\n`)]).requests).toEqual([[line]]);
+    expect(decode([bytes(`${long} y\r\nPING\n`)]).requests).toEqual([[long, 'y'], ['PING']]);
+    expect(decode([bytes(line), bytes('x\n')]).requests).toEqual([[`${line}x`]]);
     const tooBig = { requests: [], error: 'Protocol error: too big inline request' };
-    expect(decode([bytes(`${line}x\n`)])).toEqual(tooBig);
-    expect(decode([bytes(line), bytes('x')])).toEqual(tooBig);
+    expect(decode([bytes(line), bytes('x'), bytes('\n')])).toEqual(tooBig);
+    expect(decode([bytes(`${line}x`)])).toEqual(tooBig);
   });
 
   test('a length line that does not end', () => {
@@ -98,19 +104,52 @@ describe('limits', () => {
   test('memory follows what came, not what was announced', () => {
     const decoder = new RespDecoder();
     const out: Request[] = [];
-    decoder.decode(utf8(`*1048576\r\n$${limits.gatewayBulkBytesMax}\r\nabc`), out);
+    decoder.decode(utf8(`*2147483647\r\n$${limits.gatewayBulkBytesMax}\r\nabc`), out);
     expect(decoder.error).toBeUndefined();
     expect(decoder.bufferedBytes).toBeLessThan(1_000);
   });
 
   test('a request that grows beyond the query limit is refused', () => {
-    const decoder = new RespDecoder({ bulkBytesMax: 1 << 30, argumentsMax: 1 << 20 });
+    const bounds = { bulkBytesMax: 1 << 30, argumentsMax: 1 << 20, queryBytesMax: 64 << 20 };
+    const decoder = new RespDecoder(bounds);
     const out: Request[] = [];
     decoder.decode(bytes(`*1\r\n$${1 << 29}\r\n`), out);
     const chunk = new Uint8Array(1 << 20);
     for (let i = 0; i < 65 && decoder.error === undefined; i++) decoder.decode(chunk, out);
     expect(decoder.error).toBe('Protocol error: too big request');
     expect(decoder.bufferedBytes).toBe(0);
+  });
+
+  test('arguments of no length share their memory', () => {
+    const decoder = new RespDecoder();
+    const out: Request[] = [];
+    decoder.decode(bytes(`*3\r\n${'$0\r\n\r\n'.repeat(3)}`), out);
+    expect(out[0]![0]).toBe(EMPTY_BYTES);
+    for (const byte of byteByByte('*2\r\n$0\r\n\r\n$0\r\n\r\n')) decoder.decode(byte, out);
+    expect(out[1]![1]).toBe(EMPTY_BYTES);
+    expect(decoder.bufferedBytes).toBe(0);
+  });
+
+  test.each([1, 60, 300])('arguments of %i bytes are charged what they hold', (length) => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const count = 100_000;
+    const held = (): number => {
+      // What was held for the last time by a finalizer goes with the second.
+      collect();
+      collect();
+      const { heapUsed, arrayBuffers } = process.memoryUsage();
+      return heapUsed + arrayBuffers;
+    };
+    const chunk = bytes(`$${length}\r\n${'v'.repeat(length)}\r\n`.repeat(1_000));
+    const decoder = new RespDecoder();
+    const out: Request[] = [];
+    const before = held();
+    decoder.decode(bytes(`*${count + 1}\r\n`), out);
+    for (let i = 0; i < count / 1_000; i++) decoder.decode(chunk, out);
+    const grown = held() - before;
+    expect(decoder.bufferedBytes).toBeGreaterThan(0.9 * grown);
+    expect(decoder.bufferedBytes).toBeLessThan(2 * grown);
   });
 
   test('a large bulk over many chunks', () => {

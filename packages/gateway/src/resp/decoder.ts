@@ -1,6 +1,7 @@
 import { copyBytes, EMPTY_BYTES, limits } from '@tinykv/base';
 import { parseDecimal } from './decimal.js';
 import { splitInline } from './inline.js';
+import { argumentMemory, type Request } from './request.js';
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -9,11 +10,6 @@ const DOLLAR = 0x24;
 
 /** Pieces of one bulk are joined up to this size. */
 const BULK_CHUNK_JOIN_BYTES = 65_536;
-/** What an argument costs beside its bytes, so that a million empty ones are not free. */
-const ARGUMENT_OVERHEAD_BYTES = 48;
-
-/** A request: the command's name and its arguments, each with memory of its own or of one chunk. */
-export type Request = readonly Uint8Array[];
 
 type State =
   | { readonly at: 'start' }
@@ -31,12 +27,14 @@ const BULK: State = { at: 'bulk' };
 export interface DecoderLimits {
   readonly bulkBytesMax: number;
   readonly argumentsMax: number;
+  readonly queryBytesMax: number;
 }
 
 /**
  * Takes the chunks of one connection and gives whole requests: RESP arrays of bulk strings and inline
- * lines. However the bytes are cut into chunks, the requests and the error are the same. Memory follows
- * the bytes that came, never a length that was declared. After an error nothing more is decoded.
+ * lines. However the bytes are cut into chunks, the requests and the error are the same, but for inline requests over 64 KiB:
+ * they are taken when their end comes with what is over, as in Redis. Memory follows the bytes that came, never a length
+ * that was declared. After an error nothing more is decoded.
  */
 export class RespDecoder {
   readonly #limits: DecoderLimits;
@@ -51,6 +49,7 @@ export class RespDecoder {
   /** Pieces of a bulk that spans chunks, line end included. */
   #pieces: Uint8Array[] = [];
   #pieceBytes = 0;
+  /** Memory of `#args`. */
   #argumentBytes = 0;
   #error: string | undefined;
 
@@ -58,14 +57,20 @@ export class RespDecoder {
     decoderLimits: DecoderLimits = {
       bulkBytesMax: limits.gatewayBulkBytesMax,
       argumentsMax: limits.gatewayArgumentsMax,
+      queryBytesMax: limits.gatewayQueryBytesMax,
     },
   ) {
     this.#limits = decoderLimits;
   }
 
-  /** Bytes held for a request that is not complete. */
+  /** Memory held for a request that is not complete. */
   get bufferedBytes(): number {
-    return this.#line.length + this.#argumentBytes + this.#pieceBytes;
+    return this.unparsedBytes + this.#argumentBytes;
+  }
+
+  /** Bytes that came and are part of no argument yet. */
+  get unparsedBytes(): number {
+    return this.#line.length + this.#pieceBytes;
   }
 
   /** The protocol error that ended decoding, without its `ERR ` code. */
@@ -94,7 +99,7 @@ export class RespDecoder {
           at = this.#readBulk(chunk, at, out);
           break;
       }
-      if (this.bufferedBytes > limits.gatewayQueryBytesMax) {
+      if (this.bufferedBytes > this.#limits.queryBytesMax) {
         this.#fail('Protocol error: too big request');
       }
     }
@@ -111,13 +116,11 @@ export class RespDecoder {
 
   #readInline(chunk: Uint8Array, at: number, out: Request[]): number {
     const end = chunk.indexOf(LF, at);
-    const length = this.#line.length + (end < 0 ? chunk.length : end) - at;
-    if (length > limits.gatewayInlineBytesMax) {
-      this.#fail('Protocol error: too big inline request');
-      return chunk.length;
-    }
     if (end < 0) {
       this.#line = join(this.#line, copyBytes(chunk.subarray(at)));
+      if (this.#line.length > limits.gatewayInlineBytesMax) {
+        this.#fail('Protocol error: too big inline request');
+      }
       return chunk.length;
     }
     let line = join(this.#line, chunk.subarray(at, end));
@@ -193,7 +196,11 @@ export class RespDecoder {
       return chunk.length;
     }
     const end = at + wanted;
-    if (this.#pieces.length === 0) {
+    if (this.#bulkLength === 0) {
+      this.#pieces = [];
+      this.#pieceBytes = 0;
+      this.#addArgument(EMPTY_BYTES, out);
+    } else if (this.#pieces.length === 0) {
       this.#addArgument(copyBytes(chunk.subarray(at, end - 2)), out);
     } else {
       this.#pieces.push(chunk.subarray(at, end));
@@ -218,7 +225,7 @@ export class RespDecoder {
 
   #addArgument(argument: Uint8Array, out: Request[]): void {
     this.#args.push(argument);
-    this.#argumentBytes += argument.length + ARGUMENT_OVERHEAD_BYTES;
+    this.#argumentBytes += argumentMemory(argument);
     this.#missing--;
     if (this.#missing > 0) {
       this.#state = LENGTH;

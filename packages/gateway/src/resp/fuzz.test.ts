@@ -2,12 +2,13 @@ import { concatBytes, utf8 } from '@tinykv/base';
 import { badBytes, cutInto, runs } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Request, RespDecoder } from './decoder.js';
+import { RespDecoder } from './decoder.js';
 import { formatDouble, ReplyEncoder } from './encoder.js';
+import type { Request } from './request.js';
 import { array, bulk, error, integer, NULL, NULL_ARRAY, type Reply, simple } from './types.js';
 
-/** The shortest argument on the wire, `$0\r\n\r\n`, is counted with 48 bytes beside its own. */
-const COST_PER_BYTE_MAX = 9;
+/** The shortest argument with memory of its own, `$1\r\nx\r\n`, is counted with 241 bytes. */
+const COST_PER_BYTE_MAX = 35;
 
 interface Decoded {
   readonly requests: readonly string[][];

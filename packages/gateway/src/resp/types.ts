@@ -52,3 +52,29 @@ export function bulk(bytes: Uint8Array): Reply {
 export function array(items: readonly Reply[]): Reply {
   return { type: 'array', items };
 }
+
+/** Of a reply beside the bytes that it carries. */
+const REPLY_BYTES = 64;
+
+/** About the memory that a reply holds. */
+export function replyMemory(reply: Reply): number {
+  switch (reply.type) {
+    case 'bulk':
+    case 'raw':
+      return REPLY_BYTES + reply.bytes.length;
+    case 'simple':
+    case 'error':
+    case 'verbatim':
+      return REPLY_BYTES + reply.text.length;
+    case 'array':
+    case 'set':
+      return reply.items.reduce((sum, item) => sum + replyMemory(item), REPLY_BYTES);
+    case 'map':
+      return reply.entries.reduce(
+        (sum, [key, value]) => sum + replyMemory(key) + replyMemory(value),
+        REPLY_BYTES,
+      );
+    default:
+      return REPLY_BYTES;
+  }
+}

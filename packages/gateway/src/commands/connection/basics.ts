@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '@tinykv/base';
 import { parseInt64 } from '../../resp/decimal.js';
-import type { Request } from '../../resp/decoder.js';
+import type { Request } from '../../resp/request.js';
 import { bulk, error, OK, type Reply, simple } from '../../resp/types.js';
 import { DB_OUT_OF_RANGE, NOT_AN_INTEGER, SYNTAX_ERROR, wrongArity } from '../errors.js';
 import type { Call, CommandSpec } from '../spec.js';

@@ -1,5 +1,5 @@
 import { parseInt64 } from '../../resp/decimal.js';
-import type { Request } from '../../resp/decoder.js';
+import type { Request } from '../../resp/request.js';
 import { bulk, error, integer, NULL, OK, type Reply } from '../../resp/types.js';
 import { SYNTAX_ERROR } from '../errors.js';
 import type { Call, CommandFlag, CommandSpec, SessionState } from '../spec.js';
@@ -41,10 +41,12 @@ function describeClient(session: SessionState, nowMono: number): string {
     `db=${session.db}`,
     'sub=0 psub=0 ssub=0',
     `multi=${session.multiLength ?? -1}`,
-    'qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0',
+    `qbuf=${session.queryBytes} qbuf-free=0`,
+    `argv-mem=${session.argumentBytes} multi-mem=${session.multiBytes}`,
+    'rbs=0 rbp=0 obl=0',
     `oll=${session.queued}`,
     `omem=${session.outputBytes}`,
-    'tot-mem=0 events=r',
+    `tot-mem=${session.heldBytes} events=r`,
     `cmd=${session.lastCommand}`,
     `user=default redir=-1 resp=${session.protocol}`,
     `lib-name=${session.libraryName} lib-ver=${session.libraryVersion}`,

@@ -1,5 +1,5 @@
 import { Glob } from '../../glob.js';
-import type { Request } from '../../resp/decoder.js';
+import type { Request } from '../../resp/request.js';
 import { array, bulk, error, integer, NULL, type Reply, simple } from '../../resp/types.js';
 import { SYNTAX_ERROR } from '../errors.js';
 import {

@@ -1,6 +1,6 @@
 import { err, ok, type Result } from '@tinykv/base';
 import { makeMeta } from '../../model/meta-codec.js';
-import type { Request } from '../../resp/decoder.js';
+import type { Request } from '../../resp/request.js';
 import { error, integer, ONE, type Reply, ZERO } from '../../resp/types.js';
 import { EX, EXAT, type ExpireUnit, PX, PXAT, parseExpire } from '../expire-time.js';
 import type { CommandSpec, DataCall } from '../spec.js';

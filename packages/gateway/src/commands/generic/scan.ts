@@ -1,7 +1,7 @@
 import { Glob } from '../../glob.js';
 import { eachKey, scanKeys } from '../../model/scan.js';
 import { parseInt64 } from '../../resp/decimal.js';
-import type { Request } from '../../resp/decoder.js';
+import type { Request } from '../../resp/request.js';
 import { array, bulk, error, type Reply } from '../../resp/types.js';
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../errors.js';
 import type { CommandSpec, DataCall } from '../spec.js';

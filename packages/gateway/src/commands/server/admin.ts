@@ -1,5 +1,5 @@
 import { countKeys } from '../../model/scan.js';
-import type { Request } from '../../resp/decoder.js';
+import type { Request } from '../../resp/request.js';
 import { array, bulk, error, integer, OK, type Reply } from '../../resp/types.js';
 import { SYNTAX_ERROR } from '../errors.js';
 import type { Call, CommandSpec, DataCall } from '../spec.js';

@@ -1,3 +1,4 @@
+import { limits } from '@tinykv/base';
 import { Glob } from '../../glob.js';
 import { bulk, error, OK, type Reply } from '../../resp/types.js';
 import { wrongArity } from '../errors.js';
@@ -13,7 +14,7 @@ const DEFAULTS: readonly (readonly [string, string])[] = [
   ['appendfsync', 'always'],
   ['appendonly', 'yes'],
   ['aof-use-rdb-preamble', 'yes'],
-  ['client-query-buffer-limit', '67108864'],
+  ['client-query-buffer-limit', String(limits.gatewayQueryBytesMax)],
   ['dir', '/'],
   ['hash-max-listpack-entries', '512'],
   ['hash-max-listpack-value', '64'],
@@ -28,6 +29,7 @@ const DEFAULTS: readonly (readonly [string, string])[] = [
   ['lua-time-limit', '5000'],
   ['busy-reply-threshold', '5000'],
   ['maxmemory', '0'],
+  ['maxmemory-clients', String(limits.gatewayClientsBytesMax)],
   ['maxmemory-policy', 'noeviction'],
   ['min-replicas-to-write', '0'],
   ['notify-keyspace-events', ''],

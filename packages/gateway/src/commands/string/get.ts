@@ -3,7 +3,7 @@ import { type Meta, makeMeta } from '../../model/meta-codec.js';
 import type { Database } from '../../model/redis-txn.js';
 import { readRange, readString, stringLength } from '../../model/strings.js';
 import { parseInt64 } from '../../resp/decimal.js';
-import type { Request } from '../../resp/decoder.js';
+import type { Request } from '../../resp/request.js';
 import { array, bulk, error, integer, NULL, type Reply } from '../../resp/types.js';
 import { NOT_AN_INTEGER, WRONG_TYPE } from '../errors.js';
 import { parseExpire } from '../expire-time.js';

@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '@tinykv/base';
-import type { Request } from '../../resp/decoder.js';
+import type { Request } from '../../resp/request.js';
 import type { Reply } from '../../resp/types.js';
 import { SYNTAX_ERROR } from '../errors.js';
 import { EX, EXAT, type ExpireUnit, PX, PXAT } from '../expire-time.js';
