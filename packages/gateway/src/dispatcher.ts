@@ -1,12 +1,12 @@
 import { limits } from '@tinykv/base';
 import {
   type CommandSpec,
-  type CommandStats,
   type ControlCommand,
   type DataCommand,
   type GatewayState,
   keysOf,
   type SessionState,
+  statsOf,
 } from './commands/spec.js';
 import type { CommandTable } from './commands/table.js';
 import type { Executor } from './executor.js';
@@ -18,6 +18,7 @@ import {
   DISCARD_ALONE,
   EXEC_ABORT,
   EXEC_ALONE,
+  EXEC_REFUSED,
   hasLongKey,
   isHttp,
   KEY_TOO_LONG,
@@ -95,8 +96,10 @@ export class Dispatcher {
     if (this.#exclusive || this.#running >= limits.gatewaySessionInflightMax) return false;
     const found = this.#context.table.lookUp(argv);
     if (!found.ok) {
-      if (found.spec !== undefined) this.#stats(found.spec).rejected++;
-      this.#refuse(argv, found.error);
+      if (found.spec !== undefined) statsOf(this.#gateway, found.spec).rejected++;
+      const isExec = found.spec?.name === 'exec';
+      if (isExec) this.multi.reset();
+      this.#refuse(argv, isExec ? EXEC_REFUSED : found.error);
       return true;
     }
     const { spec } = found;
@@ -133,16 +136,6 @@ export class Dispatcher {
     this.#gateway.stats.commandsProcessed++;
   }
 
-  #stats(spec: CommandSpec): CommandStats {
-    const { commandStats } = this.#gateway;
-    let entry = commandStats.get(spec.name);
-    if (entry === undefined) {
-      entry = { calls: 0, failed: 0, rejected: 0, microseconds: 0 };
-      commandStats.set(spec.name, entry);
-    }
-    return entry;
-  }
-
   #enqueue(spec: CommandSpec, argv: Request): true {
     this.#begun(spec);
     if (hasLongKey(keysOf(spec.keys, argv))) {
@@ -157,7 +150,7 @@ export class Dispatcher {
   #runNow(spec: CommandSpec, run: () => Reply): true {
     this.#begun(spec);
     const reply = run();
-    const stats = this.#stats(spec);
+    const stats = statsOf(this.#gateway, spec);
     stats.calls++;
     if (reply.type === 'error') stats.failed++;
     this.#answer(reply);
@@ -225,7 +218,7 @@ export class Dispatcher {
     this.#running++;
     this.#runningBytes += bytes;
     void reply.then((value) => {
-      const stats = this.#stats(spec);
+      const stats = statsOf(this.#gateway, spec);
       stats.calls++;
       stats.microseconds += (clock.mono() - begunMono) * 1_000;
       if (value.type === 'error') stats.failed++;

@@ -1,7 +1,12 @@
 import { assert, type Env, limits, toHex } from '@tinykv/base';
 import { ClientMemory } from './client-memory.js';
-import { defaultParameters } from './commands/server/config.js';
-import { type CommandStats, type GatewayState, newGatewayStats } from './commands/spec.js';
+import { defaultParameters } from './commands/server/parameters.js';
+import {
+  type CommandStats,
+  type CpuTimes,
+  type GatewayState,
+  newGatewayStats,
+} from './commands/spec.js';
 import { CommandTable } from './commands/table.js';
 import { latin1Bytes } from './commands/text.js';
 import type { GatewayConfig } from './config.js';
@@ -14,6 +19,7 @@ import { Sweeper } from './model/sweeper.js';
 import { Session, type SessionContext } from './session.js';
 import { TtlClock } from './ttl-clock.js';
 
+const NO_CPU = (): CpuTimes => ({ userMicroseconds: 0, systemMicroseconds: 0 });
 const TOO_MANY_CLIENTS = '-ERR max number of clients reached\r\n';
 
 /** The gateway without its sockets: what a simulator runs, and `server.ts` puts behind a port. */
@@ -28,7 +34,8 @@ export class GatewayCore {
   #port: number;
   #drained: (() => void) | undefined;
 
-  constructor(env: Env, kv: GatewayKv, config: GatewayConfig) {
+  /** `cpu` tells the time of the process, where there is one. */
+  constructor(env: Env, kv: GatewayKv, config: GatewayConfig, cpu: () => CpuTimes = NO_CPU) {
     assert(
       config.databases > 0 && config.databases <= DATABASES_MAX,
       () => `${config.databases} databases, not between 1 and ${DATABASES_MAX}`,
@@ -36,7 +43,7 @@ export class GatewayCore {
     this.#kv = kv;
     this.#port = config.port;
     const gatewayId = env.rng.fork('gateway-id').bytes(8);
-    this.state = this.#makeState(env, config, gatewayId);
+    this.state = this.#makeState(env, config, gatewayId, cpu);
     this.#sweeper = new Sweeper(env, kv, this.state, config);
     this.#context = {
       gateway: this.state,
@@ -48,7 +55,12 @@ export class GatewayCore {
     };
   }
 
-  #makeState(env: Env, config: GatewayConfig, gatewayId: Uint8Array): GatewayState {
+  #makeState(
+    env: Env,
+    config: GatewayConfig,
+    gatewayId: Uint8Array,
+    cpu: () => CpuTimes,
+  ): GatewayState {
     const sessions = this.#sessions;
     const core = this;
     return {
@@ -69,6 +81,7 @@ export class GatewayCore {
         return core.#port;
       },
       stats: newGatewayStats(),
+      cpu,
       commandStats: new Map<string, CommandStats>(),
       sessions: () => sessions.values(),
     };

@@ -97,7 +97,11 @@ export class MultiState {
         if (!(await this.watched.unchanged(txn))) return NULL_ARRAY;
         const replies: Reply[] = [];
         for (const { spec, argv } of queue) {
-          replies.push(await runQueued(spec, argv, session, gateway, txn));
+          const reply = await runQueued(spec, argv, session, gateway, txn);
+          const { protocol } = session;
+          replies.push(
+            protocol === start.protocol ? reply : { type: 'in-version', protocol, reply },
+          );
           if (replies.length % limits.gatewayStepKeys === 0) await txn.pace.pause();
         }
         return array(replies);

@@ -28,7 +28,7 @@ describe('a Redis key seen from outside', () => {
 
   it('is gone once its time is over', async () => {
     const { records, read } = store();
-    records.set(where, encodeMeta({ type: 'string', body: utf8('world'), expireAtMs: 2_000 }));
+    records.set(where, encodeMeta({ type: 'string', body: utf8('world'), expireAtMs: 2_000n }));
     expect((await peekKey(read, 1_999, at, key)).type).toBe('string');
     expect((await peekKey(read, 2_000, at, key)).type).toBe('none');
   });

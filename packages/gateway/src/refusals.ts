@@ -16,6 +16,10 @@ export const EXEC_ALONE: Reply = error('ERR EXEC without MULTI');
 export const DISCARD_ALONE: Reply = error('ERR DISCARD without MULTI');
 export const WATCH_INSIDE: Reply = error('ERR WATCH inside MULTI is not allowed');
 export const TOO_MANY_WATCHED: Reply = error('ERR too many watched keys');
+/** EXEC with arguments ends MULTI as well. */
+export const EXEC_REFUSED: Reply = error(
+  "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command",
+);
 export const EXEC_ABORT: Reply = error(
   'EXECABORT Transaction discarded because of previous errors.',
 );

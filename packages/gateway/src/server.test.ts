@@ -26,6 +26,8 @@ describe('the socket edge', () => {
   test('it listens on loopback unless told otherwise, and INFO tells the port', async () => {
     const client = await RespClient.open(port);
     expect((await client.send('INFO', 'server')).raw).toContain(`tcp_port:${port}\r\n`);
+    const cpu = (await client.send('INFO', 'cpu')).raw;
+    expect(Number(/used_cpu_user:([0-9.]+)/.exec(cpu)?.[1])).toBeGreaterThan(0);
     expect((await client.send('CONFIG', 'GET', 'bind')).value).toEqual(['bind', '127.0.0.1']);
     client.close();
   });

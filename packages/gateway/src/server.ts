@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Env, errorMessage, KvError } from '@tinykv/base';
-import type { GatewayStats } from './commands/spec.js';
+import type { CpuTimes, GatewayStats } from './commands/spec.js';
 import { defaultGatewayConfig, type GatewayConfig } from './config.js';
 import type { Connection } from './connection.js';
 import { GatewayCore } from './gateway.js';
@@ -34,7 +34,7 @@ class SocketGateway implements Gateway {
   constructor(env: Env, kv: GatewayKv, config: GatewayConfig) {
     this.#env = env;
     this.#config = config;
-    this.#core = new GatewayCore(env, kv, config);
+    this.#core = new GatewayCore(env, kv, config, processCpu);
     this.#server = createServer({
       noDelay: true,
       keepAlive: true,
@@ -87,6 +87,11 @@ class SocketGateway implements Gateway {
     socket.on('drain', () => events.onDrain());
     socket.on('close', () => events.onClose());
   }
+}
+
+function processCpu(): CpuTimes {
+  const { user, system } = process.cpuUsage();
+  return { userMicroseconds: user, systemMicroseconds: system };
 }
 
 class SocketConnection implements Connection {

@@ -115,6 +115,9 @@ function normalise(argv: readonly string[], reply: RawReply): string {
   if (unit !== undefined && typeof reply.value === 'number' && reply.value > 0) {
     return `:${Math.round(reply.value / unit / 60)} minutes`;
   }
+  if (name === 'exec' && reply.raw.includes('redis')) {
+    return reply.raw.replace(/id\r\n:\d+/g, 'id');
+  }
   if (name === 'exec' && Array.isArray(reply.value)) return JSON.stringify(roundTimes(reply.value));
   if (name === 'keys' && Array.isArray(reply.value)) {
     return JSON.stringify([...reply.value].sort());

@@ -87,6 +87,82 @@ a command list filterby nope x
 a command info nope
 a config set nope x
 a config get databases
+a config set maxmemory bla
+a config set maxmemory -1
+a config set maxmemory 1.5gb
+a config set maxmemory 100mb
+a config get maxmemory
+a config set maxmemory 10K
+a config get maxmemory
+a config set maxmemory <>
+a config get maxmemory
+a config set maxmemory 0
+a config set maxmemory-policy bla
+a config set maxmemory-policy ALLKEYS-LRU
+a config get maxmemory-policy
+a config set maxmemory-policy noeviction
+a config set maxmemory-clients bla
+a config set maxmemory-clients 5%
+a config get maxmemory-clients
+a config set maxmemory-clients 0
+a config set appendonly bla
+a config set appendfsync bla
+a config set loglevel bla
+a config set hz bla
+a config set hz <>
+a config set timeout -1
+a config set slowlog-log-slower-than -5
+a config set slowlog-max-len -1
+a config set list-max-listpack-size bla
+a config set proto-max-bulk-len 10
+a config set client-query-buffer-limit 100
+a config set stream-node-max-bytes bla
+a config set save bla
+a config set save <3600 1>
+a config get save
+a config set save <>
+a config set dir /nonexistent
+a config set notify-keyspace-events bla@
+a config set hz 5 maxmemory bla
+a config get hz
+a config help
+a config help x
+a config set maxmemory 1 maxmemory 2
+# functions, of which there are none
+a function
+a function bla
+a function flush
+a function flush async
+a function flush bla
+a function flush sync x
+a function list
+a function list withcode libraryname x
+a function list bla
+a function list libraryname
+a function list withcode withcode
+a function stats
+a function dump
+a function delete x
+a function delete
+a function kill
+a function restore x
+a function restore x bla
+a function restore <\\x0a\\x00]\\x9b\\x5c@\\x0f\\x7f\\xa2\\xda> flush
+a function load x
+a function load replace
+a function load bla x
+a function load <#!lua name=x>
+a function load <#!lua\\x0areturn 1>
+a function load <#!js name=x\\x0areturn 1>
+a function help
+a function help x
+a fcall f 0
+a fcall f x
+a fcall_ro f 0
+a fcall f
+a hello 3
+a function stats
+a hello 2
 a reset
 # strings
 a set k v
@@ -297,7 +373,63 @@ a flushall sync
 a dbsize
 a select 0
 a dbsize
+# times beyond 2^53 milliseconds
+a set e v
+a pexpireat e 9007199254741000
+a pexpireat e 9007199254741001 gt
+a pexpireat e 9007199254741001 gt
+a pexpiretime e
+a expiretime e
+a pexpireat e 9223372036854775807
+a expiretime e
+a ttl e
+a expireat e 9223372036854775
+a expireat e 9223372036854776
+a pexpire e 9223372036854775807
+a expire e 9223372036854775
+a pexpire e 9000000000000000000
+a pttl e
+a set e v pxat 9223372036854775807
+a set e v exat 9223372036854775
+a getex e pxat 9223372036854775806
+a psetex e 9223372036854775807 v
+a setex e 9223372036854775 v
+a setex e 9223370000000000 v
+a ttl e
+a append e w
+a ttl e
+a pexpireat e -9223372036854775808
+a get e
 # transactions
+a exec extra
+a multi
+a set t 1
+a exec extra
+a exec
+a get t
+a multi
+a set
+a exec extra
+a discard
+a multi
+a discard extra
+a exec
+a multi
+a get none
+a hello 3
+a get none
+a hello 2
+a get none
+a hello 3
+a exec
+a get none
+a hello 2
+a multi
+a get none
+a hello 3 setname <a b>
+a fcall f 0
+a exec
+a get none
 a multi
 a set m 1
 a incr m

@@ -15,12 +15,12 @@ export const EXAT: ExpireUnit = { seconds: true, relative: false };
 export const PXAT: ExpireUnit = { seconds: false, relative: false };
 
 export type ExpireTime =
-  | { readonly ok: true; readonly atMs: number }
+  | { readonly ok: true; readonly atMs: bigint }
   | { readonly ok: false; readonly error: Reply };
 
 /**
  * Reads the time argument of `command`. SET and its kind refuse zero and less; EXPIRE and its kind take
- * them for a time that has passed. A time beyond 2^53 ms is kept as 2^53 − 1.
+ * them for a time that has passed.
  */
 export function parseExpire(
   argument: Uint8Array,
@@ -35,8 +35,5 @@ export function parseExpire(
   const ms = unit.seconds ? given * 1_000n : given;
   const at = unit.relative ? ms + BigInt(nowMs) : ms;
   if (!fitsInt64(ms) || !fitsInt64(at)) return { ok: false, error: invalidExpire(command) };
-  const clamped = at > MAX_MS ? MAX_MS : at < -MAX_MS ? -MAX_MS : at;
-  return { ok: true, atMs: Number(clamped) };
+  return { ok: true, atMs: at };
 }
-
-const MAX_MS = BigInt(Number.MAX_SAFE_INTEGER);

@@ -21,10 +21,23 @@ export type CommandFlag =
   | 'no_auth'
   | 'no_async_loading'
   | 'no_multi'
+  | 'no_mandatory_keys'
   | 'movablekeys'
   | 'allow_busy';
 
-export type CommandGroup = 'connection' | 'generic' | 'server' | 'string' | 'transaction';
+export type CommandGroup =
+  | 'connection'
+  | 'generic'
+  | 'scripting'
+  | 'server'
+  | 'string'
+  | 'transaction';
+
+/** Time that this process has spent on the processor. */
+export interface CpuTimes {
+  readonly userMicroseconds: number;
+  readonly systemMicroseconds: number;
+}
 
 /** Where keys stand among the arguments: as in COMMAND INFO, a negative `last` counts from the end. */
 export interface KeyPositions {
@@ -129,6 +142,7 @@ export interface GatewayState {
   readonly runId: string;
   readonly port: number;
   readonly stats: GatewayStats;
+  readonly cpu: () => CpuTimes;
   readonly commandStats: Map<string, CommandStats>;
   sessions(): Iterable<SessionState>;
 }
@@ -171,4 +185,14 @@ export function keysOf(positions: KeyPositions | undefined, argv: Request): Uint
   const keys: Uint8Array[] = [];
   for (let i = first; i <= end && i < argv.length; i += step) keys.push(argv[i]!);
   return keys;
+}
+
+/** The counts of a command, which begin with its first call. */
+export function statsOf({ commandStats }: GatewayState, spec: CommandSpec): CommandStats {
+  let entry = commandStats.get(spec.name);
+  if (entry === undefined) {
+    entry = { calls: 0, failed: 0, rejected: 0, microseconds: 0 };
+    commandStats.set(spec.name, entry);
+  }
+  return entry;
 }

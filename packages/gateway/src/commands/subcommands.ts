@@ -1,4 +1,4 @@
-import type { Reply } from '../resp/types.js';
+import { array, type Reply, simple } from '../resp/types.js';
 import { wrongArity } from './errors.js';
 import type { Call, CommandFlag, CommandGroup, CommandSpec } from './spec.js';
 
@@ -11,6 +11,14 @@ export function subcommand(
   run: (call: Call) => Reply,
 ): CommandSpec {
   return { kind: 'session', name: `${parent}|${name}`, arity, flags, group, run };
+}
+
+/** The sub-command that explains the others. */
+export function help(parent: string, group: CommandGroup, texts: readonly string[]): CommandSpec {
+  const title = `${parent.toUpperCase()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:`;
+  const lines = [title, ...texts, 'HELP', '    Prints this help.'];
+  const reply = array(lines.map(simple));
+  return subcommand(parent, group, 'help', 2, ['loading', 'stale'], () => reply);
 }
 
 /** A command that is only its subcommands: called without one, it has too few arguments. */

@@ -9,6 +9,7 @@ import { wrongArity } from './errors.js';
 import { expireCommands } from './generic/expire.js';
 import { keyspaceCommands } from './generic/keyspace.js';
 import { scanCommands } from './generic/scan.js';
+import { functionCommands } from './scripting/function.js';
 import { adminCommands } from './server/admin.js';
 import { configCommand } from './server/config.js';
 import { infoCommand } from './server/info.js';
@@ -24,6 +25,7 @@ const families: readonly (readonly CommandSpec[])[] = [
   [helloCommand, clientCommand, infoCommand, configCommand],
   controlCommands,
   adminCommands,
+  functionCommands,
   keyspaceCommands,
   expireCommands,
   scanCommands,

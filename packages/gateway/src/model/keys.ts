@@ -97,11 +97,10 @@ export function dataKey(
   return concatBytes(dataPrefix(prefix, id), Uint8Array.of(tag.charCodeAt(0)), suffix);
 }
 
-export function ttlKey(prefix: Uint8Array, expireAtMs: number, key: Uint8Array): Uint8Array {
+export function ttlKey(prefix: Uint8Array, expireAtMs: bigint, key: Uint8Array): Uint8Array {
   const out = slottedKey(prefix, TTL, 8, slotOf(key), key);
   const view = new DataView(out.buffer);
-  view.setUint32(prefix.length + 1, Math.floor(expireAtMs / 0x1_0000_0000));
-  view.setUint32(prefix.length + 5, expireAtMs % 0x1_0000_0000);
+  view.setBigUint64(prefix.length + 1, expireAtMs);
   return out;
 }
 
@@ -117,10 +116,10 @@ export function ttlBounds(prefix: Uint8Array, nowMs: number): KeyBounds {
   };
 }
 
-export function parseTtlKey(key: Uint8Array): { expireAtMs: number; userKey: Uint8Array } {
+export function parseTtlKey(key: Uint8Array): { expireAtMs: bigint; userKey: Uint8Array } {
   const reader = new ByteReader(key);
   reader.raw(PREFIX_BYTES + 1);
-  const expireAtMs = reader.u64();
+  const expireAtMs = reader.timestamp();
   reader.u16();
   return { expireAtMs, userKey: reader.rest() };
 }

@@ -9,7 +9,7 @@ export interface Meta {
   /** Id of the large object whose elements lie under data keys; absent for an inline one. */
   readonly id?: Uint8Array;
   /** Milliseconds since the Unix epoch, on the scheduler's clock. */
-  readonly expireAtMs?: number;
+  readonly expireAtMs?: bigint;
   /** The inline value, or what the type keeps about its large form. */
   readonly body: Uint8Array;
 }
@@ -33,7 +33,7 @@ export function encodeMeta(meta: Meta): Uint8Array {
   }
   const writer = new ByteWriter(24 + meta.body.length).u8(flags).varint(FORMAT_VERSION);
   if (meta.id !== undefined) writer.raw(meta.id);
-  if (meta.expireAtMs !== undefined) writer.u64(meta.expireAtMs);
+  if (meta.expireAtMs !== undefined) writer.timestamp(meta.expireAtMs);
   return writer.raw(meta.body).finish();
 }
 
@@ -58,14 +58,14 @@ export function decodeMeta(bytes: Uint8Array): Meta {
   const version = reader.varint();
   if (version !== FORMAT_VERSION) throw new CodecError(`meta record of format ${version}`);
   const id = flags & INLINE ? undefined : reader.raw(ID_BYTES);
-  const expireAtMs = flags & HAS_TTL ? reader.u64() : undefined;
+  const expireAtMs = flags & HAS_TTL ? reader.timestamp() : undefined;
   return makeMeta(type, reader.rest(), expireAtMs, id);
 }
 
 export function makeMeta(
   type: ObjectType,
   body: Uint8Array,
-  expireAtMs: number | undefined,
+  expireAtMs: bigint | undefined,
   id?: Uint8Array,
 ): Meta {
   return {

@@ -56,7 +56,7 @@ export function writeString(
   db: Database,
   key: Uint8Array,
   value: Uint8Array,
-  expireAtMs?: number,
+  expireAtMs?: bigint,
 ): void {
   if (value.length <= CHUNK) {
     db.put(key, makeMeta('string', value, expireAtMs));

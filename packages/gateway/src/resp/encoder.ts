@@ -65,6 +65,9 @@ export class ReplyEncoder {
       case 'verbatim':
         this.#verbatim(reply.text, protocol);
         break;
+      case 'in-version':
+        this.write(reply.reply, reply.protocol);
+        break;
       case 'raw':
         this.#raw(reply.bytes);
         break;

@@ -161,6 +161,7 @@ function seenOf(r: Reply, protocol: 2 | 3): Seen {
       return [protocol === 3 ? ',' : '$', formatDouble(r.value)];
     case 'verbatim':
       return protocol === 3 ? ['=', `txt:${r.text}`] : ['$', r.text];
+    case 'in-version':
     case 'raw':
       throw new Error('not generated');
   }

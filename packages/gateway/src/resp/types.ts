@@ -19,6 +19,8 @@ export type Reply =
   | { readonly type: 'double'; readonly value: number }
   /** A bulk string in RESP2; `txt` in RESP3. */
   | { readonly type: 'verbatim'; readonly text: string }
+  /** Inside of an EXEC that has changed the version before it. */
+  | { readonly type: 'in-version'; readonly protocol: ProtocolVersion; readonly reply: Reply }
   /** Bytes that are RESP already, written as they are. */
   | { readonly type: 'raw'; readonly bytes: Uint8Array };
 
@@ -66,6 +68,8 @@ export function replyMemory(reply: Reply): number {
     case 'error':
     case 'verbatim':
       return REPLY_BYTES + reply.text.length;
+    case 'in-version':
+      return REPLY_BYTES + replyMemory(reply.reply);
     case 'array':
     case 'set':
       return reply.items.reduce((sum, item) => sum + replyMemory(item), REPLY_BYTES);

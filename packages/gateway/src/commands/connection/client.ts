@@ -2,8 +2,9 @@ import { parseInt64 } from '../../resp/decimal.js';
 import type { Request } from '../../resp/request.js';
 import { bulk, error, integer, NULL, OK, type Reply } from '../../resp/types.js';
 import { SYNTAX_ERROR } from '../errors.js';
+import { CLIENT_HELP } from '../help-texts.js';
 import type { Call, CommandFlag, CommandSpec, SessionState } from '../spec.js';
-import { container, subcommand } from '../subcommands.js';
+import { container, help, subcommand } from '../subcommands.js';
 import { latin1, latin1Bytes, upper } from '../text.js';
 
 export const NAME_ERROR: Reply = error(
@@ -212,5 +213,6 @@ export const clientCommand: CommandSpec = container(
     sub('reply', 3, FLAGS, reply),
     sub('setinfo', 4, FLAGS, setInfo),
     sub('getredir', 2, FLAGS, () => integer(-1)),
+    help('client', 'connection', CLIENT_HELP),
   ],
 );

@@ -2,6 +2,7 @@ import { Glob } from '../../glob.js';
 import type { Request } from '../../resp/request.js';
 import { array, bulk, error, integer, NULL, type Reply, simple } from '../../resp/types.js';
 import { SYNTAX_ERROR } from '../errors.js';
+import { COMMAND_HELP } from '../help-texts.js';
 import {
   type Call,
   type CommandFlag,
@@ -9,12 +10,13 @@ import {
   type CommandSpec,
   keysOf,
 } from '../spec.js';
-import { container, subcommand } from '../subcommands.js';
+import { container, help, subcommand } from '../subcommands.js';
 import { latin1, latin1Bytes, upper } from '../text.js';
 
 const GROUP_CATEGORY: Readonly<Record<CommandGroup, string | undefined>> = {
   connection: 'connection',
   generic: 'keyspace',
+  scripting: 'scripting',
   server: undefined,
   string: 'string',
   transaction: 'transaction',
@@ -33,7 +35,8 @@ function categories(spec: CommandSpec): string[] {
   if (spec.flags.includes('admin')) out.push('admin');
   out.push(spec.flags.includes('fast') ? 'fast' : 'slow');
   if (spec.flags.includes('admin') || DANGEROUS.has(spec.name)) out.push('dangerous');
-  if ((own === 'connection' || own === 'transaction') && spec.name !== 'client') out.push(own);
+  const isLast = own === 'connection' || own === 'transaction' || own === 'scripting';
+  if (isLast && spec.name !== 'client' && spec.name !== 'function') out.push(own);
   return out;
 }
 
@@ -126,6 +129,7 @@ export function commandCommand(table: Table): CommandSpec {
       sub('docs', -2, () => ({ type: 'map', entries: [] })),
       sub('list', -2, (call) => list(table, call)),
       sub('getkeys', -4, (call) => getKeys(table, call)),
+      help('command', 'connection', COMMAND_HELP),
     ],
     all,
   );

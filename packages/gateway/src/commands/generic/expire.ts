@@ -38,7 +38,7 @@ function parseConditions(argv: Request): Result<Conditions, Reply> {
 }
 
 /** A key without a TTL counts as one that never expires. */
-function allowed(conditions: Conditions, atMs: number, oldMs: number | undefined): boolean {
+function allowed(conditions: Conditions, atMs: bigint, oldMs: bigint | undefined): boolean {
   if (conditions.nx && oldMs !== undefined) return false;
   if (conditions.xx && oldMs === undefined) return false;
   if (conditions.gt && (oldMs === undefined || atMs <= oldMs)) return false;
@@ -70,18 +70,18 @@ async function persist({ argv, db }: DataCall): Promise<Reply> {
 
 /** `answer` makes the reply of the time at which the key expires. */
 function timeOf(
-  answer: (expireAtMs: number, nowMs: number) => number,
+  answer: (expireAtMs: bigint, nowMs: bigint) => bigint,
 ): (call: DataCall) => Promise<Reply> {
   return async ({ argv, db }) => {
     const meta = await db.get(argv[1]!);
     if (meta === undefined) return integer(-2);
     if (meta.expireAtMs === undefined) return integer(-1);
-    return integer(answer(meta.expireAtMs, db.nowMs));
+    return integer(answer(meta.expireAtMs, BigInt(db.nowMs)));
   };
 }
 
-function toSeconds(ms: number): number {
-  return Math.floor((ms + 500) / 1_000);
+function toSeconds(ms: bigint): bigint {
+  return (ms + 500n) / 1_000n;
 }
 
 const ONE_KEY = { first: 1, last: 1, step: 1 } as const;

@@ -12,6 +12,7 @@ const SECTIONS: ReadonlyMap<string, (gateway: GatewayState) => Field[]> = new Ma
   ['Persistence', persistence],
   ['Stats', stats],
   ['Replication', replication],
+  ['CPU', cpu],
   ['Commandstats', commandStats],
   ['Cluster', (): Field[] => [['cluster_enabled', 0]]],
   ['Keyspace', (): Field[] => []],
@@ -93,6 +94,16 @@ function replication(gateway: GatewayState): Field[] {
     ['connected_slaves', 0],
     ['master_replid', gateway.runId],
     ['master_repl_offset', 0],
+  ];
+}
+
+function cpu(gateway: GatewayState): Field[] {
+  const { userMicroseconds, systemMicroseconds } = gateway.cpu();
+  return [
+    ['used_cpu_sys', (systemMicroseconds / 1e6).toFixed(6)],
+    ['used_cpu_user', (userMicroseconds / 1e6).toFixed(6)],
+    ['used_cpu_sys_children', '0.000000'],
+    ['used_cpu_user_children', '0.000000'],
   ];
 }
 

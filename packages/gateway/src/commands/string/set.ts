@@ -14,7 +14,7 @@ async function set(call: DataCall): Promise<Reply> {
   const parsed = parseSetOptions(argv);
   if (!parsed.ok) return parsed.error;
   const options = parsed.value;
-  let expireAtMs: number | undefined;
+  let expireAtMs: bigint | undefined;
   if (options.expire !== undefined) {
     const { argument, unit } = options.expire;
     const time = parseExpire(argument, unit, db.nowMs, 'set', false);
@@ -37,7 +37,7 @@ function store(
   { db }: DataCall,
   key: Uint8Array,
   value: Uint8Array,
-  expireAtMs: number | undefined,
+  expireAtMs: bigint | undefined,
 ): void {
   if (expireAtMs === undefined || expireAtMs > db.nowMs) {
     writeString(db, key, value, expireAtMs);
