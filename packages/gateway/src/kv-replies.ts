@@ -1,4 +1,5 @@
 import { CodecError, type Env, errorMessage } from '@tinykv/base';
+import { UNREADABLE_RECORD } from './commands/errors.js';
 import type { GatewayStats } from './commands/spec.js';
 import { GatewayKvError } from './kv-port.js';
 import { error, type Reply } from './resp/types.js';
@@ -6,7 +7,6 @@ import { error, type Reply } from './resp/types.js';
 export const BUSY: Reply = error('BUSY the gateway has too many commands waiting, please retry');
 export const CONFLICT: Reply = error('ERR transaction conflict, please retry');
 export const UNDETERMINED: Reply = error('ERR commit result unknown');
-const CORRUPT: Reply = error('ERR stored record is not readable by this gateway');
 
 /** A command whose time ended before its commit was begun. */
 export function lateReply(timeoutMs: number): Reply {
@@ -17,7 +17,7 @@ export function lateReply(timeoutMs: number): Reply {
 export function replyTo(failure: unknown, env: Env, stats: GatewayStats): Reply {
   if (failure instanceof CodecError) {
     env.logger.error('stored record is not readable', { error: failure.message });
-    return CORRUPT;
+    return UNREADABLE_RECORD;
   }
   if (!(failure instanceof GatewayKvError)) throw failure;
   switch (failure.failure) {

@@ -2,7 +2,7 @@ import { physicalMs, type Timestamp } from '@tinykv/base';
 import type { GatewayState } from './commands/spec.js';
 import { type GatewayKv, GatewayKvError } from './kv-port.js';
 import { databasePrefix, metaKey } from './model/keys.js';
-import { decodeMeta, isExpired, type Meta } from './model/meta-codec.js';
+import { isExpired, type Meta, readMeta } from './model/meta-codec.js';
 import { snapshotOfOne } from './model/one-key-txn.js';
 import { UNPACED } from './model/pace.js';
 import { type EpochTable, RedisTxn } from './model/redis-txn.js';
@@ -32,10 +32,10 @@ export class LatestReads {
     const sentMono = ttlClock.mono();
     const record = metaKey(databasePrefix(config.instance, db, table[db]!), key);
     const value = await this.#kv.readLatest(record, timeoutMs);
-    const meta = value === undefined ? undefined : decodeMeta(value);
-    if (meta?.id !== undefined) return undefined;
+    const meta = value && readMeta(value);
     let nowMs: number | undefined = 0;
-    if (meta?.expireAtMs !== undefined) {
+    if (typeof meta === 'object' && meta.id !== undefined) return undefined;
+    if (typeof meta === 'object' && meta.expireAtMs !== undefined) {
       nowMs = await this.#timeFor(meta, sentMono);
       if (nowMs === undefined) return undefined;
     }

@@ -1,5 +1,6 @@
-import { assert, limits } from '@tinykv/base';
+import { assert, CodecError, limits } from '@tinykv/base';
 import { selectedDatabase } from './commands/connection/basics.js';
+import { UNREADABLE_RECORD } from './commands/errors.js';
 import type { CommandSpec, GatewayState, SessionState } from './commands/spec.js';
 import { keysOf } from './commands/spec.js';
 import type { Work } from './job.js';
@@ -120,7 +121,13 @@ async function runQueued(
   // UNWATCH alone of its kind is queued; by now what was watched has been compared.
   if (spec.kind === 'control') return OK;
   if (spec.kind === 'session') return spec.run({ argv, session, gateway });
-  return spec.run({ argv, session, gateway, db: txn.database(session.db) });
+  try {
+    return await spec.run({ argv, session, gateway, db: txn.database(session.db) });
+  } catch (failure) {
+    // It has read first, and so has written nothing.
+    if (failure instanceof CodecError) return UNREADABLE_RECORD;
+    throw failure;
+  }
 }
 
 /**

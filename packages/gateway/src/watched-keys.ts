@@ -1,6 +1,6 @@
 import type { KvVersion, VersionReader } from './kv-port.js';
 import { databasePrefix, metaKey } from './model/keys.js';
-import { decodeMeta, isExpired } from './model/meta-codec.js';
+import { isExpired, readMeta } from './model/meta-codec.js';
 import { type Database, nameOf, type RedisTxn, type TouchedKey } from './model/redis-txn.js';
 
 interface WatchedKey extends TouchedKey {
@@ -67,7 +67,7 @@ export class WatchedKeys {
     const { versions } = await this.#store.readVersions(records, ts);
     fresh.forEach((key, i) => {
       const { value, commitTs } = versions[i]!;
-      const meta = value && decodeMeta(value);
+      const meta = value && readMeta(value);
       const state = meta === undefined ? 'absent' : isExpired(meta, nowMs) ? 'expired' : 'alive';
       this.#keys.set(nameOf(key), { ...key, ts, epoch, commitTs, state });
       this.#keyBytes += WATCHED_KEY_BYTES + 2 * key.key.length;
@@ -142,7 +142,7 @@ function judge(
   const seen = epoch === watched.epoch ? watched.commitTs : 0n;
   if (commitTs === seen) {
     if (watched.state !== 'alive') return 'same';
-    return value !== undefined && !isExpired(decodeMeta(value), nowMs) ? 'same' : 'changed';
+    return value !== undefined && !isExpired(readMeta(value), nowMs) ? 'same' : 'changed';
   }
   const mayBeRemoval = epoch === watched.epoch && watched.state === 'expired' && commitTs > 0n;
   return mayBeRemoval && value === undefined ? 'removed' : 'changed';
@@ -151,6 +151,6 @@ function judge(
 function lock(txn: RedisTxn, { watched, epoch, record }: Question, { value }: KvVersion): void {
   const { db, key } = watched;
   // A record of the present epoch is locked with what the commands read, unless they write it.
-  if (epoch === txn.epochs[db]) txn.database(db).preload(key, value && decodeMeta(value));
+  if (epoch === txn.epochs[db]) txn.database(db).preload(key, value && readMeta(value));
   else txn.kv.lockKey(record);
 }

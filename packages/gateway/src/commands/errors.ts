@@ -3,6 +3,7 @@ import { error, type Reply } from '../resp/types.js';
 export const WRONG_TYPE: Reply = error(
   'WRONGTYPE Operation against a key holding the wrong kind of value',
 );
+export const UNREADABLE_RECORD: Reply = error('ERR stored record is not readable by this gateway');
 export const SYNTAX_ERROR: Reply = error('ERR syntax error');
 export const NOT_AN_INTEGER: Reply = error('ERR value is not an integer or out of range');
 export const OVERFLOW: Reply = error('ERR increment or decrement would overflow');

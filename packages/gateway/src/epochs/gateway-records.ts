@@ -54,8 +54,18 @@ export class GatewayRecords {
     assert(pairs.length < GATEWAYS_MAX, 'too many gateway records');
     return pairs
       .filter(({ key }) => !equalBytes(key, this.#ownKey))
-      .map(({ value }) => decodeGatewayRecord(value, versions.keys()))
+      .map(({ value }) => this.#read(value, versions))
       .filter(({ seen }) => [...versions].some(([db, version]) => (seen.get(db) ?? 0n) < version));
+  }
+
+  /** A record that cannot be read may be of a later gateway: it is waited for as for one like this. */
+  #read(value: Uint8Array, versions: SeenVersions): GatewayRecord {
+    try {
+      return decodeGatewayRecord(value, versions.keys());
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      return { leaseMs: this.#leaseMs, seen: new Map() };
+    }
   }
 }
 

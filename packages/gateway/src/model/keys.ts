@@ -75,6 +75,11 @@ export function metaBounds(prefix: Uint8Array): KeyBounds {
   return bounds(concatBytes(prefix, Uint8Array.of(META)));
 }
 
+/** Whether a key among the metas names a Redis key, in its slot: other programs may have put others there. */
+export function isMetaKey(key: Uint8Array): boolean {
+  return key.length >= PREFIX_BYTES + 3 && slotOf(userKeyOfMeta(key)) === slotOfMeta(key);
+}
+
 /** The Redis key of a meta key. */
 export function userKeyOfMeta(key: Uint8Array): Uint8Array {
   return key.subarray(PREFIX_BYTES + 3);

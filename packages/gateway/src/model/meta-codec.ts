@@ -62,6 +62,21 @@ export function decodeMeta(bytes: Uint8Array): Meta {
   return makeMeta(type, reader.rest(), expireAtMs, id);
 }
 
+/** In the place of a record that this gateway cannot read: another program's, or of a later format. */
+export const UNREADABLE = 'unreadable';
+
+export type StoredMeta = Meta | typeof UNREADABLE;
+
+/** The record under a meta key, whatever it is. */
+export function readMeta(bytes: Uint8Array): StoredMeta {
+  try {
+    return decodeMeta(bytes);
+  } catch (error) {
+    if (error instanceof CodecError) return UNREADABLE;
+    throw error;
+  }
+}
+
 export function makeMeta(
   type: ObjectType,
   body: Uint8Array,
@@ -76,7 +91,8 @@ export function makeMeta(
   };
 }
 
-/** Whether the key is gone at `nowMs`, a physical time of the scheduler. */
-export function isExpired(meta: Meta, nowMs: number): boolean {
-  return meta.expireAtMs !== undefined && meta.expireAtMs <= nowMs;
+/** Whether the key is gone at `nowMs`, a physical time of the scheduler. What cannot be read does not expire. */
+export function isExpired(meta: StoredMeta, nowMs: number): boolean {
+  if (meta === UNREADABLE || meta.expireAtMs === undefined) return false;
+  return meta.expireAtMs <= nowMs;
 }

@@ -1,4 +1,4 @@
-import { assert, EMPTY_BYTES, keyString, limits, physicalMs } from '@tinykv/base';
+import { assert, CodecError, EMPTY_BYTES, keyString, limits, physicalMs } from '@tinykv/base';
 import { GatewayKvError, type KvPair, type KvTxn } from '../kv-port.js';
 import { encodeGcItem } from './gc-codec.js';
 import {
@@ -12,7 +12,14 @@ import {
   objectId,
   ttlKey,
 } from './keys.js';
-import { decodeMeta, encodeMeta, isExpired, type Meta } from './meta-codec.js';
+import {
+  encodeMeta,
+  isExpired,
+  type Meta,
+  readMeta,
+  type StoredMeta,
+  UNREADABLE,
+} from './meta-codec.js';
 import { type Pace, stepsOf, UNPACED } from './pace.js';
 
 /** The epoch of each database, valid while the transaction begins (see `epochs/epochs.ts`). */
@@ -142,7 +149,7 @@ function tooManyKeys(): GatewayKvError {
 
 interface Entry {
   readonly key: Uint8Array;
-  meta: Meta | undefined;
+  meta: StoredMeta | undefined;
   /** The body of `meta` is left out: what it says is enough to remove the key. */
   headOnly: boolean;
   written: boolean;
@@ -169,17 +176,20 @@ export class Database {
   }
 
   /** Tells the database what one of its metas is, so that reading it needs no round trip. */
-  preload(key: Uint8Array, meta: Meta | undefined): void {
+  preload(key: Uint8Array, meta: StoredMeta | undefined): void {
     this.#entries.set(keyString(key), { key, meta, headOnly: false, written: false });
   }
 
+  /** Throws CodecError for what cannot be read. */
   async get(key: Uint8Array): Promise<Meta | undefined> {
-    return this.#visible(await this.#entry(key));
+    const meta = this.#visible(await this.#entry(key));
+    if (meta === UNREADABLE) throw new CodecError('the record of a key is of another format');
+    return meta;
   }
 
   /** Metas in the order of the keys, a step at a time, each in one round trip. */
-  async getMany(keys: readonly Uint8Array[]): Promise<(Meta | undefined)[]> {
-    const metas: (Meta | undefined)[] = [];
+  async getMany(keys: readonly Uint8Array[]): Promise<(StoredMeta | undefined)[]> {
+    const metas: (StoredMeta | undefined)[] = [];
     for (const step of stepsOf(keys)) {
       if (metas.length > 0) await this.txn.pace.pause();
       await this.#load(step, false);
@@ -212,8 +222,8 @@ export class Database {
     let i = 0;
     for (const [name, key] of missing) {
       const value = values[i++];
-      const meta = value === undefined ? undefined : decodeMeta(value);
-      const kept = meta !== undefined && headOnly ? { ...meta, body: EMPTY_BYTES } : meta;
+      const meta = value && readMeta(value);
+      const kept = headOnly && typeof meta === 'object' ? { ...meta, body: EMPTY_BYTES } : meta;
       this.#entries.set(name, { key, meta: kept, headOnly, written: false });
     }
   }
@@ -223,13 +233,13 @@ export class Database {
     const known = this.#entries.get(name);
     if (known !== undefined && !known.headOnly) return known;
     const value = await this.txn.kv.get(metaKey(this.prefix, key));
-    const meta = value === undefined ? undefined : decodeMeta(value);
+    const meta = value && readMeta(value);
     const entry = { key, meta, headOnly: false, written: false };
     this.#entries.set(name, entry);
     return entry;
   }
 
-  #visible(entry: Entry): Meta | undefined {
+  #visible(entry: Entry): StoredMeta | undefined {
     const meta = entry.meta;
     return meta === undefined || isExpired(meta, this.nowMs) ? undefined : meta;
   }
@@ -260,7 +270,7 @@ export class Database {
   #replace(key: Uint8Array, meta: Meta | undefined): Meta | undefined {
     const entry = this.#entries.get(keyString(key));
     assert(entry !== undefined, 'a key is read before it is written');
-    const old = entry.meta;
+    const old = entry.meta === UNREADABLE ? undefined : entry.meta;
     if (old?.expireAtMs !== undefined && old.expireAtMs !== meta?.expireAtMs) {
       this.txn.delete(ttlKey(this.prefix, old.expireAtMs, key));
     }

@@ -1,12 +1,12 @@
 import { crc32, limits, nextKey } from '@tinykv/base';
-import { slotOfMeta, slotStart, userKeyOfMeta } from './keys.js';
-import { decodeMeta, isExpired, type Meta } from './meta-codec.js';
+import { isMetaKey, slotOfMeta, slotStart, userKeyOfMeta } from './keys.js';
+import { isExpired, readMeta, type StoredMeta } from './meta-codec.js';
 import type { Database } from './redis-txn.js';
 import { SLOT_COUNT } from './slot.js';
 
 export interface FoundKey {
   readonly key: Uint8Array;
-  readonly meta: Meta;
+  readonly meta: StoredMeta;
 }
 
 const PAGE = limits.gatewaySweepKeysMax;
@@ -20,8 +20,8 @@ export async function* eachKey(
   for (;;) {
     const page = await db.scanMetas(from, PAGE);
     for (const pair of page) {
-      const meta = decodeMeta(pair.value);
-      if (isExpired(meta, db.nowMs)) continue;
+      const meta = readMeta(pair.value);
+      if (isExpired(meta, db.nowMs) || !isMetaKey(pair.key)) continue;
       yield { key: userKeyOfMeta(pair.key), meta, slot: slotOfMeta(pair.key) };
     }
     if (page.length < PAGE) return;

@@ -1,4 +1,4 @@
-import { type Env, errorMessage, limits, nextKey, physicalMs } from '@tinykv/base';
+import { CodecError, type Env, errorMessage, limits, nextKey, physicalMs } from '@tinykv/base';
 import type { Epochs } from '../epochs/epochs.js';
 import { type GatewayKv, GatewayKvError, type KvPair, type KvTxn } from '../kv-port.js';
 import type { TtlClock } from '../ttl-clock.js';
@@ -15,6 +15,27 @@ import {
   ttlKey,
 } from './keys.js';
 import { RedisTxn } from './redis-txn.js';
+
+interface GcWork {
+  readonly pair: KvPair;
+  readonly item: GcItem;
+  readonly enqueueTs: bigint;
+  readonly id: Uint8Array;
+}
+
+function gcWorkOf(pair: KvPair): GcWork {
+  return { pair, item: decodeGcItem(pair.value), ...parseGcKey(pair.key) };
+}
+
+/** Undefined: another program's, to be left as it is. */
+function readable<T>(decode: () => T): T | undefined {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof CodecError) return undefined;
+    throw error;
+  }
+}
 
 export interface SweeperConfig {
   readonly instance: number;
@@ -38,6 +59,8 @@ export interface SweeperParts {
 const STEP = limits.gatewaySweepKeysMax;
 /** Steps of one kind of work before the sweep goes on to the next. */
 const STEPS_MAX = 16;
+/** Items of the collector among which one is looked for that can be read. */
+const OLDEST = 16;
 /** A gateway that lost a race lets the others go ahead for up to so many sweeps. */
 const YIELD_SWEEPS = 4;
 
@@ -144,7 +167,11 @@ export class Sweeper {
       await txn.kv.rollback();
       return false;
     }
-    const entries = due.map((pair) => parseTtlKey(pair.key));
+    const entries = due.flatMap((pair) => readable(() => parseTtlKey(pair.key)) ?? []);
+    if (entries.length === 0) {
+      await txn.kv.rollback();
+      return false;
+    }
     const metas = await database.getMany(entries.map(({ userKey }) => userKey));
     let expired = 0;
     for (const [i, { expireAtMs, userKey }] of entries.entries()) {
@@ -165,14 +192,15 @@ export class Sweeper {
   async #collectStep(): Promise<boolean> {
     const txn = await this.#begin();
     const { start, end } = gcBounds(this.#config.instance);
-    const [pair] = await txn.scan(start, end, 1);
+    const oldest = await txn.scan(start, end, OLDEST);
+    const [found] = oldest.flatMap((pair) => readable(() => gcWorkOf(pair)) ?? []);
     const nowMs = physicalMs(txn.startTs);
-    if (pair === undefined || !this.#isDue(pair, nowMs)) {
+    if (found === undefined || physicalMs(found.enqueueTs) + this.#config.gcDelayMs > nowMs) {
       await txn.rollback();
       return false;
     }
-    const item = decodeGcItem(pair.value);
-    const range = this.#rangeOf(item, parseGcKey(pair.key).id);
+    const { pair, item, id } = found;
+    const range = this.#rangeOf(item, id);
     const from = item.cursor.length === 0 ? range.start : nextKey(item.cursor);
     const keys = await txn.scan(from, range.end, STEP, { keyOnly: true });
     for (const { key } of keys) txn.delete(key);
@@ -189,10 +217,6 @@ export class Sweeper {
     const txn = await this.#kv.begin();
     this.#ttlClock.observe(txn.startTs, sentMono);
     return txn;
-  }
-
-  #isDue(pair: KvPair, nowMs: number): boolean {
-    return physicalMs(parseGcKey(pair.key).enqueueTs) + this.#config.gcDelayMs <= nowMs;
   }
 
   #rangeOf(item: GcItem, id: Uint8Array): KeyBounds {

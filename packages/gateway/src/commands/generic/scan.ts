@@ -1,4 +1,5 @@
 import { Glob } from '../../glob.js';
+import { UNREADABLE } from '../../model/meta-codec.js';
 import { eachKey, scanKeys } from '../../model/scan.js';
 import { parseInt64 } from '../../resp/decimal.js';
 import type { Request } from '../../resp/request.js';
@@ -61,7 +62,7 @@ async function scan({ argv, db }: DataCall): Promise<Reply> {
   const items: Reply[] = [];
   for (const { key, meta } of keys) {
     if (options.match !== undefined && !options.match.matches(key)) continue;
-    if (options.type !== undefined && options.type !== meta.type) continue;
+    if (options.type !== undefined && (meta === UNREADABLE || options.type !== meta.type)) continue;
     items.push(bulk(key));
   }
   return array([bulk(latin1Bytes(String(next))), array(items)]);

@@ -60,7 +60,8 @@ async function mget(call: DataCall): Promise<Reply> {
   const items: Reply[] = [];
   let bytes = 0;
   for (const meta of metas) {
-    const isString = meta?.type === 'string';
+    // As a key of another type.
+    const isString = typeof meta === 'object' && meta.type === 'string';
     if (isString) bytes += stringLength(meta);
     if (bytes > limits.gatewayOutputBytesMax) return ANSWER_TOO_LARGE;
     items.push(isString ? bulk(await readString(call.db, meta)) : NULL);

@@ -1,9 +1,10 @@
 import { EMPTY_BYTES, limits } from '@tinykv/base';
+import { UNREADABLE } from '../../model/meta-codec.js';
 import { stepsOf } from '../../model/pace.js';
 import { patchString, stringLength, writeString } from '../../model/strings.js';
 import { parseInt64 } from '../../resp/decimal.js';
 import { error, integer, NULL, OK, ONE, type Reply, ZERO } from '../../resp/types.js';
-import { NOT_AN_INTEGER, TOO_LONG, WRONG_TYPE, wrongArity } from '../errors.js';
+import { NOT_AN_INTEGER, TOO_LONG, UNREADABLE_RECORD, WRONG_TYPE, wrongArity } from '../errors.js';
 import { EX, type ExpireUnit, PX, parseExpire } from '../expire-time.js';
 import type { CommandFlag, CommandSpec, DataCall, KeyPositions } from '../spec.js';
 import { oldValue } from './get.js';
@@ -76,7 +77,8 @@ async function mset(call: DataCall): Promise<Reply> {
   const pairs = pairsOf(call);
   if (pairs === undefined) return wrongArity('mset');
   call.db.txn.expectWrites(pairs.length);
-  await call.db.getMany(pairs.map(([key]) => key));
+  const old = await call.db.getMany(pairs.map(([key]) => key));
+  if (old.includes(UNREADABLE)) return UNREADABLE_RECORD;
   await writePairs(call, pairs);
   return OK;
 }
