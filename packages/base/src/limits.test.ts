@@ -34,6 +34,7 @@ describe('limits', () => {
     // Gathering never waits for more than may be there.
     ['entryCommandsMax', 'regionPendingCommandsMax'],
     ['regionPendingCommandsMax', 'regionInflightCommandsMax'],
+    ['scanPageKeys', 'scanHeadsPageKeys'],
     ['scanPageKeys', 'mvccVersionsMax'],
     ['clientBatchGetKeysMax', 'batchGetKeysMax'],
     ['clientParallelBatchesMax', 'clientParallelRequestsMax'],

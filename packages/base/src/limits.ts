@@ -60,6 +60,10 @@ export const limits = {
   reclaimRangesMax: 1_024,
   /** Pairs that a scan reads before it yields. */
   scanPageKeys: 256,
+  /** Pairs that a client asks for in one request of a scan that leaves out the values, or all but their heads. */
+  scanHeadsPageKeys: 4_096,
+  /** What is the head of a value, at most. */
+  valueHeadBytesMax: 64,
   /** Bytes of pairs or locks in one answer, with what stands around each; a scan that finds more is refused. */
   scanBytesMax: 8_388_608,
   /** One encoded answer; the rest of a gRPC message is for what a batch stream puts around it. */
@@ -200,6 +204,8 @@ export const limits = {
   gatewayKeyBytesMax: 4_064,
   /** A string longer than this is kept in chunks of this size. */
   gatewayChunkBytes: 262_144,
+  /** Ranges of slots in which a gateway looks for keys at once. */
+  gatewayScanParts: 8,
   /** Keys that one step of the gateway's background work reads or removes. */
   gatewaySweepKeysMax: 256,
 } as const;

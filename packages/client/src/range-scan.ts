@@ -26,6 +26,15 @@ export interface ScanOptions {
   readonly reverse?: boolean;
   /** Leave the values out. */
   readonly keyOnly?: boolean;
+  /** Of each value only so many of its first bytes, at least 1; the rest stays on the store. Default: all of it. */
+  readonly valueBytesMax?: number;
+}
+
+/** The pair with the first bytes of its value; 0: with all of it. */
+export function headOf(pair: KvPair, valueBytesMax: number): KvPair {
+  const { key, value } = pair;
+  if (valueBytesMax === 0 || value.length <= valueBytesMax) return pair;
+  return { key, value: value.slice(0, valueBytesMax) };
 }
 
 /** What a range is scanned for: pairs as a rule. */
@@ -66,11 +75,19 @@ export class RangeScan<T extends Keyed = KvPair> {
   readonly #router: Router;
   readonly #reverse: boolean;
   readonly #fetch: FetchPage<T>;
+  readonly #pageKeys: number;
   /** What is still to be read. */
   #rest: KeyRange | undefined;
 
-  constructor(router: Router, range: KeyRange, reverse: boolean, fetch: FetchPage<T>) {
+  constructor(
+    router: Router,
+    range: KeyRange,
+    reverse: boolean,
+    fetch: FetchPage<T>,
+    pageKeys: number = limits.scanPageKeys,
+  ) {
     this.#router = router;
+    this.#pageKeys = pageKeys;
     this.#reverse = reverse;
     this.#fetch = fetch;
     const isEmpty = range.end.length > 0 && compareBytes(range.start, range.end) >= 0;
@@ -79,7 +96,7 @@ export class RangeScan<T extends Keyed = KvPair> {
 
   /** The next page, of at most `limit` pairs and perhaps none; undefined at the end of the range. */
   async next(limit: number, operation: Operation): Promise<ScanPage<T> | undefined> {
-    let most = Math.max(1, Math.min(limit, limits.scanPageKeys));
+    let most = Math.max(1, Math.min(limit, this.#pageKeys));
     for (;;) {
       const rest = this.#rest;
       if (rest === undefined) return undefined;

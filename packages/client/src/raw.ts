@@ -31,7 +31,7 @@ export interface RawWriteOptions extends RawOptions {
   readonly retryUnknown?: boolean;
 }
 
-export type RawScanOptions = ScanOptions & RawOptions;
+export type RawScanOptions = Omit<ScanOptions, 'valueBytesMax'> & RawOptions;
 
 const rpc = tinykvpb.TinyKv;
 

@@ -1,6 +1,6 @@
 import { EMPTY_BYTES, type Timestamp } from '@tinykv/base';
 import type { CallLimits, CallOptions } from './call-limits.js';
-import type { KvPair, ScanOptions } from './range-scan.js';
+import { headOf, type KvPair, type ScanOptions } from './range-scan.js';
 import { Scan } from './scan.js';
 import type { ReadVersions, Snapshot } from './snapshot.js';
 
@@ -52,13 +52,14 @@ export class ReadSnapshot {
     options: ScanOptions & CallOptions,
   ): AsyncGenerator<KvPair, void, undefined> {
     const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY } = options;
-    const { reverse = false, keyOnly = false } = options;
-    const scan = this.#stored.scan({ start, end }, { reverse, keyOnly });
+    const { reverse = false, keyOnly = false, valueBytesMax = 0 } = options;
+    const scan = this.#stored.scan({ start, end }, { reverse, keyOnly, valueBytesMax });
     for (let left = limit; left > 0; ) {
       const page = await this.#limits.read(options, (operation) => scan.next(left, operation));
       if (page === undefined) return;
       left -= page.pairs.length;
-      yield* page.pairs;
+      // A store of an older version gives all of each value.
+      for (const pair of page.pairs) yield headOf(pair, valueBytesMax);
     }
   }
 }

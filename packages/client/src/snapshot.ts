@@ -26,6 +26,8 @@ const { ReadCommitted } = tinykvext.IsolationLevel;
 export interface SnapshotScanOptions {
   readonly reverse: boolean;
   readonly keyOnly: boolean;
+  /** As in {@link ScanOptions}; 0: all of each value. */
+  readonly valueBytesMax: number;
 }
 
 /** `read-committed`: no lock is waited for; what is committed while the read goes on may be missed. */
@@ -245,19 +247,22 @@ export class Snapshot {
   }
 
   scan(range: KeyRange, options: SnapshotScanOptions): RangeScan {
-    return new RangeScan(this.#router, range, options.reverse, this.#fetchPage(options));
+    const { reverse, keyOnly, valueBytesMax } = options;
+    const isHead = valueBytesMax > 0 && valueBytesMax <= limits.valueHeadBytesMax;
+    const pageKeys = keyOnly || isHead ? limits.scanHeadsPageKeys : limits.scanPageKeys;
+    return new RangeScan(this.#router, range, reverse, this.#fetchPage(options), pageKeys);
   }
 
   /**
    * A page ends where the first answer ends, with locks among its pairs or without: locks on keys that the
    * snapshot does not have leave no pairs, so a page of so many pairs could pass any number of them.
    */
-  #fetchPage({ reverse, keyOnly }: SnapshotScanOptions): FetchPage {
+  #fetchPage({ reverse, keyOnly, valueBytesMax }: SnapshotScanOptions): FetchPage {
     return async (region, range, limit, operation) => {
       let { start: startKey, end: endKey } = range;
       let last: Uint8Array | undefined;
       let passes: RequestPasses | undefined;
-      const options = { limit, version: this.ts, reverse, keyOnly };
+      const options = { limit, version: this.ts, reverse, keyOnly, valueBytesMax };
       for (;;) {
         const response = await this.#router.sendToRegion(
           region,

@@ -1,4 +1,4 @@
-import { fromUtf8, utf8 } from '@tinykv/base';
+import { fromUtf8, limits, utf8 } from '@tinykv/base';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeCluster, SCHEDULER } from '../tests/fake-cluster.js';
 import { Client } from './client.js';
@@ -94,6 +94,28 @@ describe('a transaction', () => {
     expect(await scan(utf8(''), { limit: 3 })).toBe('a=1 aa=own c=own');
     expect(await scan(utf8('b'), { limit: 2, reverse: true })).toBe('h=own d=1');
     expect(await scan(utf8('c'), { limit: 2, keyOnly: true })).toBe('c= d=');
+    expect(await scan(utf8('c'), { valueBytesMax: 2 })).toBe('c=ow d=1 h=ow');
+  });
+
+  it('asks for large pages when it leaves the values on the store', async () => {
+    await write('a=1');
+    const txn = await begin();
+    const asked = async (options: Parameters<typeof txn.scan>[1]): Promise<unknown> => {
+      cluster.calls.length = 0;
+      await run(txn.scan(utf8(''), options));
+      const { limit, keyOnly, valueBytesMax } = cluster.calls.at(-1)!.request;
+      return { limit, keyOnly, valueBytesMax };
+    };
+    const { scanPageKeys, scanHeadsPageKeys } = limits;
+    const whole = { limit: scanPageKeys, keyOnly: false, valueBytesMax: 0 };
+    expect(await asked({})).toEqual(whole);
+    expect(await asked({ valueBytesMax: 32 })).toEqual({
+      limit: scanHeadsPageKeys,
+      keyOnly: false,
+      valueBytesMax: 32,
+    });
+    expect(await asked({ keyOnly: true })).toMatchObject({ limit: scanHeadsPageKeys });
+    expect(await asked({ valueBytesMax: 100_000 })).toMatchObject({ limit: scanPageKeys });
   });
 
   it('costs nothing when it wrote nothing', async () => {

@@ -5,7 +5,7 @@ import { checkKey } from './check-key.js';
 import { type Patience, withPatience } from './give-up.js';
 import { HeartBeat } from './heart-beat.js';
 import { PessimisticLocks } from './pessimistic-locks.js';
-import type { KvPair, ScanOptions } from './range-scan.js';
+import { headOf, type KvPair, type ScanOptions } from './range-scan.js';
 import { Scan } from './scan.js';
 import { Snapshot } from './snapshot.js';
 import { traced } from './tracing.js';
@@ -170,8 +170,8 @@ export class Txn {
     options: ScanOptions & CallOptions,
   ): AsyncGenerator<KvPair, void, undefined> {
     const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY } = options;
-    const { reverse = false, keyOnly = false } = options;
-    const scan = this.#snapshot.scan({ start, end }, { reverse, keyOnly });
+    const { reverse = false, keyOnly = false, valueBytesMax = 0 } = options;
+    const scan = this.#snapshot.scan({ start, end }, { reverse, keyOnly, valueBytesMax });
     let left = limit;
     while (left > 0) {
       this.#checkOpen();
@@ -179,7 +179,7 @@ export class Txn {
       if (page === undefined) return;
       for (const pair of seenOf(page, this.#view, reverse)) {
         if (left-- <= 0) return;
-        yield keyOnly ? { key: pair.key, value: EMPTY_BYTES } : pair;
+        yield keyOnly ? { key: pair.key, value: EMPTY_BYTES } : headOf(pair, valueBytesMax);
       }
     }
   }

@@ -45,6 +45,8 @@ export interface KvScanOptions {
   readonly reverse?: boolean;
   /** Leaves the values out: they are empty. */
   readonly keyOnly?: boolean;
+  /** Of each value only so many of its first bytes: the rest stays on the store. */
+  readonly valueBytesMax?: number;
 }
 
 /** Reads see the snapshot at `startTs` and, over it, the transaction's own writes. */

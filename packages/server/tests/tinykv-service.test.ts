@@ -134,6 +134,24 @@ describe('TinyKv service', () => {
     ]);
   });
 
+  it('gives the first bytes of values to a scan that asks for no more', async () => {
+    const store = new StandaloneStore();
+    const [startVersion, version] = [5n, 9n];
+    const mutations = [
+      { op: Op.Put, key: utf8('long'), value: new Uint8Array(3_000).fill(7) },
+      { op: Op.Put, key: utf8('short'), value: utf8('abcd') },
+    ];
+    const keys = mutations.map(({ key }) => key);
+    await store.call(rpc.kvPrewrite, { mutations, primaryLock: keys[0]!, startVersion });
+    await store.call(rpc.kvCommit, { keys, startVersion, commitVersion: version });
+    const lengths = async (valueBytesMax: number): Promise<number[]> => {
+      const { pairs } = await store.call(rpc.kvScan, { limit: 9, version, valueBytesMax });
+      return pairs.map(({ value }) => value.length);
+    };
+    expect(await lengths(3)).toEqual([3, 3]);
+    expect(await lengths(0)).toEqual([3_000, 4]);
+  });
+
   it('refuses a message that is none', async () => {
     const store = new StandaloneStore();
     const handler = store.unary.get(rpc.kvGet.path)!;

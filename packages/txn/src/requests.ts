@@ -43,6 +43,8 @@ export interface TxnScanRequest {
   readonly ts: Timestamp;
   readonly reverse: boolean;
   readonly keyOnly: boolean;
+  /** Of each value only so many of its first bytes; 0 or undefined: all of it. */
+  readonly valueBytesMax?: number;
 }
 
 export interface PrewriteRequest {

@@ -231,4 +231,19 @@ describe('a scan', () => {
     const scan = session.store.txn.reads.scan(STRICT, { ...request, keyOnly: true });
     expect(texts(await pairs(scan))).toEqual(['a=', 'b=']);
   });
+
+  it('gives the first bytes of values, short or long, when it is asked for no more', async () => {
+    await session.put(30n, 31n, 'b', 'x'.repeat(5_000));
+    await session.put(30n, 31n, 'c', 'y'.repeat(100));
+    const request = { startKey: key(''), endKey: key('d'), limit: 9, ts: 40n, reverse: false };
+    const heads = { ...request, keyOnly: false, valueBytesMax: 3 };
+    expect(texts(await pairs(session.store.txn.reads.scan(STRICT, heads)))).toEqual([
+      'a=a',
+      'b=xxx',
+      'c=yyy',
+    ]);
+    const all = { ...heads, valueBytesMax: 0 };
+    const [, long] = await pairs(session.store.txn.reads.scan(STRICT, all));
+    expect(texts([long!])[0]).toHaveLength(5_002);
+  });
 });

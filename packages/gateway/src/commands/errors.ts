@@ -1,7 +1,12 @@
+import { limits } from '@tinykv/base';
 import { error, type Reply } from '../resp/types.js';
 
 export const WRONG_TYPE: Reply = error(
   'WRONGTYPE Operation against a key holding the wrong kind of value',
+);
+/** To send it would cost the client its connection. */
+export const ANSWER_TOO_LARGE: Reply = error(
+  `ERR the answer is over ${limits.gatewayOutputBytesMax} bytes`,
 );
 export const UNREADABLE_RECORD: Reply = error('ERR stored record is not readable by this gateway');
 export const SYNTAX_ERROR: Reply = error('ERR syntax error');

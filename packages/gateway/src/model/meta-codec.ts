@@ -19,6 +19,8 @@ const TYPE_MASK = 0x0f;
 const INLINE = 0x80;
 const HAS_TTL = 0x20;
 const FORMAT_VERSION = 1;
+/** So many first bytes of a record hold all of it but an inline value: flags, format, id, expiry. */
+export const META_HEAD_BYTES = 32;
 /** Flags and format version: all there is before the body of an inline value without a TTL. */
 const PLAIN_HEADER_BYTES = 2;
 const PLAIN_STRING = 1 | INLINE;

@@ -15,6 +15,7 @@ import {
 import {
   encodeMeta,
   isExpired,
+  META_HEAD_BYTES,
   type Meta,
   readMeta,
   type StoredMeta,
@@ -298,9 +299,12 @@ export class Database {
     }
   }
 
-  /** Up to `limit` metas from the meta key `start` on, in key order; expired ones included. */
-  async scanMetas(start: Uint8Array, limit: number): Promise<KvPair[]> {
-    return this.txn.kv.scan(start, this.metaBounds.end, limit);
+  /**
+   * Up to `limit` metas of a range in key order, expired ones included. Their bodies are cut: what a key holds stays on
+   * the store.
+   */
+  scanHeads({ start, end }: KeyBounds, limit: number): Promise<KvPair[]> {
+    return this.txn.kv.scan(start, end, limit, { valueBytesMax: META_HEAD_BYTES });
   }
 
   get metaBounds(): KeyBounds {

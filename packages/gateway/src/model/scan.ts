@@ -1,5 +1,6 @@
 import { crc32, limits, nextKey } from '@tinykv/base';
-import { isMetaKey, slotOfMeta, slotStart, userKeyOfMeta } from './keys.js';
+import type { KvPair } from '../kv-port.js';
+import { isMetaKey, type KeyBounds, slotOfMeta, slotStart, userKeyOfMeta } from './keys.js';
 import { isExpired, readMeta, type StoredMeta } from './meta-codec.js';
 import type { Database } from './redis-txn.js';
 import { SLOT_COUNT } from './slot.js';
@@ -9,29 +10,97 @@ export interface FoundKey {
   readonly meta: StoredMeta;
 }
 
-const PAGE = limits.gatewaySweepKeysMax;
+interface SlottedKey extends FoundKey {
+  readonly slot: number;
+}
 
-/** All visible keys, in the order of slot and key, a page at a time. */
-export async function* eachKey(
+const PAGE = limits.scanHeadsPageKeys;
+/** A call that wants few keys reads few. */
+const LEAST_PAGE = 64;
+
+/** Visible keys of a page. */
+function visibleOf(db: Database, page: readonly KvPair[]): SlottedKey[] {
+  const found: SlottedKey[] = [];
+  for (const { key, value } of page) {
+    const meta = readMeta(value);
+    if (isExpired(meta, db.nowMs) || !isMetaKey(key)) continue;
+    found.push({ key: userKeyOfMeta(key), meta, slot: slotOfMeta(key) });
+  }
+  return found;
+}
+
+function after(page: readonly KvPair[]): Uint8Array {
+  return nextKey(page[page.length - 1]!.key);
+}
+
+/** Visible keys in the order of slot and key, a page at a time: of about so many keys first, then of more and more. */
+async function* eachKey(
   db: Database,
-  start: Uint8Array = db.metaBounds.start,
-): AsyncGenerator<FoundKey & { readonly slot: number }> {
+  start: Uint8Array,
+  wanted: number,
+): AsyncGenerator<SlottedKey> {
+  const { end } = db.metaBounds;
+  let from = start;
+  for (let size = Math.max(LEAST_PAGE, Math.min(PAGE, 2 * wanted)); ; ) {
+    const page = await db.scanHeads({ start: from, end }, size);
+    yield* visibleOf(db, page);
+    if (page.length < size) return;
+    await db.txn.pace.pause();
+    from = after(page);
+    size = Math.min(PAGE, 2 * size);
+  }
+}
+
+/**
+ * Shows all visible keys to `visit`, in pages and in no order. A large database is read in several ranges at once, which
+ * lie in different Regions as a rule.
+ */
+export async function visitKeys(
+  db: Database,
+  visit: (page: readonly SlottedKey[]) => void,
+): Promise<void> {
+  const first = await db.scanHeads(db.metaBounds, PAGE);
+  visit(visibleOf(db, first));
+  if (first.length < PAGE) return;
+  await Promise.all(partsAfter(db, first).map((part) => visitPart(db, part, visit)));
+}
+
+async function visitPart(
+  db: Database,
+  { start, end }: KeyBounds,
+  visit: (page: readonly SlottedKey[]) => void,
+): Promise<void> {
   let from = start;
   for (;;) {
-    const page = await db.scanMetas(from, PAGE);
-    for (const pair of page) {
-      const meta = readMeta(pair.value);
-      if (isExpired(meta, db.nowMs) || !isMetaKey(pair.key)) continue;
-      yield { key: userKeyOfMeta(pair.key), meta, slot: slotOfMeta(pair.key) };
-    }
+    await db.txn.pace.pause();
+    const page = await db.scanHeads({ start: from, end }, PAGE);
+    visit(visibleOf(db, page));
     if (page.length < PAGE) return;
-    from = nextKey(page[page.length - 1]!.key);
+    from = after(page);
   }
+}
+
+/** What comes after a page, cut between slots into parts of about one size. */
+function partsAfter(db: Database, page: readonly KvPair[]): KeyBounds[] {
+  const firstSlot = slotOfMeta(page[page.length - 1]!.key) + 1;
+  const slots = Math.max(0, SLOT_COUNT - firstSlot);
+  const count = limits.gatewayScanParts;
+  const parts: KeyBounds[] = [];
+  let start = after(page);
+  for (let i = 1; i < count && slots >= count; i++) {
+    const end = slotStart(db.prefix, firstSlot + Math.floor((i * slots) / count));
+    parts.push({ start, end });
+    start = end;
+  }
+  parts.push({ start, end: db.metaBounds.end });
+  return parts;
 }
 
 export async function countKeys(db: Database): Promise<number> {
   let count = 0;
-  for await (const _ of eachKey(db)) count++;
+  await visitKeys(db, (page) => {
+    count += page.length;
+  });
   return count;
 }
 
@@ -84,7 +153,7 @@ export async function scanKeys(
   if (position === undefined) return { next: 0n, keys: [] };
   const keys: FoundKey[] = [];
   let slot = new SlotSelection(position, count);
-  for await (const found of eachKey(db, slotStart(db.prefix, position.slot))) {
+  for await (const found of eachKey(db, slotStart(db.prefix, position.slot), count)) {
     if (found.slot !== slot.position.slot) {
       keys.push(...slot.take());
       if (slot.cutAfter !== undefined) break;

@@ -2,6 +2,7 @@ import {
   type GatewayKv,
   GatewayKvError,
   type KvFailure,
+  type KvPair,
   type KvTxn,
   type KvVersions,
 } from '../kv-port.js';
@@ -32,6 +33,8 @@ export class FaultyKv implements GatewayKv {
   /** Of reads of versions: keeps the answer back. */
   afterVersions: (() => Promise<void>) | undefined;
 
+  /** Hears what each scan has read, and keeps it back. */
+  afterScan: ((pairs: readonly KvPair[]) => Promise<void>) | undefined;
   /** Hears how many keys each read of many asks for. */
   beforeBatchGet: ((keys: number) => void) | undefined;
 
@@ -78,7 +81,11 @@ export class FaultyKv implements GatewayKv {
         this.beforeBatchGet?.(keys.length);
         return txn.batchGet(keys);
       },
-      scan: (start, end, limit, options) => txn.scan(start, end, limit, options),
+      scan: async (start, end, limit, options) => {
+        const pairs = await txn.scan(start, end, limit, options);
+        await this.afterScan?.(pairs);
+        return pairs;
+      },
       put: (key, value) => {
         data ||= isData(key);
         txn.put(key, value);

@@ -199,7 +199,7 @@ class MemoryTxn implements KvTxn {
       if (out.length === limit) break;
       const value = this.#read(key);
       if (value === undefined) continue;
-      const shown = options.keyOnly === true ? EMPTY_BYTES : value;
+      const shown = options.keyOnly === true ? EMPTY_BYTES : value.slice(0, options.valueBytesMax);
       out.push({ key: fromKeyString(key), value: shown });
     }
     return out;

@@ -65,9 +65,9 @@ async function scan(
   txn: TxnExecutor,
   q: kvrpcpb.ScanRequest,
 ): Promise<Init<kvrpcpb.ScanResponse> | EncodedAnswer<kvrpcpb.ScanResponse>> {
-  const { startKey, endKey, limit, version: ts, reverse, keyOnly } = q;
+  const { startKey, endKey, limit, version: ts, reverse, keyOnly, valueBytesMax } = q;
   const context = contextOf(q);
-  const request = { startKey, endKey, limit, ts, reverse, keyOnly };
+  const request = { startKey, endKey, limit, ts, reverse, keyOnly, valueBytesMax };
   const pages = new EncodedAnswer(kvScan.response);
   try {
     const take: TakePage<ScanPair> = (page) => pages.add({ pairs: page.map(pairToWire) });

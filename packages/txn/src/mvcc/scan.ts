@@ -24,6 +24,8 @@ export interface ScanOptions {
   readonly limit: number;
   readonly reverse: boolean;
   readonly keyOnly: boolean;
+  /** As in the request. */
+  readonly valueBytesMax: number;
   /** Lets others have their turn; called after every `limits.scanPageKeys` keys that were looked at. */
   readonly turn: () => Promise<void>;
 }
@@ -55,7 +57,7 @@ export async function scan(
     for (let looked = 1, found = 0; found < options.limit; looked++) {
       const facts = await merged.next();
       if (facts === undefined) break;
-      const pair = await readPair(snapshot, facts, point, options.keyOnly);
+      const pair = await readPair(snapshot, facts, point, options);
       if (pair !== undefined) {
         spend(budget, pair);
         page.push(pair);
@@ -82,7 +84,7 @@ async function readPair(
   snapshot: KvReader,
   facts: KeyFacts,
   point: ReadPoint,
-  keyOnly: boolean,
+  { keyOnly, valueBytesMax }: ScanOptions,
 ): Promise<ScanPair | undefined> {
   const { key } = facts;
   const visible = visibleAt(facts, point);
@@ -93,7 +95,11 @@ async function readPair(
       ? visible.write
       : await findVisibleInHistory(snapshot, key, point.ts);
   if (write?.kind !== 'put') return undefined;
-  return { type: 'value', key, value: keyOnly ? EMPTY_BYTES : readValue(snapshot, key, write) };
+  if (keyOnly) return { type: 'value', key, value: EMPTY_BYTES };
+  const value = readValue(snapshot, key, write);
+  const isWhole = valueBytesMax === 0 || value.length <= valueBytesMax;
+  // A copy: the answer must not keep the rest in memory.
+  return { type: 'value', key, value: isWhole ? value : value.slice(0, valueBytesMax) };
 }
 
 /** The lock and the newest record of each key of a range that has either. */

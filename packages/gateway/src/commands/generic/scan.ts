@@ -1,10 +1,11 @@
+import { limits } from '@tinykv/base';
 import { Glob } from '../../glob.js';
 import { UNREADABLE } from '../../model/meta-codec.js';
-import { eachKey, scanKeys } from '../../model/scan.js';
+import { scanKeys, visitKeys } from '../../model/scan.js';
 import { parseInt64 } from '../../resp/decimal.js';
 import type { Request } from '../../resp/request.js';
 import { array, bulk, error, type Reply } from '../../resp/types.js';
-import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../errors.js';
+import { ANSWER_TOO_LARGE, NOT_AN_INTEGER, SYNTAX_ERROR } from '../errors.js';
 import type { CommandSpec, DataCall } from '../spec.js';
 import { latin1, latin1Bytes, upper } from '../text.js';
 
@@ -71,10 +72,15 @@ async function scan({ argv, db }: DataCall): Promise<Reply> {
 async function keys({ argv, db }: DataCall): Promise<Reply> {
   const glob = new Glob(argv[1]!);
   const items: Reply[] = [];
-  for await (const { key } of eachKey(db)) {
-    if (glob.matches(key)) items.push(bulk(key));
-  }
-  return array(items);
+  let bytes = 0;
+  await visitKeys(db, (page) => {
+    for (const { key } of page) {
+      if (bytes > limits.gatewayOutputBytesMax || !glob.matches(key)) continue;
+      bytes += key.length;
+      items.push(bulk(key));
+    }
+  });
+  return bytes > limits.gatewayOutputBytesMax ? ANSWER_TOO_LARGE : array(items);
 }
 
 export const scanCommands: readonly CommandSpec[] = [

@@ -4,14 +4,11 @@ import type { Database } from '../../model/redis-txn.js';
 import { readRange, readString, stringLength } from '../../model/strings.js';
 import { parseInt64 } from '../../resp/decimal.js';
 import type { Request } from '../../resp/request.js';
-import { array, bulk, error, integer, NULL, type Reply } from '../../resp/types.js';
-import { NOT_AN_INTEGER, WRONG_TYPE } from '../errors.js';
+import { array, bulk, integer, NULL, type Reply } from '../../resp/types.js';
+import { ANSWER_TOO_LARGE, NOT_AN_INTEGER, WRONG_TYPE } from '../errors.js';
 import { parseExpire } from '../expire-time.js';
 import type { CommandSpec, DataCall } from '../spec.js';
 import { parseGetExOptions } from './options.js';
-
-/** It would cost the client its connection. */
-const ANSWER_TOO_LARGE = error(`ERR the answer is over ${limits.gatewayOutputBytesMax} bytes`);
 
 const ONE_KEY = { first: 1, last: 1, step: 1 } as const;
 
