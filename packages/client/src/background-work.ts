@@ -13,10 +13,27 @@ interface Waiter {
  */
 export class BackgroundWork {
   readonly #running = new Set<Promise<void>>();
+  /** Commits that have not ended for their callers. */
+  #commits = 0;
+  #whenNoCommits: (() => void) | undefined;
   readonly #waiting: Waiter[] = [];
 
   get hasRoom(): boolean {
     return this.#running.size < limits.clientBackgroundTxnsMax;
+  }
+
+  /** Transactions that have something to be done. */
+  get size(): number {
+    return this.#commits + this.#running.size;
+  }
+
+  commitBegins(): void {
+    this.#commits++;
+  }
+
+  /** What it leaves to be done is tracked by now. */
+  commitEnds(): void {
+    if (--this.#commits === 0) this.#whenNoCommits?.();
   }
 
   /** `work` never rejects. */
@@ -53,8 +70,14 @@ export class BackgroundWork {
     }
   }
 
-  /** Waits until nothing goes on. */
+  /** Waits until nothing goes on, commits included. */
   async settle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    while (this.size > 0) {
+      await Promise.all(this.#running);
+      if (this.#commits === 0) continue;
+      await new Promise<void>((resolve) => {
+        this.#whenNoCommits = resolve;
+      });
+    }
   }
 }

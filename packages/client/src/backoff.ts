@@ -1,5 +1,6 @@
 import type { Env } from '@tinykv/base';
 import type { AbortSignalLike } from './abort.js';
+import { WorkScope } from './lifetime.js';
 
 export type BackoffKind =
   /** The store named the leader. */
@@ -44,6 +45,8 @@ export class Backoff {
   readonly deadline: number;
   /** Aborted: no time is left. */
   readonly signal: AbortSignalLike | undefined;
+  /** Over: no time is left. */
+  readonly scope: WorkScope;
   readonly #env: Pick<Env, 'clock' | 'rng'>;
   /** Pauses made so far; most operations never make one. */
   #attempts: Map<BackoffKind, number> | undefined;
@@ -53,22 +56,24 @@ export class Backoff {
     deadline: number,
     attempts?: ReadonlyMap<BackoffKind, number>,
     signal?: AbortSignalLike,
+    scope: WorkScope = new WorkScope(),
   ) {
     this.#env = env;
     this.deadline = deadline;
     this.signal = signal;
+    this.scope = scope;
     this.#attempts = attempts && new Map(attempts);
   }
 
   /** For a part of the operation that goes on by itself: same deadline, pauses as long as they are now. */
   fork(): Backoff {
-    return new Backoff(this.#env, this.deadline, this.#attempts, this.signal);
+    return new Backoff(this.#env, this.deadline, this.#attempts, this.signal, this.scope);
   }
 
   /** The same for a shorter time. */
   forkFor(ms: number): Backoff {
     const deadline = Math.min(this.deadline, this.#env.clock.mono() + ms);
-    return new Backoff(this.#env, deadline, this.#attempts, this.signal);
+    return new Backoff(this.#env, deadline, this.#attempts, this.signal, this.scope);
   }
 
   /** After a success: the next pause is short again. */
@@ -77,10 +82,13 @@ export class Backoff {
   }
 
   remainingMs(): number {
-    return this.signal?.aborted ? 0 : this.deadline - this.#env.clock.mono();
+    return this.signal?.aborted || this.scope.isOver ? 0 : this.deadline - this.#env.clock.mono();
   }
 
-  /** False, at once, when the deadline would pass before the pause is over. `mostMs` bounds the pause. */
+  /**
+   * False, at once, when the deadline would pass before the pause is over, or when the scope ends meanwhile. `mostMs`
+   * bounds the pause.
+   */
   async pause(kind: BackoffKind, mostMs: number = Number.POSITIVE_INFINITY): Promise<boolean> {
     this.#attempts ??= new Map();
     const attempt = this.#attempts.get(kind) ?? 0;
@@ -89,7 +97,7 @@ export class Backoff {
     const full = Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30));
     const ms = Math.min(mostMs, jitter ? full / 2 + (this.#env.rng.float() * full) / 2 : full);
     if (ms >= this.remainingMs()) return false;
-    await new Promise<void>((resolve) => this.#env.clock.after(ms, resolve));
-    return true;
+    await this.scope.sleep(this.#env.clock, ms);
+    return !this.scope.isOver;
   }
 }

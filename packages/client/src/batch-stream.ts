@@ -18,6 +18,7 @@ import {
 } from '@tinykv/proto';
 import { RequestError } from './errors.js';
 import { Inflight } from './inflight.js';
+import type { WorkScope } from './lifetime.js';
 
 interface Pending {
   /** Given when it is sent. */
@@ -28,6 +29,7 @@ interface Pending {
   readonly request: Uint8Array;
   /** Monotonic milliseconds. */
   readonly deadline: number;
+  readonly scope: WorkScope | undefined;
   readonly resolve: (response: object) => void;
   readonly reject: (error: RequestError) => void;
   sentAt: number;
@@ -70,8 +72,13 @@ export class BatchStream {
     this.address = address;
   }
 
-  /** Rejects with {@link RequestError}, whose `outcome` says what may have happened. */
-  call<Q, S>(method: UnaryMethod<Q, S>, request: Init<Q>, timeoutMs: number): Promise<S> {
+  /** Rejects with {@link RequestError}, whose `outcome` says what may have happened. `scope`: what it belongs to. */
+  call<Q, S>(
+    method: UnaryMethod<Q, S>,
+    request: Init<Q>,
+    timeoutMs: number,
+    scope?: WorkScope,
+  ): Promise<S> {
     return new Promise((resolve, reject) => {
       const called = method as UnaryMethod<object, object>;
       const number = batchNumber(called);
@@ -85,6 +92,7 @@ export class BatchStream {
         called,
         request: bytes,
         deadline: this.#env.clock.mono() + timeoutMs,
+        scope,
         resolve: resolve as (response: object) => void,
         reject,
         sentAt: 0,
@@ -94,15 +102,23 @@ export class BatchStream {
     });
   }
 
+  /** Fails what waits or is in flight of a part of the client's work that has ended. */
+  endScope(scope: WorkScope): void {
+    const ended = this.#waiting.filter((pending) => pending.scope === scope);
+    this.#waiting = this.#waiting.filter((pending) => pending.scope !== scope);
+    for (const pending of ended) pending.reject(this.#failure(CLOSED, 'not-sent'));
+    const sent = this.#inflight.abandonWhere((pending) => pending.scope === scope);
+    for (const pending of sent) pending.reject(this.#failure(CLOSED, 'unknown'));
+  }
+
   /** Fails what is waiting or in flight; later calls are refused. */
   close(): void {
     this.#closed = true;
     const session = this.#session;
     this.#session = undefined;
     session?.stream?.destroy();
-    const reason: NetError = { code: 'CANCELLED', message: 'the client is closed' };
-    this.#failWaiting(reason);
-    this.#failInflight(reason);
+    this.#failWaiting(CLOSED);
+    this.#failInflight(CLOSED);
   }
 
   #refusal(request: Uint8Array): RequestError | undefined {
@@ -285,6 +301,8 @@ export class BatchStream {
     if (isSilent && session !== undefined) this.#drop(session, reason);
   }
 }
+
+const CLOSED: NetError = { code: 'CANCELLED', message: 'the client is closed' };
 
 /** Room for the fields around one request in a message. */
 const FRAME_OVERHEAD_BYTES = 64;

@@ -15,7 +15,8 @@ export interface CallOptions {
   readonly signal?: AbortSignalLike | undefined;
 }
 
-const DEFAULT_TIMEOUT_MS = 10_000;
+/** Of calls, but not of commits. */
+export const DEFAULT_TIMEOUT_MS = 10_000;
 const NO_OPTIONS: CallOptions = {};
 
 /** What ends the calls of one transaction or snapshot early: its own options, and those of each call. */
@@ -40,7 +41,7 @@ export class CallLimits {
     const { timeoutMs = this.#timeoutMs ?? DEFAULT_TIMEOUT_MS } = options;
     const signal = eitherSignal(options.signal, this.signal);
     checkAborted(signal);
-    return this.#router.begin(effect, Math.min(timeoutMs, this.remainingMs()), signal);
+    return this.#router.beginCall(effect, Math.min(timeoutMs, this.remainingMs()), signal);
   }
 
   /** A read within the limits. Costs no promise of its own when there is no signal. */
@@ -63,6 +64,7 @@ export class CallLimits {
    */
   patience(options: CallOptions): Patience {
     const signal = eitherSignal(options.signal, this.signal);
+    this.#router.life.calls.check();
     checkAborted(signal);
     const { timeoutMs = this.#timeoutMs ?? Number.POSITIVE_INFINITY } = options;
     return { signal, deadline: this.#router.now() + Math.min(timeoutMs, this.remainingMs()) };

@@ -3,6 +3,7 @@ import type { ApiMode } from '@tinykv/model';
 import { Backoff } from './backoff.js';
 import { SchedulerError } from './errors.js';
 import { Inspector } from './inspector.js';
+import { ClientLife } from './lifetime.js';
 import { LockResolver } from './lock-resolver.js';
 import { RawClient } from './raw.js';
 import type { ReadSnapshot } from './read-snapshot.js';
@@ -15,6 +16,11 @@ import { type SnapshotOptions, TxnClient } from './txn-client.js';
 import { TxnMetrics } from './txn-metrics.js';
 import type { Codecs } from './typed/codec.js';
 import { TypedClient } from './typed/typed-client.js';
+
+export interface CloseOptions {
+  /** Milliseconds for commits under way and what transactions leave to be done; default 5,000. */
+  readonly timeoutMs?: number;
+}
 
 export interface ClientOptions {
   /** host:port of the scheduler's members. */
@@ -41,6 +47,8 @@ export interface ClientOptions {
  */
 const TIMESTAMP_GAP = 2;
 
+const CLOSE_TIMEOUT_MS = 5_000;
+
 /** A client of one cluster; cheap to share, expensive to make. */
 export class Client {
   readonly raw: RawClient;
@@ -49,9 +57,11 @@ export class Client {
   /** What transactions have left on the stores. */
   readonly inspect: Inspector;
   readonly scheduler: SchedulerClient;
+  readonly #life = new ClientLife();
   readonly #txns: TxnClient;
   readonly #stores: StoreStreams;
   readonly #onClose: () => Promise<void>;
+  #closing: Promise<void> | undefined;
 
   private constructor(env: Env, scheduler: SchedulerClient, api: ApiMode, options: ClientOptions) {
     const { onePhaseCommit: onePhase = true, asyncCommit = true } = options;
@@ -61,7 +71,7 @@ export class Client {
       stores.learn(peers.map(({ storeId }) => storeId));
     });
     const failFast = options.failFast ? { schedulerAway: () => scheduler.away } : undefined;
-    const router = new Router(env, api, cache, stores, failFast);
+    const router = new Router(env, api, cache, stores, { failFast, life: this.#life });
     const timestamp = (): Promise<Timestamp> => scheduler.tso(TIMESTAMP_GAP);
     const resolver = new LockResolver(router, timestamp);
     this.raw = new RawClient(router);
@@ -121,9 +131,22 @@ export class Client {
     return this.close();
   }
 
-  /** Lets committed transactions finish, then fails what else is under way with CANCELLED. */
-  async close(): Promise<void> {
-    await this.#txns.settle();
+  /**
+   * Fails all calls but commits at once, with KvError CANCELLED, and later calls likewise. Commits that have begun, and what
+   * transactions leave to be done, go on until they end or the time-out has passed: then those that are certainly not
+   * committed fail with CANCELLED, the others with {@link UndeterminedError}. Nothing of the client runs afterwards.
+   */
+  close({ timeoutMs = CLOSE_TIMEOUT_MS }: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(timeoutMs);
+    return this.#closing;
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    const { calls, commits } = this.#life;
+    calls.end();
+    this.#stores.endScope(calls);
+    await this.#txns.settle(timeoutMs);
+    commits.end();
     this.#stores.close();
     this.scheduler.close();
     await this.#onClose();

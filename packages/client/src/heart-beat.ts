@@ -51,9 +51,11 @@ export class HeartBeat {
   }
 
   #schedule(primary: Uint8Array): void {
-    const { clock } = this.#context.env;
+    const { env, router } = this.#context;
+    const { clock } = env;
     if (clock.mono() - this.#txn.beganAt > AGE_MAX_MS) return;
-    this.#timer = clock.after(BEAT_MS, () => void this.#beat(primary));
+    // The client's end is the end of its transactions.
+    this.#timer = router.life.commits.after(clock, BEAT_MS, () => void this.#beat(primary));
   }
 
   async #beat(primaryLock: Uint8Array): Promise<void> {
@@ -70,6 +72,7 @@ export class HeartBeat {
         router.begin('repeatable', LIFE_MS),
       );
     } catch (error) {
+      if (router.life.commits.isOver) return;
       env.logger.warn('heartbeat failed', {
         startTs: String(startVersion),
         error: errorMessage(error),

@@ -51,7 +51,7 @@ export class Inspector {
   /** The lock and all versions of one key. Throws as {@link Client.txn} reads do. */
   async history(key: Uint8Array, timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<KeyHistory> {
     checkKey(key);
-    const operation = this.#router.begin('repeatable', timeoutMs);
+    const operation = this.#router.beginCall('repeatable', timeoutMs);
     const response = await this.#router.send(
       key,
       rpc.mvccGetByKey,
@@ -69,7 +69,7 @@ export class Inspector {
     const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const scan = new RangeScan(this.#router, { start, end }, false, this.#fetchPage(maxTs));
     for (;;) {
-      const operation = this.#router.begin('repeatable', timeoutMs);
+      const operation = this.#router.beginCall('repeatable', timeoutMs);
       const page = await scan.next(limits.scanPageKeys, operation);
       if (page === undefined) return;
       yield* page.pairs;
@@ -81,7 +81,7 @@ export class Inspector {
    * Milliseconds until the last of the others can be; 0: all are gone.
    */
   resolve(locks: readonly LockInfo[], timeoutMs: number = DEFAULT_TIMEOUT_MS): Promise<number> {
-    return this.#resolver.resolve(locks, this.#router.begin('repeatable', timeoutMs));
+    return this.#resolver.resolve(locks, this.#router.beginCall('repeatable', timeoutMs));
   }
 
   #fetchPage(maxVersion: Timestamp): FetchPage<LockInfo> {

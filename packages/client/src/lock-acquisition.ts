@@ -132,13 +132,15 @@ export class LockAcquisition {
   }
 
   /** Before the next request. A pause if the last one, that was sent at `sentAt`, was not let wait. */
-  async #goOn(obstacle: Obstacle, sentAt: number, { backoff }: Operation): Promise<void> {
+  async #goOn(obstacle: Obstacle, sentAt: number, { backoff, scope }: Operation): Promise<void> {
     this.#obstacle = obstacle;
     const now = this.#now();
     const waitMs = this.#waitsUntil - now;
     if (waitMs <= 0) throw timeout(obstacle);
     if (now - sentAt >= WAITED_MS) return;
-    if (!(await backoff.pause('key-locked', waitMs))) throw timeout(obstacle);
+    if (await backoff.pause('key-locked', waitMs)) return;
+    scope.check();
+    throw timeout(obstacle);
   }
 
   /** The locks, or why there are none; undefined: the Region has changed. */

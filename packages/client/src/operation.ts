@@ -8,6 +8,7 @@ import {
   UndeterminedError,
 } from './errors.js';
 import { inTime } from './in-time.js';
+import { clientClosed, type WorkScope } from './lifetime.js';
 
 /**
  * What sending a request again would do.
@@ -34,6 +35,11 @@ export class Operation {
     return this.backoff.signal;
   }
 
+  /** The part of the client's work that it belongs to. */
+  get scope(): WorkScope {
+    return this.backoff.scope;
+  }
+
   /** For a part of its keys. */
   fork(): Operation {
     const part = new Operation(this.effect, this.backoff.fork());
@@ -44,7 +50,7 @@ export class Operation {
 
 /**
  * Waits for the scheduler to answer, which may be down: no longer than the operation has time, nor than
- * `mostMs`, after which it has other ways to go on. Throws KvError DEADLINE_EXCEEDED.
+ * `mostMs`, after which it has other ways to go on. Throws KvError DEADLINE_EXCEEDED, and CANCELLED as its scope ends.
  */
 export function answerInTime<T>(
   clock: Clock,
@@ -53,7 +59,7 @@ export function answerInTime<T>(
   mostMs: number = Number.POSITIVE_INFINITY,
 ): Promise<T> {
   const ms = Math.min(mostMs, Math.max(0, backoff.remainingMs()));
-  return inTime(clock, answer, ms, 'the scheduler');
+  return inTime(clock, backoff.scope, answer, ms, 'the scheduler');
 }
 
 export function isTooMuch(error: unknown): error is RequestError {
@@ -68,9 +74,18 @@ export function isPassing(error: unknown): error is KvError {
   return ['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'UNKNOWN'].includes(error.code);
 }
 
-/** What to throw for an operation that ends with `error`, in view of its earlier attempts. */
-export function conclude({ effect, maybeApplied }: Operation, error: unknown): unknown {
-  return effect !== 'repeatable' && maybeApplied ? undetermined(error) : error;
+/**
+ * What to throw for an operation that ends with `error`, in view of its earlier attempts. With its scope it ends by the
+ * client's closing, whatever that looks like from here.
+ */
+export function conclude(operation: Operation, error: unknown): unknown {
+  const { effect, scope } = operation;
+  if (error instanceof UndeterminedError) return error;
+  if (scope.isOver && error instanceof RequestError && error.outcome === 'unknown') {
+    operation.maybeApplied = true;
+  }
+  const why = scope.isOver ? clientClosed() : error;
+  return effect !== 'repeatable' && operation.maybeApplied ? undetermined(why) : why;
 }
 
 export function exhausted(operation: Operation, regionId: RegionId, cause: unknown): unknown {

@@ -225,6 +225,8 @@ export class PessimisticLocks implements HeldLocks, LockingTxn {
         router.begin('repeatable', RELEASE_TIMEOUT_MS),
       );
     } catch (error) {
+      // The client was closed before: it says so once.
+      if (router.life.commits.isOver) return;
       const fields = { startTs: String(startVersion), error: errorMessage(error) };
       env.logger.warn('pessimistic locks were not given back', fields);
     }

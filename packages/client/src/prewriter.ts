@@ -225,6 +225,7 @@ export class Prewriter {
     const mostMs = isYounger ? WAIT_FOR_OLDER_MS : WAIT_FOR_YOUNGER_MS;
     const waiting = patience ?? operation.backoff.forkFor(mostMs);
     if (this.#makesWay(locks) || !(await waiting.pause('key-locked', waitMs))) {
+      operation.scope.check();
       contended.push(...locks.map(({ key }) => key));
       throw new KeyLockedError(locks[0]!);
     }

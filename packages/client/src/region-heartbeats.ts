@@ -49,7 +49,7 @@ export class RegionHeartbeats {
       'tinykv_client_region_heartbeats_dropped_total',
       'Region heartbeats that found the queue full',
     );
-    this.#backoff = new Backoff(env, Number.POSITIVE_INFINITY);
+    this.#backoff = new Backoff(env, Number.POSITIVE_INFINITY, undefined, undefined, link.scope);
   }
 
   onOperator(handler: (operator: RegionOperator) => void): void {

@@ -1,4 +1,3 @@
-import type { Attributes } from '@opentelemetry/api';
 import { type Env, KvError, limits } from '@tinykv/base';
 import {
   type ApiMode,
@@ -20,6 +19,7 @@ import type { AbortSignalLike } from './abort.js';
 import { Backoff } from './backoff.js';
 import type { BatchStream } from './batch-stream.js';
 import { FailureHandler, LOOKUP_TIMEOUT_MS, type NextStep } from './failure-handler.js';
+import { ClientLife, type WorkScope } from './lifetime.js';
 import {
   answerInTime,
   conclude,
@@ -33,7 +33,7 @@ import { forEachParallel } from './parallel.js';
 import type { CachedRegion, RegionCache } from './region-cache.js';
 import { RegionOutages, SILENT_MS } from './region-outages.js';
 import type { StoreStreams } from './store-streams.js';
-import { activeTracer, tracedRequest } from './tracing.js';
+import { activeTracer, requestAttributes, tracedRequest } from './tracing.js';
 
 export interface RegionGroup<T> {
   readonly region: CachedRegion;
@@ -44,6 +44,13 @@ export interface RegionGroup<T> {
 export interface FailFast {
   /** Why the scheduler is away; undefined while it is not. */
   readonly schedulerAway: () => KvError | undefined;
+}
+
+export interface RouterOptions {
+  /** Default: none. */
+  readonly failFast?: FailFast | undefined;
+  /** Default: without an end. */
+  readonly life?: ClientLife;
 }
 
 interface RegionResponse {
@@ -63,6 +70,7 @@ const ATTEMPT_TIMEOUT_MS = 3_000;
 export class Router {
   readonly api: ApiMode;
   readonly cache: RegionCache;
+  readonly life: ClientLife;
   readonly #env: Env;
   readonly #stores: StoreStreams;
   readonly #failures: FailureHandler;
@@ -74,20 +82,32 @@ export class Router {
     api: ApiMode,
     cache: RegionCache,
     stores: StoreStreams,
-    failFast?: FailFast,
+    { failFast, life = new ClientLife() }: RouterOptions = {},
   ) {
     this.#env = env;
     this.api = api;
     this.cache = cache;
     this.#stores = stores;
+    this.life = life;
     this.#failFast = failFast;
     this.#failures = new FailureHandler(env, cache, stores, failFast?.schedulerAway);
   }
 
-  /** An operation that ends within `timeoutMs`, or soon after the signal. */
-  begin(effect: Effect, timeoutMs: number, signal?: AbortSignalLike): Operation {
+  /** A call of the client's user that ends within `timeoutMs`, or soon after the signal. Throws KvError CANCELLED. */
+  beginCall(effect: Effect, timeoutMs: number, signal?: AbortSignalLike): Operation {
+    const { calls } = this.life;
+    calls.check();
+    return this.#begin(effect, timeoutMs, calls, signal);
+  }
+
+  /** A part of a commit, or of what is done without anybody waiting for it, that ends within `timeoutMs`. */
+  begin(effect: Effect, timeoutMs: number): Operation {
+    return this.#begin(effect, timeoutMs, this.life.commits);
+  }
+
+  #begin(effect: Effect, timeoutMs: number, scope: WorkScope, signal?: AbortSignalLike): Operation {
     const deadline = this.#env.clock.mono() + timeoutMs;
-    return new Operation(effect, new Backoff(this.#env, deadline, undefined, signal));
+    return new Operation(effect, new Backoff(this.#env, deadline, undefined, signal, scope));
   }
 
   /** Monotonic milliseconds. */
@@ -111,7 +131,7 @@ export class Router {
         if (loaded !== undefined) return loaded;
         cause = new KvError('NOT_FOUND', 'the scheduler knows no region there');
       } catch (error) {
-        if (!isPassing(error)) throw conclude(operation, error);
+        if (operation.scope.isOver || !isPassing(error)) throw conclude(operation, error);
         cause = error;
       }
       const away = this.#failFast?.schedulerAway();
@@ -219,7 +239,7 @@ export class Router {
         cause = new KvError('UNAVAILABLE', describeRegionError(error));
         step = await this.#failures.onRegionError(region, leader, error, operation);
       } catch (error) {
-        if (!isPassing(error)) throw conclude(operation, error);
+        if (operation.scope.isOver || !isPassing(error)) throw conclude(operation, error);
         // What is too much for one answer is the caller's to cut.
         if (isTooMuch(error) && sizedByCaller.has(method.path)) throw conclude(operation, error);
         cause = error;
@@ -295,7 +315,7 @@ export class Router {
     peer: Peer,
     method: UnaryMethod<Q, S>,
     build: (context: kvrpcpb.ContextInit) => Init<Q>,
-    { effect, backoff }: Operation,
+    { effect, backoff, scope }: Operation,
   ): Promise<S> {
     const context: kvrpcpb.ContextInit = {
       regionId: region.id,
@@ -309,25 +329,16 @@ export class Router {
       ? this.#outages.patienceMs(region, this.#env.clock.mono(), usual)
       : usual;
     const timeout = effect === 'once' ? remaining : Math.min(remaining, most);
-    const answer = stream.call(method, build(context), timeout);
+    const answer = stream.call(method, build(context), timeout, scope);
     const tracer = activeTracer();
     if (tracer === undefined) return answer;
-    return tracedRequest(tracer, method.name, requestAttributes(method, region, stream), answer);
+    return tracedRequest(
+      tracer,
+      method.name,
+      requestAttributes(method, region.id, stream.address),
+      answer,
+    );
   }
-}
-
-/** By OpenTelemetry's conventions for calls. */
-function requestAttributes(
-  { service, name }: { readonly service: string; readonly name: string },
-  region: CachedRegion,
-  stream: BatchStream,
-): Attributes {
-  return {
-    'rpc.system.name': 'grpc',
-    'rpc.method': `${service}/${name}`,
-    'server.address': stream.address,
-    'tinykv.region': region.id,
-  };
 }
 
 const sizedByCaller: ReadonlySet<string> = new Set([

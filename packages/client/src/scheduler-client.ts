@@ -89,6 +89,7 @@ export class SchedulerClient implements SchedulerApi {
   close(): void {
     this.#timestamps.close();
     this.#heartbeats.close();
+    this.#link.close();
   }
 
   /** Asked again, it only wastes an id. */

@@ -2,6 +2,7 @@ import { assert, type ClusterId, type Env, errorMessage, KvError } from '@tinykv
 import { type Init, schedulerpb, type UnaryMethod } from '@tinykv/proto';
 import { Backoff } from './backoff.js';
 import { SchedulerError } from './errors.js';
+import { WorkScope } from './lifetime.js';
 
 interface Headed {
   header: schedulerpb.ResponseHeader | undefined;
@@ -22,6 +23,8 @@ const RETRY_BUDGET_MS = 10_000;
 /** Knows the scheduler's members, and talks to their leader. */
 export class SchedulerLink {
   readonly clusterId: ClusterId;
+  /** What goes on over this link. */
+  readonly scope: WorkScope = new WorkScope();
   readonly #env: Env;
   /** host:port of every member that was ever named; what was configured comes first. */
   readonly #endpoints: Set<string>;
@@ -71,6 +74,13 @@ export class SchedulerLink {
   }
 
   /**
+   * Ends calls that are under way, and refuses later ones, with KvError CANCELLED.
+   */
+  close(): void {
+    this.scope.end();
+  }
+
+  /**
    * One call to the leader. With `repeat` it is sent again, for a while, when nobody answered. Throws
    * {@link SchedulerError} when the scheduler refuses, else KvError.
    */
@@ -81,16 +91,18 @@ export class SchedulerLink {
   ): Promise<S> {
     const request = { ...body, header: { clusterId: this.clusterId } } as Init<Q>;
     const bytes = method.request.encode(request);
-    const backoff = new Backoff(this.#env, this.#env.clock.mono() + RETRY_BUDGET_MS);
+    const deadline = this.#env.clock.mono() + RETRY_BUDGET_MS;
+    const backoff = new Backoff(this.#env, deadline, undefined, undefined, this.scope);
     for (;;) {
       try {
-        const timeout = { timeoutMs: CALL_TIMEOUT_MS };
-        const answer = await this.#env.net.call(this.#leader, method.path, bytes, timeout);
+        const answer = await this.#ask(method.path, bytes);
         return this.#check(method.response.decode(answer));
       } catch (error) {
         if (!isUnreachable(error)) throw error;
         await this.refreshLeader();
-        if (!repeat || !(await backoff.pause('scheduler'))) throw error;
+        const isAgain = repeat && (await backoff.pause('scheduler'));
+        this.scope.check();
+        if (!isAgain) throw error;
       }
     }
   }
@@ -100,15 +112,20 @@ export class SchedulerLink {
     method: UnaryMethod<Q, S>,
     body: Omit<Init<Q>, 'clusterId'>,
   ): Promise<S> {
-    const timeout = { timeoutMs: CALL_TIMEOUT_MS };
     const bytes = method.request.encode({ ...body, clusterId: this.clusterId } as Init<Q>);
     try {
-      const answer = await this.#env.net.call(this.#leader, method.path, bytes, timeout);
+      const answer = await this.#ask(method.path, bytes);
       return method.response.decode(answer);
     } catch (error) {
       if (isUnreachable(error)) await this.refreshLeader();
       throw error;
     }
+  }
+
+  async #ask(path: string, request: Uint8Array): Promise<Uint8Array> {
+    this.scope.check();
+    const timeout = { timeoutMs: CALL_TIMEOUT_MS };
+    return this.scope.race(this.#env.net.call(this.#leader, path, request, timeout));
   }
 
   /** Asks the members who leads. Never rejects: with no answer the leader stays who it was. */
@@ -121,7 +138,8 @@ export class SchedulerLink {
 
   async #refresh(): Promise<Reach> {
     try {
-      const found = await findLeader(this.#env, this.#endpoints, this.clusterId);
+      const finding = findLeader(this.#env, this.#endpoints, this.clusterId, this.scope);
+      const found = await this.scope.race(finding);
       for (const endpoint of found.endpoints) this.#endpoints.add(endpoint);
       if (found.leader !== this.#leader) {
         this.#env.logger.info('scheduler leader changed', { leader: found.leader });
@@ -130,6 +148,7 @@ export class SchedulerLink {
       return 'led';
     } catch (error) {
       if (!(error instanceof KvError)) throw error;
+      if (this.scope.isOver) return 'not-led';
       this.#env.logger.warn('no scheduler member answers', { error: errorMessage(error) });
       return error instanceof NobodyAnswered ? 'refused' : 'not-led';
     }
@@ -176,12 +195,14 @@ async function findLeader(
   env: Env,
   endpoints: Iterable<string>,
   clusterId: ClusterId | undefined,
+  scope?: WorkScope,
 ): Promise<Found> {
   const { getMembers } = schedulerpb.Scheduler;
   let failure = new KvError('UNAVAILABLE', 'no scheduler endpoint');
   let refusals = 0;
   const members = [...endpoints];
   for (const endpoint of members) {
+    scope?.check();
     try {
       const request = getMembers.request.encode({});
       const timeout = { timeoutMs: MEMBERS_TIMEOUT_MS };

@@ -310,10 +310,12 @@ export class Snapshot {
     passes: RequestPasses,
   ): Promise<void> {
     const waitMs = await this.#resolver.resolve(locks, operation, passes);
-    const { backoff } = operation;
+    const { backoff, scope } = operation;
     const goOn =
       waitMs === 0 ? backoff.remainingMs() > 0 : await backoff.pause('key-locked', waitMs);
-    if (!goOn) throw new KeyLockedError(locks[0]!);
+    if (goOn) return;
+    scope.check();
+    throw new KeyLockedError(locks[0]!);
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Env, errorMessage, KvError, type StoreId } from '@tinykv/base';
 import type { SchedulerApi } from '@tinykv/model';
 import { BatchStream } from './batch-stream.js';
+import type { WorkScope } from './lifetime.js';
 
 type Stores = Pick<SchedulerApi, 'getStore' | 'allStores'>;
 
@@ -51,6 +52,11 @@ export class StoreStreams {
     for (const storeId of storeIds) {
       if (!this.#streams.has(storeId) && !this.#resolving.has(storeId)) this.suspect(storeId);
     }
+  }
+
+  /** As {@link BatchStream.endScope}. */
+  endScope(scope: WorkScope): void {
+    for (const stream of this.#streams.values()) stream.endScope(scope);
   }
 
   close(): void {

@@ -160,4 +160,31 @@ describe('timeoutMs holds for every other call', () => {
       expect(await failure(begin)).toMatchObject(notCommitted);
     }
   });
+
+  it('the fetch of a timestamp, with a scheduler that is dead', async () => {
+    await cluster.stopScheduler();
+    const options = { timeoutMs: TIMEOUT_MS };
+    for (const fetch of [
+      () => client.txn.begin(options),
+      () => client.txn(async () => undefined, options),
+      () => client.txn.begin({ lifetimeMs: TIMEOUT_MS }),
+      () => client.txn(async () => undefined, { lifetimeMs: TIMEOUT_MS }),
+      () => client.snapshot(undefined, options),
+      () => client.txn.timestamp(options),
+    ]) {
+      expect(await failure(fetch)).toMatchObject(notCommitted);
+    }
+  });
+
+  it('10 s are the default of what fetches a timestamp, too', async () => {
+    await cluster.stopScheduler();
+    for (const fetch of [
+      () => client.txn.begin(),
+      () => client.txn(async () => undefined),
+      () => client.snapshot(),
+      () => client.txn.timestamp(),
+    ]) {
+      expect(await failure(fetch, 10_000)).toMatchObject(notCommitted);
+    }
+  });
 });

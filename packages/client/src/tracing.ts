@@ -7,7 +7,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import { errorMessage } from '@tinykv/base';
+import { errorMessage, type RegionId } from '@tinykv/base';
 
 const LIBRARY = '@tinykv/client';
 
@@ -24,6 +24,20 @@ export function traced<T>(name: string, work: (span?: Span) => Promise<T>): Prom
   const tracer = activeTracer();
   if (tracer === undefined) return work();
   return tracer.startActiveSpan(name, (span) => ended(span, work(span)));
+}
+
+/** By OpenTelemetry's conventions for calls. */
+export function requestAttributes(
+  { service, name }: { readonly service: string; readonly name: string },
+  regionId: RegionId,
+  address: string,
+): Attributes {
+  return {
+    'rpc.system.name': 'grpc',
+    'rpc.method': `${service}/${name}`,
+    'server.address': address,
+    'tinykv.region': regionId,
+  };
 }
 
 /** A span for a request that is under way. */

@@ -35,7 +35,7 @@ export interface Transactions {
     options?: CallOptions,
   ): Promise<ReadVersions>;
   /** A fresh timestamp of the cluster. */
-  timestamp(): Promise<Timestamp>;
+  timestamp(options?: CallOptions): Promise<Timestamp>;
 }
 
 export function transactionsOf(client: TxnClient): Transactions {
@@ -47,6 +47,6 @@ export function transactionsOf(client: TxnClient): Transactions {
     snapshotGet: (key: Uint8Array, options?: CallOptions) => client.snapshotGet(key, options),
     snapshotVersions: (keys: readonly Uint8Array[], ts?: Timestamp, options?: CallOptions) =>
       client.snapshotVersions(keys, ts, options),
-    timestamp: () => client.timestamp(),
+    timestamp: (options?: CallOptions) => client.timestamp(options),
   });
 }

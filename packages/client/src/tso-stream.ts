@@ -10,6 +10,7 @@ import {
 } from '@tinykv/base';
 import { schedulerpb, timestampFromWire } from '@tinykv/proto';
 import { Backoff } from './backoff.js';
+import { clientClosed } from './lifetime.js';
 import { checkHeader, type SchedulerLink } from './scheduler-link.js';
 
 interface Waiter {
@@ -64,7 +65,7 @@ export class TsoStream {
     this.#env = env;
     this.#link = link;
     this.#failFast = failFast;
-    this.#backoff = new Backoff(env, Number.POSITIVE_INFINITY);
+    this.#backoff = new Backoff(env, Number.POSITIVE_INFINITY, undefined, undefined, link.scope);
   }
 
   /** Why nobody waits for timestamps; undefined while the scheduler answers, and without `failFast`. */
@@ -74,7 +75,7 @@ export class TsoStream {
 
   /** The last of `count` consecutive timestamps. Rejects with KvError. */
   get(count: number): Promise<Timestamp> {
-    if (this.#closed) return Promise.reject(closedError());
+    if (this.#closed) return Promise.reject(clientClosed());
     if (this.#away !== undefined) return Promise.reject(this.#away);
     if (!Number.isInteger(count) || count < 1 || count > limits.tsoCountMax) {
       const text = `cannot ask for ${count} timestamps`;
@@ -99,7 +100,7 @@ export class TsoStream {
     session?.stream?.destroy();
     const waiters = [...(session?.inflight ?? []).flatMap((b) => b.waiters), ...this.#waiting];
     this.#waiting = [];
-    for (const waiter of waiters) waiter.reject(closedError());
+    for (const waiter of waiters) waiter.reject(clientClosed());
   }
 
   #schedule(): void {
@@ -240,6 +241,7 @@ export class TsoStream {
     if (this.#failFast && reach === 'refused') this.#giveUp(undefined, reason.message);
     await this.#backoff.pause('scheduler');
     this.#recovering = false;
+    if (this.#closed) return;
     const now = this.#env.clock.mono();
     const late = this.#waiting.filter((waiter) => waiter.deadline <= now);
     this.#waiting = this.#waiting.filter((waiter) => waiter.deadline > now);
@@ -248,8 +250,4 @@ export class TsoStream {
     }
     this.#schedule();
   }
-}
-
-function closedError(): KvError {
-  return new KvError('CANCELLED', 'the client is closed');
 }

@@ -224,10 +224,12 @@ export class TwoPhaseCommit implements Abandonable {
 
   /** What fails here costs time only: whoever meets a lock that is left resolves it. */
   async #inBackground(what: string, work: () => Promise<void>): Promise<void> {
-    const { env } = this.#context;
+    const { env, router } = this.#context;
     try {
       await work();
     } catch (error) {
+      // The client was closed before: it says so once.
+      if (router.life.commits.isOver) return;
       const startTs = String(this.#input.startTs);
       env.logger.warn(`background ${what} failed`, { startTs, error: errorMessage(error) });
       const help = 'Background commits and rollbacks that left locks to others';

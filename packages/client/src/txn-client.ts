@@ -3,7 +3,7 @@ import { type Timestamp, TS_MAX } from '@tinykv/base';
 import { checkAborted, orAborted } from './abort.js';
 import { BackgroundWork } from './background-work.js';
 import { Backoff } from './backoff.js';
-import { CallLimits, type CallOptions } from './call-limits.js';
+import { CallLimits, type CallOptions, DEFAULT_TIMEOUT_MS } from './call-limits.js';
 import { ContendedKeys } from './contended-keys.js';
 import { LockWaitTimeoutError, RetryableTxnError } from './errors.js';
 import { inTime } from './in-time.js';
@@ -45,6 +45,7 @@ export class TxnClient {
 
   async #begin(options: TxnOptions, run: RunState): Promise<Txn> {
     const beganAt = this.#context.env.clock.mono();
+    this.#context.router.life.calls.check();
     checkAborted(options.signal);
     const { lifetimeMs } = options;
     const startTs = await this.#timestampWithin(options, lifetimeMs);
@@ -63,7 +64,9 @@ export class TxnClient {
   ): Promise<T> {
     const { env, metrics } = this.#context;
     const { signal, lifetimeMs = Number.POSITIVE_INFINITY, retries = DEFAULT_RETRIES } = options;
-    const backoff = new Backoff(env, env.clock.mono() + lifetimeMs);
+    const deadline = env.clock.mono() + lifetimeMs;
+    const { calls } = this.#context.router.life;
+    const backoff = new Backoff(env, deadline, undefined, undefined, calls);
     const contended = new ContendedKeys();
     for (let left = retries; ; left--) {
       const ahead = contended.keys();
@@ -91,6 +94,7 @@ export class TxnClient {
 
   /** Throws KvError when it needs a timestamp and the scheduler gives none. */
   async snapshot(ts?: Timestamp, options: SnapshotOptions = {}): Promise<ReadSnapshot> {
+    this.#context.router.life.calls.check();
     checkAborted(options.signal);
     const at = ts ?? (await this.#timestampWithin(options));
     return this.#snapshotAt(at, options);
@@ -117,28 +121,38 @@ export class TxnClient {
     return new ReadSnapshot(stored, new CallLimits(router, options));
   }
 
+  /** No longer than the limits of a call let it be waited for. */
   #timestampWithin(
-    { signal, timeoutMs = Number.POSITIVE_INFINITY }: CallOptions,
+    { signal, timeoutMs = DEFAULT_TIMEOUT_MS }: CallOptions,
     lifetimeMs: number = Number.POSITIVE_INFINITY,
   ): Promise<Timestamp> {
-    const { env, timestamp } = this.#context;
+    const { env, router, timestamp } = this.#context;
     const ms = Math.max(0, Math.min(timeoutMs, lifetimeMs));
-    const fetching = timestamp();
-    const inLimits =
-      ms === Number.POSITIVE_INFINITY
-        ? fetching
-        : inTime(env.clock, fetching, ms, 'a timestamp of the scheduler');
-    return orAborted(signal, inLimits);
+    const what = 'a timestamp of the scheduler';
+    return orAborted(signal, inTime(env.clock, router.life.calls, timestamp(), ms, what));
   }
 
   /** A fresh timestamp of the cluster. */
-  timestamp(): Promise<Timestamp> {
-    return this.#context.timestamp();
+  async timestamp(options: CallOptions = {}): Promise<Timestamp> {
+    this.#context.router.life.calls.check();
+    checkAborted(options.signal);
+    return this.#timestampWithin(options);
   }
 
-  /** Waits until nothing goes on in the background. */
-  settle(): Promise<void> {
-    return this.#background.settle();
+  /** Waits until no commit is under way and nothing goes on in the background, or for as long as this. */
+  async settle(timeoutMs: number): Promise<void> {
+    if (this.#background.size === 0) return;
+    const { clock, logger } = this.#context.env;
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(timeoutMs, () => {
+        logger.warn('transactions were not ended in time', { count: this.#background.size });
+        resolve();
+      });
+      void this.#background.settle().then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 }
 

@@ -275,6 +275,7 @@ export class Txn {
       yields: this.#isRunAgain,
       contended: this.#contended,
     });
+    this.#background.commitBegins();
     const outcome = commit.run();
     // A commit that was given up goes on until it has cleaned up.
     const background = outcome.then(
@@ -292,6 +293,7 @@ export class Txn {
       this.#heartBeat.stop();
       this.#settled = this.#locks?.endWith(background) ?? background;
       this.#background.track(this.#settled);
+      this.#background.commitEnds();
     }
   }
 
