@@ -1,18 +1,19 @@
-import { assert, compareBytes, EMPTY_BYTES, KvError, type Timestamp } from '@tinykv/base';
+import { assert, compareBytes, type Timestamp } from '@tinykv/base';
 import type { BackgroundWork } from './background-work.js';
 import { CallLimits, type CallOptions } from './call-limits.js';
 import { checkKey } from './check-key.js';
 import { type Patience, withPatience } from './give-up.js';
 import { HeartBeat } from './heart-beat.js';
 import { PessimisticLocks } from './pessimistic-locks.js';
-import { headOf, type KvPair, type ScanOptions } from './range-scan.js';
-import { Scan } from './scan.js';
-import { Snapshot } from './snapshot.js';
+import type { KvPair, ScanOptions } from './range-scan.js';
+import type { Scan } from './scan.js';
 import { traced } from './tracing.js';
 import { TwoPhaseCommit } from './two-phase.js';
 import { type Savepoint, TxnBuffer } from './txn-buffer.js';
 import type { TxnContext } from './txn-context.js';
-import { seenOf, TxnView } from './txn-view.js';
+import { TxnProgress, type TxnState } from './txn-progress.js';
+import { TxnReads } from './txn-reads.js';
+import { TxnView } from './txn-view.js';
 
 /** `timeoutMs` is for each call, `signal` ends all of them. */
 export interface TxnOptions extends CallOptions {
@@ -36,9 +37,6 @@ export interface RunState {
   readonly isRunAgain: boolean;
 }
 
-/** `failed`: the commit threw; whether it took effect is what the error says. */
-export type TxnState = 'open' | 'committing' | 'committed' | 'rolled-back' | 'failed';
-
 /**
  * A transaction under snapshot isolation: it reads what was committed when it began, keeps its writes to
  * itself, and commits them all if nobody has written any of its keys meanwhile.
@@ -53,7 +51,8 @@ export class Txn {
   readonly #context: TxnContext;
   /** What its locks carry. */
   readonly #lockTs: Timestamp;
-  #snapshot: Snapshot;
+  readonly #reads: TxnReads;
+  readonly #progress = new TxnProgress();
   readonly #limits: CallLimits;
   readonly #beganAt: number;
   readonly #buffer = new TxnBuffer();
@@ -64,9 +63,7 @@ export class Txn {
   readonly #locks: PessimisticLocks | undefined;
   /** Keys that have kept it from being committed. */
   readonly #contended: Uint8Array[] = [];
-  readonly #view: TxnView;
   readonly #background: BackgroundWork;
-  #state: TxnState = 'open';
   #settled: Promise<void> = Promise.resolve();
 
   constructor(
@@ -78,7 +75,6 @@ export class Txn {
   ) {
     this.#lockTs = startTs;
     this.#context = context;
-    this.#snapshot = new Snapshot(context.router, context.resolver, startTs);
     const { lifetimeMs = Number.POSITIVE_INFINITY } = options;
     this.#limits = new CallLimits(context.router, options, beganAt + lifetimeMs);
     this.#beganAt = beganAt;
@@ -90,17 +86,18 @@ export class Txn {
       this.#isPessimistic || options.locksAhead
         ? new PessimisticLocks(context, living, this.#heartBeat, this.#isPessimistic ? options : {})
         : undefined;
-    this.#view = new TxnView(this.#buffer, this.#locks?.held);
+    const view = new TxnView(this.#buffer, this.#locks?.held);
+    this.#reads = new TxnReads(context, this.#limits, this.#progress, view, startTs);
     this.#background = background;
   }
 
   /** The timestamp of its reads. */
   get startTs(): Timestamp {
-    return this.#snapshot.ts;
+    return this.#reads.ts;
   }
 
   get state(): TxnState {
-    return this.#state;
+    return this.#progress.state;
   }
 
   /** Keys whose writers have kept its commit from succeeding. */
@@ -120,9 +117,8 @@ export class Txn {
       await this.#limits.read(undefined, (operation) => locks.lock([key], operation));
     }
     if (locks.forUpdateTs <= this.#lockTs) return;
-    const { router, resolver } = this.#context;
     await this.#limits.read(undefined, (operation) => locks.renew(operation));
-    this.#snapshot = new Snapshot(router, resolver, locks.forUpdateTs);
+    this.#reads.moveTo(locks.forUpdateTs);
   }
 
   /** Resolves when nothing of this transaction goes on in the background. Never rejects. */
@@ -131,29 +127,16 @@ export class Txn {
   }
 
   /** Undefined: the key does not exist. */
-  async get(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
-    this.#checkOpen();
-    const own = this.#view.get(key);
-    if (own !== undefined) return own.kind === 'put' ? own.value : undefined;
-    return this.#limits.read(options, (operation) => this.#snapshot.get(key, operation));
+  get(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
+    return this.#reads.get(key, options);
   }
 
   /** Values in the order of the keys; undefined where there is none. */
-  async batchGet(
+  batchGet(
     keys: readonly Uint8Array[],
     options?: CallOptions,
   ): Promise<(Uint8Array | undefined)[]> {
-    this.#checkOpen();
-    const own = keys.map((key) => this.#view.get(key));
-    const missing = keys.filter((_, i) => own[i] === undefined);
-    const read = await this.#limits.read(options, (operation) =>
-      this.#snapshot.batchGet(missing, operation),
-    );
-    const stored = read.values();
-    return own.map((write) => {
-      if (write === undefined) return stored.next().value;
-      return write.kind === 'put' ? write.value : undefined;
-    });
+    return this.#reads.batchGet(keys, options);
   }
 
   /**
@@ -162,37 +145,18 @@ export class Txn {
    * are for each page.
    */
   scan(start: Uint8Array, options: ScanOptions & CallOptions = {}): Scan<KvPair> {
-    return new Scan(() => this.#iterate(start, options));
-  }
-
-  async *#iterate(
-    start: Uint8Array,
-    options: ScanOptions & CallOptions,
-  ): AsyncGenerator<KvPair, void, undefined> {
-    const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY } = options;
-    const { reverse = false, keyOnly = false, valueBytesMax = 0 } = options;
-    const scan = this.#snapshot.scan({ start, end }, { reverse, keyOnly, valueBytesMax });
-    let left = limit;
-    while (left > 0) {
-      this.#checkOpen();
-      const page = await this.#limits.read(options, (operation) => scan.next(left, operation));
-      if (page === undefined) return;
-      for (const pair of seenOf(page, this.#view, reverse)) {
-        if (left-- <= 0) return;
-        yield keyOnly ? { key: pair.key, value: EMPTY_BYTES } : headOf(pair, valueBytesMax);
-      }
-    }
+    return this.#reads.scan(start, options);
   }
 
   /** Takes key and value as they are: they must not be changed before the commit. */
   put(key: Uint8Array, value: Uint8Array): void {
-    this.#checkOpen();
+    this.#progress.checkOpen();
     checkKey(key);
     this.#buffer.set({ kind: 'put', key, value });
   }
 
   delete(key: Uint8Array): void {
-    this.#checkOpen();
+    this.#progress.checkOpen();
     checkKey(key);
     this.#buffer.set({ kind: 'delete', key });
   }
@@ -203,7 +167,7 @@ export class Txn {
    * {@link LockWaitTimeoutError}, and whatever reads throw; the transaction may go on without those locks.
    */
   lockKeys(...keys: readonly Uint8Array[]): Promise<void> {
-    this.#checkOpen();
+    this.#progress.checkOpen();
     for (const key of keys) checkKey(key);
     const locks = this.#isPessimistic ? this.#locks : undefined;
     if (locks !== undefined) {
@@ -219,7 +183,7 @@ export class Txn {
    */
   async getForUpdate(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
     const locks = this.#isPessimistic ? this.#locks : undefined;
-    this.#checkOpen();
+    this.#progress.checkOpen();
     checkKey(key);
     if (locks === undefined) await this.lockKeys(key);
     else await this.#limits.read(options, (operation) => locks.lock([key], operation));
@@ -228,7 +192,7 @@ export class Txn {
 
   /** A state of the writes to come back to, by {@link rollbackTo}. */
   savepoint(): Savepoint {
-    this.#checkOpen();
+    this.#progress.checkOpen();
     return this.#buffer.savepoint();
   }
 
@@ -237,7 +201,7 @@ export class Txn {
    * FAILED_PRECONDITION for one that is gone or of another transaction.
    */
   rollbackTo(savepoint: Savepoint): void {
-    this.#checkOpen();
+    this.#progress.checkOpen();
     this.#buffer.rollbackTo(savepoint);
   }
 
@@ -253,7 +217,7 @@ export class Txn {
   }
 
   async #commit(options: CallOptions): Promise<Timestamp> {
-    this.#checkOpen();
+    this.#progress.checkOpen();
     const patience = this.#limits.patience(options);
     const writes = this.#buffer.sorted();
     // Without writes there is nothing to commit that an optimistic transaction has asked for.
@@ -263,7 +227,7 @@ export class Txn {
       this.#end('committed');
       return this.startTs;
     }
-    this.#state = 'committing';
+    this.#progress.state = 'committing';
     if (!this.#background.hasRoom) await this.#waitForRoom(patience);
     this.#heartBeat.start(mutations[0]!.key);
     const commit = new TwoPhaseCommit(this.#context, {
@@ -284,10 +248,10 @@ export class Txn {
     );
     try {
       const commitTs = await withPatience(this.#context.env.clock, commit, outcome, patience);
-      this.#state = 'committed';
+      this.#progress.state = 'committed';
       return commitTs;
     } catch (error) {
-      this.#state = 'failed';
+      this.#progress.state = 'failed';
       throw error;
     } finally {
       this.#heartBeat.stop();
@@ -311,13 +275,13 @@ export class Txn {
 
   /** Forgets the writes. Pessimistic locks are given back in the background. */
   rollback(): void {
-    this.#checkOpen();
+    this.#progress.checkOpen();
     this.#end('rolled-back');
   }
 
   /** Without a commit. */
   #end(state: TxnState): void {
-    this.#state = state;
+    this.#progress.state = state;
     this.#heartBeat.stop();
     if (this.#locks === undefined) return;
     this.#settled = this.#locks.releaseAll();
@@ -326,11 +290,6 @@ export class Txn {
 
   /** For `await using`: rolls back what is still open. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#state === 'open') this.rollback();
-  }
-
-  #checkOpen(): void {
-    if (this.#state === 'open') return;
-    throw new KvError('FAILED_PRECONDITION', `the transaction is ${this.#state}`);
+    if (this.#progress.state === 'open') this.rollback();
   }
 }

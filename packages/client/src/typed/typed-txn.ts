@@ -1,8 +1,9 @@
 import type { Timestamp } from '@tinykv/base';
 import type { CallOptions } from '../call-limits.js';
 import type { ReadSnapshot } from '../read-snapshot.js';
-import type { Txn, TxnState } from '../txn.js';
+import type { Txn } from '../txn.js';
 import type { Savepoint } from '../txn-buffer.js';
+import type { TxnState } from '../txn-progress.js';
 import type { Codecs } from './codec.js';
 import { TypedReads } from './typed-reads.js';
 

@@ -1,0 +1,104 @@
+import { EMPTY_BYTES, type Timestamp } from '@tinykv/base';
+import type { CallLimits, CallOptions } from './call-limits.js';
+import type { KvPair, ScanOptions } from './range-scan.js';
+import { Scan } from './scan.js';
+import { Snapshot } from './snapshot.js';
+import type { TxnContext } from './txn-context.js';
+import type { TxnProgress } from './txn-progress.js';
+import { seenOf, type TxnView } from './txn-view.js';
+
+/** The reads of a transaction: its snapshot, and what it sees in the snapshot's place. */
+export class TxnReads {
+  readonly #context: TxnContext;
+  readonly #limits: CallLimits;
+  readonly #progress: TxnProgress;
+  readonly #view: TxnView;
+  #snapshot: Snapshot;
+
+  constructor(
+    context: TxnContext,
+    limits: CallLimits,
+    progress: TxnProgress,
+    view: TxnView,
+    ts: Timestamp,
+  ) {
+    this.#context = context;
+    this.#limits = limits;
+    this.#progress = progress;
+    this.#view = view;
+    this.#snapshot = new Snapshot(context.router, context.resolver, ts);
+  }
+
+  get ts(): Timestamp {
+    return this.#snapshot.ts;
+  }
+
+  /** Before anything is read. */
+  moveTo(ts: Timestamp): void {
+    this.#snapshot = new Snapshot(this.#context.router, this.#context.resolver, ts);
+  }
+
+  /** As {@link Txn.get}. */
+  async get(key: Uint8Array, options: CallOptions | undefined): Promise<Uint8Array | undefined> {
+    this.#progress.checkOpen();
+    const own = this.#view.get(key);
+    if (own !== undefined) return own.kind === 'put' ? own.value : undefined;
+    try {
+      return await this.#limits.read(options, (operation) => this.#snapshot.get(key, operation));
+    } catch (error) {
+      throw this.#progress.failed(error);
+    }
+  }
+
+  /** As {@link Txn.batchGet}. */
+  async batchGet(
+    keys: readonly Uint8Array[],
+    options: CallOptions | undefined,
+  ): Promise<(Uint8Array | undefined)[]> {
+    this.#progress.checkOpen();
+    const own = keys.map((key) => this.#view.get(key));
+    const missing = keys.filter((_, i) => own[i] === undefined);
+    let read: (Uint8Array | undefined)[];
+    try {
+      read = await this.#limits.read(options, (operation) =>
+        this.#snapshot.batchGet(missing, operation),
+      );
+    } catch (error) {
+      throw this.#progress.failed(error);
+    }
+    const stored = read.values();
+    return own.map((write) => {
+      if (write === undefined) return stored.next().value;
+      return write.kind === 'put' ? write.value : undefined;
+    });
+  }
+
+  /** As {@link Txn.scan}. */
+  scan(start: Uint8Array, options: ScanOptions & CallOptions): Scan<KvPair> {
+    return new Scan(() => this.#iterate(start, options));
+  }
+
+  async *#iterate(
+    start: Uint8Array,
+    options: ScanOptions & CallOptions,
+  ): AsyncGenerator<KvPair, void, undefined> {
+    const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY } = options;
+    const { reverse = false, keyOnly = false } = options;
+    const scan = this.#snapshot.scan({ start, end }, { reverse, keyOnly });
+    let left = limit;
+    while (left > 0) {
+      this.#progress.checkOpen();
+      const most = left;
+      const page = await this.#limits
+        .read(options, (operation) => scan.next(most, operation))
+        .catch((error: unknown) => {
+          throw this.#progress.failed(error);
+        });
+      if (page === undefined) return;
+      for (const pair of seenOf(page, this.#view, reverse)) {
+        if (left-- <= 0) return;
+        yield keyOnly ? { key: pair.key, value: EMPTY_BYTES } : pair;
+      }
+    }
+  }
+}
