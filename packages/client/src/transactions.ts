@@ -12,8 +12,10 @@ import type { RunOptions, TxnClient } from './txn-client.js';
  */
 export interface Transactions {
   /**
-   * Runs `fn` in a transaction and commits it, again from the start while it loses against others. It is
-   * never run again once it may have been committed: then {@link UndeterminedError} is thrown.
+   * Runs `fn` in a transaction and commits it, again from the start while it loses against others: after a
+   * {@link RetryableTxnError} of this transaction, not of another that `fn` uses. It is never run again once it may
+   * have been committed: then {@link UndeterminedError} is thrown. A commit that `fn` begins by itself is waited for, and
+   * its failure thrown, though `fn` may have caught it.
    */
   <T>(fn: (txn: Txn) => Promise<T>, options?: RunOptions): Promise<T>;
   /** The same by name. */

@@ -40,7 +40,7 @@ export class TxnClient {
 
   /** Throws KvError when the scheduler gives no timestamp. */
   begin(options: TxnOptions = {}): Promise<Txn> {
-    return this.#begin(options, { locksAhead: false, isRunAgain: false });
+    return this.#begin(options, { isRun: false, locksAhead: false, isRunAgain: false });
   }
 
   async #begin(options: TxnOptions, run: RunState): Promise<Txn> {
@@ -71,17 +71,17 @@ export class TxnClient {
     for (let left = retries; ; left--) {
       const ahead = contended.keys();
       const within = { ...options, lifetimeMs: backoff.remainingMs() };
-      const run = { locksAhead: ahead.length > 0, isRunAgain: left > 0 };
+      const run = { isRun: true, locksAhead: ahead.length > 0, isRunAgain: left > 0 };
       const txn = await this.#begin(within, run);
       let failure: RetryableTxnError;
       try {
         if (ahead.length > 0) await txn.lockAhead(ahead);
         const result = await fn(txn);
-        if (txn.state === 'open') await txn.commit();
+        await txn.endRun();
         return result;
       } catch (error) {
-        if (txn.state === 'open') txn.rollback();
-        if (!mayRunAgain(error, options) || left <= 0) throw error;
+        const mayBeCommitted = await txn.abandonRun();
+        if (mayBeCommitted || !mayRunAgain(error, txn, options) || left <= 0) throw error;
         failure = error;
       }
       // Who locks what was in the way waits for its turn there, no sooner.
@@ -156,8 +156,15 @@ export class TxnClient {
   }
 }
 
-/** A pessimistic transaction has said how long it waits for locks, so that is the end of it. */
-function mayRunAgain(error: unknown, { pessimistic }: RunOptions): error is RetryableTxnError {
+/**
+ * What another transaction has failed with is no reason: running this one again would only repeat the other. A pessimistic
+ * transaction has said how long it waits for locks, so that is the end of it.
+ */
+function mayRunAgain(
+  error: unknown,
+  txn: Txn,
+  { pessimistic }: RunOptions,
+): error is RetryableTxnError {
   if (error instanceof LockWaitTimeoutError && pessimistic) return false;
-  return error instanceof RetryableTxnError;
+  return error instanceof RetryableTxnError && txn.isOwnFailure(error);
 }

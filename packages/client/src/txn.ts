@@ -2,8 +2,10 @@ import { assert, compareBytes, type Timestamp } from '@tinykv/base';
 import type { BackgroundWork } from './background-work.js';
 import { CallLimits, type CallOptions } from './call-limits.js';
 import { checkKey } from './check-key.js';
+import { type RetryableTxnError, UndeterminedError } from './errors.js';
 import { type Patience, withPatience } from './give-up.js';
 import { HeartBeat } from './heart-beat.js';
+import type { Operation } from './operation.js';
 import { PessimisticLocks } from './pessimistic-locks.js';
 import type { KvPair, ScanOptions } from './range-scan.js';
 import type { Scan } from './scan.js';
@@ -32,6 +34,8 @@ export interface TxnOptions extends CallOptions {
 
 /** How a function is run in transactions until one is committed. */
 export interface RunState {
+  /** It belongs to a function, and ends with it. */
+  readonly isRun: boolean;
   /** Keys are going to be locked by {@link Txn.lockAhead}. */
   readonly locksAhead: boolean;
   readonly isRunAgain: boolean;
@@ -58,7 +62,10 @@ export class Txn {
   readonly #buffer = new TxnBuffer();
   readonly #heartBeat: HeartBeat;
   readonly #isPessimistic: boolean;
+  readonly #isRun: boolean;
   readonly #isRunAgain: boolean;
+  /** Of the commit that its function has begun. */
+  #outcome: Promise<Timestamp> | undefined;
   /** Undefined: the transaction is optimistic, and has locked nothing ahead. */
   readonly #locks: PessimisticLocks | undefined;
   /** Keys that have kept it from being committed. */
@@ -81,6 +88,7 @@ export class Txn {
     const living = { startTs, beganAt };
     this.#heartBeat = new HeartBeat(context, living);
     this.#isPessimistic = options.pessimistic === true;
+    this.#isRun = options.isRun;
     this.#isRunAgain = options.isRunAgain;
     this.#locks =
       this.#isPessimistic || options.locksAhead
@@ -100,6 +108,11 @@ export class Txn {
     return this.#progress.state;
   }
 
+  /** Whether a call of this transaction has failed with it, and not one of another. */
+  isOwnFailure(error: RetryableTxnError): boolean {
+    return this.#progress.isOwn(error);
+  }
+
   /** Keys whose writers have kept its commit from succeeding. */
   get contended(): readonly Uint8Array[] {
     return this.#contended;
@@ -114,10 +127,10 @@ export class Txn {
     const locks = this.#locks;
     assert(locks !== undefined, 'a transaction that takes no locks is to lock ahead');
     for (const key of [...keys].sort(compareBytes)) {
-      await this.#limits.read(undefined, (operation) => locks.lock([key], operation));
+      await this.#locking(undefined, (operation) => locks.lock([key], operation));
     }
     if (locks.forUpdateTs <= this.#lockTs) return;
-    await this.#limits.read(undefined, (operation) => locks.renew(operation));
+    await this.#locking(undefined, (operation) => locks.renew(operation));
     this.#reads.moveTo(locks.forUpdateTs);
   }
 
@@ -171,7 +184,7 @@ export class Txn {
     for (const key of keys) checkKey(key);
     const locks = this.#isPessimistic ? this.#locks : undefined;
     if (locks !== undefined) {
-      return this.#limits.read(undefined, (operation) => locks.lock(keys, operation));
+      return this.#locking(undefined, (operation) => locks.lock(keys, operation));
     }
     for (const key of keys) this.#buffer.set({ kind: 'lock', key });
     return Promise.resolve();
@@ -186,8 +199,19 @@ export class Txn {
     this.#progress.checkOpen();
     checkKey(key);
     if (locks === undefined) await this.lockKeys(key);
-    else await this.#limits.read(options, (operation) => locks.lock([key], operation));
+    else await this.#locking(options, (operation) => locks.lock([key], operation));
     return this.get(key, options);
+  }
+
+  async #locking(
+    options: CallOptions | undefined,
+    work: (operation: Operation) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await this.#limits.read(options, work);
+    } catch (error) {
+      throw this.#progress.failed(error);
+    }
   }
 
   /** A state of the writes to come back to, by {@link rollbackTo}. */
@@ -213,7 +237,33 @@ export class Txn {
    * transaction's lifetime, is certainly not committed unless it was being decided: then nobody knows.
    */
   commit(options: CallOptions = {}): Promise<Timestamp> {
-    return traced('tinykv.commit', () => this.#context.metrics.commit(this.#commit(options)));
+    const isFirst = this.#isRun && this.state === 'open';
+    const outcome = traced('tinykv.commit', () =>
+      this.#context.metrics.commit(this.#commit(options)),
+    );
+    if (!isFirst) return outcome;
+    // The function need not wait for it: whoever runs the function does.
+    this.#outcome = outcome;
+    outcome.catch(() => undefined);
+    return outcome;
+  }
+
+  /**
+   * For whoever runs the function, which has returned: commits what is open, waits for a commit that the function has
+   * begun, and throws as that did, whatever the function made of it. Undefined: it has rolled back.
+   */
+  async endRun(): Promise<Timestamp | undefined> {
+    return this.state === 'open' ? this.commit() : this.#outcome;
+  }
+
+  /** The function has thrown: rolls back what is open. True: it may be committed, by a commit that the function has begun. */
+  async abandonRun(): Promise<boolean> {
+    if (this.state === 'open') this.rollback();
+    const failure = await this.#outcome?.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    return this.state === 'committed' || failure instanceof UndeterminedError;
   }
 
   async #commit(options: CallOptions): Promise<Timestamp> {
@@ -252,7 +302,7 @@ export class Txn {
       return commitTs;
     } catch (error) {
       this.#progress.state = 'failed';
-      throw error;
+      throw this.#progress.failed(error);
     } finally {
       this.#heartBeat.stop();
       this.#settled = this.#locks?.endWith(background) ?? background;
