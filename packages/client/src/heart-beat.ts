@@ -2,16 +2,16 @@ import { errorMessage, type Timer, type Timestamp } from '@tinykv/base';
 import { tinykvtxn } from '@tinykv/proto';
 import type { TxnContext } from './txn-context.js';
 
-/** Below half of the shortest time that a lock lives: one beat may get lost. */
+/** Below half of the shortest time that a lock of a commit lives: one beat may get lost. */
 const BEAT_MS = 1_000;
 /** How long a transaction outlives its last beat, at most: its client is gone then. */
-const LIFE_MS = 10_000;
+export const DEFAULT_LOCK_TTL_MS = 10_000;
 /** A transaction older than this was forgotten by whoever began it. */
 const AGE_MAX_MS = 3_600_000;
 
-/** The time to live, from the start, of the primary's lock of a transaction that is so old and will be kept alive. */
-export function livesFor(ageMs: number): number {
-  return Math.ceil(ageMs) + LIFE_MS;
+/** The time to live, from the start, of the primary's lock of a transaction that will be kept alive. */
+export function livesFor({ beganAt, lockTtlMs }: LivingTxn, nowMono: number): number {
+  return Math.ceil(nowMono - beganAt + lockTtlMs);
 }
 
 /** What a transaction is known by, and since when it is there. */
@@ -19,6 +19,8 @@ export interface LivingTxn {
   readonly startTs: Timestamp;
   /** Monotonic milliseconds. */
   readonly beganAt: number;
+  /** How long its locks outlive its client. */
+  readonly lockTtlMs: number;
 }
 
 /**
@@ -53,23 +55,24 @@ export class HeartBeat {
   #schedule(primary: Uint8Array): void {
     const { env, router } = this.#context;
     const { clock } = env;
+    const beatMs = Math.min(BEAT_MS, this.#txn.lockTtlMs / 3);
     if (clock.mono() - this.#txn.beganAt > AGE_MAX_MS) return;
     // The client's end is the end of its transactions.
-    this.#timer = router.life.commits.after(clock, BEAT_MS, () => void this.#beat(primary));
+    this.#timer = router.life.commits.after(clock, beatMs, () => void this.#beat(primary));
   }
 
   async #beat(primaryLock: Uint8Array): Promise<void> {
     const { env, router } = this.#context;
-    const { startTs: startVersion, beganAt } = this.#txn;
+    const { startTs: startVersion, lockTtlMs } = this.#txn;
     try {
       await router.send(
         primaryLock,
         tinykvtxn.Txn.kvTxnHeartBeat,
         (context) => {
-          const adviseLockTtl = livesFor(env.clock.mono() - beganAt);
+          const adviseLockTtl = livesFor(this.#txn, env.clock.mono());
           return { context, primaryLock, startVersion, adviseLockTtl };
         },
-        router.begin('repeatable', LIFE_MS),
+        router.begin('repeatable', lockTtlMs),
       );
     } catch (error) {
       if (router.life.commits.isOver) return;

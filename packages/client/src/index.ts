@@ -38,9 +38,10 @@ export { SchedulerClient, type SchedulerClientOptions } from './scheduler-client
 export type { Isolation, ReadVersion, ReadVersions } from './snapshot.js';
 export { type StoreRouter, storeRouter } from './store-router.js';
 export type { Transactions } from './transactions.js';
-export type { Txn, TxnOptions } from './txn.js';
+export type { Txn } from './txn.js';
 export type { Savepoint } from './txn-buffer.js';
 export type { RunOptions, SnapshotOptions } from './txn-client.js';
+export type { LockOptions, TxnOptions } from './txn-options.js';
 export type { TxnState } from './txn-progress.js';
 export { bytesCodec, type Codec, type Codecs, jsonCodec, utf8Codec } from './typed/codec.js';
 export type { TypedClient, TypedRaw, TypedTransactions } from './typed/typed-client.js';

@@ -164,7 +164,7 @@ export class LockAcquisition {
           keys: [...keys],
           primaryLock: primary,
           startVersion: txn.startTs,
-          lockTtl: livesFor(now - txn.beganAt),
+          lockTtl: livesFor(txn, now),
           forUpdateTs,
           minCommitTs: forUpdateTs + 1n,
           waitTimeout,

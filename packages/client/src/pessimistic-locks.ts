@@ -3,15 +3,18 @@ import {
   equalBytes,
   errorMessage,
   keyString,
+  limits,
   maxTimestamp,
   type Timestamp,
   TS_MAX,
 } from '@tinykv/base';
 import { tinykvtxn } from '@tinykv/proto';
+import { LockWaitTimeoutError } from './errors.js';
 import type { HeartBeat, LivingTxn } from './heart-beat.js';
 import { HeldKeys } from './held-keys.js';
 import { type GrantedLock, LockAcquisition, type LockingTxn } from './lock-acquisition.js';
 import type { Operation } from './operation.js';
+import { forEachParallel } from './parallel.js';
 import type { CachedRegion } from './region-cache.js';
 import { splitByBytes } from './split-by-bytes.js';
 import type { Mutation } from './txn-buffer.js';
@@ -82,6 +85,10 @@ export class PessimisticLocks implements HeldLocks, LockingTxn {
     return this.#txn.beganAt;
   }
 
+  get lockTtlMs(): number {
+    return this.#txn.lockTtlMs;
+  }
+
   get pipelined(): boolean {
     return this.#options.pipelined === true;
   }
@@ -102,19 +109,34 @@ export class PessimisticLocks implements HeldLocks, LockingTxn {
    * Locks keys and reads what is committed under the locks. Throws {@link DeadlockError},
    * {@link LockWaitTimeoutError}, {@link TxnAbortedError}, or what the router throws; keys that were locked
    * before stay so, and some of these may be. A key that is held is not asked for again: its lock may be lost by now,
-   * and one that was taken anew would hide from the prewrite that somebody wrote the key in between.
+   * and one that was taken anew would hide from the prewrite that somebody wrote the key in between. `waitMs`: how long
+   * others' locks are waited for, if not as long as the transaction has said.
    */
-  lock(keys: readonly Uint8Array[], operation: Operation): Promise<void> {
-    const call = this.#lock(keys, operation);
+  lock(
+    keys: readonly Uint8Array[],
+    operation: Operation,
+    waitMs: number = this.#options.lockWaitMs ?? Number.POSITIVE_INFINITY,
+  ): Promise<void> {
+    const call = this.#lock(keys, operation, waitMs);
     this.#calls.add(call);
     const done = (): void => void this.#calls.delete(call);
     call.then(done, done);
     return call;
   }
 
-  async #lock(keys: readonly Uint8Array[], operation: Operation): Promise<void> {
-    const { lockWaitMs = Number.POSITIVE_INFINITY } = this.#options;
-    const acquisition = new LockAcquisition(this.#context, this, lockWaitMs, operation);
+  /** Locks those that nobody else holds, each by itself. Throws as {@link lock} does, but never for a wait. */
+  tryLock(keys: readonly Uint8Array[], operation: Operation): Promise<void> {
+    return forEachParallel(keys, limits.clientParallelRequestsMax, async (key) => {
+      try {
+        await this.lock([key], operation.fork(), 0);
+      } catch (error) {
+        if (!(error instanceof LockWaitTimeoutError)) throw error;
+      }
+    });
+  }
+
+  async #lock(keys: readonly Uint8Array[], operation: Operation, waitMs: number): Promise<void> {
+    const acquisition = new LockAcquisition(this.#context, this, waitMs, operation);
     const distinct = new Map(keys.map((key) => [keyString(key), key]));
     const wanted = [...distinct.values()].filter((key) => !this.held.has(key));
     while (wanted.length > 0 && this.#primary === undefined) {

@@ -3,7 +3,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeCluster, SCHEDULER } from '../tests/fake-cluster.js';
 import { Client, type ClientOptions } from './client.js';
 import { UndeterminedError } from './errors.js';
-import type { Txn, TxnOptions } from './txn.js';
+import type { Txn } from './txn.js';
+import type { TxnOptions } from './txn-options.js';
 
 const TIMEOUT_MS = 300;
 const [a, x] = [utf8('a'), utf8('x')];

@@ -1,8 +1,9 @@
 import type { Timestamp } from '@tinykv/base';
 import type { CallOptions } from './call-limits.js';
 import type { ReadVersions } from './snapshot.js';
-import type { Txn, TxnOptions } from './txn.js';
+import type { Txn } from './txn.js';
 import type { RunOptions, TxnClient } from './txn-client.js';
+import type { TxnOptions } from './txn-options.js';
 
 /**
  * Transactions, in one call or step by step:

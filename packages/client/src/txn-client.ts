@@ -10,8 +10,9 @@ import { inTime } from './in-time.js';
 import { ReadSnapshot } from './read-snapshot.js';
 import { type Isolation, type ReadVersions, Snapshot } from './snapshot.js';
 import { traced } from './tracing.js';
-import { type RunState, Txn, type TxnOptions } from './txn.js';
+import { Txn } from './txn.js';
 import type { TxnContext } from './txn-context.js';
+import { lockTtlOf, type RunState, type TxnOptions } from './txn-options.js';
 
 /** `lifetimeMs` is for all runs together. */
 export interface RunOptions extends TxnOptions {
@@ -47,6 +48,7 @@ export class TxnClient {
     const beganAt = this.#context.env.clock.mono();
     this.#context.router.life.calls.check();
     checkAborted(options.signal);
+    lockTtlOf(options);
     const { lifetimeMs } = options;
     const startTs = await this.#timestampWithin(options, lifetimeMs);
     return new Txn(this.#context, startTs, beganAt, { ...options, ...run }, this.#background);

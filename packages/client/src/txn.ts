@@ -1,11 +1,10 @@
-import { assert, compareBytes, type Timestamp } from '@tinykv/base';
+import type { Timestamp } from '@tinykv/base';
 import type { BackgroundWork } from './background-work.js';
 import { CallLimits, type CallOptions } from './call-limits.js';
 import { checkKey } from './check-key.js';
 import { type RetryableTxnError, UndeterminedError } from './errors.js';
 import { type Patience, withPatience } from './give-up.js';
 import { HeartBeat } from './heart-beat.js';
-import type { Operation } from './operation.js';
 import { PessimisticLocks } from './pessimistic-locks.js';
 import type { KvPair, ScanOptions } from './range-scan.js';
 import type { Scan } from './scan.js';
@@ -13,33 +12,11 @@ import { traced } from './tracing.js';
 import { TwoPhaseCommit } from './two-phase.js';
 import { type Savepoint, TxnBuffer } from './txn-buffer.js';
 import type { TxnContext } from './txn-context.js';
+import { TxnLocking } from './txn-locking.js';
+import { type LockOptions, lockTtlOf, type RunState, type TxnOptions } from './txn-options.js';
 import { TxnProgress, type TxnState } from './txn-progress.js';
 import { TxnReads } from './txn-reads.js';
 import { TxnView } from './txn-view.js';
-
-/** `timeoutMs` is for each call, `signal` ends all of them. */
-export interface TxnOptions extends CallOptions {
-  /** Milliseconds from the begin to the answer of the commit; default: no end. */
-  readonly lifetimeMs?: number | undefined;
-  /** Locks are taken as keys are asked for, not with the commit. Default false. */
-  readonly pessimistic?: boolean | undefined;
-  /** How long a call of a pessimistic transaction waits for locks; 0: not at all. Default: as long as the call may take. */
-  readonly lockWaitMs?: number | undefined;
-  /**
-   * Pessimistic locks are answered before they are on a quorum: faster, and now and then one is lost, which the
-   * commit finds out. Default false.
-   */
-  readonly pipelined?: boolean | undefined;
-}
-
-/** How a function is run in transactions until one is committed. */
-export interface RunState {
-  /** It belongs to a function, and ends with it. */
-  readonly isRun: boolean;
-  /** Keys are going to be locked by {@link Txn.lockAhead}. */
-  readonly locksAhead: boolean;
-  readonly isRunAgain: boolean;
-}
 
 /**
  * A transaction under snapshot isolation: it reads what was committed when it began, keeps its writes to
@@ -58,6 +35,7 @@ export class Txn {
   readonly #reads: TxnReads;
   readonly #progress = new TxnProgress();
   readonly #limits: CallLimits;
+  readonly #locking: TxnLocking;
   readonly #beganAt: number;
   readonly #buffer = new TxnBuffer();
   readonly #heartBeat: HeartBeat;
@@ -85,7 +63,7 @@ export class Txn {
     const { lifetimeMs = Number.POSITIVE_INFINITY } = options;
     this.#limits = new CallLimits(context.router, options, beganAt + lifetimeMs);
     this.#beganAt = beganAt;
-    const living = { startTs, beganAt };
+    const living = { startTs, beganAt, lockTtlMs: lockTtlOf(options) };
     this.#heartBeat = new HeartBeat(context, living);
     this.#isPessimistic = options.pessimistic === true;
     this.#isRun = options.isRun;
@@ -96,6 +74,13 @@ export class Txn {
         : undefined;
     const view = new TxnView(this.#buffer, this.#locks?.held);
     this.#reads = new TxnReads(context, this.#limits, this.#progress, view, startTs);
+    this.#locking = new TxnLocking(
+      this.#locks,
+      this.#isPessimistic,
+      this.#buffer,
+      this.#limits,
+      this.#progress,
+    );
     this.#background = background;
   }
 
@@ -124,14 +109,8 @@ export class Txn {
    * values under the locks. Throws as {@link lockKeys} does.
    */
   async lockAhead(keys: readonly Uint8Array[]): Promise<void> {
-    const locks = this.#locks;
-    assert(locks !== undefined, 'a transaction that takes no locks is to lock ahead');
-    for (const key of [...keys].sort(compareBytes)) {
-      await this.#locking(undefined, (operation) => locks.lock([key], operation));
-    }
-    if (locks.forUpdateTs <= this.#lockTs) return;
-    await this.#locking(undefined, (operation) => locks.renew(operation));
-    this.#reads.moveTo(locks.forUpdateTs);
+    const seen = await this.#locking.lockAhead(keys, this.#lockTs);
+    if (seen > this.#lockTs) this.#reads.moveTo(seen);
   }
 
   /** Resolves when nothing of this transaction goes on in the background. Never rejects. */
@@ -180,38 +159,33 @@ export class Txn {
    * {@link LockWaitTimeoutError}, and whatever reads throw; the transaction may go on without those locks.
    */
   lockKeys(...keys: readonly Uint8Array[]): Promise<void> {
-    this.#progress.checkOpen();
-    for (const key of keys) checkKey(key);
-    const locks = this.#isPessimistic ? this.#locks : undefined;
-    if (locks !== undefined) {
-      return this.#locking(undefined, (operation) => locks.lock(keys, operation));
-    }
-    for (const key of keys) this.#buffer.set({ kind: 'lock', key });
-    return Promise.resolve();
+    return this.#locking.lock(keys, undefined);
+  }
+
+  /**
+   * Locks those of the keys that no other transaction has locked, and waits for none: the keys that are locked then, in
+   * the order in which they were given. Only for pessimistic transactions; KvError FAILED_PRECONDITION in others.
+   */
+  tryLockKeys(keys: readonly Uint8Array[], options?: CallOptions): Promise<Uint8Array[]> {
+    return this.#locking.tryLock(keys, options);
   }
 
   /**
    * Locks the key as {@link lockKeys} does, and reads it: in a pessimistic transaction under its lock, so that
    * the value stays the newest until the end. Undefined: the key does not exist.
    */
-  async getForUpdate(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
-    const locks = this.#isPessimistic ? this.#locks : undefined;
-    this.#progress.checkOpen();
-    checkKey(key);
-    if (locks === undefined) await this.lockKeys(key);
-    else await this.#locking(options, (operation) => locks.lock([key], operation));
+  async getForUpdate(key: Uint8Array, options?: LockOptions): Promise<Uint8Array | undefined> {
+    await this.#locking.lock([key], options);
     return this.get(key, options);
   }
 
-  async #locking(
-    options: CallOptions | undefined,
-    work: (operation: Operation) => Promise<void>,
-  ): Promise<void> {
-    try {
-      await this.#limits.read(options, work);
-    } catch (error) {
-      throw this.#progress.failed(error);
-    }
+  /** The same for several keys, a request to each Region. Values in the order of the keys. */
+  async batchGetForUpdate(
+    keys: readonly Uint8Array[],
+    options?: LockOptions,
+  ): Promise<(Uint8Array | undefined)[]> {
+    await this.#locking.lock(keys, options);
+    return this.batchGet(keys, options);
   }
 
   /** A state of the writes to come back to, by {@link rollbackTo}. */

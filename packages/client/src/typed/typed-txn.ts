@@ -3,6 +3,7 @@ import type { CallOptions } from '../call-limits.js';
 import type { ReadSnapshot } from '../read-snapshot.js';
 import type { Txn } from '../txn.js';
 import type { Savepoint } from '../txn-buffer.js';
+import type { LockOptions } from '../txn-options.js';
 import type { TxnState } from '../txn-progress.js';
 import type { Codecs } from './codec.js';
 import { TypedReads } from './typed-reads.js';
@@ -48,8 +49,22 @@ export class TypedTxn<K, V> extends TypedReads<K, V, CallOptions> {
     return this.bytes.lockKeys(...keys.map((key) => this.codecs.key.encode(key)));
   }
 
+  /** As {@link Txn.tryLockKeys}. */
+  async tryLockKeys(keys: readonly K[], options?: CallOptions): Promise<K[]> {
+    const encoded = keys.map((key) => this.codecs.key.encode(key));
+    const locked = new Set(await this.bytes.tryLockKeys(encoded, options));
+    return keys.filter((_, i) => locked.has(encoded[i]!));
+  }
+
+  /** As {@link Txn.batchGetForUpdate}. */
+  async batchGetForUpdate(keys: readonly K[], options?: LockOptions): Promise<(V | undefined)[]> {
+    const encoded = keys.map((key) => this.codecs.key.encode(key));
+    const values = await this.bytes.batchGetForUpdate(encoded, options);
+    return values.map((value) => value && this.codecs.value.decode(value));
+  }
+
   /** As {@link Txn.getForUpdate}. */
-  async getForUpdate(key: K, options?: CallOptions): Promise<V | undefined> {
+  async getForUpdate(key: K, options?: LockOptions): Promise<V | undefined> {
     const value = await this.bytes.getForUpdate(this.codecs.key.encode(key), options);
     return value === undefined ? undefined : this.codecs.value.decode(value);
   }
