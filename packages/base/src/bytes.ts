@@ -1,11 +1,19 @@
+import { KvError } from './errors.js';
+
 // TextEncoder and TextDecoder are part of every JavaScript host but of no `lib` that pure packages load.
 declare const TextEncoder: { new (): { encode(text: string): Uint8Array<ArrayBuffer> } };
 declare const TextDecoder: {
-  new (label?: string, options?: { fatal?: boolean }): { decode(bytes: Uint8Array): string };
+  new (
+    label?: string,
+    options?: { fatal?: boolean; ignoreBOM?: boolean },
+  ): { decode(bytes: Uint8Array): string };
 };
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+// `ignoreBOM` keeps a mark of the byte order where it stands.
+const exactDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
 
@@ -15,6 +23,24 @@ export function utf8(text: string): Uint8Array {
 
 export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
+}
+
+/** UTF-8 that {@link fromExactUtf8} gives back as it was. Throws KvError INVALID_ARGUMENT for a string with a lone surrogate. */
+export function exactUtf8(text: string): Uint8Array {
+  if (LONE_SURROGATE.test(text)) {
+    throw new KvError('INVALID_ARGUMENT', 'a string with a lone surrogate has no UTF-8');
+  }
+  return encoder.encode(text);
+}
+
+/** Throws KvError FAILED_PRECONDITION for bytes that are no UTF-8. */
+export function fromExactUtf8(bytes: Uint8Array): string {
+  try {
+    return exactDecoder.decode(bytes);
+  } catch (cause) {
+    const text = `${describeBytes(bytes)} is no UTF-8`;
+    throw new KvError('FAILED_PRECONDITION', text, { cause });
+  }
 }
 
 /** Lexicographic order of unsigned bytes: negative, zero or positive. */

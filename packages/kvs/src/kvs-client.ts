@@ -1,4 +1,4 @@
-import { fromUtf8, type Timestamp, utf8 } from '@tinykv/base';
+import { exactUtf8, fromExactUtf8, type Timestamp } from '@tinykv/base';
 import { type Client, connect, type Txn } from '@tinykv/client';
 import { KvsConfigError } from './errors.js';
 
@@ -32,7 +32,8 @@ export class KvsClientBuilder {
  * meanwhile; see `Txn` of `@tinykv/client`, which it is.
  *
  * All calls reject with `RegionUnavailableError` when no store answers within ten seconds, and with KvError
- * INVALID_ARGUMENT for a key that is empty or longer than 4 KiB. Keys are ordered by their UTF-8 bytes.
+ * INVALID_ARGUMENT for a key that is empty or longer than 4 KiB, and for strings with a lone surrogate, which have no UTF-8; with
+ * FAILED_PRECONDITION for a value that another program has stored and that is no UTF-8. Keys are ordered by their UTF-8 bytes.
  */
 export class KvsClient {
   readonly #client: Client;
@@ -49,7 +50,7 @@ export class KvsClient {
 
   /** The value that is committed now; undefined when there is none. */
   async get(key: string): Promise<string | undefined> {
-    return textOf(await this.#client.txn.snapshotGet(utf8(key)));
+    return textOf(await this.#client.txn.snapshotGet(exactUtf8(key)));
   }
 
   /**
@@ -57,14 +58,14 @@ export class KvsClient {
    * `UndeterminedError` when nobody knows whether it took effect.
    */
   async set(key: string, value: string): Promise<void> {
-    await this.#client.txn.run(async (txn) => txn.put(utf8(key), utf8(value)));
+    await this.#client.txn.run(async (txn) => txn.put(exactUtf8(key), exactUtf8(value)));
   }
 
   /** Deletes one key likewise; false when it was not there. */
   remove(key: string): Promise<boolean> {
     return this.#client.txn.run(async (txn) => {
-      if ((await txn.get(utf8(key))) === undefined) return false;
-      txn.delete(utf8(key));
+      if ((await txn.get(exactUtf8(key))) === undefined) return false;
+      txn.delete(exactUtf8(key));
       return true;
     });
   }
@@ -76,16 +77,16 @@ export class KvsClient {
 
   /** The value at the start of the transaction, or what it has set itself; undefined when there is none. */
   async txnGet(txn: Txn, key: string): Promise<string | undefined> {
-    return textOf(await txn.get(utf8(key)));
+    return textOf(await txn.get(exactUtf8(key)));
   }
 
   /** Seen by others once the transaction is committed. */
   txnSet(txn: Txn, key: string, value: string): void {
-    txn.put(utf8(key), utf8(value));
+    txn.put(exactUtf8(key), exactUtf8(value));
   }
 
   txnDelete(txn: Txn, key: string): void {
-    txn.delete(utf8(key));
+    txn.delete(exactUtf8(key));
   }
 
   /**
@@ -108,5 +109,5 @@ export class KvsClient {
 }
 
 function textOf(value: Uint8Array | undefined): string | undefined {
-  return value === undefined ? undefined : fromUtf8(value);
+  return value === undefined ? undefined : fromExactUtf8(value);
 }

@@ -1,4 +1,4 @@
-import { fromUtf8, KvError, utf8 } from '@tinykv/base';
+import { exactUtf8, fromExactUtf8, KvError, utf8 } from '@tinykv/base';
 
 /** How values of a program are stored. Keys are ordered by their bytes, so a codec of keys decides on their order. */
 export interface Codec<T> {
@@ -10,10 +10,13 @@ export interface Codec<T> {
 /** Bytes as they are. */
 export const bytesCodec: Codec<Uint8Array> = { encode: (value) => value, decode: (value) => value };
 
-/** Strings; their order is that of their code points. */
-export const utf8Codec: Codec<string> = { encode: utf8, decode: fromUtf8 };
+/**
+ * Strings; their order is that of their code points. `encode` throws KvError INVALID_ARGUMENT for a lone surrogate, which
+ * has no UTF-8; `decode` FAILED_PRECONDITION for bytes that are no UTF-8.
+ */
+export const utf8Codec: Codec<string> = { encode: exactUtf8, decode: fromExactUtf8 };
 
-/** What JSON.stringify keeps of a value; not `undefined`. `decode` throws SyntaxError for bytes that are no JSON. */
+/** What JSON.stringify keeps of a value; not `undefined`. `decode` throws SyntaxError for text that is no JSON, and as that of {@link utf8Codec}. */
 export function jsonCodec<T>(): Codec<T> {
   return {
     encode: (value) => {
@@ -21,7 +24,7 @@ export function jsonCodec<T>(): Codec<T> {
       if (text === undefined) throw new KvError('INVALID_ARGUMENT', `${typeof value} is no JSON`);
       return utf8(text);
     },
-    decode: (bytes) => JSON.parse(fromUtf8(bytes)) as T,
+    decode: (bytes) => JSON.parse(fromExactUtf8(bytes)) as T,
   };
 }
 

@@ -48,8 +48,10 @@ async function stopAll(): Promise<void> {
 async function useAll(client: KvsClient): Promise<void> {
   expect(await client.get('alice')).toBeUndefined();
   await client.set('alice', '100');
-  await client.set('carol', 'ü');
-  expect(await client.get('carol')).toBe('ü');
+  await client.set('carol', '\ufeffü');
+  expect(await client.get('carol')).toBe('\ufeffü');
+  await expect(client.set('carol', '\ud800')).rejects.toThrow('lone surrogate');
+  await expect(client.get('\udfff')).rejects.toThrow('lone surrogate');
   expect(await client.remove('carol')).toBe(true);
   expect(await client.remove('carol')).toBe(false);
 
