@@ -1,5 +1,6 @@
 import { KvError } from '@tinykv/base';
 import { type AbortSignalLike, checkAborted, eitherSignal, orAborted } from './abort.js';
+import { checkCount } from './check-arguments.js';
 import type { Patience } from './give-up.js';
 import type { Effect, Operation } from './operation.js';
 import type { Router } from './router.js';
@@ -30,8 +31,9 @@ export class CallLimits {
   readonly #deadline: number;
 
   constructor(router: Router, options: CallOptions, deadline: number = Number.POSITIVE_INFINITY) {
+    checkCount(options.timeoutMs, 'timeoutMs');
     this.#router = router;
-    this.signal = options.signal;
+    this.signal = router.life.signals.share(options.signal);
     this.#timeoutMs = options.timeoutMs;
     this.#deadline = deadline;
   }
@@ -39,7 +41,8 @@ export class CallLimits {
   /** Throws KvError CANCELLED or DEADLINE_EXCEEDED when it is too late to begin. */
   begin(effect: Effect, options: CallOptions = NO_OPTIONS): Operation {
     const { timeoutMs = this.#timeoutMs ?? DEFAULT_TIMEOUT_MS } = options;
-    const signal = eitherSignal(options.signal, this.signal);
+    checkCount(options.timeoutMs, 'timeoutMs');
+    const signal = this.#signal(options);
     checkAborted(signal);
     return this.#router.beginCall(effect, Math.min(timeoutMs, this.remainingMs()), signal);
   }
@@ -63,11 +66,16 @@ export class CallLimits {
    * and the deadline. Throws as {@link begin} does.
    */
   patience(options: CallOptions): Patience {
-    const signal = eitherSignal(options.signal, this.signal);
+    checkCount(options.timeoutMs, 'timeoutMs');
+    const signal = this.#signal(options);
     this.#router.life.calls.check();
     checkAborted(signal);
     const { timeoutMs = this.#timeoutMs ?? Number.POSITIVE_INFINITY } = options;
     return { signal, deadline: this.#router.now() + Math.min(timeoutMs, this.remainingMs()) };
+  }
+
+  #signal(options: CallOptions): AbortSignalLike | undefined {
+    return eitherSignal(this.#router.life.signals.share(options.signal), this.signal);
   }
 
   /** Milliseconds until the deadline. Throws KvError DEADLINE_EXCEEDED when it has passed. */

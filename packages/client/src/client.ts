@@ -1,6 +1,7 @@
 import type { Env, Timestamp } from '@tinykv/base';
 import type { ApiMode } from '@tinykv/model';
 import { Backoff } from './backoff.js';
+import { invalid } from './check-arguments.js';
 import { SchedulerError } from './errors.js';
 import { Inspector } from './inspector.js';
 import { ClientLife } from './lifetime.js';
@@ -97,7 +98,7 @@ export class Client {
    */
   static async connect(env: Env, options: ClientOptions): Promise<Client> {
     const { scheduler: members, retries = 10, failFast = false } = options;
-    const endpoints = typeof members === 'string' ? members.split(',') : members;
+    const endpoints = endpointsOf(members);
     const scheduler = await SchedulerClient.connect(env, endpoints, { retries, failFast });
     const backoff = new Backoff(env, Number.POSITIVE_INFINITY);
     for (let round = 0; ; round++) {
@@ -151,4 +152,15 @@ export class Client {
     this.scheduler.close();
     await this.#onClose();
   }
+}
+
+/** Throws KvError INVALID_ARGUMENT when there is none. */
+function endpointsOf(members: unknown): readonly string[] {
+  const all = typeof members === 'string' ? members.split(',') : members;
+  if (Array.isArray(all) && all.length > 0 && all.every((one) => isAddress(one))) return all;
+  throw invalid(`scheduler is to be host:port, or several of them, not ${JSON.stringify(members)}`);
+}
+
+function isAddress(value: unknown): boolean {
+  return typeof value === 'string' && value.trim() !== '';
 }

@@ -1,5 +1,6 @@
 import type { Env } from '@tinykv/base';
 import { createEnv } from '@tinykv/env-real';
+import { invalid } from './check-arguments.js';
 import { Client, type ClientOptions } from './client.js';
 
 export interface ConnectOptions extends Omit<ClientOptions, 'onClose'> {
@@ -11,7 +12,11 @@ export interface ConnectOptions extends Omit<ClientOptions, 'onClose'> {
  * Connects to a cluster: `await connect({ scheduler: '127.0.0.1:2379' })`. Throws KvError UNAVAILABLE when
  * the scheduler is out of reach, {@link SchedulerError} when the cluster has no store yet.
  */
-export async function connect({ env, ...options }: ConnectOptions): Promise<Client> {
+export async function connect(given: ConnectOptions): Promise<Client> {
+  if (typeof given !== 'object' || given === null) {
+    throw invalid('connect is to be given the address of the scheduler: { scheduler: host:port }');
+  }
+  const { env, ...options } = given;
   if (env !== undefined) return Client.connect(env, options);
   const own = createEnv({ name: 'tinykv-client', logLevel: 'warn' });
   try {

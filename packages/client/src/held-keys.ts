@@ -1,7 +1,7 @@
 import { keyString } from '@tinykv/base';
 import type { KeyRange } from '@tinykv/model';
 import { SortedNames } from './sorted-names.js';
-import type { Write } from './txn-buffer.js';
+import type { OwnWrites, Write } from './txn-buffer.js';
 
 /** Keys that a transaction holds locked, and what was committed there when it was given the locks. */
 export class HeldKeys {
@@ -35,8 +35,9 @@ export class HeldKeys {
     );
   }
 
-  /** In key order. */
-  range(range: KeyRange): Write[] {
-    return [...this.#names.range(range)].map((name) => this.#byName.get(name)!);
+  /** What was committed under the locks of a range, of which `most` keys are looked at. */
+  range(range: KeyRange, reverse: boolean, most: number): OwnWrites {
+    const writes = this.#names.take(range, reverse, most).map((name) => this.#byName.get(name)!);
+    return { writes, last: writes.length < most ? undefined : writes.at(-1)!.key };
   }
 }

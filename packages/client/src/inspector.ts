@@ -1,7 +1,7 @@
 import { copyBytes, EMPTY_BYTES, KvError, limits, type Timestamp, TS_MAX } from '@tinykv/base';
 import type { LockInfo } from '@tinykv/model';
 import { kvrpcpb, lockFromWire, tinykvtxn } from '@tinykv/proto';
-import { checkKey } from './check-key.js';
+import { checkKey } from './check-arguments.js';
 import type { LockResolver } from './lock-resolver.js';
 import { type FetchPage, fullPage, RangeScan } from './range-scan.js';
 import type { Router } from './router.js';

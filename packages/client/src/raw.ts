@@ -3,7 +3,7 @@ import type { RawCf } from '@tinykv/model';
 import { tinykvpb } from '@tinykv/proto';
 import { type AbortSignalLike, orAborted } from './abort.js';
 import { CallLimits, type CallOptions } from './call-limits.js';
-import { checkKey } from './check-key.js';
+import { checkBytes, checkKey, checkScan } from './check-arguments.js';
 import { UndeterminedError } from './errors.js';
 import { type Operation, undetermined } from './operation.js';
 import { forEachParallel } from './parallel.js';
@@ -59,6 +59,7 @@ export class RawClient {
   /** An empty value deletes the key, as in TinyKV. */
   async put(key: Uint8Array, value: Uint8Array, options: RawWriteOptions = {}): Promise<void> {
     checkKey(key);
+    checkBytes(value, 'value');
     const cf = options.cf ?? 'default';
     const operation = this.#write(options);
     const sent = this.#router.send(
@@ -121,6 +122,7 @@ export class RawClient {
    * Time-outs are for each page.
    */
   scan(start: Uint8Array, options: RawScanOptions = {}): Scan<KvPair> {
+    checkScan(start, options);
     return new Scan(() => this.#iterate(start, options));
   }
 
@@ -165,7 +167,11 @@ export class RawClient {
       );
       if (response === undefined) return undefined;
       checkError(response.error);
-      const pairs = response.kvs.map(({ key, value }) => ({ key, value }));
+      // A pair of its own bytes does not keep the whole answer.
+      const pairs = response.kvs.map(({ key, value }) => ({
+        key: copyBytes(key),
+        value: copyBytes(value),
+      }));
       return fullPage(pairs, limit);
     };
   }

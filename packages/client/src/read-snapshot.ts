@@ -1,5 +1,6 @@
 import { EMPTY_BYTES, type Timestamp } from '@tinykv/base';
 import type { CallLimits, CallOptions } from './call-limits.js';
+import { checkScan } from './check-arguments.js';
 import { headOf, type KvPair, type ScanOptions } from './range-scan.js';
 import { Scan } from './scan.js';
 import type { ReadVersions, Snapshot } from './snapshot.js';
@@ -44,6 +45,7 @@ export class ReadSnapshot {
 
   /** Pairs from `start` on, in order. Time-outs are for each page. */
   scan(start: Uint8Array, options: ScanOptions & CallOptions = {}): Scan<KvPair> {
+    checkScan(start, options);
     return new Scan(() => this.#iterate(start, options));
   }
 

@@ -1,5 +1,6 @@
 import {
   copyBytes,
+  KvError,
   keyString,
   limits,
   maxTimestamp,
@@ -7,9 +8,9 @@ import {
   type Timestamp,
   TS_ZERO,
 } from '@tinykv/base';
-import type { KeyRange, LockInfo } from '@tinykv/model';
+import type { KeyError, KeyRange, LockInfo } from '@tinykv/model';
 import { keyErrorFromWire, type kvrpcpb, tinykvext, tinykvpb, tinykvtxn } from '@tinykv/proto';
-import { checkKey } from './check-key.js';
+import { checkKey } from './check-arguments.js';
 import { KeyLockedError } from './errors.js';
 import { keyErrorToThrow } from './key-errors.js';
 import type { LockResolver } from './lock-resolver.js';
@@ -287,12 +288,18 @@ export class Snapshot {
 
   #lockOf(error: kvrpcpb.KeyError): LockInfo {
     const keyError = keyErrorFromWire(error);
-    if (keyError.type !== 'locked') throw keyErrorToThrow(keyError, this.ts);
+    if (keyError.type !== 'locked') throw this.#thrown(keyError);
     return keyError.lock;
   }
 
   #failure(error: kvrpcpb.KeyError): Error {
-    return keyErrorToThrow(keyErrorFromWire(error), this.ts);
+    return this.#thrown(keyErrorFromWire(error));
+  }
+
+  /** The only read that a store turns down for good is one at a timestamp that the cluster has not reached. */
+  #thrown(error: KeyError): Error {
+    if (error.type === 'abort') return new KvError('INVALID_ARGUMENT', error.message);
+    return keyErrorToThrow(error, this.ts);
   }
 
   /** The context of a read, with what it is to see. */
@@ -320,5 +327,5 @@ export class Snapshot {
 }
 
 function toPair({ key, value }: kvrpcpb.KvPair): KvPair {
-  return { key, value };
+  return { key: copyBytes(key), value: copyBytes(value) };
 }

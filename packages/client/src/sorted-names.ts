@@ -1,35 +1,65 @@
 import { keyString } from '@tinykv/base';
 import type { KeyRange } from '@tinykv/model';
 
-/** Distinct names of keys (`keyString`) that are looked up by range. They are sorted when they are needed. */
+/** So many new names wait beside the others before all are sorted together. */
+const FRESH_MAX = 1_024;
+
+/**
+ * Distinct names of keys (`keyString`) that are looked up by range. They are sorted when they are needed: those that
+ * are few and new by themselves, so that a look costs little between two additions to many.
+ */
 export class SortedNames {
-  /** Sorted up to what came since the last look. */
+  /** Sorted. */
   readonly #names: string[] = [];
-  #isSorted = true;
+  /** Sorted up to what came since the last look. */
+  #fresh: string[] = [];
+  #isFreshSorted = true;
 
   /** The caller sees to it that the name is new. */
   add(name: string): void {
-    this.#names.push(name);
-    this.#isSorted = false;
+    this.#fresh.push(name);
+    this.#isFreshSorted = false;
   }
 
+  /** In key order. */
   all(): readonly string[] {
+    if (this.#fresh.length === 0) return this.#names;
+    for (const name of this.#fresh) this.#names.push(name);
+    this.#fresh = [];
+    this.#isFreshSorted = true;
     // Cheap for a few new names behind many sorted ones: the sort merges runs.
-    if (!this.#isSorted) this.#names.sort(compareNames);
-    this.#isSorted = true;
+    this.#names.sort(compareNames);
     return this.#names;
   }
 
-  /** Names of the keys in a range, in key order. */
-  *range({ start, end }: KeyRange): Generator<string, void, undefined> {
-    const names = this.all();
-    const stop = end.length === 0 ? undefined : keyString(end);
-    for (let i = lowerBound(names, keyString(start)); i < names.length; i++) {
-      const name = names[i]!;
-      if (stop !== undefined && name >= stop) return;
-      yield name;
-    }
+  /** The first names of a range in key order, or with `reverse` the last, downwards; `most` of them at most. */
+  take({ start, end }: KeyRange, reverse: boolean, most: number): string[] {
+    if (this.#fresh.length > FRESH_MAX) this.all();
+    if (!this.#isFreshSorted) this.#fresh.sort(compareNames);
+    this.#isFreshSorted = true;
+    const from = keyString(start);
+    const to = end.length === 0 ? undefined : keyString(end);
+    const some = takeOf(this.#names, from, to, reverse, most);
+    const fresh = takeOf(this.#fresh, from, to, reverse, most);
+    if (fresh.length === 0) return some;
+    const both = [...some, ...fresh].sort(compareNames);
+    return (reverse ? both.reverse() : both).slice(0, most);
   }
+}
+
+/** From `from` (inclusive) to `to` (exclusive; undefined: no end). */
+function takeOf(
+  names: readonly string[],
+  from: string,
+  to: string | undefined,
+  reverse: boolean,
+  most: number,
+): string[] {
+  const low = lowerBound(names, from);
+  const high = to === undefined ? names.length : lowerBound(names, to);
+  if (low >= high) return [];
+  if (!reverse) return names.slice(low, Math.min(high, low + most));
+  return names.slice(Math.max(low, high - most), high).reverse();
 }
 
 // Names have one char per byte, so the order of strings is the order of the bytes.

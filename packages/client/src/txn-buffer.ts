@@ -1,4 +1,4 @@
-import { KvError, keyString, limits } from '@tinykv/base';
+import { fromKeyString, KvError, keyString, limits } from '@tinykv/base';
 import type { KeyRange } from '@tinykv/model';
 import { SortedNames } from './sorted-names.js';
 
@@ -10,6 +10,12 @@ export type Mutation =
 
 /** A mutation that gives the key a value, or none. */
 export type Write = Exclude<Mutation, { readonly kind: 'lock' }>;
+
+/** Writes of a range in scan order, from its beginning; undefined `last`: all that there are, else those up to it. */
+export interface OwnWrites {
+  readonly writes: readonly Write[];
+  readonly last: Uint8Array | undefined;
+}
 
 /** A state of a transaction's writes to come back to; see {@link TxnBuffer.savepoint}. */
 export class Savepoint {
@@ -51,7 +57,7 @@ export class TxnBuffer {
     const savepoint = this.#savepoints.at(-1);
     const isKept = savepoint !== undefined && !savepoint.replaced.has(name);
     const formerBytes = bytesOf(former);
-    this.#checkRoom(mutationBytes(mutation) - (isKept ? 0 : formerBytes));
+    this.#checkRoom(former === undefined, mutationBytes(mutation) - (isKept ? 0 : formerBytes));
     if (isKept) {
       savepoint.replaced.set(name, former);
       this.#keptBytes += formerBytes;
@@ -98,19 +104,20 @@ export class TxnBuffer {
       .filter((mutation) => mutation !== undefined);
   }
 
-  /** Puts and deletes in a range, in key order. */
-  range(range: KeyRange): Write[] {
-    const out: Write[] = [];
-    for (const name of this.#names.range(range)) {
+  /** Puts and deletes in a range, of which `most` keys are looked at. */
+  range(range: KeyRange, reverse: boolean, most: number): OwnWrites {
+    const names = this.#names.take(range, reverse, most);
+    const writes: Write[] = [];
+    for (const name of names) {
       const mutation = this.#byKey.get(name);
-      if (mutation !== undefined && mutation.kind !== 'lock') out.push(mutation);
+      if (mutation !== undefined && mutation.kind !== 'lock') writes.push(mutation);
     }
-    return out;
+    return { writes, last: names.length < most ? undefined : fromKeyString(names.at(-1)!) };
   }
 
-  #checkRoom(moreBytes: number): void {
+  #checkRoom(isNew: boolean, moreBytes: number): void {
     const bytes = this.#bytes + this.#keptBytes + moreBytes;
-    if (bytes > limits.txnBytesMax || this.#size >= limits.txnKeysMax) {
+    if (bytes > limits.txnBytesMax || (isNew && this.#size >= limits.txnKeysMax)) {
       const text = `the transaction has ${this.#size} keys and ${bytes} bytes`;
       throw new KvError('RESOURCE_EXHAUSTED', text);
     }

@@ -4,6 +4,7 @@ import { checkAborted, orAborted } from './abort.js';
 import { BackgroundWork } from './background-work.js';
 import { Backoff } from './backoff.js';
 import { CallLimits, type CallOptions, DEFAULT_TIMEOUT_MS } from './call-limits.js';
+import { checkCount } from './check-arguments.js';
 import { ContendedKeys } from './contended-keys.js';
 import { LockWaitTimeoutError, RetryableTxnError } from './errors.js';
 import { inTime } from './in-time.js';
@@ -12,7 +13,7 @@ import { type Isolation, type ReadVersions, Snapshot } from './snapshot.js';
 import { traced } from './tracing.js';
 import { Txn } from './txn.js';
 import type { TxnContext } from './txn-context.js';
-import { lockTtlOf, type RunState, type TxnOptions } from './txn-options.js';
+import { checkTxnOptions, type RunState, type TxnOptions } from './txn-options.js';
 
 /** `lifetimeMs` is for all runs together. */
 export interface RunOptions extends TxnOptions {
@@ -48,7 +49,7 @@ export class TxnClient {
     const beganAt = this.#context.env.clock.mono();
     this.#context.router.life.calls.check();
     checkAborted(options.signal);
-    lockTtlOf(options);
+    checkTxnOptions(options);
     const { lifetimeMs } = options;
     const startTs = await this.#timestampWithin(options, lifetimeMs);
     return new Txn(this.#context, startTs, beganAt, { ...options, ...run }, this.#background);
@@ -65,9 +66,11 @@ export class TxnClient {
     span: Span | undefined,
   ): Promise<T> {
     const { env, metrics } = this.#context;
-    const { signal, lifetimeMs = Number.POSITIVE_INFINITY, retries = DEFAULT_RETRIES } = options;
+    checkTxnOptions(options);
+    const { lifetimeMs = Number.POSITIVE_INFINITY, retries = DEFAULT_RETRIES } = options;
     const deadline = env.clock.mono() + lifetimeMs;
-    const { calls } = this.#context.router.life;
+    const { calls, signals } = this.#context.router.life;
+    const signal = signals.share(options.signal);
     const backoff = new Backoff(env, deadline, undefined, undefined, calls);
     const contended = new ContendedKeys();
     for (let left = retries; ; left--) {
@@ -97,6 +100,7 @@ export class TxnClient {
   /** Throws KvError when it needs a timestamp and the scheduler gives none. */
   async snapshot(ts?: Timestamp, options: SnapshotOptions = {}): Promise<ReadSnapshot> {
     this.#context.router.life.calls.check();
+    checkCount(options.timeoutMs, 'timeoutMs');
     checkAborted(options.signal);
     const at = ts ?? (await this.#timestampWithin(options));
     return this.#snapshotAt(at, options);
@@ -131,7 +135,8 @@ export class TxnClient {
     const { env, router, timestamp } = this.#context;
     const ms = Math.max(0, Math.min(timeoutMs, lifetimeMs));
     const what = 'a timestamp of the scheduler';
-    return orAborted(signal, inTime(env.clock, router.life.calls, timestamp(), ms, what));
+    const shared = router.life.signals.share(signal);
+    return orAborted(shared, inTime(env.clock, router.life.calls, timestamp(), ms, what));
   }
 
   /** A fresh timestamp of the cluster. */

@@ -1,6 +1,6 @@
 import { assert, compareBytes, KvError, type Timestamp } from '@tinykv/base';
 import type { CallLimits, CallOptions } from './call-limits.js';
-import { checkKey } from './check-key.js';
+import { checkKey } from './check-arguments.js';
 import type { Operation } from './operation.js';
 import type { PessimisticLocks } from './pessimistic-locks.js';
 import type { TxnBuffer } from './txn-buffer.js';

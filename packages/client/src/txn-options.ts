@@ -1,5 +1,6 @@
 import { KvError } from '@tinykv/base';
 import type { CallOptions } from './call-limits.js';
+import { checkCount } from './check-arguments.js';
 import { DEFAULT_LOCK_TTL_MS } from './heart-beat.js';
 
 /** `timeoutMs` is for each call, `signal` ends all of them. */
@@ -39,6 +40,14 @@ export interface RunState {
 
 const LOCK_TTL_MS_MIN = 1_000;
 const LOCK_TTL_MS_MAX = 600_000;
+
+/** Throws KvError INVALID_ARGUMENT for times that are none. */
+export function checkTxnOptions(options: TxnOptions): void {
+  checkCount(options.timeoutMs, 'timeoutMs');
+  checkCount(options.lifetimeMs, 'lifetimeMs');
+  checkCount(options.lockWaitMs, 'lockWaitMs');
+  lockTtlOf(options);
+}
 
 /** Throws KvError INVALID_ARGUMENT for one that is out of bounds. */
 export function lockTtlOf({ lockTtlMs = DEFAULT_LOCK_TTL_MS }: TxnOptions): number {

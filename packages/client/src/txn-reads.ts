@@ -1,5 +1,6 @@
 import { EMPTY_BYTES, type Timestamp } from '@tinykv/base';
 import type { CallLimits, CallOptions } from './call-limits.js';
+import { checkKey, checkScan } from './check-arguments.js';
 import type { KvPair, ScanOptions } from './range-scan.js';
 import { Scan } from './scan.js';
 import { Snapshot } from './snapshot.js';
@@ -41,6 +42,7 @@ export class TxnReads {
   /** As {@link Txn.get}. */
   async get(key: Uint8Array, options: CallOptions | undefined): Promise<Uint8Array | undefined> {
     this.#progress.checkOpen();
+    checkKey(key);
     const own = this.#view.get(key);
     if (own !== undefined) return own.kind === 'put' ? own.value : undefined;
     try {
@@ -56,6 +58,7 @@ export class TxnReads {
     options: CallOptions | undefined,
   ): Promise<(Uint8Array | undefined)[]> {
     this.#progress.checkOpen();
+    for (const key of keys) checkKey(key);
     const own = keys.map((key) => this.#view.get(key));
     const missing = keys.filter((_, i) => own[i] === undefined);
     let read: (Uint8Array | undefined)[];
@@ -75,6 +78,7 @@ export class TxnReads {
 
   /** As {@link Txn.scan}. */
   scan(start: Uint8Array, options: ScanOptions & CallOptions): Scan<KvPair> {
+    checkScan(start, options);
     return new Scan(() => this.#iterate(start, options));
   }
 

@@ -1,7 +1,7 @@
 import type { Timestamp } from '@tinykv/base';
 import type { BackgroundWork } from './background-work.js';
 import { CallLimits, type CallOptions } from './call-limits.js';
-import { checkKey } from './check-key.js';
+import { checkBytes, checkKey } from './check-arguments.js';
 import { type RetryableTxnError, UndeterminedError } from './errors.js';
 import { type Patience, withPatience } from './give-up.js';
 import { HeartBeat } from './heart-beat.js';
@@ -144,6 +144,7 @@ export class Txn {
   put(key: Uint8Array, value: Uint8Array): void {
     this.#progress.checkOpen();
     checkKey(key);
+    checkBytes(value, 'value');
     this.#buffer.set({ kind: 'put', key, value });
   }
 

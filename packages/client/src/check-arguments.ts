@@ -1,0 +1,39 @@
+import { KvError, limits } from '@tinykv/base';
+import type { CallOptions } from './call-limits.js';
+import type { ScanOptions } from './range-scan.js';
+
+/** Throws KvError INVALID_ARGUMENT for a key that no store takes. */
+export function checkKey(key: Uint8Array): void {
+  checkBytes(key, 'key');
+  if (key.length === 0 || key.length > limits.keyBytesMax) {
+    throw invalid(`a key of ${key.length} bytes is not between 1 and ${limits.keyBytesMax}`);
+  }
+}
+
+/** Programs without types, too, get an error that names what is wrong: INVALID_ARGUMENT for all but bytes. */
+export function checkBytes(bytes: unknown, what: string): void {
+  if (bytes instanceof Uint8Array) return;
+  throw invalid(`a ${what} is to be a Uint8Array, not ${kindOf(bytes)}`);
+}
+
+/** Throws KvError INVALID_ARGUMENT. */
+export function checkScan(start: unknown, options: ScanOptions & CallOptions): void {
+  checkBytes(start, 'start of a scan');
+  if (options.end !== undefined) checkBytes(options.end, 'end of a scan');
+  checkCount(options.limit, 'limit');
+  checkCount(options.timeoutMs, 'timeoutMs');
+}
+
+/** Throws KvError INVALID_ARGUMENT for what is given and is no number from 0 on. */
+export function checkCount(value: unknown, name: string): void {
+  if (value === undefined || (typeof value === 'number' && value >= 0)) return;
+  throw invalid(`${name} is to be a number from 0 on, not ${String(value)}`);
+}
+
+export function invalid(text: string): KvError {
+  return new KvError('INVALID_ARGUMENT', text);
+}
+
+function kindOf(value: unknown): string {
+  return value === null ? 'null' : typeof value;
+}
