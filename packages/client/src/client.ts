@@ -1,11 +1,13 @@
 import type { Env, Timestamp } from '@tinykv/base';
 import type { ApiMode } from '@tinykv/model';
 import { Backoff } from './backoff.js';
+import type { CallOptions } from './call-limits.js';
 import { invalid } from './check-arguments.js';
 import { SchedulerError } from './errors.js';
 import { Inspector } from './inspector.js';
 import { ClientLife } from './lifetime.js';
 import { LockResolver } from './lock-resolver.js';
+import { OneKey } from './one-key.js';
 import { RawClient } from './raw.js';
 import type { ReadSnapshot } from './read-snapshot.js';
 import { RegionCache } from './region-cache.js';
@@ -13,7 +15,7 @@ import { Router } from './router.js';
 import { SchedulerClient } from './scheduler-client.js';
 import { StoreStreams } from './store-streams.js';
 import { type Transactions, transactionsOf } from './transactions.js';
-import { type SnapshotOptions, TxnClient } from './txn-client.js';
+import { type RunOptions, type SnapshotOptions, TxnClient } from './txn-client.js';
 import { TxnMetrics } from './txn-metrics.js';
 import type { Codecs } from './typed/codec.js';
 import { TypedClient } from './typed/typed-client.js';
@@ -55,6 +57,7 @@ export class Client {
   readonly raw: RawClient;
   /** Transactions: `await client.txn(async (t) => …)`, or by `begin`. */
   readonly txn: Transactions;
+  readonly #oneKey: OneKey;
   /** What transactions have left on the stores. */
   readonly inspect: Inspector;
   readonly scheduler: SchedulerClient;
@@ -87,6 +90,7 @@ export class Client {
       metrics: new TxnMetrics(env),
     });
     this.txn = transactionsOf(this.#txns);
+    this.#oneKey = new OneKey(this.txn);
     this.scheduler = scheduler;
     this.#stores = stores;
     this.#onClose = onClose;
@@ -112,6 +116,41 @@ export class Client {
       }
       await backoff.pause('scheduler');
     }
+  }
+
+  /** The newest committed value of one key, as {@link Transactions.getNewest}. Undefined: the key does not exist. */
+  get(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
+    return this.txn.getNewest(key, options);
+  }
+
+  /** As {@link OneKey.put}. */
+  put(key: Uint8Array, value: Uint8Array, options?: RunOptions): Promise<Timestamp> {
+    return this.#oneKey.put(key, value, options);
+  }
+
+  /** As {@link OneKey.delete}. */
+  delete(key: Uint8Array, options?: RunOptions): Promise<Timestamp> {
+    return this.#oneKey.delete(key, options);
+  }
+
+  /** As {@link OneKey.insert}. */
+  insert(key: Uint8Array, value: Uint8Array, options?: RunOptions): Promise<Timestamp> {
+    return this.#oneKey.insert(key, value, options);
+  }
+
+  /** As {@link OneKey.compareAndSet}. */
+  compareAndSet(
+    key: Uint8Array,
+    expected: Uint8Array | undefined,
+    value: Uint8Array | undefined,
+    options?: RunOptions,
+  ): Promise<boolean> {
+    return this.#oneKey.compareAndSet(key, expected, value, options);
+  }
+
+  /** As {@link OneKey.incr}; `by`: default 1. */
+  incr(key: Uint8Array, by = 1, options?: RunOptions): Promise<number> {
+    return this.#oneKey.incr(key, by, options);
   }
 
   /**

@@ -13,9 +13,7 @@ export interface ConnectOptions extends Omit<ClientOptions, 'onClose'> {
  * the scheduler is out of reach, {@link SchedulerError} when the cluster has no store yet.
  */
 export async function connect(given: ConnectOptions): Promise<Client> {
-  if (typeof given !== 'object' || given === null) {
-    throw invalid('connect is to be given the address of the scheduler: { scheduler: host:port }');
-  }
+  checkGiven(given);
   const { env, ...options } = given;
   if (env !== undefined) return Client.connect(env, options);
   const own = createEnv({ name: 'tinykv-client', logLevel: 'warn' });
@@ -25,4 +23,10 @@ export async function connect(given: ConnectOptions): Promise<Client> {
     await own.close();
     throw error;
   }
+}
+
+/** Programs without types may give nothing. */
+function checkGiven(given: unknown): void {
+  if (typeof given === 'object' && given !== null) return;
+  throw invalid('connect is to be given the address of the scheduler: { scheduler: host:port }');
 }

@@ -56,6 +56,17 @@ export class EntryTooLargeError extends KvError {
   }
 }
 
+/** A key that was to be inserted exists. */
+export class KeyExistsError extends KvError {
+  override readonly name = 'KeyExistsError';
+  readonly key: Uint8Array;
+
+  constructor(key: Uint8Array) {
+    super('FAILED_PRECONDITION', `key ${describeBytes(key)} exists`);
+    this.key = key;
+  }
+}
+
 /** The transaction was not committed and left nothing; it may be run again with a new timestamp. */
 export abstract class RetryableTxnError extends KvError {
   constructor(message: string, options?: { cause?: unknown }) {

@@ -6,6 +6,7 @@ export {
   BelowSafePointError,
   DeadlockError,
   EntryTooLargeError,
+  KeyExistsError,
   KeyLockedError,
   LockWaitTimeoutError,
   type Outcome,
@@ -19,6 +20,7 @@ export {
 } from './errors.js';
 export type { Inspector, KeyHistory, KeyVersion, LockScanOptions } from './inspector.js';
 export { LockSweeper } from './lock-sweeper.js';
+export type { OneKey } from './one-key.js';
 export type { KvPair, ScanOptions } from './range-scan.js';
 export type { RawClient, RawOptions, RawScanOptions, RawWriteOptions } from './raw.js';
 export type { ReadSnapshot } from './read-snapshot.js';
@@ -37,7 +39,8 @@ export type {
 export { SchedulerClient, type SchedulerClientOptions } from './scheduler-client.js';
 export type { Isolation, ReadVersion, ReadVersions } from './snapshot.js';
 export { type StoreRouter, storeRouter } from './store-router.js';
-export type { Transactions } from './transactions.js';
+export { timestampOf } from './timestamp-of.js';
+export type { Committed, Transactions } from './transactions.js';
 export type { Txn } from './txn.js';
 export type { Savepoint } from './txn-buffer.js';
 export type { RunOptions, SnapshotOptions } from './txn-client.js';

@@ -118,6 +118,33 @@ export class RawClient {
   }
 
   /**
+   * Deletes all keys from `start` on, up to `end` (exclusive; empty: no end), key by key: the number of them. Not at one
+   * moment: keys that others put meanwhile may stay. When it throws, any of the keys may have been deleted.
+   */
+  async deleteRange(
+    start: Uint8Array,
+    end: Uint8Array,
+    options: RawWriteOptions = {},
+  ): Promise<number> {
+    checkBytes(end, 'end of a range');
+    let count = 0;
+    let keys: Uint8Array[] = [];
+    const flush = async (): Promise<void> => {
+      await forEachParallel(keys, limits.clientParallelRequestsMax, (key) =>
+        this.delete(key, options),
+      );
+      count += keys.length;
+      keys = [];
+    };
+    for await (const { key } of this.scan(start, { ...options, end, keyOnly: true })) {
+      keys.push(key);
+      if (keys.length >= limits.scanPageKeys) await flush();
+    }
+    await flush();
+    return count;
+  }
+
+  /**
    * Pairs from `start` on, in order. Each page of a Region is read at one moment, not all of them at the same.
    * Time-outs are for each page.
    */

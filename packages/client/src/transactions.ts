@@ -5,6 +5,13 @@ import type { Txn } from './txn.js';
 import type { RunOptions, TxnClient } from './txn-client.js';
 import type { TxnOptions } from './txn-options.js';
 
+/** What a function has returned, and the commit of its transaction. */
+export interface Committed<T> {
+  readonly result: T;
+  /** Undefined: the function has rolled back. Of a transaction that wrote nothing: its start. */
+  readonly commitTs: Timestamp | undefined;
+}
+
 /**
  * Transactions, in one call or step by step:
  *
@@ -21,12 +28,16 @@ export interface Transactions {
   <T>(fn: (txn: Txn) => Promise<T>, options?: RunOptions): Promise<T>;
   /** The same by name. */
   run<T>(fn: (txn: Txn) => Promise<T>, options?: RunOptions): Promise<T>;
+  /** The same, for those who want to know when it was committed. */
+  runWithCommitTs<T>(fn: (txn: Txn) => Promise<T>, options?: RunOptions): Promise<Committed<T>>;
   /** To be committed by the caller. Throws KvError when the scheduler gives no timestamp. */
   begin(options?: TxnOptions): Promise<Txn>;
   /**
    * The newest committed value of one key, linearizable, without a timestamp from the scheduler. Two such
    * reads are not one snapshot. Undefined: the key does not exist.
    */
+  getNewest(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined>;
+  /** @deprecated The former name of {@link getNewest}, which reads no snapshot. */
   snapshotGet(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined>;
   /**
    * What each key is, with the commit timestamp of the Put or Delete that made it so. By default the newest: linearizable
@@ -46,8 +57,11 @@ export function transactionsOf(client: TxnClient): Transactions {
   const call: Transactions['run'] = (fn, options) => run(fn, options);
   return Object.assign(call, {
     run,
+    runWithCommitTs: <T>(fn: (txn: Txn) => Promise<T>, options?: RunOptions) =>
+      client.runWithCommitTs(fn, options),
     begin: (options?: TxnOptions) => client.begin(options),
-    snapshotGet: (key: Uint8Array, options?: CallOptions) => client.snapshotGet(key, options),
+    getNewest: (key: Uint8Array, options?: CallOptions) => client.getNewest(key, options),
+    snapshotGet: (key: Uint8Array, options?: CallOptions) => client.getNewest(key, options),
     snapshotVersions: (keys: readonly Uint8Array[], ts?: Timestamp, options?: CallOptions) =>
       client.snapshotVersions(keys, ts, options),
     timestamp: (options?: CallOptions) => client.timestamp(options),

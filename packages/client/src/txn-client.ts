@@ -11,6 +11,7 @@ import { inTime } from './in-time.js';
 import { ReadSnapshot } from './read-snapshot.js';
 import { type Isolation, type ReadVersions, Snapshot } from './snapshot.js';
 import { traced } from './tracing.js';
+import type { Committed } from './transactions.js';
 import { Txn } from './txn.js';
 import type { TxnContext } from './txn-context.js';
 import { checkTxnOptions, type RunState, type TxnOptions } from './txn-options.js';
@@ -57,13 +58,24 @@ export class TxnClient {
 
   /** What {@link Transactions} says. */
   run<T>(fn: (txn: Txn) => Promise<T>, options: RunOptions = {}): Promise<T> {
-    return traced('tinykv.txn', (span) => this.#run(fn, options, span));
+    return traced('tinykv.txn', (span) => this.#run(fn, options, span, undefined));
+  }
+
+  /** What {@link Transactions} says. */
+  async runWithCommitTs<T>(
+    fn: (txn: Txn) => Promise<T>,
+    options: RunOptions = {},
+  ): Promise<Committed<T>> {
+    const told: { commitTs: Timestamp | undefined } = { commitTs: undefined };
+    const result = await traced('tinykv.txn', (span) => this.#run(fn, options, span, told));
+    return { result, ...told };
   }
 
   async #run<T>(
     fn: (txn: Txn) => Promise<T>,
     options: RunOptions,
     span: Span | undefined,
+    told: { commitTs: Timestamp | undefined } | undefined,
   ): Promise<T> {
     const { env, metrics } = this.#context;
     checkTxnOptions(options);
@@ -82,7 +94,8 @@ export class TxnClient {
       try {
         if (ahead.length > 0) await txn.lockAhead(ahead);
         const result = await fn(txn);
-        await txn.endRun();
+        const commitTs = await txn.endRun();
+        if (told !== undefined) told.commitTs = commitTs;
         return result;
       } catch (error) {
         const mayBeCommitted = await txn.abandonRun();
@@ -107,7 +120,7 @@ export class TxnClient {
   }
 
   /** The newest committed value of one key. */
-  snapshotGet(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
+  getNewest(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined> {
     return this.#newest.get(key, options);
   }
 

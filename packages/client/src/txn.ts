@@ -2,7 +2,7 @@ import type { Timestamp } from '@tinykv/base';
 import type { BackgroundWork } from './background-work.js';
 import { CallLimits, type CallOptions } from './call-limits.js';
 import { checkBytes, checkKey } from './check-arguments.js';
-import { type RetryableTxnError, UndeterminedError } from './errors.js';
+import { KeyExistsError, type RetryableTxnError, UndeterminedError } from './errors.js';
 import { type Patience, withPatience } from './give-up.js';
 import { HeartBeat } from './heart-beat.js';
 import { PessimisticLocks } from './pessimistic-locks.js';
@@ -146,6 +146,20 @@ export class Txn {
     checkKey(key);
     checkBytes(value, 'value');
     this.#buffer.set({ kind: 'put', key, value });
+  }
+
+  /**
+   * Puts a key that must not exist: it is read first, in a pessimistic transaction under its lock. Throws
+   * {@link KeyExistsError}, and as reads and {@link lockKeys} do. A key that another transaction inserts meanwhile is a
+   * {@link WriteConflictError} of the commit.
+   */
+  async insert(key: Uint8Array, value: Uint8Array, options?: LockOptions): Promise<void> {
+    checkBytes(value, 'value');
+    const present = this.#isPessimistic
+      ? await this.getForUpdate(key, options)
+      : await this.get(key, options);
+    if (present !== undefined) throw new KeyExistsError(key);
+    this.put(key, value);
   }
 
   delete(key: Uint8Array): void {

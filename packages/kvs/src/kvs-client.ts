@@ -50,7 +50,7 @@ export class KvsClient {
 
   /** The value that is committed now; undefined when there is none. */
   async get(key: string): Promise<string | undefined> {
-    return textOf(await this.#client.txn.snapshotGet(exactUtf8(key)));
+    return textOf(await this.#client.get(exactUtf8(key)));
   }
 
   /**

@@ -21,7 +21,7 @@ export async function readKey(
       case 'raw':
         return await client.raw.get(key);
       case 'txn':
-        return await client.txn.snapshotGet(key);
+        return await client.txn.getNewest(key);
       case 'redis':
         return await readRedis(client, key);
     }
@@ -32,7 +32,7 @@ export async function readKey(
 
 async function readRedis(client: Client, key: Uint8Array): Promise<Uint8Array | undefined> {
   const nowMs = physicalMs(await client.txn.timestamp());
-  const read = (at: Uint8Array): Promise<Uint8Array | undefined> => client.txn.snapshotGet(at);
+  const read = (at: Uint8Array): Promise<Uint8Array | undefined> => client.txn.getNewest(at);
   const peeked = await peekKey(read, nowMs, REDIS_DEFAULT, key);
   if (peeked.type === 'large') {
     throw new KvError('UNIMPLEMENTED', `a ${peeked.of} that lies in several records`);

@@ -40,6 +40,12 @@ export class TypedTxn<K, V> extends TypedReads<K, V, CallOptions> {
     this.bytes.put(this.codecs.key.encode(key), this.codecs.value.encode(value));
   }
 
+  /** As {@link Txn.insert}. */
+  async insert(key: K, value: V, options?: LockOptions): Promise<void> {
+    const { key: keys, value: values } = this.codecs;
+    await this.bytes.insert(keys.encode(key), values.encode(value), options);
+  }
+
   delete(key: K): void {
     this.bytes.delete(this.codecs.key.encode(key));
   }
