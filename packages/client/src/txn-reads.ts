@@ -1,7 +1,7 @@
 import { EMPTY_BYTES, type Timestamp } from '@tinykv/base';
 import type { CallLimits, CallOptions } from './call-limits.js';
 import { checkKey, checkScan } from './check-arguments.js';
-import type { KvPair, ScanOptions } from './range-scan.js';
+import { headOf, type KvPair, type ScanOptions } from './range-scan.js';
 import { Scan } from './scan.js';
 import { Snapshot } from './snapshot.js';
 import type { TxnContext } from './txn-context.js';
@@ -87,8 +87,8 @@ export class TxnReads {
     options: ScanOptions & CallOptions,
   ): AsyncGenerator<KvPair, void, undefined> {
     const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY } = options;
-    const { reverse = false, keyOnly = false } = options;
-    const scan = this.#snapshot.scan({ start, end }, { reverse, keyOnly });
+    const { reverse = false, keyOnly = false, valueBytesMax = 0 } = options;
+    const scan = this.#snapshot.scan({ start, end }, { reverse, keyOnly, valueBytesMax });
     let left = limit;
     while (left > 0) {
       this.#progress.checkOpen();
@@ -101,7 +101,7 @@ export class TxnReads {
       if (page === undefined) return;
       for (const pair of seenOf(page, this.#view, reverse)) {
         if (left-- <= 0) return;
-        yield keyOnly ? { key: pair.key, value: EMPTY_BYTES } : pair;
+        yield keyOnly ? { key: pair.key, value: EMPTY_BYTES } : headOf(pair, valueBytesMax);
       }
     }
   }
