@@ -153,16 +153,8 @@ export const gatewayMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/gateway/src/commands/generic/keyspace.ts',
-        find: `  for (const key of keys) if (call.db.remove(key)) removed++;
-  return integer(removed);
-}
-
-async function exists`,
-        replace: `  removed = (await call.db.getMany(keys)).filter(Boolean).length;
-  return integer(removed);
-}
-
-async function exists`,
+        find: '    for (const key of step) if (db.remove(key)) removed++;',
+        replace: '    for (const isThere of await db.areThere(step)) if (isThere) removed++;',
       },
     ],
     breaks:
