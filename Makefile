@@ -9,7 +9,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build up check fix test test-long sim ci stages bench bench-vs clean-data clean help
+.PHONY: build up pack check fix test test-long sim ci stages bench bench-vs clean-data clean help
 
 $(INSTALLED): pnpm-lock.yaml package.json pnpm-workspace.yaml $(wildcard packages/*/package.json)
 	$(PNPM) install --frozen-lockfile
@@ -26,6 +26,12 @@ build: $(GENERATED)
 ## up: a cluster on this machine in the foreground; data stays in ./data (ARGS="--stores 4")
 up: build
 	@scripts/tinykv playground --data data $(ARGS)
+
+## pack: the packages as npm installs them, in ./packed; each tarball is what `pnpm publish` would send
+pack: build
+	@rm -rf packed && mkdir packed
+	@$(PNPM) --recursive --filter './packages/*' --filter '!@tinykv/simulator' pack --pack-destination "$(CURDIR)/packed" >/dev/null
+	@ls packed/*.tgz
 
 ## check: format, lint, types, layers, dead code, unit tests; under a minute
 check: build
@@ -76,7 +82,7 @@ clean-data:
 
 ## clean: removes everything that the build made
 clean:
-	rm -rf node_modules packages/*/node_modules packages/*/dist packages/proto/src/gen
+	rm -rf node_modules packed packages/*/node_modules packages/*/dist packages/proto/src/gen
 	rm -f scripts/tinykv scripts/tinykv-server scripts/scheduler scripts/tinyscheduler-server scripts/tinykv-gateway
 
 help:

@@ -31,6 +31,16 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   const finish = (result: number): void => {
     code = result;
   };
+  const failure = await exitCodeOf(async () => {
+    await cliProgram(openEnv, finish).parseAsync(argv, { from: 'user' });
+    return code;
+  });
+  await env?.close();
+  return failure;
+}
+
+/** The command line as a whole; `finish` takes the exit code of the command that runs. */
+export function cliProgram(openEnv: () => RealEnv, finish: (code: number) => void): Command {
   const program = new Command('tinykv')
     .description('Runs, inspects and measures TinyKV clusters.')
     .version(versionLine('tinykv'), '-V, --version', 'print version and commit')
@@ -40,12 +50,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     .addCommand(benchCommand(openEnv, finish))
     .addCommand(benchMemoryCommand(openEnv, finish));
   throwInsteadOfExit(program);
-  const failure = await exitCodeOf(async () => {
-    await program.parseAsync(argv, { from: 'user' });
-    return code;
-  });
-  await env?.close();
-  return failure;
+  return program;
 }
 
 /** Commander would end the process with its own exit codes. */

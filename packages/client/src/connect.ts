@@ -1,3 +1,5 @@
+// Programs that use this package need not know that its types mention Symbol.asyncDispose.
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Env } from '@tinykv/base';
 import { createEnv } from '@tinykv/env-real';
 import { invalid } from './check-arguments.js';

@@ -6,7 +6,9 @@ export {
 } from './config/checks.js';
 export { EXIT, type Program } from './config/command-line.js';
 export { ConfigError } from './config/load.js';
-export type { Schema, Setting } from './config/setting.js';
+export { schedulerSchema } from './config/scheduler-settings.js';
+export { type AnySetting, type Schema, type Setting, settingsOf } from './config/setting.js';
+export { storeSchema } from './config/store-settings.js';
 export { formatDuration, parseDuration } from './config/units.js';
 export { isSupportedPlatform } from './platform.js';
 export type { Running } from './process.js';

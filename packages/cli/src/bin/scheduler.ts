@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { runSchedulerServer } from '@tinykv/server';
 
 process.exitCode = await runSchedulerServer(process.argv.slice(2));

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type AddressInfo, createServer } from 'node:net';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const scripts = fileURLToPath(new URL('../../../../scripts', import.meta.url));
@@ -11,7 +12,7 @@ export class Program {
   #out = '';
 
   constructor(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(`${scripts}/${name}`, args, {
+    this.child = spawn(resolve(scripts, name), args, {
       // Launchers work from any folder.
       cwd: '/',
       env: { ...process.env, LOG_LEVEL: '', ...env },
@@ -22,10 +23,15 @@ export class Program {
     };
     this.child.stdout?.on('data', collect);
     this.child.stderr?.on('data', collect);
-    this.ended = new Promise((resolve, reject) => {
+    this.ended = new Promise((settle, reject) => {
       this.child.once('error', reject);
-      this.child.once('close', resolve);
+      this.child.once('close', settle);
     });
+  }
+
+  /** A program that is no launcher of `scripts/`, by its path. */
+  static at(path: string, args: readonly string[]): Program {
+    return new Program(path, args);
   }
 
   /** Standard output and error so far. */
