@@ -34,6 +34,7 @@ export type {
   GcStatus,
   RegionStatus,
   SchedulerAdmin,
+  StoreCondition,
   StoreStatus,
 } from './scheduler-admin.js';
 export { SchedulerClient, type SchedulerClientOptions } from './scheduler-client.js';

@@ -33,8 +33,12 @@ export interface RegionStatus extends RegionWithLeader {
   readonly pendingPeers: readonly Peer[];
 }
 
+/** Registered as up, but silent for 20 s or for longer than `max-store-down-time`; or in its registered state. */
+export type StoreCondition = StoreState | 'disconnected' | 'down';
+
 export interface StoreStatus {
   readonly store: StoreMeta;
+  readonly condition: StoreCondition;
   /** Undefined before its first heartbeat. */
   readonly stats: StoreStats | undefined;
   readonly regionCount: number;
@@ -160,14 +164,20 @@ export class SchedulerAdmin {
 }
 
 function storeStatus(info: tinykvadmin.StoreInfo): StoreStatus {
+  const store = storeFromWire(required(info.store, 'a store'));
   return {
-    store: storeFromWire(required(info.store, 'a store')),
+    store,
+    condition: conditionFromWire(info.condition, store.state),
     stats: info.stats === undefined ? undefined : storeStatsFromWire(info.stats),
     regionCount: info.regionCount,
     leaderCount: info.leaderCount,
     lastHeartbeatMs: info.lastHeartbeatMs,
     regionBytes: info.regionSize,
   };
+}
+
+function conditionFromWire(text: string, state: StoreState): StoreCondition {
+  return text === 'disconnected' || text === 'down' ? text : state;
 }
 
 function required<T>(value: T | undefined, what: string): T {

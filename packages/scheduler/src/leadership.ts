@@ -55,7 +55,7 @@ export class Leadership {
     this.coordinator = new Coordinator({ env, config, group, cluster, driver, ids });
     this.#gc = new GcKeeper({ env, config, group });
     this.#silence = new SilenceKeeper({ env, config, group }, cluster);
-    this.#metrics = new ClusterMetrics(env, cluster, config.storeDisconnectedMs);
+    this.#metrics = new ClusterMetrics(env, cluster, config);
   }
 
   start(): void {

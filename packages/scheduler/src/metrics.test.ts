@@ -1,12 +1,13 @@
 import { fakeEnv } from '@tinykv/base/testing';
 import { expect, it } from 'vitest';
 import { region, report, world } from '../tests/support/world.js';
+import { defaultSchedulerConfig } from './config.js';
 import { ClusterMetrics } from './metrics.js';
 
 it('the gauges of a store that has become a tombstone fall to nothing', () => {
   const { clock, cluster, state } = world(2);
   const env = fakeEnv({ clock });
-  const metrics = new ClusterMetrics(env, cluster, 20_000);
+  const metrics = new ClusterMetrics(env, cluster, defaultSchedulerConfig);
   metrics.start();
   cluster.onRegionHeartbeat(report(region(1, 0, 0, [1, 2])));
   clock.advance(10_000);

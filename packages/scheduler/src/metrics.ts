@@ -1,6 +1,7 @@
 import type { Env, Gauge, StoreId, Timer } from '@tinykv/base';
 import type { StoreMeta } from '@tinykv/model';
 import type { Cluster } from './cluster.js';
+import { type ConditionLimits, conditionOf } from './store-condition.js';
 
 const INTERVAL_MS = 10_000;
 
@@ -8,16 +9,16 @@ const INTERVAL_MS = 10_000;
 export class ClusterMetrics {
   readonly #env: Env;
   readonly #cluster: Cluster;
-  readonly #disconnectedMs: number;
+  readonly #limits: ConditionLimits;
   readonly #gauges = new Map<string, Gauge>();
   /** Types of the gauges of each store that has been shown. */
   readonly #shown = new Map<StoreId, Set<string>>();
   #timer: Timer | undefined;
 
-  constructor(env: Env, cluster: Cluster, disconnectedMs: number) {
+  constructor(env: Env, cluster: Cluster, limits: ConditionLimits) {
     this.#env = env;
     this.#cluster = cluster;
-    this.#disconnectedMs = disconnectedMs;
+    this.#limits = limits;
   }
 
   start(): void {
@@ -32,19 +33,18 @@ export class ClusterMetrics {
   }
 
   #collect(): void {
-    const totals = { up: 0, disconnected: 0, offline: 0, tombstone: 0, leaders: 0, bytes: 0 };
+    const stores = { up: 0, disconnected: 0, down: 0, offline: 0, tombstone: 0 };
+    const totals = { leaders: 0, bytes: 0 };
     for (const store of this.#cluster.stores()) {
-      const isSilent = this.#cluster.silentMs(store.id) > this.#disconnectedMs;
-      totals[store.state === 'up' && isSilent ? 'disconnected' : store.state]++;
+      stores[conditionOf(store.state, this.#cluster.silentMs(store.id), this.#limits)]++;
       if (store.state === 'tombstone') this.#bury(store);
       else this.#collectStore(store);
       totals.leaders += this.#cluster.regions.counts(store.id).leaderCount;
       totals.bytes += this.#cluster.stats(store.id)?.usedSize ?? 0;
     }
-    this.#setCluster('store_up_count', totals.up);
-    this.#setCluster('store_disconnected_count', totals.disconnected);
-    this.#setCluster('store_offline_count', totals.offline);
-    this.#setCluster('store_tombstone_count', totals.tombstone);
+    for (const [condition, count] of Object.entries(stores)) {
+      this.#setCluster(`store_${condition}_count`, count);
+    }
     this.#setCluster('leader_count', totals.leaders);
     this.#setCluster('region_count', this.#cluster.regions.size);
     this.#setCluster('storage_size', totals.bytes);

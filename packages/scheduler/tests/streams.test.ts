@@ -261,6 +261,20 @@ describe('the admin service', () => {
     expect(status.stores).toMatchObject([{ store: { id: 1 }, ...counts }]);
   });
 
+  it('shows a silent store as PD does: disconnected, then down', async () => {
+    await harness.bootstrap();
+    await harness.call(schedulerpb.Scheduler.storeHeartbeat, { stats: { storeId: 1 } });
+    const shown = async (): Promise<string | undefined> =>
+      (await harness.send(Admin.getClusterStatus, {})).stores[0]?.condition;
+    expect(await shown()).toBe('up');
+    await harness.clock.run(21_000);
+    expect(await shown()).toBe('disconnected');
+    await harness.clock.run(1_800_000);
+    expect(await shown()).toBe('down');
+    await harness.send(Admin.setStoreState, { storeId: 1, state: 1 });
+    expect(await shown()).toBe('offline');
+  });
+
   it('sets stores offline and up, and nothing else', async () => {
     await harness.bootstrap();
     const set = async (storeId: number, state: number): Promise<string> =>

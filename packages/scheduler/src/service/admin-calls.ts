@@ -18,6 +18,7 @@ import {
 } from '../operator-builder.js';
 import { canSpare } from '../policy/filters.js';
 import type { Plan, RegionInfo } from '../policy/view.js';
+import { conditionOf } from '../store-condition.js';
 import { led, refusalText, type ServiceHost } from './gate.js';
 
 const { Admin } = tinykvadmin;
@@ -63,12 +64,14 @@ function clusterStatus(
   const stores = Array.from(cluster.stores(), (store) => {
     const counts = cluster.regions.counts(store.id);
     const stats = cluster.stats(store.id);
+    const silentMs = cluster.silentMs(store.id);
     return {
       store: storeToWire(store),
       stats: stats && storeStatsToWire(stats),
       regionCount: counts.regionCount,
       leaderCount: counts.leaderCount,
-      lastHeartbeatMs: Math.floor(cluster.silentMs(store.id)),
+      lastHeartbeatMs: Math.floor(silentMs),
+      condition: conditionOf(store.state, silentMs, host.config),
       regionSize: counts.approximateBytes,
     };
   });
