@@ -4,5 +4,6 @@ export * from './config.js';
 export * from './connection.js';
 export { GatewayCore } from './gateway.js';
 export * from './kv-port.js';
+export { describeGatewayKey } from './model/describe-key.js';
 export { type Peeked, peekKey } from './peek.js';
 export * from './server.js';

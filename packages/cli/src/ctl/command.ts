@@ -1,19 +1,22 @@
 import { type Env, toHex } from '@tinykv/base';
-import type { SchedulerAdmin } from '@tinykv/client';
 import { locationKey, rangeContains } from '@tinykv/model';
 import { EXIT } from '@tinykv/server';
 import { Command } from 'commander';
-import { parseCount } from '../program.js';
+import { parsePositive } from '../program.js';
 import { regionsTable, storesTable } from './format.js';
 import { gcCommand } from './gc.js';
 import { locksCommand } from './locks.js';
 import { mvccCommand } from './mvcc.js';
 import { describeValue, readKey } from './read.js';
+import { describeStore, STORE_DOC, storeOf } from './store-reference.js';
 import { CtlTools, parseKey, print } from './tools.js';
 import { txnCommand } from './txn-command.js';
 
 const HELP = `
-Keys are UTF-8, or hexadecimal with --hex.
+The cluster is the one of --scheduler, of --tag, or of TINYKV_SCHEDULER; else the playground that was started in this
+folder or the nearest one above it, else the playground "default", else 127.0.0.1:2379.
+
+Keys are UTF-8, or hexadecimal with --hex. A store is named by its id, its name in the playground, or its address.
 
 Examples:
   tinykv ctl stores
@@ -33,9 +36,11 @@ export function ctlCommand(openEnv: () => Env, finish: (code: number) => void): 
   const tools = new CtlTools(openEnv, finish);
   return new Command('ctl')
     .description('Looks into a running cluster and gives it orders.')
-    .option('--scheduler <host:port,…>', 'schedulers of the cluster', '127.0.0.1:2379')
+    .option('--scheduler <host:port,…>', 'schedulers of the cluster (env: TINYKV_SCHEDULER)')
+    .option('--tag <name>', 'the playground with this tag')
     .option('--json', 'one line of JSON instead of a table')
     .option('--hex', 'keys and values are hexadecimal')
+    .option('--watch <seconds>', 'show it again every so many seconds, until Ctrl-C', parsePositive)
     .addHelpText('after', HELP)
     .addCommand(storesCommand(tools))
     .addCommand(regionsCommand(tools))
@@ -49,11 +54,15 @@ export function ctlCommand(openEnv: () => Env, finish: (code: number) => void): 
 }
 
 function storesCommand(tools: CtlTools): Command {
-  const stores = new Command('stores').description('all stores');
+  const stores = new Command('stores').description('all stores, with their states as PD has them');
   return stores.action(() =>
     tools.onScheduler(stores, async ({ admin }, options) => {
       const status = await admin.clusterStatus();
-      print(options, status, storesTable(status.stores));
+      const named = status.stores.map((info) => ({
+        name: options.names.get(info.store.address),
+        ...info,
+      }));
+      print(options, { ...status, stores: named }, storesTable(status.stores, options.names));
       return EXIT.ok;
     }),
   );
@@ -63,8 +72,9 @@ function regionsCommand(tools: CtlTools): Command {
   const regions = new Command('regions').description('all Regions in key order');
   return regions.action(() =>
     tools.onScheduler(regions, async ({ admin }, options) => {
+      const { api } = await admin.clusterStatus();
       const list = await admin.regions();
-      print(options, list, regionsTable(list));
+      print(options, list, regionsTable(list, { api, hex: options.hex === true }));
       return EXIT.ok;
     }),
   );
@@ -74,8 +84,16 @@ function regionCommand(tools: CtlTools): Command {
   const region = new Command('region').argument('<key>').description('the Region that holds a key');
   return region.action((key: string) =>
     tools.onScheduler(region, async ({ admin }, options) => {
-      const found = await regionOfKey(admin, parseKey(key, options));
-      print(options, found, found === undefined ? 'no Region holds it' : regionsTable([found]));
+      const { api } = await admin.clusterStatus();
+      const location = locationKey(api, parseKey(key, options));
+      const list = await admin.regions();
+      const found = list.find((info) => rangeContains(info.region.range, location));
+      const view = { api, hex: options.hex === true };
+      print(
+        options,
+        found,
+        found === undefined ? 'no Region holds it' : regionsTable([found], view),
+      );
       return found === undefined ? EXIT.failure : EXIT.ok;
     }),
   );
@@ -88,9 +106,9 @@ function getCommand(tools: CtlTools): Command {
     .option('--raw', 'by the raw API')
     .option('--redis', 'a string that the gateway wrote, in database 0');
   return get.action((key: string, { raw, redis }: { raw?: boolean; redis?: boolean }) =>
-    tools.onScheduler(get, async (_client, options, env) => {
+    tools.onCluster(get, async (client, options) => {
       const space = redis === true ? 'redis' : raw === true ? 'raw' : 'txn';
-      const value = await readKey(env, options.scheduler, parseKey(key, options), space);
+      const value = await readKey(client, parseKey(key, options), space);
       if (value === undefined) {
         print(options, null, 'there is no such key');
         return EXIT.failure;
@@ -104,23 +122,14 @@ function getCommand(tools: CtlTools): Command {
 function storeCommand(tools: CtlTools): Command {
   const store = new Command('store').description('orders about one store');
   const offline = store.command('offline').description('move all its peers away, then retire it');
-  offline.argument('<id>', 'store id', parseCount).action((id: number) =>
+  offline.argument('<store>', STORE_DOC).action((text: string) =>
     tools.onScheduler(offline, async ({ admin }, options) => {
-      await admin.setStoreState(id, 'offline');
-      const text = `store ${id} is offline: its peers move away`;
-      print(options, { storeId: id, state: 'offline' }, text);
+      const found = storeOf(text, (await admin.clusterStatus()).stores, options.names);
+      await admin.setStoreState(found.store.id, 'offline');
+      const shown = `${describeStore(found, options.names)} is offline: its peers move away`;
+      print(options, { storeId: found.store.id, state: 'offline' }, shown);
       return EXIT.ok;
     }),
   );
   return store;
-}
-
-async function regionOfKey(
-  admin: SchedulerAdmin,
-  key: Uint8Array,
-): Promise<Awaited<ReturnType<SchedulerAdmin['regions']>>[number] | undefined> {
-  const { api } = await admin.clusterStatus();
-  const location = locationKey(api, key);
-  const regions = await admin.regions();
-  return regions.find((info) => rangeContains(info.region.range, location));
 }

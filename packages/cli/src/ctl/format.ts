@@ -1,7 +1,8 @@
 import { toHex } from '@tinykv/base';
-import type { RegionStatus, StoreStatus } from '@tinykv/client';
-import { describeRange, type Peer } from '@tinykv/model';
+import type { RegionStatus, StoreCondition, StoreStatus } from '@tinykv/client';
+import type { ApiMode, Peer } from '@tinykv/model';
 import { plainTable } from '../playground/report.js';
+import { showRange } from './show-key.js';
 
 const bytes = (value: number): string => {
   if (value < 1024) return `${value} B`;
@@ -20,13 +21,27 @@ function describePeer(peer: Peer, info: RegionStatus): string {
   return `${peer.id}@${peer.storeId}${marks.length > 0 ? `(${marks.join(',')})` : ''}`;
 }
 
-export function storesTable(stores: readonly StoreStatus[]): string {
+/** As PD writes them. */
+export const CONDITIONS: Readonly<Record<StoreCondition, string>> = {
+  up: 'Up',
+  disconnected: 'Disconnected',
+  down: 'Down',
+  offline: 'Offline',
+  tombstone: 'Tombstone',
+};
+
+/** `names` are the stores' names in a playground, by address. */
+export function storesTable(
+  stores: readonly StoreStatus[],
+  names: ReadonlyMap<string, string>,
+): string {
   return plainTable(
-    ['id', 'address', 'state', 'regions', 'leaders', 'size', 'free', 'heartbeat'],
+    ['id', 'name', 'address', 'state', 'regions', 'leaders', 'size', 'free', 'heartbeat'],
     stores.map((info) => [
       String(info.store.id),
+      names.get(info.store.address) ?? '-',
       info.store.address,
-      info.store.state,
+      CONDITIONS[info.condition],
       String(info.regionCount),
       String(info.leaderCount),
       bytes(info.regionBytes),
@@ -38,12 +53,18 @@ export function storesTable(stores: readonly StoreStatus[]): string {
   );
 }
 
-export function regionsTable(regions: readonly RegionStatus[]): string {
+export interface RegionsView {
+  readonly api: ApiMode;
+  /** Bounds whole and in hexadecimal. */
+  readonly hex: boolean;
+}
+
+export function regionsTable(regions: readonly RegionStatus[], { api, hex }: RegionsView): string {
   return plainTable(
     ['id', 'range', 'epoch', 'peers (id@store)', 'size', 'keys'],
     regions.map((info) => [
       String(info.region.id),
-      describeRange(info.region.range),
+      showRange(api, info.region.range, hex),
       `v${info.region.epoch.version} c${info.region.epoch.confVer}`,
       info.region.peers.map((peer) => describePeer(peer, info)).join(' '),
       bytes(info.approximateBytes),

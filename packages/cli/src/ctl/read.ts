@@ -1,5 +1,5 @@
-import { describeBytes, type Env, KvError, physicalMs } from '@tinykv/base';
-import { Client } from '@tinykv/client';
+import { describeBytes, KvError, physicalMs } from '@tinykv/base';
+import type { Client } from '@tinykv/client';
 import { peekKey } from '@tinykv/gateway';
 
 /** Where a key is looked for: as it is, by the raw API, or as a Redis key of the gateway. */
@@ -9,24 +9,18 @@ export type KeySpace = 'txn' | 'raw' | 'redis';
 const REDIS_DEFAULT = { instance: 1, db: 0 };
 
 /** The newest committed value of a key, read by the TypeScript client. */
-export async function readKey(
-  env: Env,
-  scheduler: string,
+export function readKey(
+  client: Client,
   key: Uint8Array,
   space: KeySpace,
 ): Promise<Uint8Array | undefined> {
-  const client = await Client.connect(env, { scheduler });
-  try {
-    switch (space) {
-      case 'raw':
-        return await client.raw.get(key);
-      case 'txn':
-        return await client.txn.getNewest(key);
-      case 'redis':
-        return await readRedis(client, key);
-    }
-  } finally {
-    await client.close();
+  switch (space) {
+    case 'raw':
+      return client.raw.get(key);
+    case 'txn':
+      return client.txn.getNewest(key);
+    case 'redis':
+      return readRedis(client, key);
   }
 }
 

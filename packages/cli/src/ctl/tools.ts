@@ -3,14 +3,22 @@ import { Client, SchedulerClient } from '@tinykv/client';
 import { EXIT } from '@tinykv/server';
 import type { Command } from 'commander';
 import { CliError } from '../program.js';
+import { chooseCluster, type FoundCluster, runningPlaygrounds } from './find-cluster.js';
 import { toJson } from './format.js';
+import { repeat } from './watch.js';
 
-/** Options of every command of `ctl`. */
-export interface CtlOptions {
-  readonly scheduler: string;
+/** Options of every command of `ctl`, and the cluster that they mean. */
+export interface CtlOptions extends FoundCluster {
   readonly json?: boolean;
   readonly hex?: boolean;
+  /** Seconds. */
+  readonly watch?: number;
 }
+
+type Given = Omit<CtlOptions, keyof FoundCluster> & {
+  readonly scheduler?: string;
+  readonly tag?: string;
+};
 
 /** What the commands of `ctl` are made with. */
 export class CtlTools {
@@ -22,16 +30,17 @@ export class CtlTools {
     this.#finish = finish;
   }
 
-  /** Runs `work` on a connection to the scheduler; its result is the exit code. */
+  /** Runs `work` on a connection to the scheduler, again and again with `--watch`; its result is the exit code. */
   async onScheduler(
     command: Command,
-    work: (client: SchedulerClient, options: CtlOptions, env: Env) => Promise<number>,
+    work: (client: SchedulerClient, options: CtlOptions) => Promise<number>,
   ): Promise<void> {
-    const options = command.optsWithGlobals<CtlOptions>();
+    const options = await optionsOf(command);
     const env = this.#openEnv();
     const client = await SchedulerClient.connect(env, options.scheduler.split(','));
     try {
-      this.#finish(await work(client, options, env));
+      const once = (): Promise<number> => work(client, options);
+      this.#finish(await (options.watch === undefined ? once() : repeat(once, options.watch)));
     } finally {
       client.close();
     }
@@ -42,7 +51,7 @@ export class CtlTools {
     command: Command,
     work: (client: Client, options: CtlOptions) => Promise<number>,
   ): Promise<void> {
-    const options = command.optsWithGlobals<CtlOptions>();
+    const options = await optionsOf(command);
     const client = await Client.connect(this.#openEnv(), { scheduler: options.scheduler });
     try {
       this.#finish(await work(client, options));
@@ -52,8 +61,15 @@ export class CtlTools {
   }
 }
 
+async function optionsOf(command: Command): Promise<CtlOptions> {
+  const { scheduler, tag, ...given } = command.optsWithGlobals<Given>();
+  const environment = process.env['TINYKV_SCHEDULER'] || undefined;
+  const hints = { scheduler, tag, environment, folder: process.cwd() };
+  return { ...given, ...chooseCluster(hints, await runningPlaygrounds()) };
+}
+
 /** UTF-8, or hexadecimal with `--hex`. */
-export function parseKey(text: string, { hex }: CtlOptions): Uint8Array {
+export function parseKey(text: string, { hex }: Pick<CtlOptions, 'hex'>): Uint8Array {
   if (hex !== true) return utf8(text);
   const bytes = fromHex(text);
   if (bytes === undefined) throw new CliError(`"${text}" is not hexadecimal`, EXIT.usage);
@@ -61,6 +77,6 @@ export function parseKey(text: string, { hex }: CtlOptions): Uint8Array {
 }
 
 /** One result: a value for programs, or a text for people. */
-export function print({ json }: CtlOptions, value: unknown, text: string): void {
+export function print({ json }: Pick<CtlOptions, 'json'>, value: unknown, text: string): void {
   process.stdout.write(`${json === true ? toJson(value) : text}\n`);
 }

@@ -3,7 +3,7 @@ import { EXIT } from '@tinykv/server';
 import { Command } from 'commander';
 import { CliError, parseCount } from '../program.js';
 import { askControl, type ControlRequest } from './control.js';
-import { tagFolders } from './folders.js';
+import { DEFAULT_TAG, tagFolders } from './folders.js';
 import { runPlayground } from './playground.js';
 
 interface StartOptions {
@@ -24,7 +24,7 @@ export function playgroundCommand(openEnv: () => Env, finish: (code: number) => 
     .description('A whole cluster on this machine, each process a child of this one.')
     .option('--stores <n>', 'stores to start', parseCount, 3)
     .option('--data <folder>', 'data folder (default: ~/.tinykv/TAG/data)')
-    .option('--tag <name>', 'names this playground for the other commands', 'default')
+    .option('--tag <name>', 'names this playground for the other commands', DEFAULT_TAG)
     .option(
       '--port-base <port>',
       'first of a block of ports (default: 2379, 6379, 20160 …)',
@@ -73,7 +73,7 @@ export function playgroundCommand(openEnv: () => Env, finish: (code: number) => 
 
 const REQUESTS: readonly (readonly [string, string])[] = [
   ['display', 'processes with their addresses and pids'],
-  ['kill NAME', 'kill -9 of one process; nothing starts it again'],
+  ['kill NAME', 'kill -9 of one process, by its name or its store id; nothing starts it again'],
   ['restart NAME', 'start one process again, killing it first if it runs'],
   ['scale-out', 'one more store'],
   ['stop', 'end the playground'],

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { errorMessage } from '@tinykv/base';
+import type { PlaygroundView } from './view.js';
 
 /** What another terminal may ask of a running playground: one line of JSON, answered by one. */
 export interface ControlRequest {
@@ -12,9 +13,13 @@ export interface ControlAnswer {
   readonly ok: boolean;
   /** For the terminal. */
   readonly text: string;
+  /** For programs: of `display`. */
+  readonly view?: PlaygroundView;
 }
 
 const LINE_BYTES_MAX = 4_096;
+/** A restart waits for the end of a process. */
+const ANSWER_MS = 30_000;
 const COMMANDS: readonly string[] = ['display', 'kill', 'restart', 'scale-out', 'stop'];
 
 /** Serves requests on a unix socket that only this user can reach. */
@@ -64,14 +69,19 @@ async function answerLine(
   }
 }
 
-/** Asks a running playground; undefined when none listens there. */
+/** Asks a running playground; undefined when none listens there, or it does not answer within `timeoutMs`. */
 export function askControl(
   path: string,
   request: ControlRequest,
+  timeoutMs: number = ANSWER_MS,
 ): Promise<ControlAnswer | undefined> {
   return new Promise((resolve) => {
     const socket = createConnection(path);
     let text = '';
+    socket.setTimeout(timeoutMs, () => {
+      socket.destroy();
+      resolve(undefined);
+    });
     socket.setEncoding('utf8');
     socket.on('error', () => resolve(undefined));
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));

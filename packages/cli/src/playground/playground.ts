@@ -2,13 +2,15 @@ import { mkdirSync, rmSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { resolve } from 'node:path';
 import type { Env } from '@tinykv/base';
-import { AdminConnection, describeEnd, type Member, type MemberEnd, waitReady } from '@tinykv/kvs';
+import { describeEnd, type Member, type MemberEnd, waitReady } from '@tinykv/kvs';
 import { EXIT } from '@tinykv/server';
 import { Cluster, storesOnDisk } from './cluster.js';
 import { askControl, type ControlAnswer, type ControlRequest, serveControl } from './control.js';
 import type { TagFolders } from './folders.js';
 import { type ChosenPorts, choosePorts, STORES_MAX } from './ports.js';
 import { endpointTable, linesToPaste, readyLine } from './report.js';
+import { StoreIds } from './store-ids.js';
+import { viewOf } from './view.js';
 
 export interface PlaygroundOptions {
   readonly stores: number;
@@ -29,6 +31,7 @@ const LOG_TAIL_LINES = 5;
 export class Playground {
   readonly #options: PlaygroundOptions;
   readonly #cluster: Cluster;
+  readonly #ids: StoreIds;
   /** Resolves with the exit code once something has ended the playground. */
   readonly #stopped: Promise<number>;
   #resolveStopped: (code: number) => void = () => undefined;
@@ -50,6 +53,7 @@ export class Playground {
       schedulerArgs: options.schedulerArgs,
       onEnd: (member, end) => this.#onEnd(member, end),
     });
+    this.#ids = new StoreIds(options.env, this.#cluster.schedulerAddress);
   }
 
   /** Starts everything, waits until it is ready, then until it is told to stop. Resolves with an exit code. */
@@ -66,6 +70,7 @@ export class Playground {
     const code = await this.#stopped;
     print('stopping');
     await this.#cluster.stopAll();
+    this.#ids.close();
     this.#control.close();
     rmSync(folders.socket, { force: true });
     print('stopped');
@@ -73,11 +78,10 @@ export class Playground {
   }
 
   async #announceWhenReady(): Promise<void> {
-    const { env, print } = this.#options;
+    const { print } = this.#options;
     const cluster = this.#cluster;
-    const admin = new AdminConnection(env, [cluster.schedulerAddress]);
     const missing = await waitReady({
-      admin: () => admin.get(),
+      admin: () => this.#ids.admin.get(),
       stores: cluster.stores.length,
       gatewayStatus: cluster.member('gateway')?.spec.statusAddress,
       timeoutMs: READY_MS,
@@ -89,13 +93,16 @@ export class Playground {
       this.#end(EXIT.unavailable);
       return;
     }
-    const { stores } = await (await admin.get()).clusterStatus();
-    admin.close();
-    const ids = new Map(stores.map(({ store }) => [store.address, store.id]));
+    const ids = await this.#storeIds();
     this.#isReady = true;
-    print(endpointTable(cluster.members));
+    print(endpointTable(cluster.members, ids));
     for (const line of linesToPaste(cluster, this.#options.tag)) print(line);
     print(readyLine(cluster, ids));
+  }
+
+  async #storeIds(): Promise<ReadonlyMap<string, number>> {
+    await this.#ids.refresh(this.#cluster.stores.map((member) => member.spec.address));
+    return this.#ids.byAddress;
   }
 
   #onSignal(): void {
@@ -128,7 +135,7 @@ export class Playground {
   async #handle(request: ControlRequest): Promise<ControlAnswer> {
     switch (request.command) {
       case 'display':
-        return { ok: true, text: endpointTable(this.#cluster.members) };
+        return this.#display();
       case 'stop':
         this.#end(EXIT.ok);
         return { ok: true, text: 'stopping' };
@@ -144,16 +151,38 @@ export class Playground {
     }
   }
 
+  async #display(): Promise<ControlAnswer> {
+    const { members } = this.#cluster;
+    const { tag, folders } = this.#options;
+    const view = {
+      tag,
+      startedIn: process.cwd(),
+      dataDir: folders.dataDir,
+      scheduler: this.#cluster.schedulerAddress,
+      members: members.map(viewOf),
+    };
+    return { ok: true, text: endpointTable(members, await this.#storeIds()), view };
+  }
+
   async #killOrRestart(command: 'kill' | 'restart', name: string): Promise<ControlAnswer> {
-    const member = this.#cluster.member(name);
+    const ids = await this.#storeIds();
+    const idOf = (other: Member): number | undefined => ids.get(other.spec.address);
+    const member = this.#cluster.members.find(
+      (other) => other.spec.name === name || String(idOf(other)) === name,
+    );
     if (member === undefined) {
-      const names = this.#cluster.members.map((other) => other.spec.name);
+      const names = this.#cluster.members.map((other) => {
+        const id = idOf(other);
+        return id === undefined ? other.spec.name : `${other.spec.name} (id ${id})`;
+      });
       return { ok: false, text: `there is no ${name}; there are ${names.join(', ')}` };
     }
     const pid = member.pid;
     await member.kill();
     if (command === 'restart') member.start();
-    const killed = pid === undefined ? `${name} was not running` : `${name} (pid ${pid}) is killed`;
+    const known = member.spec.name;
+    const killed =
+      pid === undefined ? `${known} was not running` : `${known} (pid ${pid}) is killed`;
     const text = member.pid === undefined ? killed : `${killed}, started as pid ${member.pid}`;
     this.#options.print(text);
     return { ok: true, text };

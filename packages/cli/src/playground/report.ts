@@ -25,11 +25,16 @@ export function plainTable(head: readonly string[], rows: readonly (readonly str
   return table.toString();
 }
 
-export function endpointTable(members: readonly Member[]): string {
+/** `ids` are the stores' ids by address. */
+export function endpointTable(
+  members: readonly Member[],
+  ids: ReadonlyMap<string, number>,
+): string {
   return plainTable(
-    ['name', 'address', 'status page', 'pid', 'state', 'log'],
+    ['name', 'id', 'address', 'status page', 'pid', 'state', 'log'],
     members.map((member) => [
       member.spec.name,
+      String(ids.get(member.spec.address) ?? '-'),
       member.spec.address,
       `http://${member.spec.statusAddress}/status`,
       member.pid === undefined ? '-' : String(member.pid),

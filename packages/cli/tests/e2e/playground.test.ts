@@ -62,10 +62,16 @@ describe('playground', { timeout: 180_000 }, () => {
     expect(await ask('kill', 'nobody')).toMatchObject({ code: 1 });
     expect(await ask('kill', 'store-2')).toMatchObject({ code: 0 });
     expect(isAlive(pids[1]!)).toBe(false);
-    expect((await ask('display')).output).toMatch(/store-2 .* ended/);
+    const second = ready.stores[1]!;
+    expect((await ask('display')).output).toMatch(
+      new RegExp(`^store-2 +${second.id} +${second.addr} .* ended`, 'm'),
+    );
     expect(await client.command('GET', 'kept')).toBe('over a restart');
     client.close();
-    expect(await ask('restart', 'store-2')).toMatchObject({ code: 0 });
+    // Ids and names are both taken, and shown together.
+    const restarted = await ask('restart', String(second.id));
+    expect(restarted.output).toMatch(/^store-2 was not running, started as pid \d+$/m);
+    expect((await ask('kill', '999')).output).toContain(`store-2 (id ${second.id})`);
     expect((await ask('scale-out')).output).toContain('store-4 starts at');
 
     const shown = (await ask('display')).output;
@@ -85,8 +91,20 @@ describe('playground', { timeout: 180_000 }, () => {
     const client = await RespClient.connect(ready.gateway);
     expect(await client.command('GET', 'kept')).toBe('over a restart');
     client.close();
-    const ctl = await runProgram('tinykv', ['ctl', '--scheduler', ready.scheduler, 'stores']);
-    expect(ctl.output.match(/ up /g)).toHaveLength(4);
+    // The playground of the tag; the one that runs is found without any flag, too.
+    for (const flags of [['--tag', 'default'], []]) {
+      const ctl = await runProgram('tinykv', ['ctl', ...flags, 'stores'], env);
+      expect(ctl.output.match(/^\d+ +store-\d +127\.0\.0\.1:\d+ +Up /gm)).toHaveLength(4);
+    }
+    const gone = await runProgram('tinykv', ['ctl', '--tag', 'none', 'stores'], env);
+    expect(gone).toEqual({
+      code: 3,
+      output: 'tinykv: no playground with the tag none is running; there are default\n',
+    });
+    const offline = await runProgram('tinykv', ['ctl', 'store', 'offline', 'store-4'], env);
+    expect(offline.output).toMatch(/^store-4 \(id \d+\) is offline: its peers move away$/m);
+    const shown = await runProgram('tinykv', ['ctl', 'stores'], env);
+    expect(shown.output).toMatch(/^\d+ +store-4 +\S+ +(Offline|Tombstone) /m);
 
     expect((await start().ended) as number).toBe(1); // The tag is taken.
     program.child.kill('SIGKILL');

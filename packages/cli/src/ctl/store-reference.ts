@@ -1,0 +1,31 @@
+import type { StoreStatus } from '@tinykv/client';
+import { CliError } from '../program.js';
+
+/** For `--help`. */
+export const STORE_DOC = 'store id, name in the playground, or address';
+
+/** A store for people: its name in the playground beside its id. */
+export function describeStore(
+  { store }: Pick<StoreStatus, 'store'>,
+  names: ReadonlyMap<string, string>,
+): string {
+  const name = names.get(store.address);
+  return name === undefined ? `store ${store.id}` : `${name} (id ${store.id})`;
+}
+
+/** The store that a user means by an id, by a playground's name or by an address. */
+export function storeOf(
+  text: string,
+  stores: readonly StoreStatus[],
+  names: ReadonlyMap<string, string>,
+): StoreStatus {
+  const found = stores.filter(
+    ({ store }) =>
+      String(store.id) === text || names.get(store.address) === text || store.address === text,
+  );
+  // The address of a tombstone may have been used again.
+  const best = found.find(({ store }) => store.state !== 'tombstone') ?? found[0];
+  if (best !== undefined) return best;
+  const known = stores.map((info) => describeStore(info, names)).join(', ');
+  throw new CliError(`there is no store ${text}; there are ${known === '' ? 'none' : known}`);
+}

@@ -1,0 +1,34 @@
+import { describeBytes } from '@tinykv/base';
+import { PREFIX_BYTES, parseTtlKey, userKeyOfMeta } from './keys.js';
+
+const ROOT = 0x52;
+/** `'R' instance family` of records that belong to no database. */
+const OWN: ReadonlyMap<number, string> = new Map([
+  [0x45, 'epochs'],
+  [0x47, 'gateways'],
+  [0x67, 'collection'],
+]);
+
+/**
+ * A key of a gateway for people: the Redis key in it, or what kind of record it belongs to. Undefined for a key that no
+ * gateway has written; one that only begins like a gateway's may be taken for one.
+ */
+export function describeGatewayKey(key: Uint8Array, max?: number): string | undefined {
+  if (key[0] !== ROOT || key.length < 6) return undefined;
+  const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
+  const instance = view.getUint32(1);
+  const tenant = instance === 1 ? '' : `${instance}/`;
+  const own = OWN.get(key[5]!);
+  if (own !== undefined) return `redis ${tenant}${own}`;
+  if (key[5]! > 0x0f || key.length <= PREFIX_BYTES) return undefined;
+  const place = `redis ${tenant}${view.getUint16(5)}`;
+  const family = String.fromCharCode(key[PREFIX_BYTES]!);
+  if (family === 'm' && key.length >= PREFIX_BYTES + 3) {
+    return `${place}:${describeBytes(userKeyOfMeta(key), max)}`;
+  }
+  if (family === 'd') return `${place} element`;
+  if (family === 't' && key.length >= PREFIX_BYTES + 11) {
+    return `${place} expiry of ${describeBytes(parseTtlKey(key).userKey, max)}`;
+  }
+  return undefined;
+}
