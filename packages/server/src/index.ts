@@ -21,6 +21,7 @@ export {
   type ServiceProgram,
 } from './service-process.js';
 export { StartError } from './start-error.js';
+export { AUTO, checkStatusAddress, statusDoc } from './status-address.js';
 export { ENGINES, type EngineKind, isEngineKind } from './storage.js';
 export { runStoreServer } from './store-main.js';
 export { type BuildInfo, buildInfo, versionLine } from './version.js';

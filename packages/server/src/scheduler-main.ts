@@ -6,6 +6,7 @@ import { createScheduler, type SchedulerConfig } from '@tinykv/scheduler';
 import {
   addressOfUrl,
   type SchedulerSettings,
+  STATUS_PORT_OFFSET,
   schedulerSchema,
   validateSchedulerSettings,
 } from './config/scheduler-settings.js';
@@ -25,6 +26,8 @@ const program: ServiceProgram<SchedulerSettings> = {
     'scheduler -name s1 -client-urls http://127.0.0.1:12379 -L debug',
     'scheduler --config scheduler.toml --config-check',
   ],
+  serviceAddress: ({ clientUrls }) => addressOfUrl(clientUrls[0] ?? ''),
+  statusPortOffset: STATUS_PORT_OFFSET,
   filesDir: dataDirOf,
   start: startScheduler,
 };

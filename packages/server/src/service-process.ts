@@ -7,6 +7,7 @@ import { letHeapGrow } from './heap.js';
 import { isSupportedPlatform } from './platform.js';
 import { type Running, runProcess } from './process.js';
 import { StartError } from './start-error.js';
+import { statusPlace } from './status-address.js';
 import { type StatusServer, startStatusServer } from './status-server.js';
 import { buildInfo } from './version.js';
 
@@ -15,7 +16,7 @@ export interface CommonSettings {
   readonly logLevel: string;
   /** Empty: standard error. */
   readonly logFile: string;
-  /** Empty: no status page. */
+  /** Empty: no status page; `auto`: a port that follows that of the service. */
   readonly statusAddr: string;
 }
 
@@ -30,6 +31,9 @@ export interface Service extends Running {
 }
 
 export interface ServiceProgram<T extends CommonSettings> extends Program<T> {
+  /** Where the service listens, and how far above its port that of the status page is unless told otherwise. */
+  readonly serviceAddress: (settings: T) => string;
+  readonly statusPortOffset: number;
   /** Where files of the Env lie, if the service has any. */
   readonly filesDir?: (settings: T) => string;
   /** Starts to serve; `fatal` ends the process. */
@@ -103,8 +107,14 @@ async function openStatusPage<T extends CommonSettings>(
   loaded: Loaded<T>,
   service: () => Service | undefined,
 ): Promise<StatusServer | undefined> {
-  const address = loaded.values.statusAddr;
-  if (address === '') return undefined;
+  const { statusAddr } = loaded.values;
+  const serviceAddress = program.serviceAddress(loaded.values);
+  const place = statusPlace(statusAddr, serviceAddress, program.statusPortOffset);
+  if (place === undefined) {
+    if (statusAddr !== '') env.logger.warn('no status page: no port is left above the service');
+    return undefined;
+  }
+  const { address, isOptional } = place;
   const build = { program: program.name, ...buildInfo(), pid: process.pid };
   const notReady = (): string | undefined => {
     const running = service();
@@ -122,7 +132,10 @@ async function openStatusPage<T extends CommonSettings>(
   try {
     return await startStatusServer(address, sources);
   } catch (error) {
-    throw new StartError(`cannot listen on ${address}: ${errorMessage(error)}`, EXIT.failure);
+    const text = `cannot listen on ${address}: ${errorMessage(error)}`;
+    if (!isOptional) throw new StartError(`status page: ${text}`, EXIT.failure);
+    env.logger.warn('no status page: choose an address with --status-addr', { reason: text });
+    return undefined;
   }
 }
 

@@ -8,6 +8,7 @@ import {
   minFreeBytesOf,
   REQUEST_TIMEOUT_MS,
   reserveBytesOf,
+  STATUS_PORT_OFFSET,
   type StoreSettings,
   storeSchema,
   validateStoreSettings,
@@ -38,6 +39,8 @@ const program: ServiceProgram<StoreSettings> = {
     'tinykv-server -addr=127.0.0.1:20161 -path=./store-2 -loglevel debug',
     'tinykv-server --raft=false --path ./alone',
   ],
+  serviceAddress: ({ addr }) => addr,
+  statusPortOffset: STATUS_PORT_OFFSET,
   filesDir: ({ path, raft }) => join(path, raft ? 'snap' : STANDALONE_SCHEDULER_DIR),
   start: (env, settings, fatal) =>
     settings.raft ? startRaftStore(env, settings, fatal) : startStandalone(env, settings, fatal),

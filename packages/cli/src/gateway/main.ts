@@ -9,7 +9,12 @@ import {
   type ServiceProgram,
   StartError,
 } from '@tinykv/server';
-import { type GatewaySettings, gatewaySchema, validateGatewaySettings } from './settings.js';
+import {
+  type GatewaySettings,
+  gatewaySchema,
+  STATUS_PORT_OFFSET,
+  validateGatewaySettings,
+} from './settings.js';
 
 const DRAIN_MS = 5_000;
 /** Rounds over the schedulers before a start gives up. */
@@ -25,6 +30,8 @@ const program: ServiceProgram<GatewaySettings> = {
     'tinykv-gateway --command-timeout 2s',
     'redis-cli -p 6379 set hello world',
   ],
+  serviceAddress: ({ addr }) => addr,
+  statusPortOffset: STATUS_PORT_OFFSET,
   start: startGateway,
 };
 

@@ -1,14 +1,18 @@
 import {
+  AUTO,
   ConfigError,
   checkAddress,
   checkLogLevel,
-  checkOptionalAddress,
   checkSchedulers,
+  checkStatusAddress,
   type Schema,
+  statusDoc,
 } from '@tinykv/server';
 
 /** Less than this is over before a busy cluster has answered. */
 const COMMAND_TIMEOUT_MIN_MS = 100;
+
+export const STATUS_PORT_OFFSET = 2;
 
 /** Settings of `tinykv-gateway`. */
 export interface GatewaySettings {
@@ -37,11 +41,11 @@ export const gatewaySchema: Schema<GatewaySettings> = {
   statusAddr: {
     kind: 'string',
     key: 'gateway.status-addr',
-    default: '127.0.0.1:6381',
+    default: AUTO,
     flags: ['status-addr'],
     placeholder: 'host:port',
-    doc: 'HTTP for /status, /ready, /metrics and /config; empty turns it off.',
-    check: checkOptionalAddress,
+    doc: statusDoc(STATUS_PORT_OFFSET),
+    check: checkStatusAddress,
   },
   scheduler: {
     kind: 'list',

@@ -1,6 +1,10 @@
-import { checkLogLevel, checkOptionalAddress, checkPositive } from './checks.js';
+import { AUTO, checkStatusAddress, statusDoc } from '../status-address.js';
+import { checkLogLevel, checkPositive } from './checks.js';
 import { ConfigError } from './load.js';
 import type { Schema } from './setting.js';
+
+/** 2380 is for other members. */
+export const STATUS_PORT_OFFSET = 2;
 
 /** Settings of `scheduler`: times in milliseconds. Its flags are those of tinyscheduler-server. */
 export interface SchedulerSettings {
@@ -104,11 +108,11 @@ export const schedulerSchema: Schema<SchedulerSettings> = {
   statusAddr: {
     kind: 'string',
     key: 'status-addr',
-    default: '127.0.0.1:2381',
+    default: AUTO,
     flags: ['status-addr'],
     placeholder: 'host:port',
-    doc: 'HTTP for /status, /ready, /metrics and /config; empty turns it off.',
-    check: checkOptionalAddress,
+    doc: statusDoc(STATUS_PORT_OFFSET),
+    check: checkStatusAddress,
   },
   logLevel: {
     kind: 'string',

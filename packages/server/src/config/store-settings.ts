@@ -1,5 +1,6 @@
 import { assert, limits } from '@tinykv/base';
 import type { ApiMode } from '@tinykv/model';
+import { AUTO, checkStatusAddress, statusDoc } from '../status-address.js';
 import { ENGINES, type EngineKind, isEngineKind } from '../storage.js';
 import {
   checkAddress,
@@ -11,6 +12,8 @@ import {
 import { ConfigError } from './load.js';
 import type { Schema } from './setting.js';
 
+/** TiKV's distance: 20160 and 20180. */
+export const STATUS_PORT_OFFSET = 20;
 /** A request of a client is answered, if only with "unknown", within this. */
 export const REQUEST_TIMEOUT_MS = 15_000;
 
@@ -19,7 +22,7 @@ export interface StoreSettings {
   readonly addr: string;
   /** Empty: the same as `addr`. */
   readonly advertiseAddr: string;
-  /** Empty: no status server. */
+  /** Empty: no status server; `auto`: follows `addr`. */
   readonly statusAddr: string;
   readonly scheduler: readonly string[];
   readonly path: string;
@@ -69,11 +72,11 @@ export const storeSchema: Schema<StoreSettings> = {
   statusAddr: {
     kind: 'string',
     key: 'server.status-addr',
-    default: '127.0.0.1:20180',
+    default: AUTO,
     flags: ['status-addr'],
     placeholder: 'host:port',
-    doc: 'HTTP for /status, /ready, /metrics and /config; empty turns it off.',
-    check: checkOptionalAddress,
+    doc: statusDoc(STATUS_PORT_OFFSET),
+    check: checkStatusAddress,
   },
   scheduler: {
     kind: 'list',
