@@ -1,11 +1,12 @@
 import { createEnv, type RealEnv } from '@tinykv/env-real';
-import { EXIT, isSupportedPlatform, versionLine } from '@tinykv/server';
+import { EXIT, isSupportedPlatform, unknownVariable, versionLine } from '@tinykv/server';
 import { Command } from 'commander';
 import { benchCommand } from './bench/command.js';
 import { benchMemoryCommand } from './bench/memory/command.js';
 import { ctlCommand } from './ctl/command.js';
+import { gatewaySchema } from './gateway/settings.js';
 import { playgroundCommand } from './playground/command.js';
-import { exitCodeOf } from './program.js';
+import { CliError, exitCodeOf } from './program.js';
 
 const HELP = `
 The servers are programs of their own: tinykv-server, scheduler, tinykv-gateway.
@@ -32,6 +33,8 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     code = result;
   };
   const failure = await exitCodeOf(async () => {
+    const unknown = unknownVariable(process.env, gatewaySchema);
+    if (unknown !== undefined) throw new CliError(unknown, EXIT.usage);
     await cliProgram(openEnv, finish).parseAsync(argv, { from: 'user' });
     return code;
   });

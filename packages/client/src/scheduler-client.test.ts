@@ -15,6 +15,7 @@ import {
   schedulerpb,
   timestampToWire,
   tinykvadmin,
+  tinykvpb,
   type UnaryMethod,
 } from '@tinykv/proto';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -123,6 +124,32 @@ describe('connecting', () => {
     const failing = SchedulerClient.connect(members.env, ['nowhere:1'], { retries: 3 });
     await expect(run(failing)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(members.env.clock.mono()).toBeGreaterThan(before);
+  });
+
+  it('asks in words whether the scheduler runs, and says in one line of the log that it waits', async () => {
+    const failing = SchedulerClient.connect(members.env, ['nowhere:1', 'no:2'], { retries: 10 });
+    await expect(run(failing)).rejects.toThrow(
+      /^cannot reach the scheduler at nowhere:1, no:2; is it running\? \(cannot reach no:2\)$/,
+    );
+    const { lines } = members.env.logger;
+    expect(lines.map(({ message }) => message)).toEqual(['waiting for the scheduler']);
+  });
+
+  it('tells what a wrong address belongs to, at once', async () => {
+    const { rawGet } = tinykvpb.TinyKv;
+    const refuse = (): never => {
+      throw new KvError('INVALID_ARGUMENT', 'no context');
+    };
+    const store = { unary: new Map([unary(rawGet, refuse)]), stream: new Map() };
+    await members.env.net.serve('store:1', store);
+    await members.env.net.serve('other:1', { unary: new Map(), stream: new Map() });
+    const before = members.env.clock.mono();
+    const connectTo = (address: string): Promise<unknown> =>
+      run(SchedulerClient.connect(members.env, [address], { retries: 10 }));
+    await expect(connectTo('store:1')).rejects.toThrow('store:1 is a store, not a scheduler');
+    await expect(connectTo('other:1')).rejects.toThrow('other:1 is no scheduler');
+    expect(members.env.clock.mono()).toBe(before);
+    expect(members.env.logger.lines).toEqual([]);
   });
 
   it('waits for a leader to be elected', async () => {

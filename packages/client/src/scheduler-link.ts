@@ -3,6 +3,7 @@ import { type Init, schedulerpb, type UnaryMethod } from '@tinykv/proto';
 import { Backoff } from './backoff.js';
 import { SchedulerError } from './errors.js';
 import { WorkScope } from './lifetime.js';
+import { noScheduler } from './no-scheduler.js';
 
 interface Headed {
   header: schedulerpb.ResponseHeader | undefined;
@@ -57,8 +58,9 @@ export class SchedulerLink {
         return new SchedulerLink(env, addresses, await findLeader(env, addresses, undefined));
       } catch (error) {
         const isLast = clusterId === undefined && round >= retries;
-        if (isLast || !(error instanceof KvError)) throw error;
-        env.logger.warn('scheduler is not reachable', { endpoints, error: errorMessage(error) });
+        if (isLast || !isUnreachable(error)) throw error;
+        if (round === 0)
+          env.logger.warn('waiting for the scheduler', { error: errorMessage(error) });
         if (clusterId !== undefined) {
           const found = { clusterId, leader: addresses[0]!, endpoints: addresses };
           return new SchedulerLink(env, addresses, found);
@@ -200,6 +202,7 @@ async function findLeader(
   const { getMembers } = schedulerpb.Scheduler;
   let failure = new KvError('UNAVAILABLE', 'no scheduler endpoint');
   let refusals = 0;
+  let answers = 0;
   const members = [...endpoints];
   for (const endpoint of members) {
     scope?.check();
@@ -212,6 +215,7 @@ async function findLeader(
           if (error instanceof KvError && error.code === 'UNAVAILABLE') refusals++;
           throw error;
         });
+      answers++;
       const response = getMembers.response.decode(answer);
       const found = readMembers(response, endpoint);
       if (clusterId === undefined || found.clusterId === clusterId) return found;
@@ -221,8 +225,11 @@ async function findLeader(
       failure = error;
     }
   }
-  if (refusals === members.length) throw new NobodyAnswered(failure.code, failure.message);
-  throw failure;
+  // Members that answer, and do not lead or are of another cluster, say so themselves.
+  if (answers > 0) throw failure;
+  const explained = await noScheduler(env, members, failure);
+  if (refusals === members.length) throw new NobodyAnswered(explained.code, explained.message);
+  throw explained;
 }
 
 function readMembers(response: schedulerpb.GetMembersResponse, endpoint: string): Found {

@@ -64,5 +64,23 @@ const RESET = /^(Call cancelled$|Received RST_STREAM with code)/;
 /** What a call ended with, as the client is to see it. */
 export function fromServiceError(error: ServiceError, what: string): KvError {
   const code = RESET.test(error.details) ? 'UNAVAILABLE' : (codeOf.get(error.code) ?? 'UNKNOWN');
-  return new KvError(code, `${what}: ${error.details}`);
+  const isLocal = code === 'UNAVAILABLE' || code === 'DEADLINE_EXCEEDED';
+  return new KvError(code, `${what}: ${isLocal ? plainWords(error.details) : error.details}`);
+}
+
+/** Parts of grpc-js's words, and what a user should read instead. */
+const PLAIN: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED/, 'connection refused'],
+  [/ENOTFOUND|EAI_AGAIN|Name resolution failed/, 'no such host'],
+  [/EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/, 'the host is out of reach'],
+  [/^Deadline exceeded/, 'no answer in time'],
+  [
+    /Protocol error|HPE_|ECONNRESET|socket hang up|Connection dropped/,
+    'the connection was dropped',
+  ],
+];
+
+/** Why a connection failed, without the names of a library's parts. */
+function plainWords(details: string): string {
+  return PLAIN.find(([pattern]) => pattern.test(details))?.[1] ?? details;
 }

@@ -162,6 +162,9 @@ describe('stores', () => {
   it('may not share an address', async () => {
     const taken = harness.call(Scheduler.putStore, { store: store(2, 'store:1') });
     await expect(taken).rejects.toMatchObject({ code: 'UNKNOWN' });
+    await expect(taken).rejects.toThrow(
+      /^store 2: the address store:1 belongs to store 1, heard of [\d.]+ s ago: start this store at another address/,
+    );
     const noId = harness.call(Scheduler.putStore, { store: store(0, 'x:1') });
     await expect(noId).rejects.toMatchObject({ code: 'UNKNOWN' });
   });

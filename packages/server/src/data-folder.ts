@@ -139,7 +139,8 @@ async function makeFolder(path: string): Promise<string[]> {
     await makeDurableFolder(path);
     return readdirSync(path).filter((name) => !name.startsWith('LOCK') && !name.endsWith('.tmp'));
   } catch (error) {
-    throw new StartError(`cannot use ${path} as data folder: ${errorMessage(error)}`, EXIT.failure);
+    const text = `cannot use ${path} as data folder: ${errorMessage(error)}`;
+    throw new StartError(text, EXIT.failure, { cause: error });
   }
 }
 

@@ -5,6 +5,7 @@ export {
   checkSchedulers,
 } from './config/checks.js';
 export { EXIT, type Program } from './config/command-line.js';
+export { unknownVariable } from './config/environment.js';
 export { ConfigError } from './config/load.js';
 export { schedulerSchema } from './config/scheduler-settings.js';
 export { type AnySetting, type Schema, type Setting, settingsOf } from './config/setting.js';
@@ -15,7 +16,6 @@ export type { Running } from './process.js';
 export { runSchedulerServer } from './scheduler-main.js';
 export {
   type CommonSettings,
-  listen,
   runServiceProcess,
   type Service,
   type ServiceProgram,

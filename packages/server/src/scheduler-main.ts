@@ -11,7 +11,7 @@ import {
   validateSchedulerSettings,
 } from './config/scheduler-settings.js';
 import { openDataFolder } from './data-folder.js';
-import { listen, runServiceProcess, type Service, type ServiceProgram } from './service-process.js';
+import { runServiceProcess, type Service, type ServiceProgram } from './service-process.js';
 
 const DRAIN_MS = 3_000;
 
@@ -27,6 +27,8 @@ const program: ServiceProgram<SchedulerSettings> = {
     'scheduler --config scheduler.toml --config-check',
   ],
   serviceAddress: ({ clientUrls }) => addressOfUrl(clientUrls[0] ?? ''),
+  addressFlag: '--client-urls',
+  dataDir: dataDirOf,
   statusPortOffset: STATUS_PORT_OFFSET,
   filesDir: dataDirOf,
   start: startScheduler,
@@ -54,7 +56,7 @@ async function startScheduler(
   const log = new SegmentedRaftLog(new NodeLogFiles(join(folder.path, 'raft')));
   const scheduler = await createScheduler(env, { log, fatal }, schedulerConfig(settings));
   const address = addressOfUrl(settings.clientUrls[0] ?? '');
-  const server = await listen(env, address, scheduler.services());
+  const server = await env.net.serve(address, scheduler.services());
   await scheduler.start();
   const { clusterId } = scheduler.status();
   folder.bindCluster(clusterId);

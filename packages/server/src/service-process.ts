@@ -1,13 +1,15 @@
-import { errorMessage, type NetServer, type ServiceTable } from '@tinykv/base';
+import { errorMessage } from '@tinykv/base';
 import { createEnv, type RealEnv } from '@tinykv/env-real';
 import { EXIT, type Program, readCommandLine } from './config/command-line.js';
 import type { Loaded } from './config/load.js';
 import { settingsOf } from './config/setting.js';
 import { letHeapGrow } from './heap.js';
+import { isListenError, listenFailure } from './listen-failure.js';
+import { permissionFailure } from './permission-failure.js';
 import { isSupportedPlatform } from './platform.js';
 import { type Running, runProcess } from './process.js';
 import { StartError } from './start-error.js';
-import { statusPlace } from './status-address.js';
+import { AUTO, statusPlace } from './status-address.js';
 import { type StatusServer, startStatusServer } from './status-server.js';
 import { buildInfo } from './version.js';
 
@@ -33,7 +35,11 @@ export interface Service extends Running {
 export interface ServiceProgram<T extends CommonSettings> extends Program<T> {
   /** Where the service listens, and how far above its port that of the status page is unless told otherwise. */
   readonly serviceAddress: (settings: T) => string;
+  /** For messages: `--addr`. */
+  readonly addressFlag: string;
   readonly statusPortOffset: number;
+  /** The folder that the service owns, if it has one. */
+  readonly dataDir?: (settings: T) => string;
   /** Where files of the Env lie, if the service has any. */
   readonly filesDir?: (settings: T) => string;
   /** Starts to serve; `fatal` ends the process. */
@@ -85,8 +91,11 @@ async function startService<T extends CommonSettings>(
   const startedAt = performance.now();
   let service: Service | undefined;
   const statusPage = await openStatusPage(program, env, loaded, () => service);
-  service = await program.start(env, loaded.values, fatal);
-  const started = service;
+  const settings = loaded.values;
+  const started = await program.start(env, settings, fatal).catch(async (error: unknown) => {
+    throw await explained(program, settings, error);
+  });
+  service = started;
   env.logger.info('ready', {
     ms: Math.round(performance.now() - startedAt),
     status: statusPage?.address,
@@ -150,15 +159,18 @@ function describeConfig<T>(program: Program<T>, loaded: Loaded<T>): object {
   );
 }
 
-/** Binds the service's port; a port that is taken is a reason not to start, not an unreachable service. */
-export async function listen(
-  env: RealEnv,
-  address: string,
-  services: ServiceTable,
-): Promise<NetServer> {
-  try {
-    return await env.net.serve(address, services);
-  } catch (error) {
-    throw new StartError(errorMessage(error), EXIT.failure);
+/** The same failure in words that name a way out, where there is one. */
+async function explained<T extends CommonSettings>(
+  program: ServiceProgram<T>,
+  settings: T,
+  error: unknown,
+): Promise<unknown> {
+  if (isListenError(error)) {
+    const address = program.serviceAddress(settings);
+    const place = statusPlace(AUTO, address, program.statusPortOffset);
+    const help = { address, flag: program.addressFlag, statusAddress: place?.address };
+    return listenFailure(error, help);
   }
+  const folder = program.dataDir?.(settings);
+  return (folder === undefined ? undefined : permissionFailure(error, folder)) ?? error;
 }

@@ -15,7 +15,7 @@ import {
   type StoreSettings,
 } from './config/store-settings.js';
 import { openDataFolder } from './data-folder.js';
-import { listen, type Service } from './service-process.js';
+import type { Service } from './service-process.js';
 import { StartError } from './start-error.js';
 import { fullOf, openEngine } from './storage.js';
 import { batchService } from './store/batch-service.js';
@@ -78,8 +78,7 @@ export async function startStandalone(
     destroyRange: rangeDestroyer(standaloneDestroyer(kv, api), api),
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
   });
-  const server = await listen(
-    env,
+  const server = await env.net.serve(
     settings.addr,
     together(scheduler.services(), { unary, stream }, batchService(env, unary)),
   );

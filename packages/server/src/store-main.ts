@@ -14,7 +14,7 @@ import {
   validateStoreSettings,
 } from './config/store-settings.js';
 import { openDataFolder } from './data-folder.js';
-import { listen, runServiceProcess, type Service, type ServiceProgram } from './service-process.js';
+import { runServiceProcess, type Service, type ServiceProgram } from './service-process.js';
 import { STANDALONE_SCHEDULER_DIR, startStandalone } from './standalone-main.js';
 import { fullOf, openEngine, raftLogFor } from './storage.js';
 import { createStore, type StoreConfig, type StoreNode } from './store/create-store.js';
@@ -40,6 +40,8 @@ const program: ServiceProgram<StoreSettings> = {
     'tinykv-server --raft=false --path ./alone',
   ],
   serviceAddress: ({ addr }) => addr,
+  addressFlag: '--addr',
+  dataDir: ({ path }) => path,
   statusPortOffset: STATUS_PORT_OFFSET,
   filesDir: ({ path, raft }) => join(path, raft ? 'snap' : STANDALONE_SCHEDULER_DIR),
   start: (env, settings, fatal) =>
@@ -75,6 +77,8 @@ async function startRaftStore(
   const parts = { kv, log, scheduler, space, fatal };
   const store = await createStore(env, parts, storeConfig(settings));
   const server = await listen(env, settings.addr, store.services());
+  const store = await createStore(env, { kv, log, scheduler, fatal }, storeConfig(settings));
+  const server = await env.net.serve(settings.addr, store.services());
   await store.start();
   env.logger.info('store serves', {
     store_id: store.storeId,

@@ -1,14 +1,7 @@
-import { errorMessage } from '@tinykv/base';
 import { Client } from '@tinykv/client';
 import type { RealEnv } from '@tinykv/env-real';
 import { clientKv, createGateway } from '@tinykv/gateway';
-import {
-  EXIT,
-  runServiceProcess,
-  type Service,
-  type ServiceProgram,
-  StartError,
-} from '@tinykv/server';
+import { runServiceProcess, type Service, type ServiceProgram } from '@tinykv/server';
 import {
   type GatewaySettings,
   gatewaySchema,
@@ -31,6 +24,7 @@ const program: ServiceProgram<GatewaySettings> = {
     'redis-cli -p 6379 set hello world',
   ],
   serviceAddress: ({ addr }) => addr,
+  addressFlag: '--addr',
   statusPortOffset: STATUS_PORT_OFFSET,
   start: startGateway,
 };
@@ -55,11 +49,7 @@ async function startGateway(env: RealEnv, settings: GatewaySettings): Promise<Se
     clientsMax: settings.clientsMax,
     commandTimeoutMs: settings.commandTimeout,
   });
-  try {
-    await gateway.listen();
-  } catch (error) {
-    throw new StartError(errorMessage(error), EXIT.failure);
-  }
+  await gateway.listen();
   return {
     status: () => ({
       address: settings.addr,

@@ -52,6 +52,7 @@ export const gatewaySchema: Schema<GatewaySettings> = {
     key: 'gateway.scheduler',
     default: ['127.0.0.1:2379'],
     flags: ['scheduler', 'pd-endpoints'],
+    extraEnv: 'TINYKV_SCHEDULER',
     placeholder: 'host:port,…',
     doc: 'The schedulers of the cluster.',
     check: checkSchedulers,

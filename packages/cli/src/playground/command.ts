@@ -1,10 +1,10 @@
 import type { Env } from '@tinykv/base';
-import { EXIT } from '@tinykv/server';
-import { Command } from 'commander';
+import { ENGINES, type EngineKind, EXIT, isEngineKind } from '@tinykv/server';
+import { Command, InvalidArgumentError } from 'commander';
 import { CliError, parseCount } from '../program.js';
 import { askControl, type ControlRequest } from './control.js';
 import { DEFAULT_TAG, tagFolders } from './folders.js';
-import { runPlayground } from './playground.js';
+import { runPlayground } from './run.js';
 
 interface StartOptions {
   readonly stores: number;
@@ -12,8 +12,14 @@ interface StartOptions {
   readonly tag: string;
   readonly portBase?: number;
   readonly gateway: boolean;
+  readonly engine?: EngineKind;
   readonly storeArg: readonly string[];
   readonly schedulerArg: readonly string[];
+}
+
+function parseEngine(text: string): EngineKind {
+  if (isEngineKind(text)) return text;
+  throw new InvalidArgumentError(`There are ${ENGINES.join(', ')}.`);
 }
 
 const collect = (value: string, all: readonly string[]): string[] => [...all, value];
@@ -27,9 +33,10 @@ export function playgroundCommand(openEnv: () => Env, finish: (code: number) => 
     .option('--tag <name>', 'names this playground for the other commands', DEFAULT_TAG)
     .option(
       '--port-base <port>',
-      'first of a block of ports (default: 2379, 6379, 20160 …)',
+      'first of a block of ports, which must be free (default: 2379, 6379, 20160 …, or the next free block)',
       parseCount,
     )
+    .option('--engine <engine>', `what keeps the stores' data: ${ENGINES.join(', ')}`, parseEngine)
     .option('--no-gateway', 'without the Redis gateway')
     .option('--store-arg <flag>', 'a further flag for every store, may be repeated', collect, [])
     .option('--scheduler-arg <flag>', 'a further flag for the scheduler', collect, [])
@@ -43,7 +50,10 @@ export function playgroundCommand(openEnv: () => Env, finish: (code: number) => 
           tag: options.tag,
           portBase: options.portBase,
           gateway: options.gateway,
-          storeArgs: options.storeArg,
+          storeArgs: [
+            ...(options.engine === undefined ? [] : [`--engine=${options.engine}`]),
+            ...options.storeArg,
+          ],
           schedulerArgs: options.schedulerArg,
           env,
           print: (line) => process.stdout.write(`${line}\n`),

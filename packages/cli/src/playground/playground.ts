@@ -1,13 +1,12 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import type { Server } from 'node:net';
-import { resolve } from 'node:path';
 import type { Env } from '@tinykv/base';
 import { describeEnd, type Member, type MemberEnd, waitReady } from '@tinykv/kvs';
 import { EXIT } from '@tinykv/server';
-import { Cluster, storesOnDisk } from './cluster.js';
-import { askControl, type ControlAnswer, type ControlRequest, serveControl } from './control.js';
+import { Cluster } from './cluster.js';
+import { type ControlAnswer, type ControlRequest, serveControl } from './control.js';
 import type { TagFolders } from './folders.js';
-import { type ChosenPorts, choosePorts, STORES_MAX } from './ports.js';
+import type { ChosenPorts } from './ports.js';
 import { endpointTable, linesToPaste, readyLine } from './report.js';
 import { StoreIds } from './store-ids.js';
 import { viewOf } from './view.js';
@@ -187,35 +186,4 @@ export class Playground {
     this.#options.print(text);
     return { ok: true, text };
   }
-}
-
-/** Chooses ports, says what it chose, and runs the playground to its end. */
-export async function runPlayground(options: PlaygroundOptions): Promise<number> {
-  const { folders, print, tag } = options;
-  if ((await askControl(folders.socket, { command: 'display' })) !== undefined) {
-    print(`a playground with the tag ${tag} is running: stop it, or choose another --tag`);
-    return EXIT.failure;
-  }
-  const stores = Math.max(options.stores, storesOnDisk(folders.dataDir));
-  if (stores > options.stores) {
-    print(`${folders.dataDir} holds ${stores} stores: starting all of them`);
-  }
-  if (stores > STORES_MAX) {
-    print(`a playground has at most ${STORES_MAX} stores`);
-    return EXIT.usage;
-  }
-  const ports = await choosePorts(options.portBase, stores);
-  if (ports === undefined) {
-    print('no free block of ports: choose another --port-base');
-    return EXIT.failure;
-  }
-  if (ports.taken.length > 0) {
-    print(`taken: ports ${ports.taken.join(', ')}; using the next free block instead`);
-  }
-  const { block } = ports;
-  print(
-    `ports: scheduler ${block.scheduler}, gateway ${block.gateway}, stores ${block.stores[0]}…`,
-  );
-  print(`data: ${resolve(folders.dataDir)}`);
-  return new Playground(options, ports, stores).run();
 }

@@ -17,7 +17,10 @@ export interface PortBlock {
 const BLOCK_STEP = 100;
 const BLOCKS_MAX = 50;
 
-/** The ports that users of TinyKV and Redis know, or one block from `base` on; the n-th block lies 100n above. */
+/**
+ * Status ports are as far above those of their services as they are by default.
+ * The ports that users of TinyKV and Redis know, or one block from `base` on; the n-th block lies 100n above.
+ */
 export function portBlock(base: number | undefined, n: number): PortBlock {
   const shift = n * BLOCK_STEP;
   const range = (first: number): number[] =>
@@ -34,11 +37,11 @@ export function portBlock(base: number | undefined, n: number): PortBlock {
   }
   return {
     scheduler: base + shift,
-    schedulerStatus: base + 1 + shift,
-    gateway: base + 2 + shift,
-    gatewayStatus: base + 3 + shift,
+    schedulerStatus: base + 2 + shift,
+    gateway: base + 4 + shift,
+    gatewayStatus: base + 6 + shift,
     stores: range(base + 10),
-    storeStatus: range(base + 40),
+    storeStatus: range(base + 30),
   };
 }
 

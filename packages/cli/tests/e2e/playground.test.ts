@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,14 +43,19 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('playground', { timeout: 180_000 }, () => {
-  it('goes round taken ports, obeys other terminals, and ends all on Ctrl-C', async () => {
+  it('wants the ports that were named, obeys other terminals, and ends all on Ctrl-C', async () => {
     const blocker = createServer();
     await new Promise<void>((resolve) => blocker.listen(BASE + 10, '127.0.0.1', resolve));
-    const program = start();
-    const ready = await readyOf(program);
+    const refused = start();
+    expect(await refused.ended).toBe(1);
+    expect(refused.output).toBe(
+      `tinykv: taken: ports ${BASE + 10}: end what listens there, or choose another --port-base\n`,
+    );
     blocker.close();
-    expect(program.output).toContain(`taken: ports ${BASE + 10}; using the next free block`);
-    expect(ready.scheduler).toBe(`127.0.0.1:${BASE + 100}`);
+    const program = start('--engine', 'log');
+    const ready = await readyOf(program);
+    expect(ready.scheduler).toBe(`127.0.0.1:${BASE}`);
+    expect(readFileSync(join(folder, 'data/store-1/FORMAT'), 'utf8')).toContain('"engine":"log"');
     expect(ready.stores).toHaveLength(3);
     expect(new Set(ready.stores.map((store) => store.id)).size).toBe(3);
     const pids = ready.stores.map((store) => store.pid);
@@ -84,7 +89,7 @@ describe('playground', { timeout: 180_000 }, () => {
   });
 
   it('finds its data again, with as many stores as there are, and dies with its children', async () => {
-    const program = start();
+    const program = start('--engine', 'log');
     const ready = await readyOf(program);
     expect(program.output).toContain('holds 4 stores');
     expect(ready.stores).toHaveLength(4);
@@ -106,7 +111,14 @@ describe('playground', { timeout: 180_000 }, () => {
     const shown = await runProgram('tinykv', ['ctl', 'stores'], env);
     expect(shown.output).toMatch(/^\d+ +store-4 +\S+ +(Offline|Tombstone) /m);
 
-    expect((await start().ended) as number).toBe(1); // The tag is taken.
+    // The tag is taken; under another one the data is, and the logs of those who run stay their own.
+    expect(await start().ended).toBe(1);
+    const log = readFileSync(join(folder, 'data/logs/store-1.log'), 'utf8');
+    const second = start('--tag', 'second', '--port-base', String(BASE + 200));
+    expect(await second.ended).toBe(1);
+    expect(second.output).toMatch(/data is in use by process \d+: .* or choose another --data\n$/);
+    const now = readFileSync(join(folder, 'data/logs/store-1.log'), 'utf8');
+    expect(now.match(/"msg":"starting"/g)).toEqual(log.match(/"msg":"starting"/g));
     program.child.kill('SIGKILL');
     await program.ended;
     await allGone(ready.stores.map((store) => store.pid));

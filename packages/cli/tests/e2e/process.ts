@@ -5,6 +5,11 @@ import { fileURLToPath } from 'node:url';
 
 const scripts = fileURLToPath(new URL('../../../../scripts', import.meta.url));
 
+/** The path of a launcher. */
+export function launcher(name: string): string {
+  return resolve(scripts, name);
+}
+
 /** A launcher of `scripts/`, started as a user would. */
 export class Program {
   readonly child: ChildProcess;
@@ -12,7 +17,7 @@ export class Program {
   #out = '';
 
   constructor(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(resolve(scripts, name), args, {
+    this.child = spawn(launcher(name), args, {
       // Launchers work from any folder.
       cwd: '/',
       env: { ...process.env, LOG_LEVEL: '', ...env },

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { blocks, root, section, wordsOf } from '../docs/code-blocks.js';
-import { isAlive, Program } from './process.js';
+import { isAlive, Program, runProgram } from './process.js';
 
 /** "Running the servers one by one", typed line by line; only the ports and the folder are ours. */
 const [block] = blocks(section('README.md', 'Running the servers one by one'), 'sh');
@@ -65,6 +65,25 @@ describe("README's servers, one by one", { timeout: 180_000 }, () => {
     });
     expect(outputs.slice(0, 2)).toEqual(['OK\n', 'world\n']);
     expect(outputs[2]!.match(/ Up /g)).toHaveLength(3);
+  });
+
+  it('tell a user who took one for another, or an address twice, what to do', async () => {
+    const ctl = (port: number) =>
+      runProgram('tinykv', ['ctl', '--scheduler', `127.0.0.1:${port + SHIFT}`, 'stores']);
+    const store = await ctl(20_160);
+    expect(store.output).toContain(`127.0.0.1:${20_160 + SHIFT} is a store, not a scheduler`);
+    const gateway = await ctl(6379);
+    expect(gateway).toMatchObject({ code: 3 });
+    expect(gateway.output).toMatch(
+      /^tinykv: cannot reach the scheduler at 127\.0\.0\.1:\d+; is it running\? \([a-z ]+\)\n$/,
+    );
+    const [launcher, ...args] = wordsOf(moved(lines(true)[1]!));
+    const twice = args.map((arg) => (arg.startsWith('/') ? join(folder, 'twice') : arg));
+    const second = Program.at(join(root, launcher!), [...twice, '--status-addr=']);
+    expect(await second.ended).toBe(1);
+    expect(second.output).toMatch(
+      /in use by store \d+ \(process \d+\); stop that process, or choose another address with --addr$/m,
+    );
   });
 
   it('go on without a status page when its port is taken, and one line says so', async () => {

@@ -1,9 +1,18 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort, isAlive, Program, pause, runProgram } from './process.js';
+import { freePort, isAlive, launcher, Program, pause, runProgram } from './process.js';
 
 let folder: string;
 const running: Program[] = [];
@@ -137,8 +146,48 @@ describe('a server without its scheduler', { timeout: 60_000 }, () => {
     const args = [...data, '--scheduler=127.0.0.1:9', '--status-addr=', '--addr=127.0.0.1:0'];
     const program = serve(name, ...args);
     expect(await program.ended).toBe(3);
-    expect(program.output).toContain(`${name}: `);
+    const said = 'cannot reach the scheduler at 127.0.0.1:9; is it running? (connection refused)';
+    expect(program.output).toContain(`${name}: ${said}\n`);
+    // Once when it begins to wait, once at the end.
+    expect(program.output.split('cannot reach')).toHaveLength(3);
   });
+
+  it('tinykv says so in one line', async () => {
+    expect(await runProgram('tinykv', ['ctl', '--scheduler', '127.0.0.1:9', 'stores'])).toEqual({
+      code: 3,
+      output:
+        'tinykv: cannot reach the scheduler at 127.0.0.1:9; is it running? (connection refused)\n',
+    });
+  });
+});
+
+it('a mistyped variable is refused by every program', { timeout: 60_000 }, async () => {
+  for (const name of ['tinykv', 'scheduler', 'tinykv-server', 'tinykv-gateway']) {
+    const run = await runProgram(name, ['ctl', 'stores'].slice(0, name === 'tinykv' ? 2 : 0), {
+      TINYKV_SCHEDULR: '127.0.0.1:1',
+    });
+    expect(run).toEqual({
+      code: 2,
+      output:
+        `${name}: unknown variable TINYKV_SCHEDULR in the environment; ` +
+        'the nearest known one is TINYKV_SCHEDULER\n',
+    });
+  }
+});
+
+const isRoot = process.getuid?.() === 0;
+it.skipIf(!isRoot)('another user learns whose folder it is', { timeout: 60_000 }, () => {
+  const data = path('owned');
+  mkdirSync(data);
+  chmodSync(folder, 0o755);
+  const nobody = 65_534;
+  const args = ['--raft=false', `--path=${data}`, '--addr=127.0.0.1:0', '--status-addr='];
+  const run = spawnSync(launcher('tinykv-server'), args, { uid: nobody, gid: nobody });
+  expect(run.status).toBe(1);
+  expect(run.stderr.toString()).toContain(`may not use ${data}`);
+  expect(run.stderr.toString()).toContain(
+    'which belongs to the uid 0: run it as the user who made',
+  );
 });
 
 it('a store does not join another cluster', { timeout: 60_000 }, async () => {

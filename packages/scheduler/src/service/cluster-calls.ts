@@ -102,9 +102,24 @@ async function putStore(
   const outcome = await host.group.propose({ type: 'put-store', store: meta });
   if (outcome === 'store-tombstone') return storeTombstone(store.id);
   if (outcome === 'store-fenced') return storeFenced(host, meta, meta.startToken);
+  if (outcome === 'address-in-use') throw unknownError(addressInUse(host, meta));
   if (outcome !== 'done') throw unknownError(`store ${store.id}: ${refusalText(outcome)}`);
   requireLeadership(host).cluster.onStorePut(store.id);
   return NOTHING;
+}
+
+/** Who has the address, and what to do: the folder of that store may be lost, or the address mistyped. */
+function addressInUse(host: ServiceHost, { id, address }: StoreMeta): string {
+  const { cluster } = requireLeadership(host);
+  const holder = Array.from(cluster.stores()).find(
+    (store) => store.address === address && store.id !== id && store.state !== 'tombstone',
+  );
+  if (holder === undefined) return `store ${id}: ${refusalText('address-in-use')}`;
+  const heard = `heard of ${(cluster.silentMs(holder.id) / 1000).toFixed(1)} s ago`;
+  return (
+    `store ${id}: the address ${address} belongs to store ${holder.id}, ${heard}: start this store at another address, ` +
+    `or with the data folder of store ${holder.id}; if that is lost, retire it first (tinykv ctl store offline ${holder.id})`
+  );
 }
 
 /** What is registered stays, and every other store connects to it, from now on and after each start. */

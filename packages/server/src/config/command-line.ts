@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { errorMessage } from '@tinykv/base';
 import { Command, CommanderError, Option } from 'commander';
 import { versionLine } from '../version.js';
+import { unknownVariable } from './environment.js';
 import { ConfigError, type Loaded, loadSettings, sampleConfig } from './load.js';
 import { type AnySetting, envName, formatValue, type Schema, settingsOf } from './setting.js';
 
@@ -64,6 +65,8 @@ function invoke<T>(
   if (options['printSampleConfig'] === true) {
     return { type: 'exit', code: EXIT.ok, out: `${sampleConfig(program.schema)}\n`, err: '' };
   }
+  const unknown = unknownVariable(env, program.schema);
+  if (unknown !== undefined) throw new ConfigError(unknown);
   const flags = new Map<string, string>();
   for (const [property, setting] of settingsOf(program.schema)) {
     for (const flag of setting.flags) {

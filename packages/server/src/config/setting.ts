@@ -23,7 +23,7 @@ export interface Setting<T> {
   /** What stands for the value in `--help`. */
   readonly placeholder?: string;
   readonly doc: string;
-  /** A further name in the environment, kept for users of TinyKV. */
+  /** A further name in the environment: TinyKV's, or one that the tools read too. */
   readonly extraEnv?: string;
   /** Says what is wrong with a value of the right kind. */
   readonly check?: (value: T) => string | undefined;
