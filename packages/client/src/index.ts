@@ -32,6 +32,7 @@ export type {
   GcService,
   GcSettings,
   GcStatus,
+  OperatorInfo,
   RegionStatus,
   SchedulerAdmin,
   StoreCondition,

@@ -83,6 +83,20 @@ export type AdminOperator =
       readonly storeId: StoreId;
     };
 
+/** What the scheduler does, or has done, with a Region. */
+export interface OperatorInfo {
+  readonly regionId: RegionId;
+  readonly desc: string;
+  /** running, success, timeout, cancel or replace. */
+  readonly status: string;
+  /** Why it has ended without success. */
+  readonly reason: string;
+  readonly steps: readonly string[];
+  readonly done: number;
+  readonly ageMs: number;
+  readonly endedMs: number;
+}
+
 const rpc = tinykvadmin.Admin;
 
 /** What an operator of the cluster asks of the scheduler. All calls reject with KvError. */
@@ -126,6 +140,16 @@ export class SchedulerAdmin {
     const storeId = operator.kind === 'split' ? 0 : operator.storeId;
     const request = { regionId: operator.regionId, kind: operator.kind, storeId };
     refuse((await this.#link.callAdmin(rpc.addOperator, request)).error);
+  }
+
+  /** Those that run, then those that have ended within the last minutes, the last one first. */
+  async operators(): Promise<readonly OperatorInfo[]> {
+    return (await this.#link.callPlain(rpc.getOperators, {})).operators;
+  }
+
+  /** Throws FAILED_PRECONDITION when none runs on the Region. */
+  async cancelOperator(regionId: RegionId): Promise<void> {
+    refuse((await this.#link.callPlain(rpc.cancelOperator, { regionId })).error);
   }
 
   async gcState(): Promise<GcStatus> {

@@ -62,7 +62,16 @@ const NO_INFLUENCE: Readonly<Influence> = {
   incomingBytes: 0,
 };
 
-interface OperatorRecord {
+/** Why an operator has ended without success, for people. */
+const reasons = {
+  late: 'its time was over',
+  stale: 'something else has changed the Region',
+  futile: 'a store or a peer that it needs is lost',
+  gone: 'the Region is gone',
+  asked: 'it was cancelled by hand',
+} as const;
+
+export interface OperatorRecord {
   readonly operator: Operator;
   readonly finishedAt: number;
 }
@@ -118,7 +127,7 @@ export class OperatorDriver {
     const refusal = this.refusalOf(operator);
     if (refusal !== undefined) return refusal;
     const former = this.#running.get(operator.regionId);
-    if (former !== undefined) this.#finish(former, 'replace');
+    if (former !== undefined) this.#finish(former, 'replace', `${operator.desc} is more urgent`);
     operator.begin(this.#clock.mono());
     this.#running.set(operator.regionId, operator);
     this.#count(operator, 'create');
@@ -154,11 +163,13 @@ export class OperatorDriver {
   #drive(operator: Operator, region: RegionInfo): void {
     const step = operator.check(region);
     if (step === undefined) {
-      this.#finish(operator, 'success');
+      this.#finish(operator, 'success', '');
     } else if (operator.isTimedOut(this.#clock.mono())) {
-      this.#finish(operator, 'timeout');
-    } else if (operator.isStale(region) || this.#isFutile(operator)) {
-      this.#finish(operator, 'cancel');
+      this.#finish(operator, 'timeout', reasons.late);
+    } else if (operator.isStale(region)) {
+      this.#finish(operator, 'cancel', reasons.stale);
+    } else if (this.#isFutile(operator)) {
+      this.#finish(operator, 'cancel', reasons.futile);
     } else {
       this.#send(step, region);
     }
@@ -203,8 +214,9 @@ export class OperatorDriver {
     const now = this.#clock.mono();
     for (const operator of [...this.#running.values()]) {
       const isGone = this.#host.region(operator.regionId) === undefined;
-      if (isGone || this.#isFutile(operator)) this.#finish(operator, 'cancel');
-      else if (operator.isTimedOut(now)) this.#finish(operator, 'timeout');
+      if (isGone) this.#finish(operator, 'cancel', reasons.gone);
+      else if (this.#isFutile(operator)) this.#finish(operator, 'cancel', reasons.futile);
+      else if (operator.isTimedOut(now)) this.#finish(operator, 'timeout', reasons.late);
     }
     for (const [regionId, { finishedAt }] of this.#records) {
       if (now - finishedAt <= RECORD_MS && this.#records.size <= limits.operatorRecordsMax) break;
@@ -221,8 +233,21 @@ export class OperatorDriver {
     return this.#running.values();
   }
 
-  #finish(operator: Operator, status: Exclude<OperatorStatus, 'running'>): void {
+  /** Somebody wants it ended; false when none runs on the Region. What its current step has begun goes on. */
+  cancel(regionId: number): boolean {
+    const operator = this.#running.get(regionId);
+    if (operator !== undefined) this.#finish(operator, 'cancel', reasons.asked);
+    return operator !== undefined;
+  }
+
+  /** Those that have ended, in the order in which they did. */
+  ended(): Iterable<OperatorRecord> {
+    return this.#records.values();
+  }
+
+  #finish(operator: Operator, status: Exclude<OperatorStatus, 'running'>, reason: string): void {
     operator.status = status;
+    operator.reason = reason;
     this.#running.delete(operator.regionId);
     const finishedAt = this.#clock.mono();
     this.#records.delete(operator.regionId);

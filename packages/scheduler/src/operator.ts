@@ -48,6 +48,8 @@ export class Operator {
   #current = 0;
   #createdAt = 0;
   status: OperatorStatus = 'running';
+  /** Why it has ended without success. */
+  reason = '';
 
   constructor(init: OperatorInit) {
     this.desc = init.desc;
@@ -103,6 +105,11 @@ export class Operator {
       if (hasChangedPeers(step, region)) own++;
     }
     return changes > own;
+  }
+
+  /** Steps that are known to be done. */
+  get done(): number {
+    return this.#current;
   }
 
   /** "leader,region,balance". */
@@ -181,7 +188,7 @@ export function describeStep(step: OperatorStep): string {
     case 'transfer-leader':
       return `transfer leader from store ${step.from} to store ${step.to}`;
     case 'split':
-      return `split at ${step.keys.length} keys`;
+      return step.keys.length === 0 ? 'split at its middle' : `split at ${step.keys.length} keys`;
     default:
       return assertNever(step);
   }

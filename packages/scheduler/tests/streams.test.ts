@@ -176,6 +176,22 @@ describe('operators on the wire', () => {
     expect((await operator()).header?.error?.type).toBe(ErrorType.REGION_NOT_FOUND);
   });
 
+  it('are listed with their steps, cancelled by hand, and remembered with the reason of their end', async () => {
+    await add('transfer-leader', 2);
+    const list = async () => (await harness.send(Admin.getOperators, {})).operators;
+    const steps = ['transfer leader from store 1 to store 2'];
+    const desc = 'admin-transfer-leader';
+    expect(await list()).toMatchObject([{ regionId: 1, desc, status: 'running', steps, done: 0 }]);
+    const cancel = async (): Promise<string> =>
+      (await harness.send(Admin.cancelOperator, { regionId: 1 })).error;
+    expect(await cancel()).toBe('');
+    expect(await cancel()).toBe('no operator runs on region 1');
+    await harness.clock.run(1_000);
+    expect(await list()).toMatchObject([
+      { regionId: 1, status: 'cancel', reason: 'it was cancelled by hand', endedMs: 1_000 },
+    ]);
+  });
+
   it('time out after ten seconds for a leader, though no report ever comes', async () => {
     await add('transfer-leader', 2);
     await harness.clock.run(9_900);

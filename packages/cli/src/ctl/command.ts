@@ -3,12 +3,16 @@ import { locationKey, rangeContains } from '@tinykv/model';
 import { EXIT } from '@tinykv/server';
 import { Command } from 'commander';
 import { parsePositive } from '../program.js';
+import { deleteCommand, putCommand, scanCommand } from './data.js';
 import { regionsTable, storesTable } from './format.js';
 import { gcCommand } from './gc.js';
+import { healthCommand } from './health.js';
 import { locksCommand } from './locks.js';
 import { mvccCommand } from './mvcc.js';
 import { describeValue, readKey } from './read.js';
+import { operatorsCommand, splitCommand, storeOrderCommands } from './region-orders.js';
 import { describeStore, STORE_DOC, storeOf } from './store-reference.js';
+import { timestampCommand } from './timestamp.js';
 import { CtlTools, parseKey, print } from './tools.js';
 import { txnCommand } from './txn-command.js';
 
@@ -27,14 +31,19 @@ Examples:
   tinykv ctl locks ls --min-age 60
   tinykv ctl gc set --life-time 1h
   tinykv ctl txn
-  tinykv ctl store offline 4
+  tinykv ctl scan --prefix user: --limit 10
+  tinykv ctl health --watch 2
+  tinykv ctl transfer-leader 4 store-2
+  tinykv ctl operators history
+  tinykv ctl timestamp 471859200000000000
+  tinykv ctl store offline store-4
 
 Exit codes: 0 ok, 1 failure (also: no such key), 2 usage, 3 the cluster cannot be reached.`;
 
 /** `tinykv ctl …`; `finish` takes the exit code. */
 export function ctlCommand(openEnv: () => Env, finish: (code: number) => void): Command {
   const tools = new CtlTools(openEnv, finish);
-  return new Command('ctl')
+  const ctl = new Command('ctl')
     .description('Looks into a running cluster and gives it orders.')
     .option('--scheduler <host:port,…>', 'schedulers of the cluster (env: TINYKV_SCHEDULER)')
     .option('--tag <name>', 'the playground with this tag')
@@ -46,11 +55,20 @@ export function ctlCommand(openEnv: () => Env, finish: (code: number) => void): 
     .addCommand(regionsCommand(tools))
     .addCommand(regionCommand(tools))
     .addCommand(getCommand(tools))
+    .addCommand(putCommand(tools))
+    .addCommand(deleteCommand(tools))
+    .addCommand(scanCommand(tools))
     .addCommand(mvccCommand(tools))
     .addCommand(locksCommand(tools))
     .addCommand(gcCommand(tools))
     .addCommand(txnCommand(tools))
-    .addCommand(storeCommand(tools));
+    .addCommand(storeCommand(tools))
+    .addCommand(splitCommand(tools))
+    .addCommand(operatorsCommand(tools))
+    .addCommand(timestampCommand(tools))
+    .addCommand(healthCommand(tools));
+  for (const order of storeOrderCommands(tools)) ctl.addCommand(order);
+  return ctl;
 }
 
 function storesCommand(tools: CtlTools): Command {

@@ -5,7 +5,7 @@ import { kvrpcpb, tinykvpb } from '@tinykv/proto';
 import { EXIT } from '@tinykv/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LiveCluster } from '../scenarios/live-cluster.js';
-import { runProgram } from './process.js';
+import { Program, runProgram } from './process.js';
 
 const tinykv = fileURLToPath(new URL('../../../../scripts/tinykv', import.meta.url));
 let live: LiveCluster;
@@ -143,5 +143,69 @@ describe('tinykv ctl', { timeout: 180_000 }, () => {
     const back = await ctl('gc', 'set', '--safe-point', '1');
     expect(back.output, 'it never goes back').toContain(`safe point     ${start}`);
     expect((await ctl('gc', 'set')).code).toBe(EXIT.usage);
+  });
+
+  it.each([
+    ['a transaction', []],
+    ['the raw API', ['--raw']],
+  ])('put, scan, get and delete: work on keys by %s', async (_how, flags) => {
+    for (const key of ['verb/1', 'verb/2', 'verb/3']) {
+      expect((await ctl('put', key, `value of ${key}`, ...flags)).output).toBe('written\n');
+    }
+    const scanned = await ctl('scan', '--prefix', 'verb/', '--limit', '2', ...flags);
+    expect(scanned.output).toBe(
+      'verb/1 = value of verb/1\nverb/2 = value of verb/2\nthere are more: --limit shows them\n',
+    );
+    const keys = await ctl('scan', 'verb/2', 'verb/9', '--keys', '--reverse', ...flags);
+    expect(keys.output).toBe('verb/3\nverb/2\n');
+    expect((await ctl('delete', 'verb/1', ...flags)).output).toBe('deleted\n');
+    expect(await ctl('get', 'verb/1', ...flags)).toEqual({
+      code: EXIT.failure,
+      output: 'there is no such key\n',
+    });
+  });
+
+  it('split, regions, operators: an order is carried out, shown and remembered', async () => {
+    const client = await live.client();
+    for (let i = 0; i < 4; i++) await client.raw.put(utf8(`split/${i}`), utf8('something'));
+    await client.close();
+    const [first] = await live.regions();
+    const id = String(first!.region.id);
+    expect((await ctl('split', id)).output).toBe(`split of Region ${id}: ordered\n`);
+    await live.until('the split', 20_000, async () =>
+      (await live.regions()).length > 1 ? true : undefined,
+    );
+    const { output } = await ctl('regions');
+    expect(output.match(/^\d+ +\[/gm)!.length).toBeGreaterThan(1);
+    // Never an encoded bound: those end with a marker of their own.
+    expect(output).not.toMatch(/\\x(00|f[7-f])/);
+    const history = await live.until('the end of the operator', 20_000, async () => {
+      const shown = await ctl('operators', 'history');
+      return shown.output.includes('admin-split') ? shown.output : undefined;
+    });
+    expect(history).toMatch(
+      new RegExp(`^${id} +admin-split-region +success .* split at its middle \\(done\\) `, 'm'),
+    );
+    expect((await ctl('operators', 'list')).output).toBe('none\n');
+    expect(await ctl('operators', 'cancel', id)).toMatchObject({ code: EXIT.failure });
+    const refused = await ctl('remove-peer', id, live.cluster.stores[0]!.spec.address);
+    expect(refused.output).toContain('it is the only peer');
+    expect((await ctl('transfer-leader', id, '99')).output).toContain(
+      'there is no store 99; there are',
+    );
+  });
+
+  it('health, timestamp, --watch: what an operator looks at', async () => {
+    expect(await ctl('health')).toMatchObject({
+      code: EXIT.ok,
+      output: expect.stringMatching(/^healthy: 1 stores are up, \d+ Regions\n$/),
+    });
+    expect((await ctl('timestamp', '471859200000000000')).output).toBe(
+      '471859200000000000 = 2027-01-15T08:00:00.000Z, number 0 of its millisecond\n',
+    );
+    const watching = new Program('tinykv', ctlArgs(['stores', '--watch', '0.1']));
+    await watching.waitFor(/( Up [\s\S]*){3}/);
+    watching.child.kill('SIGINT');
+    expect(await watching.ended).toBe(EXIT.ok);
   });
 });

@@ -8,7 +8,7 @@ import {
   tinykvadmin,
 } from '@tinykv/proto';
 import type { Leadership } from '../leadership.js';
-import { type Operator, priorities } from '../operator.js';
+import { describeStep, type Operator, priorities } from '../operator.js';
 import {
   buildOperator,
   buildSplit,
@@ -39,6 +39,16 @@ export function adminCalls(host: ServiceHost): ReadonlyMap<string, UnaryHandler>
       Admin.addOperator.path,
       led(host, Admin.addOperator, async (request, at) => ({
         error: (await addOperator(host, request, at)) ?? '',
+      })),
+    ],
+    [
+      Admin.getOperators.path,
+      led(host, Admin.getOperators, (_request, at) => listOperators(host, at)),
+    ],
+    [
+      Admin.cancelOperator.path,
+      led(host, Admin.cancelOperator, ({ regionId }, { driver }) => ({
+        error: driver.cancel(regionId) ? '' : `no operator runs on region ${regionId}`,
       })),
     ],
   ]);
@@ -76,6 +86,36 @@ function clusterStatus(
     };
   });
   return { clusterId, bootstrapped: meta !== undefined, api: meta?.api ?? '', stores };
+}
+
+function listOperators(
+  { env }: ServiceHost,
+  { driver }: Leadership,
+): tinykvadmin.GetOperatorsResponseInit {
+  const now = env.clock.mono();
+  const running = Array.from(driver.running(), (operator) => operatorInfo(operator, now, now));
+  const ended = Array.from(driver.ended(), ({ operator, finishedAt }) =>
+    operatorInfo(operator, finishedAt, now),
+  );
+  return { operators: [...running, ...ended.reverse()] };
+}
+
+function operatorInfo(
+  operator: Operator,
+  endedAt: number,
+  now: number,
+): tinykvadmin.OperatorInfoInit {
+  const { regionId, desc, status, reason, steps, done } = operator;
+  return {
+    regionId,
+    desc,
+    status,
+    reason,
+    steps: steps.map(describeStep),
+    done,
+    ageMs: Math.floor(operator.ageMs(endedAt)),
+    endedMs: Math.floor(now - endedAt),
+  };
 }
 
 async function setStoreState(

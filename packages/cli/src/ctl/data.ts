@@ -1,0 +1,99 @@
+import { prefixEnd, toHex } from '@tinykv/base';
+import type { KvPair } from '@tinykv/client';
+import { EXIT } from '@tinykv/server';
+import { Command } from 'commander';
+import { CliError, parseCount } from '../program.js';
+import { describeValue } from './read.js';
+import { showUserKey } from './show-key.js';
+import { type CtlTools, parseKey, print } from './tools.js';
+
+interface Space {
+  readonly raw?: boolean;
+}
+
+interface ScanFlags extends Space {
+  readonly prefix?: string;
+  readonly limit: number;
+  readonly reverse?: boolean;
+  readonly keys?: boolean;
+}
+
+const SCAN_LIMIT = 100;
+const RAW_DOC = 'by the raw API';
+
+/** `tinykv ctl put KEY VALUE`: one key, in a transaction of its own or by the raw API. */
+export function putCommand(tools: CtlTools): Command {
+  const put = new Command('put')
+    .argument('<key>')
+    .argument('<value>')
+    .description('write one key, in a transaction of its own')
+    .option('--raw', RAW_DOC);
+  return put.action((keyText: string, valueText: string, { raw }: Space) =>
+    tools.onCluster(put, async (client, options) => {
+      const key = parseKey(keyText, options);
+      const value = parseKey(valueText, options);
+      if (raw === true) await client.raw.put(key, value);
+      else await client.txn(async (t) => t.put(key, value));
+      print(options, { written: true }, 'written');
+      return EXIT.ok;
+    }),
+  );
+}
+
+/** `tinykv ctl delete KEY`. */
+export function deleteCommand(tools: CtlTools): Command {
+  const remove = new Command('delete')
+    .argument('<key>')
+    .description('remove one key, in a transaction of its own; one that is not there is no error')
+    .option('--raw', RAW_DOC);
+  return remove.action((keyText: string, { raw }: Space) =>
+    tools.onCluster(remove, async (client, options) => {
+      const key = parseKey(keyText, options);
+      if (raw === true) await client.raw.delete(key);
+      else await client.txn(async (t) => t.delete(key));
+      print(options, { deleted: true }, 'deleted');
+      return EXIT.ok;
+    }),
+  );
+}
+
+/** `tinykv ctl scan [START] [END]`. */
+export function scanCommand(tools: CtlTools): Command {
+  const scan = new Command('scan')
+    .argument('[start]', 'the first key (default: that of the whole)')
+    .argument('[end]', 'the first key that is left out')
+    .description('keys in order with their values, newest committed')
+    .option('--prefix <key>', 'keys that begin so, instead of a start and an end')
+    .option('--limit <n>', 'at most so many', parseCount, SCAN_LIMIT)
+    .option('--reverse', 'from the end down')
+    .option('--keys', 'keys alone: values stay on the stores')
+    .option('--raw', RAW_DOC);
+  return scan.action((start: string | undefined, end: string | undefined, flags: ScanFlags) =>
+    tools.onCluster(scan, async (client, options) => {
+      const { prefix, limit, reverse = false, keys = false, raw = false } = flags;
+      if (prefix !== undefined && start !== undefined) {
+        throw new CliError('--prefix stands instead of a start and an end', EXIT.usage);
+      }
+      const from = parseKey(prefix ?? start ?? '', options);
+      const until = prefix === undefined ? end && parseKey(end, options) : prefixEnd(from);
+      const range = { ...(until ? { end: until } : {}), reverse, keyOnly: keys, limit: limit + 1 };
+      const found = raw
+        ? await client.raw.scan(from, range)
+        : await (await client.snapshot()).scan(from, range);
+      const pairs = found.slice(0, limit);
+      const hasMore = found.length > limit;
+      print(options, { pairs, hasMore }, scanText(pairs, hasMore, keys, options.hex === true));
+      return EXIT.ok;
+    }),
+  );
+}
+
+function scanText(pairs: readonly KvPair[], hasMore: boolean, keys: boolean, hex: boolean): string {
+  const show = (value: Uint8Array): string => (hex ? toHex(value) : describeValue(value));
+  const lines = pairs.map(({ key, value }) => {
+    const shown = showUserKey(key, hex);
+    return keys ? shown : `${shown} = ${show(value)}`;
+  });
+  if (hasMore) lines.push('there are more: --limit shows them');
+  return lines.length === 0 ? 'no keys' : lines.join('\n');
+}
