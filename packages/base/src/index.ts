@@ -10,6 +10,7 @@ export * from './ids.js';
 export * from './kv-engine.js';
 export * from './limits.js';
 export * from './memory-budget.js';
+export * from './outage-log.js';
 export * from './prng.js';
 export * from './result.js';
 export * from './timestamp.js';

@@ -422,6 +422,26 @@ describe('region heartbeats', () => {
     );
   });
 
+  it('write one line while the scheduler is away, not one for each try, and one when it is back', async () => {
+    const client = await connect('a:1');
+    client.regionHeartbeat(reportOf(1));
+    await members.env.clock.run(100);
+    await members.stop('a:1');
+    await members.stop('b:1');
+    for (const stream of members.streams) stream.destroy();
+    await members.env.clock.run(30_000);
+    await members.start('a:1');
+    await members.env.clock.run(5_000);
+    const lines = members.env.logger.lines.filter((line) =>
+      /no scheduler member/.test(line.message),
+    );
+    expect(lines.map(({ message }) => message)).toEqual([
+      'no scheduler member answers',
+      'no scheduler member answers: over',
+    ]);
+    expect(lines[1]?.fields['failures']).toBeGreaterThan(10);
+  });
+
   it('end for an answer of another cluster', async () => {
     const client = await connect('a:1');
     client.regionHeartbeat(reportOf(1));

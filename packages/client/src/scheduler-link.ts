@@ -1,4 +1,4 @@
-import { assert, type ClusterId, type Env, errorMessage, KvError } from '@tinykv/base';
+import { assert, type ClusterId, type Env, errorMessage, KvError, OutageLog } from '@tinykv/base';
 import { type Init, schedulerpb, type UnaryMethod } from '@tinykv/proto';
 import { Backoff } from './backoff.js';
 import { SchedulerError } from './errors.js';
@@ -31,12 +31,14 @@ export class SchedulerLink {
   readonly #endpoints: Set<string>;
   #leader: string;
   #refreshing: Promise<Reach> | undefined;
+  readonly #outage: OutageLog;
 
   private constructor(env: Env, endpoints: Iterable<string>, found: Found) {
     this.#env = env;
     this.#endpoints = new Set([...endpoints, ...found.endpoints]);
     this.#leader = found.leader;
     this.clusterId = found.clusterId;
+    this.#outage = new OutageLog(env, 'no scheduler member answers');
   }
 
   /**
@@ -142,6 +144,8 @@ export class SchedulerLink {
     try {
       const finding = findLeader(this.#env, this.#endpoints, this.clusterId, this.scope);
       const found = await this.scope.race(finding);
+      const found = await findLeader(this.#env, this.#endpoints, this.clusterId);
+      this.#outage.worked();
       for (const endpoint of found.endpoints) this.#endpoints.add(endpoint);
       if (found.leader !== this.#leader) {
         this.#env.logger.info('scheduler leader changed', { leader: found.leader });
@@ -152,6 +156,7 @@ export class SchedulerLink {
       if (!(error instanceof KvError)) throw error;
       if (this.scope.isOver) return 'not-led';
       this.#env.logger.warn('no scheduler member answers', { error: errorMessage(error) });
+      this.#outage.failed({ error: errorMessage(error) });
       return error instanceof NobodyAnswered ? 'refused' : 'not-led';
     }
   }

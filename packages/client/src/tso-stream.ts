@@ -4,6 +4,7 @@ import {
   limits,
   type NetError,
   type NetStream,
+  OutageLog,
   type Timer,
   type Timestamp,
   TS_ZERO,
@@ -56,6 +57,7 @@ export class TsoStream {
   #closed = false;
   #latest: Timestamp = TS_ZERO;
   readonly #backoff: Backoff;
+  readonly #outage: OutageLog;
   readonly #failFast: boolean;
   /** Why the scheduler is known to be away. Invariant: with `failFast` alone, and then a question of our own waits. */
   #away: KvError | undefined;
@@ -66,6 +68,8 @@ export class TsoStream {
     this.#link = link;
     this.#failFast = failFast;
     this.#backoff = new Backoff(env, Number.POSITIVE_INFINITY, undefined, undefined, link.scope);
+    this.#backoff = new Backoff(env, Number.POSITIVE_INFINITY);
+    this.#outage = new OutageLog(env, 'timestamp stream lost');
   }
 
   /** Why nobody waits for timestamps; undefined while the scheduler answers, and without `failFast`. */
@@ -192,6 +196,7 @@ export class TsoStream {
     session.inflight.shift();
     this.#latest = last;
     this.#backoff.reset();
+    this.#outage.worked();
     this.#answered();
     for (const waiter of batch.waiters) {
       ts += BigInt(waiter.count);
@@ -236,7 +241,7 @@ export class TsoStream {
 
   async #recover(reason: NetError): Promise<void> {
     this.#recovering = true;
-    this.#env.logger.warn('timestamp stream lost', { leader: this.#link.leader, ...reason });
+    this.#outage.failed({ leader: this.#link.leader, ...reason });
     const reach = await this.#link.refreshLeader();
     if (this.#failFast && reach === 'refused') this.#giveUp(undefined, reason.message);
     await this.#backoff.pause('scheduler');

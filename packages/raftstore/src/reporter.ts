@@ -1,4 +1,4 @@
-import { type Env, errorMessage } from '@tinykv/base';
+import { type Env, errorMessage, OutageLog } from '@tinykv/base';
 import {
   type Peer as PeerMeta,
   type SchedulerApi,
@@ -27,6 +27,7 @@ export class Reporter {
   readonly #scheduler: SchedulerApi;
   readonly #config: RaftStoreConfig;
   readonly #self: ReportingStore;
+  readonly #outage: OutageLog;
   #storeReportAt = Number.NEGATIVE_INFINITY;
   #storeReporting = false;
 
@@ -35,6 +36,7 @@ export class Reporter {
     this.#scheduler = scheduler;
     this.#config = config;
     this.#self = self;
+    this.#outage = new OutageLog(env, 'store heartbeat');
   }
 
   /** Reports the Region if it has news or its time has come. */
@@ -98,9 +100,10 @@ export class Reporter {
       .then((report) =>
         this.#scheduler.storeHeartbeat({ ...report, startToken: this.#self.startToken }),
       )
+      .then(() => this.#outage.worked())
       .catch((error: unknown) => {
         if (error instanceof StoreRefusedError) this.#self.refused(error);
-        else this.#env.logger.warn('store heartbeat', { error: errorMessage(error) });
+        else this.#outage.failed({ error: errorMessage(error) });
       })
       .finally(() => {
         this.#storeReporting = false;

@@ -1,4 +1,4 @@
-import { assert, EMPTY_BYTES, type Env, errorMessage } from '@tinykv/base';
+import { assert, EMPTY_BYTES, type Env, errorMessage, OutageLog } from '@tinykv/base';
 import { type GatewayKv, GatewayKvError, type KvTxn } from '../kv-port.js';
 import { encodeGcItem } from '../model/gc-codec.js';
 import { epochKey, gcKey, objectId } from '../model/keys.js';
@@ -47,6 +47,7 @@ export class Epochs {
   readonly #kv: GatewayKv;
   readonly #config: EpochsConfig;
   readonly #lease: EpochLease;
+  readonly #outage: OutageLog;
   readonly #records: EpochRecords;
   readonly #gateways: GatewayRecords;
   #isRegistered = false;
@@ -70,6 +71,7 @@ export class Epochs {
     this.#env = env;
     this.#kv = kv;
     this.#config = config;
+    this.#outage = new OutageLog(env, 'epochs were not renewed');
     this.#lease = new EpochLease(env.clock, leaseMs, () => this.#wake?.());
     this.#records = new EpochRecords(kv, instance, databases);
     this.#gateways = new GatewayRecords(kv, instance, gatewayId, leaseMs);
@@ -119,11 +121,12 @@ export class Epochs {
       await this.#register();
       const isTaken = await this.#read();
       this.#failure = '';
+      this.#outage.worked();
       if (this.#closed.size > 0 || this.#isFlushing) return CLOSED_POLL_MS;
       return isTaken && !this.#lease.isWanted ? this.#config.renewMs : 0;
     } catch (error) {
       this.#failure = errorMessage(error);
-      this.#env.logger.warn('epochs were not renewed', { error: this.#failure });
+      this.#outage.failed({ error: this.#failure });
       if (error instanceof GatewayKvError && error.failure === 'unavailable') {
         this.#lease.fail(error, read);
       }
