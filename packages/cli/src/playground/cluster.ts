@@ -74,6 +74,7 @@ export class Cluster {
 
   /** Clients first, the scheduler last, so that stores can still report while they stop. */
   async stopAll(): Promise<void> {
+    for (const member of this.members) member.wake();
     const of = (program: string): Member[] =>
       this.members.filter((member) => member.spec.program === program);
     for (const program of ['tinykv-gateway', 'tinykv-server', 'scheduler']) {

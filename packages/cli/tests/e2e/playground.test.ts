@@ -82,8 +82,13 @@ describe('playground', { timeout: 180_000 }, () => {
     const shown = (await ask('display')).output;
     const all = [...shown.matchAll(/ (\d+) +running /g)].map((match) => Number(match[1]));
     expect(all).toHaveLength(6);
+    // A scheduler that hangs makes nobody wait for it.
+    const schedulerPid = Number(/^scheduler .* (\d+) +running /m.exec(shown)![1]);
+    process.kill(schedulerPid, 'SIGSTOP');
+    const stoppedAt = performance.now();
     program.child.kill('SIGINT');
     expect(await program.ended).toBe(0);
+    expect(performance.now() - stoppedAt).toBeLessThan(8_000);
     await allGone(all);
     expect(await ask('display')).toMatchObject({ code: 3 });
   });

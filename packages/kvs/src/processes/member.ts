@@ -86,6 +86,11 @@ export class Member {
     await this.#ended;
   }
 
+  /** A process that was frozen hears no signal until it goes on. */
+  wake(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
   /** SIGINT, since the whole cluster stops; then SIGKILL for one that does not go. */
   async stop(): Promise<void> {
     if (this.#child === undefined) return;
