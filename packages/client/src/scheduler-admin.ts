@@ -144,12 +144,12 @@ export class SchedulerAdmin {
 
   /** Those that run, then those that have ended within the last minutes, the last one first. */
   async operators(): Promise<readonly OperatorInfo[]> {
-    return (await this.#link.callPlain(rpc.getOperators, {})).operators;
+    return (await this.#link.callAdmin(rpc.getOperators, {})).operators;
   }
 
   /** Throws FAILED_PRECONDITION when none runs on the Region. */
   async cancelOperator(regionId: RegionId): Promise<void> {
-    refuse((await this.#link.callPlain(rpc.cancelOperator, { regionId })).error);
+    refuse((await this.#link.callAdmin(rpc.cancelOperator, { regionId })).error);
   }
 
   async gcState(): Promise<GcStatus> {

@@ -144,7 +144,6 @@ export class SchedulerLink {
     try {
       const finding = findLeader(this.#env, this.#endpoints, this.clusterId, this.scope);
       const found = await this.scope.race(finding);
-      const found = await findLeader(this.#env, this.#endpoints, this.clusterId);
       this.#outage.worked();
       for (const endpoint of found.endpoints) this.#endpoints.add(endpoint);
       if (found.leader !== this.#leader) {
@@ -155,7 +154,6 @@ export class SchedulerLink {
     } catch (error) {
       if (!(error instanceof KvError)) throw error;
       if (this.scope.isOver) return 'not-led';
-      this.#env.logger.warn('no scheduler member answers', { error: errorMessage(error) });
       this.#outage.failed({ error: errorMessage(error) });
       return error instanceof NobodyAnswered ? 'refused' : 'not-led';
     }

@@ -68,7 +68,6 @@ export class TsoStream {
     this.#link = link;
     this.#failFast = failFast;
     this.#backoff = new Backoff(env, Number.POSITIVE_INFINITY, undefined, undefined, link.scope);
-    this.#backoff = new Backoff(env, Number.POSITIVE_INFINITY);
     this.#outage = new OutageLog(env, 'timestamp stream lost');
   }
 

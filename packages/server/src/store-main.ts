@@ -76,8 +76,6 @@ async function startRaftStore(
   await space.start();
   const parts = { kv, log, scheduler, space, fatal };
   const store = await createStore(env, parts, storeConfig(settings));
-  const server = await listen(env, settings.addr, store.services());
-  const store = await createStore(env, { kv, log, scheduler, fatal }, storeConfig(settings));
   const server = await env.net.serve(settings.addr, store.services());
   await store.start();
   env.logger.info('store serves', {

@@ -57,7 +57,9 @@ function complaintAboutCommand(root: Command, words: readonly string[]): string 
     const word = words[i]!;
     if (word.startsWith('-')) {
       const [flag, value] = word.split('=', 2);
-      const option = above.flatMap((one) => one.options).find((one) => one.is(flag!));
+      const option = above
+        .flatMap((one) => one.options)
+        .find((one) => flag === one.long || flag === one.short);
       if (option === undefined) return `${command.name()} has no flag ${flag}`;
       if (option.required && value === undefined) i++;
       continue;

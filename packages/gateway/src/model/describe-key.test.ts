@@ -9,7 +9,7 @@ describe('a key of a gateway', () => {
   it('is shown by the Redis key in it', () => {
     expect(describeGatewayKey(metaKey(prefix, utf8('user:1')))).toBe('redis 0:user:1');
     expect(describeGatewayKey(metaKey(databasePrefix(7, 2, 0), utf8('x')))).toBe('redis 7/2:x');
-    const ttl = ttlKey(prefix, 1_800_000_000_000, utf8('user:1'));
+    const ttl = ttlKey(prefix, 1_800_000_000_000n, utf8('user:1'));
     expect(describeGatewayKey(ttl)).toBe('redis 0 expiry of user:1');
   });
 
