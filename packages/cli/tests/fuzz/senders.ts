@@ -1,6 +1,5 @@
 import { createConnection } from 'node:net';
 import type { Net } from '@tinykv/base';
-import { connectTo } from '../../src/connect-to.js';
 
 /** How long the fuzzer waits for an answer before it turns to the next request; some wait for a lock. */
 const ANSWER_MS = 400;
@@ -62,14 +61,4 @@ export function sendBytes(address: string, bytes: Uint8Array): Promise<Outcome> 
     socket.on('error', () => socket.destroy());
     socket.on('close', () => resolve(outcome));
   });
-}
-
-/** Resolves once a connection can be made: the process listens. */
-export async function listens(address: string): Promise<boolean> {
-  try {
-    (await connectTo(address)).destroy();
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -227,8 +227,8 @@ export const txnMutants1: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/client/src/txn.ts',
-        find: '    this.#view = new TxnView(this.#buffer, this.#locks?.held);',
-        replace: '    this.#view = new TxnView(this.#buffer, undefined);',
+        find: '    const view = new TxnView(this.#buffer, this.#locks?.held);',
+        replace: '    const view = new TxnView(this.#buffer, undefined);',
       },
     ],
     breaks:
@@ -252,12 +252,12 @@ export const txnMutants1: readonly Mutant[] = [
     name: 'txn-batch-get-reads-newest',
     edits: [
       {
-        file: 'packages/client/src/txn.ts',
-        find: '      this.#snapshot.batchGet(missing, operation),',
-        replace: `      new Snapshot(this.#context.router, this.#context.resolver, (1n << 64n) - 1n).batchGet(
-        missing,
-        operation,
-      ),`,
+        file: 'packages/client/src/txn-reads.ts',
+        find: '        this.#snapshot.batchGet(missing, operation),',
+        replace: `        new Snapshot(this.#context.router, this.#context.resolver, (1n << 64n) - 1n).batchGet(
+          missing,
+          operation,
+        ),`,
       },
     ],
     breaks:
