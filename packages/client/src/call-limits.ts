@@ -1,6 +1,6 @@
 import { KvError } from '@tinykv/base';
 import { type AbortSignalLike, checkAborted, eitherSignal, orAborted } from './abort.js';
-import { checkCount } from './check-arguments.js';
+import { checkCount } from './check-count.js';
 import type { Patience } from './give-up.js';
 import type { Effect, Operation } from './operation.js';
 import type { Router } from './router.js';

@@ -1,5 +1,6 @@
-import { KvError, limits } from '@tinykv/base';
+import { limits } from '@tinykv/base';
 import type { CallOptions } from './call-limits.js';
+import { checkCount, invalid } from './check-count.js';
 import type { ScanOptions } from './range-scan.js';
 
 /** Throws KvError INVALID_ARGUMENT for a key that no store takes. */
@@ -22,16 +23,6 @@ export function checkScan(start: unknown, options: ScanOptions & CallOptions): v
   if (options.end !== undefined) checkBytes(options.end, 'end of a scan');
   checkCount(options.limit, 'limit');
   checkCount(options.timeoutMs, 'timeoutMs');
-}
-
-/** Throws KvError INVALID_ARGUMENT for what is given and is no number from 0 on. */
-export function checkCount(value: unknown, name: string): void {
-  if (value === undefined || (typeof value === 'number' && value >= 0)) return;
-  throw invalid(`${name} is to be a number from 0 on, not ${String(value)}`);
-}
-
-export function invalid(text: string): KvError {
-  return new KvError('INVALID_ARGUMENT', text);
 }
 
 function kindOf(value: unknown): string {

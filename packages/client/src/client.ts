@@ -2,7 +2,7 @@ import type { Env, Timestamp } from '@tinykv/base';
 import type { ApiMode } from '@tinykv/model';
 import { Backoff } from './backoff.js';
 import type { CallOptions } from './call-limits.js';
-import { invalid } from './check-arguments.js';
+import { invalid } from './check-count.js';
 import { SchedulerError } from './errors.js';
 import { Inspector } from './inspector.js';
 import { ClientLife } from './lifetime.js';

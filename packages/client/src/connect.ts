@@ -2,7 +2,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Env } from '@tinykv/base';
 import { createEnv } from '@tinykv/env-real';
-import { invalid } from './check-arguments.js';
+import { invalid } from './check-count.js';
 import { Client, type ClientOptions } from './client.js';
 
 export interface ConnectOptions extends Omit<ClientOptions, 'onClose'> {

@@ -1,6 +1,7 @@
 export type { AbortSignalLike } from './abort.js';
 export type { CallOptions } from './call-limits.js';
 export { Client, type ClientOptions } from './client.js';
+export type { Committed } from './committed.js';
 export { type ConnectOptions, connect } from './connect.js';
 export {
   BelowSafePointError,
@@ -42,7 +43,7 @@ export { SchedulerClient, type SchedulerClientOptions } from './scheduler-client
 export type { Isolation, ReadVersion, ReadVersions } from './snapshot.js';
 export { type StoreRouter, storeRouter } from './store-router.js';
 export { timestampOf } from './timestamp-of.js';
-export type { Committed, Transactions } from './transactions.js';
+export type { Transactions } from './transactions.js';
 export type { Txn } from './txn.js';
 export type { Savepoint } from './txn-buffer.js';
 export type { RunOptions, SnapshotOptions } from './txn-client.js';

@@ -1,5 +1,6 @@
 import { equalBytes, exactUtf8, KvError, type Timestamp } from '@tinykv/base';
-import { checkBytes, checkKey, invalid } from './check-arguments.js';
+import { checkBytes, checkKey } from './check-arguments.js';
+import { invalid } from './check-count.js';
 import { KeyExistsError } from './errors.js';
 import type { Transactions } from './transactions.js';
 import type { RunOptions } from './txn-client.js';

@@ -1,5 +1,5 @@
 import { composeTimestamp, type Timestamp } from '@tinykv/base';
-import { invalid } from './check-arguments.js';
+import { invalid } from './check-count.js';
 
 /**
  * The first timestamp of a moment, by the scheduler's clock: a snapshot at it sees what was committed before. Throws KvError

@@ -1,16 +1,10 @@
 import type { Timestamp } from '@tinykv/base';
 import type { CallOptions } from './call-limits.js';
+import type { Committed } from './committed.js';
 import type { ReadVersions } from './snapshot.js';
 import type { Txn } from './txn.js';
 import type { RunOptions, TxnClient } from './txn-client.js';
 import type { TxnOptions } from './txn-options.js';
-
-/** What a function has returned, and the commit of its transaction. */
-export interface Committed<T> {
-  readonly result: T;
-  /** Undefined: the function has rolled back. Of a transaction that wrote nothing: its start. */
-  readonly commitTs: Timestamp | undefined;
-}
 
 /**
  * Transactions, in one call or step by step:

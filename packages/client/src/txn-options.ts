@@ -1,6 +1,6 @@
 import { KvError } from '@tinykv/base';
 import type { CallOptions } from './call-limits.js';
-import { checkCount } from './check-arguments.js';
+import { checkCount } from './check-count.js';
 import { DEFAULT_LOCK_TTL_MS } from './heart-beat.js';
 
 /** `timeoutMs` is for each call, `signal` ends all of them. */

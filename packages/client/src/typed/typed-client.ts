@@ -1,8 +1,9 @@
 import { EMPTY_BYTES, type Timestamp } from '@tinykv/base';
 import type { CallOptions } from '../call-limits.js';
+import type { Committed } from '../committed.js';
 import type { RawClient, RawOptions, RawWriteOptions } from '../raw.js';
 import type { ReadSnapshot } from '../read-snapshot.js';
-import type { Committed, Transactions } from '../transactions.js';
+import type { Transactions } from '../transactions.js';
 import type { RunOptions, SnapshotOptions } from '../txn-client.js';
 import type { TxnOptions } from '../txn-options.js';
 import type { Codecs } from './codec.js';

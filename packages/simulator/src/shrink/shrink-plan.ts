@@ -48,10 +48,14 @@ export async function shrinkPlan(
 function withoutRepeats(find: FindFailing<Plan>): FindFailing<Plan> {
   const tried = new Set<string>();
   return async (candidates) => {
-    const fresh = candidates.filter((plan) => !tried.has(JSON.stringify(plan)));
-    const found = await find(fresh);
-    const known = found === undefined ? fresh : fresh.slice(0, fresh.indexOf(found) + 1);
-    for (const plan of known) tried.add(JSON.stringify(plan));
+    // Two reductions may come to the same plan.
+    const fresh = new Map(candidates.map((plan) => [JSON.stringify(plan), plan]));
+    for (const text of tried) fresh.delete(text);
+    const found = await find([...fresh.values()]);
+    for (const [text, plan] of fresh) {
+      tried.add(text);
+      if (plan === found) break;
+    }
     return found;
   };
 }
