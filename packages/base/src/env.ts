@@ -110,7 +110,13 @@ export type UnaryHandler = (request: Uint8Array, peer: PeerInfo) => Awaitable<Ui
 /** Called for each new stream; returns what to do with its events. */
 export type StreamHandler = (stream: NetStream, peer: PeerInfo) => StreamEvents;
 
-export interface PeerInfo {
+/** Who waits for the answer to a request. */
+export interface Caller {
+  /** True once nobody waits any more. Work that has not been proposed yet may stop. */
+  readonly isGone?: boolean;
+}
+
+export interface PeerInfo extends Caller {
   readonly address: string;
 }
 

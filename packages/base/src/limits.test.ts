@@ -39,7 +39,12 @@ describe('limits', () => {
     ['clientBatchGetKeysMax', 'batchGetKeysMax'],
     ['clientParallelBatchesMax', 'clientParallelRequestsMax'],
     ['batchStreamItemsMax', 'batchStreamInflightMax'],
-    // One stream alone cannot use up the latches of a store.
+    // One stream alone cannot use up what a store holds for all.
+    ['grpcMessageBytesMax', 'batchStreamRequestBytesMax'],
+    ['scanBytesMax', 'batchStreamReplyBytesMax'],
+    ['batchStreamRequestBytesMax', 'storeRequestBytesMax'],
+    ['batchStreamReplyBytesMax', 'storeRequestBytesMax'],
+    ['batchStreamLongMax', 'storeLongMax'],
     ['batchStreamInflightMax', 'latchCommandsMax'],
     ['keyBytesMax', 'entryBatchBytesMax'],
     // What a gateway takes from a client fits into what it holds, and that into a transaction of the store.

@@ -86,6 +86,16 @@ export const limits = {
   waitForEdgesMax: 262_144,
   /** Batched requests in flight on one client stream. */
   batchStreamInflightMax: 16_384,
+  /** Bytes of the messages of one client stream that have requests without an answer; further ones are told that the store is busy. */
+  batchStreamRequestBytesMax: 67_108_864,
+  /** Bytes of answers that wait for the client of one stream to read; past it no request of the stream is begun. */
+  batchStreamReplyBytesMax: 16_777_216,
+  /** Requests of one stream that read many keys and run at once; further ones wait for their turn. */
+  batchStreamLongMax: 32,
+  /** The same in one store, over all streams and calls; further ones are told that the store is busy. */
+  storeLongMax: 128,
+  /** Bytes of requests without an answer, and of answers that nobody has read, in one store. */
+  storeRequestBytesMax: 268_435_456,
   /** Requests in one batch message. */
   batchStreamItemsMax: 1_024,
   /** Requests of a client that wait for the stream to one store. */

@@ -30,6 +30,11 @@ export class MemoryBudget {
     return this.#used >= this.limit;
   }
 
+  /** Whether so many bytes more stay within the limit. */
+  hasRoom(bytes: number): boolean {
+    return this.#used + bytes <= this.limit;
+  }
+
   reserve(bytes: number): void {
     assert(bytes >= 0, () => `${bytes} bytes are reserved`);
     this.#used += bytes;

@@ -12,6 +12,7 @@ import {
   KvError,
   type Logger,
   type NetServer,
+  type PeerInfo,
   type ServiceTable,
   type StreamEvents,
   type StreamHandler,
@@ -117,7 +118,7 @@ function serveUnary(path: string, handler: UnaryHandler, logger: Logger) {
       respond(toStatus(handlerError(error)));
     };
     try {
-      const answer = handler(call.request, { address: call.getPeer() });
+      const answer = handler(call.request, peerOf(call));
       if (answer instanceof Promise) answer.then(succeed, fail);
       else succeed(answer);
     } catch (error) {
@@ -135,7 +136,7 @@ function serveStream(path: string, handler: StreamHandler, logger: Logger) {
     };
     let events: StreamEvents;
     try {
-      events = handler(stream, { address: call.getPeer() });
+      events = handler(stream, peerOf(call));
     } catch (error) {
       fail(error);
       return;
@@ -143,5 +144,16 @@ function serveStream(path: string, handler: StreamHandler, logger: Logger) {
     // Tells the client that it is served, before there is anything to say.
     call.sendMetadata(new Metadata());
     stream.attach(new GuardedEvents(events, fail));
+  };
+}
+
+function peerOf(
+  call: ServerUnaryCall<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>,
+): PeerInfo {
+  return {
+    address: call.getPeer(),
+    get isGone() {
+      return call.cancelled;
+    },
   };
 }

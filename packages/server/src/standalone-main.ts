@@ -22,6 +22,7 @@ import { batchService } from './store/batch-service.js';
 import { createGc } from './store/create-gc.js';
 import { rangeDestroyer, standaloneDestroyer } from './store/destroy-range.js';
 import { defaultGcConfig, type LedRegion } from './store/gc-worker.js';
+import { RequestLoad, underLoad } from './store/request-load.js';
 import { SpaceWatch } from './store/space-watch.js';
 import { STANDALONE_REGION, StandaloneAccess } from './store/standalone.js';
 import { StandaloneRegistration } from './store/standalone-registration.js';
@@ -78,9 +79,14 @@ export async function startStandalone(
     destroyRange: rangeDestroyer(standaloneDestroyer(kv, api), api),
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
   });
+  const load = new RequestLoad();
   const server = await env.net.serve(
     settings.addr,
-    together(scheduler.services(), { unary, stream }, batchService(env, unary)),
+    together(
+      scheduler.services(),
+      { unary: underLoad(unary, load), stream },
+      batchService(env, unary, load),
+    ),
   );
   const address = settings.advertiseAddr || server.address;
   clientUrls[0] = `http://${address}`;

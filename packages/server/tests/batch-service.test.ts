@@ -2,7 +2,7 @@ import { KvError, limits, type NetError, type NetStream, type StreamEvents } fro
 import { type FakeEnv, fakeEnv } from '@tinykv/base/testing';
 import { tinykvpb, tinykvstream } from '@tinykv/proto';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { batchService } from '../src/store/index.js';
+import { batchService, RequestLoad } from '../src/store/index.js';
 
 const { BatchMethod, BatchRequest, BatchResponse } = tinykvstream;
 const { rawGet, rawPut, rawDelete } = tinykvpb.TinyKv;
@@ -31,6 +31,7 @@ describe('Batch service', () => {
   let stream: FakeStream;
   let session: StreamEvents;
   let env: FakeEnv;
+  let load: RequestLoad;
   let waiting: { request: Uint8Array; answer: (response: Uint8Array) => void }[];
 
   const send = (...items: [id: number, method: number, request?: Uint8Array][]): void => {
@@ -41,6 +42,7 @@ describe('Batch service', () => {
   beforeEach(() => {
     stream = new FakeStream();
     env = fakeEnv();
+    load = new RequestLoad();
     waiting = [];
     const unary = new Map([
       [rawGet.path, (request: Uint8Array) => Promise.resolve(request)],
@@ -57,7 +59,7 @@ describe('Batch service', () => {
           ),
       ],
     ]);
-    const service = batchService(env, unary);
+    const service = batchService(env, unary, load);
     const handler = service.stream.get('/tinykvstream.Batch/Commands')!;
     session = handler(stream, { address: 'client' });
   });
@@ -157,7 +159,9 @@ describe('Batch service', () => {
     expect(stream.destroyed?.code).toBe('INVALID_ARGUMENT');
     const items = Array.from({ length: limits.batchStreamItemsMax + 1 }, (_, id) => ({ id }));
     stream.destroyed = undefined;
-    const other = batchService(env, new Map()).stream.get('/tinykvstream.Batch/Commands')!;
+    const other = batchService(env, new Map(), new RequestLoad()).stream.get(
+      '/tinykvstream.Batch/Commands',
+    )!;
     other(stream, { address: 'c' }).onMessage(BatchRequest.encode({ items }));
     expect(stream.destroyed).toMatchObject({ code: 'INVALID_ARGUMENT' });
   });

@@ -39,7 +39,7 @@ export class InspectCommands {
     const isRead = (key: Uint8Array): boolean => rangeContains(range, locationKey(access.api, key));
     for (const { released } of concurrency.blockingScan(isRead, maxTs)) await released;
     const limit = request.limit || Number.POSITIVE_INFINITY;
-    const turn = (): Promise<void> => turnOf(env.clock);
+    const turn = (): Promise<void> => turnOf(env.clock, context);
     return withSnapshot(view.value, (snapshot) =>
       scanLocks(snapshot, access.api, { range, maxTs, limit, turn }),
     );

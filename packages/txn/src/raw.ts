@@ -153,7 +153,7 @@ export class RawExecutor {
         take(page);
         sinceTurn += page.length;
         if (sinceTurn < limits.scanPageKeys) continue;
-        await turnOf(this.#clock);
+        await turnOf(this.#clock, context);
         sinceTurn = 0;
       }
     });

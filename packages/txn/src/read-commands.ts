@@ -123,10 +123,11 @@ export class ReadCommands {
       const lock = this.#blocking(context, key, ts);
       if (lock !== undefined) await lock.released;
     }
-    return this.#getAll(view.value, keys, this.#pointOf(context, ts));
+    return this.#getAll(context, view.value, keys, this.#pointOf(context, ts));
   }
 
   async #getAll(
+    context: TxnContext,
     view: RegionView,
     keys: readonly Uint8Array[],
     point: ReadPoint,
@@ -134,7 +135,7 @@ export class ReadCommands {
     const budget = new AnswerBudget();
     const versions: (GetAnswer & { readonly key: Uint8Array })[] = [];
     for (const [i, key] of keys.entries()) {
-      if (i > 0 && i % limits.scanPageKeys === 0) await turnOf(this.#clock);
+      if (i > 0 && i % limits.scanPageKeys === 0) await turnOf(this.#clock, context);
       const got = await getThrough(view, key, point);
       if (!got.ok) return got;
       spend(budget, key, got.value);
@@ -172,7 +173,7 @@ export class ReadCommands {
     const isRead = (key: Uint8Array): boolean =>
       !ignoresLocks(context) && rangeContains(range, locationKey(api, key));
     for (const { released } of this.#concurrency.blockingScan(isRead, ts)) await released;
-    const turn = (): Promise<void> => turnOf(this.#clock);
+    const turn = (): Promise<void> => turnOf(this.#clock, context);
     const point = this.#pointOf(context, ts);
     return withSnapshot(view.value, async (snapshot): Promise<KeyError | undefined> => {
       const error = belowSafePoint(view.value, ts);

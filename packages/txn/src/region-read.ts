@@ -3,6 +3,7 @@ import {
   type Clock,
   compareBytes,
   err,
+  KvError,
   type KvReader,
   limits,
   ok,
@@ -21,6 +22,7 @@ import {
   type RegionAccess,
   type RegionError,
   type RegionView,
+  type RequestContext,
 } from '@tinykv/model';
 
 /**
@@ -57,9 +59,15 @@ export async function withSnapshot<T>(
   }
 }
 
-/** Lets the other commands of the store have their turn. */
-export function turnOf(clock: Clock): Promise<void> {
-  return new Promise((resolve) => clock.defer(resolve));
+/** Lets the other commands of the store have their turn. Throws CANCELLED once nobody waits for the answer. */
+export async function turnOf(clock: Clock, context: RequestContext): Promise<void> {
+  await new Promise<void>((resolve) => clock.defer(resolve));
+  stopIfGone(context);
+}
+
+/** To be asked between the steps of long work that has proposed nothing yet. Throws CANCELLED. */
+export function stopIfGone({ caller }: RequestContext): void {
+  if (caller?.isGone === true) throw new KvError('CANCELLED', 'the client is gone');
 }
 
 /** Why nothing may be read or begun at the timestamp. To be asked after the reads, or after taking the snapshot. */

@@ -15,7 +15,7 @@ import { lockedKeys, type ResolveTxn, resolve } from './mvcc/resolve.js';
 import { rollback } from './mvcc/rollback.js';
 import type { OnePhaseGate } from './one-phase-gate.js';
 import { PrewriteCommands, type WriteParts } from './prewrite-commands.js';
-import { isKeyTooLong, keyTooLongMessage, withSnapshot } from './region-read.js';
+import { isKeyTooLong, keyTooLongMessage, stopIfGone, withSnapshot } from './region-read.js';
 import type {
   CheckSecondariesRequest,
   CheckTxnRequest,
@@ -152,6 +152,7 @@ export class WriteCommands {
     const resolved = await withSnapshot(view.value, async (snapshot) => {
       const { range } = view.value.region;
       for await (const keys of lockedKeys(snapshot, api, range, txn)) {
+        stopIfGone(context);
         const done = await this.#resolveKeys(context, keys, txn);
         if (!done.ok || done.value !== undefined) return done;
       }

@@ -1,4 +1,12 @@
-import type { Awaitable, KvReader, KvSnapshot, Result, Term, Timestamp } from '@tinykv/base';
+import type {
+  Awaitable,
+  Caller,
+  KvReader,
+  KvSnapshot,
+  Result,
+  Term,
+  Timestamp,
+} from '@tinykv/base';
 import type { RegionError } from '../errors.js';
 import type { ApiMode } from '../keys.js';
 import type { Modify } from '../modify.js';
@@ -11,6 +19,8 @@ export interface RequestContext {
   readonly peer: Peer | undefined;
   /** 0: not said. */
   readonly term: Term;
+  /** Undefined: the store itself. */
+  readonly caller?: Caller | undefined;
 }
 
 /**

@@ -22,6 +22,7 @@ import { DeadlockLink } from './deadlock-link.js';
 import { rangeDestroyer } from './destroy-range.js';
 import type { GcConfig } from './gc-worker.js';
 import { whyStoreNotReady } from './readiness.js';
+import { RequestLoad, underLoad } from './request-load.js';
 import { tinykvService } from './tinykv-service.js';
 
 /** What a store stands on. */
@@ -91,7 +92,8 @@ export async function createStore(
     destroyRange: rangeDestroyer(store.ranges.destroy, api),
     requestTimeoutMs: config.requestTimeoutMs,
   });
-  const batch = batchService(env, tinykv.unary);
+  const load = new RequestLoad();
+  const batch = batchService(env, tinykv.unary, load);
   const stream = new Map<string, StreamHandler>([
     ...tinykv.stream,
     ...batch.stream,
@@ -104,7 +106,7 @@ export async function createStore(
   return {
     storeId: store.storeId,
     clusterId: store.ident.clusterId,
-    services: () => ({ unary: tinykv.unary, stream }),
+    services: () => ({ unary: underLoad(tinykv.unary, load), stream }),
     start: async () => {
       await store.start();
       gc.start();

@@ -18,8 +18,8 @@ export const DETECTOR_KEY: Uint8Array = EMPTY_BYTES;
 export function serveDeadlocks(table: UnaryTable, env: Env, access: RegionAccess): void {
   const graph = new WaitForGraph(WAIT_TTL_MS, limits.waitForEdgesMax);
   let leadership = '';
-  table.serve(tinykvtxn.Txn.detectDeadlock, (q) =>
-    respond(access.acquireRead(contextOf(q), [DETECTOR_KEY]), ({ region, term }) => {
+  table.serve(tinykvtxn.Txn.detectDeadlock, (q, caller) =>
+    respond(access.acquireRead(contextOf(q, caller), [DETECTOR_KEY]), ({ region, term }) => {
       if (leadership !== `${region.id}/${term}`) graph.clear();
       leadership = `${region.id}/${term}`;
       return detect(graph, q, env.clock.mono());

@@ -10,9 +10,9 @@ const { kvGC, unsafeDestroyRange } = tinykvtxn.Txn;
 
 /** The collection of old versions, which stores do by themselves as well, and the removal of whole ranges. */
 export function serveGc(table: UnaryTable, { gc }: TxnExecutor, destroyRange: DestroyRange): void {
-  table.serve(kvGC, (q) => {
+  table.serve(kvGC, (q, caller) => {
     const { safePoint, startKey } = q;
-    return respond(gc.collect(contextOf(q), { safePoint, startKey }), gcResponse);
+    return respond(gc.collect(contextOf(q, caller), { safePoint, startKey }), gcResponse);
   });
   table.serve(unsafeDestroyRange, async ({ startKey, endKey }) => ({
     error: (await destroyRange(startKey, endKey)) ?? '',

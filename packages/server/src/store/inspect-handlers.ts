@@ -8,13 +8,13 @@ const { kvScanLock, mvccGetByKey } = tinykvtxn.Txn;
 
 /** What is stored, for those who look into a cluster. */
 export function serveInspect(table: UnaryTable, { inspect }: TxnExecutor): void {
-  table.serve(kvScanLock, (q) => {
+  table.serve(kvScanLock, (q, caller) => {
     const { maxVersion: maxTs, startKey, endKey, limit } = q;
     const request = { maxTs, startKey, endKey, limit };
-    return respond(inspect.scanLocks(contextOf(q), request), locksResponse);
+    return respond(inspect.scanLocks(contextOf(q, caller), request), locksResponse);
   });
-  table.serve(mvccGetByKey, (q) =>
-    respond(inspect.keyHistory(contextOf(q), q.key), historyResponse),
+  table.serve(mvccGetByKey, (q, caller) =>
+    respond(inspect.keyHistory(contextOf(q, caller), q.key), historyResponse),
   );
 }
 

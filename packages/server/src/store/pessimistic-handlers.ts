@@ -8,7 +8,7 @@ const { kvPessimisticLock, kvPessimisticRollback } = tinykvtxn.Txn;
 
 /** Locks that transactions take before they write. */
 export function servePessimistic(table: UnaryTable, txn: TxnExecutor): void {
-  table.serve(kvPessimisticLock, (q) => {
+  table.serve(kvPessimisticLock, (q, caller) => {
     const { keys, primaryLock: primary, startVersion: startTs, lockTtl: ttlMs } = q;
     const { forUpdateTs, minCommitTs, returnValues, pipelined, aliveLockTs } = q;
     const forceLock = q.wakeUpMode === tinykvtxn.WakeUpMode.WakeUpModeForceLock;
@@ -16,11 +16,14 @@ export function servePessimistic(table: UnaryTable, txn: TxnExecutor): void {
     const txnPart = { primary, startTs, ttlMs, forUpdateTs, minCommitTs };
     const how = { waitMs, returnValues, pipelined, forceLock, aliveLockTs };
     const request = { keys, ...txnPart, ...how };
-    return respond(txn.locks.lock(contextOf(q), request), lockResponse);
+    return respond(txn.locks.lock(contextOf(q, caller), request), lockResponse);
   });
-  table.serve(kvPessimisticRollback, (q) => {
+  table.serve(kvPessimisticRollback, (q, caller) => {
     const { keys, startVersion: startTs, forUpdateTs } = q;
-    return respond(txn.locks.rollback(contextOf(q), { keys, startTs, forUpdateTs }), () => ({}));
+    return respond(
+      txn.locks.rollback(contextOf(q, caller), { keys, startTs, forUpdateTs }),
+      () => ({}),
+    );
   });
 }
 

@@ -1,3 +1,4 @@
+import type { Caller } from '@tinykv/base';
 import { contextFromWire, type Init, type kvrpcpb, tinykvpb } from '@tinykv/proto';
 import { AnswerTooLargeError, type RawAnswer, type RawExecutor } from '@tinykv/txn';
 import { EncodedAnswer } from './encoded-answer.js';
@@ -18,7 +19,7 @@ export function serveRaw(table: UnaryTable, raw: RawExecutor): void {
     const answer = raw.delete(contextFromWire(q.context), q.cf, q.key);
     return respond(answer, writeResponse, refusalFor(q));
   });
-  table.serve(rawScan, (q) => scan(raw, q));
+  table.serve(rawScan, (q, caller) => scan(raw, q, caller));
 }
 
 type WriteResponse = Init<kvrpcpb.RawPutResponse>;
@@ -35,11 +36,12 @@ function refusalFor({
 async function scan(
   raw: RawExecutor,
   { context, ...request }: kvrpcpb.RawScanRequest,
+  caller: Caller,
 ): Promise<Init<kvrpcpb.RawScanResponse> | EncodedAnswer<kvrpcpb.RawScanResponse>> {
   const pages = new EncodedAnswer(rawScan.response);
   try {
     const take = (kvs: readonly Init<kvrpcpb.KvPair>[]): void => pages.add({ kvs });
-    const read = raw.scanPages(contextFromWire(context), request, take);
+    const read = raw.scanPages({ ...contextFromWire(context), caller }, request, take);
     return await respond(read, (answer) =>
       answer.type === 'error' ? { error: answer.message } : pages,
     );

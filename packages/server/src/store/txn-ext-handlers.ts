@@ -7,16 +7,16 @@ const { kvBatchGet, kvGetVersions, kvTxnHeartBeat } = tinykvtxn.Txn;
 
 /** What the transactional API has beside TinyKV's: reads of many keys and of versions, and heartbeats. */
 export function serveTxnExt(table: UnaryTable, txn: TxnExecutor): void {
-  table.serve(kvBatchGet, (q) =>
-    respond(txn.reads.batchGet(contextOf(q), q.keys, q.version), batchGetResponse),
+  table.serve(kvBatchGet, (q, caller) =>
+    respond(txn.reads.batchGet(contextOf(q, caller), q.keys, q.version), batchGetResponse),
   );
-  table.serve(kvGetVersions, (q) =>
-    respond(txn.reads.versions(contextOf(q), q.keys, q.version), versionsResponse),
+  table.serve(kvGetVersions, (q, caller) =>
+    respond(txn.reads.versions(contextOf(q, caller), q.keys, q.version), versionsResponse),
   );
-  table.serve(kvTxnHeartBeat, (q) => {
+  table.serve(kvTxnHeartBeat, (q, caller) => {
     const { primaryLock: primary, startVersion: startTs, adviseLockTtl: ttlMs } = q;
     return respond(
-      txn.writes.txnHeartBeat(contextOf(q), { primary, startTs, ttlMs }),
+      txn.writes.txnHeartBeat(contextOf(q, caller), { primary, startTs, ttlMs }),
       (answer): Init<tinykvtxn.TxnHeartBeatResponse> =>
         answer.ok ? { lockTtl: answer.value } : { error: keyErrorToWire(answer.error) },
     );

@@ -1,4 +1,4 @@
-import { TS_ZERO } from '@tinykv/base';
+import { type Caller, TS_ZERO } from '@tinykv/base';
 
 import type { KeyError } from '@tinykv/model';
 import { type Init, keyErrorToWire, kvrpcpb, lockToWire, tinykvpb, tinykvtxn } from '@tinykv/proto';
@@ -24,38 +24,40 @@ const { kvBatchRollback, kvCheckTxnStatus, kvCommit, kvGet, kvPrewrite, kvResolv
 
 /** The transactional API: errors of keys are KeyErrors in the response. */
 export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
-  table.serve(kvGet, (q) => respond(txn.reads.get(contextOf(q), q.key, q.version), getResponse));
-  table.serve(kvScan, (q) => scan(txn, q));
-  table.serve(kvPrewrite, (q) => prewrite(txn, q));
-  table.serve(kvCommit, (q) => {
+  table.serve(kvGet, (q, caller) =>
+    respond(txn.reads.get(contextOf(q, caller), q.key, q.version), getResponse),
+  );
+  table.serve(kvScan, (q, caller) => scan(txn, q, caller));
+  table.serve(kvPrewrite, (q, caller) => prewrite(txn, q, caller));
+  table.serve(kvCommit, (q, caller) => {
     const { keys, startVersion: startTs, commitVersion: commitTs } = q;
-    const context = contextOf(q);
+    const context = contextOf(q, caller);
     const answer = txn.writes.commit(context, { keys, startTs, commitTs });
     return respond(answer, errorResponse, refusalFor(context));
   });
-  table.serve(kvBatchRollback, (q) => {
+  table.serve(kvBatchRollback, (q, caller) => {
     const { keys, startVersion: startTs } = q;
-    const context = contextOf(q);
+    const context = contextOf(q, caller);
     const answer = txn.writes.batchRollback(context, { keys, startTs });
     return respond(answer, errorResponse, refusalFor(context));
   });
-  table.serve(kvCheckTxnStatus, (q) => {
+  table.serve(kvCheckTxnStatus, (q, caller) => {
     const { primaryKey: primary, lockTs: startTs, currentTs, callerStartTs } = q;
     const { forceSyncCommit, resolvingPessimisticLock, leaveMissingPrimary } = q;
     const mode = { callerStartTs, forceSyncCommit, resolvingPessimisticLock, leaveMissingPrimary };
     const request = { primary, startTs, currentTs, ...mode };
-    return respond(txn.writes.checkTxnStatus(contextOf(q), request), statusResponse);
+    return respond(txn.writes.checkTxnStatus(contextOf(q, caller), request), statusResponse);
   });
-  table.serve(kvCheckSecondaryLocks, (q) => {
+  table.serve(kvCheckSecondaryLocks, (q, caller) => {
     const { keys, startVersion: startTs } = q;
     return respond(
-      txn.writes.checkSecondaryLocks(contextOf(q), { keys, startTs }),
+      txn.writes.checkSecondaryLocks(contextOf(q, caller), { keys, startTs }),
       ({ locks, commitTs }) => ({ locks: locks.map(lockToWire), commitTs }),
     );
   });
-  table.serve(kvResolveLock, (q) => {
+  table.serve(kvResolveLock, (q, caller) => {
     const { startVersion: startTs, commitVersion: commitTs, keys } = q;
-    const context = contextOf(q);
+    const context = contextOf(q, caller);
     const answer = txn.writes.resolveLock(context, { startTs, commitTs }, keys);
     return respond(answer, errorResponse, refusalFor(context));
   });
@@ -64,9 +66,10 @@ export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
 async function scan(
   txn: TxnExecutor,
   q: kvrpcpb.ScanRequest,
+  caller: Caller,
 ): Promise<Init<kvrpcpb.ScanResponse> | EncodedAnswer<kvrpcpb.ScanResponse>> {
   const { startKey, endKey, limit, version: ts, reverse, keyOnly, valueBytesMax } = q;
-  const context = contextOf(q);
+  const context = contextOf(q, caller);
   const request = { startKey, endKey, limit, ts, reverse, keyOnly, valueBytesMax };
   const pages = new EncodedAnswer(kvScan.response);
   try {
@@ -83,6 +86,7 @@ async function scan(
 async function prewrite(
   txn: TxnExecutor,
   q: kvrpcpb.PrewriteRequest,
+  caller: Caller,
 ): Promise<Init<kvrpcpb.PrewriteResponse>> {
   const mutations: Mutation[] = [];
   const { primaryLock: primary, startVersion: startTs, lockTtl: ttlMs } = q;
@@ -97,7 +101,7 @@ async function prewrite(
   const asyncCommit = q.useAsyncCommit ? { secondaries: q.secondaries } : undefined;
   const txnOf = { primary, startTs, ttlMs, tryOnePc, minCommitTs, forUpdateTs, asyncCommit };
   const request = { mutations, ...txnOf };
-  const context = contextOf(q);
+  const context = contextOf(q, caller);
   const refuse = (abort: string): Init<kvrpcpb.PrewriteResponse> => ({ errors: [{ abort }] });
   return respond(
     txn.writes.prewrite(context, request),

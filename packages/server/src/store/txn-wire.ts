@@ -1,15 +1,14 @@
-import { KvError, limits } from '@tinykv/base';
+import { type Caller, KvError, limits } from '@tinykv/base';
 import { contextFromWire, type Init, keyErrorToWire, type kvrpcpb, tinykvext } from '@tinykv/proto';
 import type { ScanPair, TxnContext } from '@tinykv/txn';
 
 const { ReadCommitted } = tinykvext.IsolationLevel;
 
 /** Every request of the transactional API has a context. */
-export function contextOf({
-  context,
-}: {
-  readonly context: kvrpcpb.Context | undefined;
-}): TxnContext {
+export function contextOf(
+  { context }: { readonly context: kvrpcpb.Context | undefined },
+  caller: Caller,
+): TxnContext {
   const { strict = false, isolation, resolvedLocks = [] } = context ?? {};
   if (resolvedLocks.length > limits.resolvedLocksMax) {
     const text = `${resolvedLocks.length} resolved locks: the most is ${limits.resolvedLocksMax}`;
@@ -17,6 +16,7 @@ export function contextOf({
   }
   return {
     ...contextFromWire(context),
+    caller,
     strict,
     isolation: isolation === ReadCommitted ? 'read-committed' : 'snapshot',
     resolvedLocks:

@@ -1,5 +1,6 @@
 import {
   type Awaitable,
+  type Caller,
   type Env,
   errorMessage,
   type Histogram,
@@ -32,7 +33,7 @@ export class UnaryTable {
 
   serve<Q, S>(
     method: UnaryMethod<Q, S>,
-    handle: (request: Q) => Awaitable<Init<S> | EncodedAnswer<S>>,
+    handle: (request: Q, caller: Caller) => Awaitable<Init<S> | EncodedAnswer<S>>,
   ): void {
     const { clock } = this.#env;
     const seconds = this.#env.metrics.histogram(
@@ -40,9 +41,9 @@ export class UnaryTable {
       'Time from the arrival of a request to its answer',
       { method: method.name },
     );
-    this.#handlers.set(method.path, (bytes) => {
+    this.#handlers.set(method.path, (bytes, caller) => {
       const startedAt = clock.mono();
-      const response = handle(method.request.decode(bytes));
+      const response = handle(method.request.decode(bytes), caller);
       if (response instanceof Promise) {
         return this.#inTime(method, seconds, startedAt, response);
       }
