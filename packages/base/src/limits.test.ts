@@ -45,6 +45,13 @@ describe('limits', () => {
     ['batchStreamRequestBytesMax', 'storeRequestBytesMax'],
     ['batchStreamReplyBytesMax', 'storeRequestBytesMax'],
     ['batchStreamLongMax', 'storeLongMax'],
+    // Commands that wait leave room for requests that need not.
+    ['grpcMessageBytesMax', 'latchWaitingBytesMax'],
+    ['latchWaitingBytesMax', 'storeRequestBytesMax'],
+    // A command with as many keys as it may have is read in parts.
+    ['commandPartKeys', 'commandKeysMax'],
+    ['asyncCommitKeysMax', 'commandKeysMax'],
+    ['clientLocksAheadMax', 'commandKeysMax'],
     ['batchStreamInflightMax', 'latchCommandsMax'],
     ['keyBytesMax', 'entryBatchBytesMax'],
     // What a gateway takes from a client fits into what it holds, and that into a transaction of the store.
@@ -64,6 +71,13 @@ describe('limits', () => {
   it('let a read pass as many transactions as a snapshot and one request remember', () => {
     const ofRequest = 2 * Math.max(limits.clientBatchGetKeysMax, limits.scanPageKeys);
     expect(limits.clientPassedTxnsMax + ofRequest).toBeLessThanOrEqual(limits.resolvedLocksMax);
+  });
+
+  it("let a command have as many keys as our client, or TinyKV's, puts into one", () => {
+    // The client counts 256 bytes and a key of one byte for each key of a transaction of one phase.
+    expect(limits.onePhaseBytesMax / 257).toBeLessThan(limits.commandKeysMax);
+    // All other requests have at most so many bytes of keys, of which none is empty.
+    expect(limits.txnBatchBytesMax).toBeLessThan(limits.commandKeysMax);
   });
 
   it('leave a full message room for what stands around its payload', () => {

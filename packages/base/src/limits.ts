@@ -78,6 +78,12 @@ export const limits = {
   unprovenReadSlots: 4_096,
   /** Commands that hold or wait for latches in one store. */
   latchCommandsMax: 32_768,
+  /** Bytes of the commands that wait for latches in one store; further ones that would wait are told that it is busy. */
+  latchWaitingBytesMax: 67_108_864,
+  /** Keys of one command that writes: more than our client, or TinyKV's, ever puts into one. */
+  commandKeysMax: 32_768,
+  /** Keys of one command that are read, or decided, before other commands have their turn. */
+  commandPartKeys: 256,
   /** Requests of one store that wait for locks of others; more are told that the key is locked. */
   lockWaitsMax: 16_384,
   /** How long a lock lives from the start of its transaction; our client keeps none alive for more than an hour. */

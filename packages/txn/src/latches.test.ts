@@ -5,11 +5,11 @@ import { Latches } from './latches.js';
 
 describe('Latches', () => {
   it('grants what is free and queues the rest in order of arrival', async () => {
-    const latches = new Latches(10);
+    const latches = new Latches(10, 1_000_000);
     const log: string[] = [];
-    const a = latches.acquire(['x', 'y'])!;
-    const b = latches.acquire(['y', 'z'])!;
-    const c = latches.acquire(['z'])!;
+    const a = latches.acquire(['x', 'y'], 1)!;
+    const b = latches.acquire(['y', 'z'], 1)!;
+    const c = latches.acquire(['z'], 1)!;
     expect([a.held, b.held === undefined, c.held === undefined]).toEqual([undefined, false, false]);
     void b.held!.then(() => log.push('b'));
     void c.held!.then(() => log.push('c'));
@@ -24,22 +24,22 @@ describe('Latches', () => {
   });
 
   it('refuses more commands than its limit', () => {
-    const latches = new Latches(2);
-    const first = latches.acquire(['x'])!;
-    latches.acquire(['x']);
-    expect(latches.acquire(['y'])).toBeUndefined();
+    const latches = new Latches(2, 1_000_000);
+    const first = latches.acquire(['x'], 1)!;
+    latches.acquire(['x'], 1);
+    expect(latches.acquire(['y'], 1)).toBeUndefined();
     first.release();
-    expect(latches.acquire(['y'])).toBeDefined();
+    expect(latches.acquire(['y'], 1)).toBeDefined();
   });
 
   it('asserts that a latch is released once, by its holder', () => {
-    const latches = new Latches(3);
-    const first = latches.acquire(['x'])!;
-    const second = latches.acquire(['x'])!;
+    const latches = new Latches(3, 1_000_000);
+    const first = latches.acquire(['x'], 1)!;
+    const second = latches.acquire(['x'], 1)!;
     expect(() => second.release()).toThrow(/before it is held/);
     first.release();
     expect(() => first.release()).toThrow();
-    expect(() => latches.acquire(['k', 'k'])).toThrow(/twice/);
+    expect(() => latches.acquire(['k', 'k'], 1)).toThrow(/twice/);
   });
 
   it('never lets two commands hold one key, keeps arrival order per key and never gets stuck', async () => {
@@ -52,12 +52,12 @@ describe('Latches', () => {
         fc.array(names, { maxLength: 30 }),
         fc.infiniteStream(fc.nat(5)),
         async (commands, waits) => {
-          const latches = new Latches(100);
+          const latches = new Latches(100, 1_000_000);
           const holders = new Map<string, number>();
           const lastGranted = new Map<string, number>();
           await Promise.all(
             commands.map(async (keys, id) => {
-              const latch = latches.acquire(keys)!;
+              const latch = latches.acquire(keys, 1)!;
               await latch.held;
               for (const key of keys) {
                 expect(holders.get(key)).toBeUndefined();

@@ -1,4 +1,4 @@
-import { assert } from '@tinykv/base';
+import { assert, MemoryBudget } from '@tinykv/base';
 
 /** A command's place in the queues of its keys. */
 export interface Latch {
@@ -9,6 +9,8 @@ export interface Latch {
 
 interface Waiter {
   readonly keys: readonly string[];
+  /** Reserved while it waits. */
+  readonly bytes: number;
   /** Keys on which an earlier command stands before this one. */
   blockedKeys: number;
   grant: (() => void) | undefined;
@@ -23,11 +25,13 @@ interface Waiter {
  */
 export class Latches {
   readonly #commandsMax: number;
+  readonly #waitingBytes: MemoryBudget;
   readonly #queues = new Map<string, Waiter[]>();
   #commands = 0;
 
-  constructor(commandsMax: number) {
+  constructor(commandsMax: number, waitingBytesMax: number) {
     this.#commandsMax = commandsMax;
+    this.#waitingBytes = new MemoryBudget(waitingBytesMax);
   }
 
   /** Commands that hold or wait. */
@@ -35,11 +39,22 @@ export class Latches {
     return this.#commands;
   }
 
-  /** Undefined when too many commands hold or wait. `keys` are distinct. */
-  acquire(keys: readonly string[]): Latch | undefined {
+  /** What the commands that wait keep in memory. */
+  get waitingBytes(): number {
+    return this.#waitingBytes.used;
+  }
+
+  /**
+   * Undefined when too many commands hold or wait, or when this one would have to wait and those that do so keep too
+   * much in memory already. `keys` are distinct; `bytes` is what the command keeps.
+   */
+  acquire(keys: readonly string[], bytes: number): Latch | undefined {
     if (this.#commands >= this.#commandsMax) return undefined;
+    if (!this.#waitingBytes.hasRoom(bytes) && keys.some((key) => this.#queues.has(key))) {
+      return undefined;
+    }
     this.#commands += 1;
-    const waiter: Waiter = { keys, blockedKeys: 0, grant: undefined };
+    const waiter: Waiter = { keys, bytes, blockedKeys: 0, grant: undefined };
     for (const key of keys) {
       const queue = this.#queues.get(key);
       if (queue === undefined) {
@@ -50,12 +65,13 @@ export class Latches {
         waiter.blockedKeys += 1;
       }
     }
-    const held =
-      waiter.blockedKeys === 0
-        ? undefined
-        : new Promise<void>((resolve) => {
-            waiter.grant = resolve;
-          });
+    let held: Promise<void> | undefined;
+    if (waiter.blockedKeys > 0) {
+      this.#waitingBytes.reserve(bytes);
+      held = new Promise<void>((resolve) => {
+        waiter.grant = resolve;
+      });
+    }
     return { held, release: () => this.#release(waiter) };
   }
 
@@ -72,7 +88,9 @@ export class Latches {
         continue;
       }
       next.blockedKeys -= 1;
-      if (next.blockedKeys === 0) next.grant?.();
+      if (next.blockedKeys > 0) continue;
+      this.#waitingBytes.release(next.bytes);
+      next.grant?.();
     }
   }
 }

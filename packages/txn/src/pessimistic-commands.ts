@@ -1,4 +1,5 @@
 import {
+  EMPTY_BYTES,
   type Env,
   equalBytes,
   err,
@@ -10,11 +11,17 @@ import {
   TS_ZERO,
 } from '@tinykv/base';
 import type { KeyError, LockInfo, Modify, RegionView, WaitForEdge } from '@tinykv/model';
-import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
+import {
+  type Answer,
+  keysOfCommand,
+  keyTooLong,
+  type LatchedCommands,
+} from './latched-commands.js';
 import type { BegunWait, LeftKey, LockWaits } from './lock-waits.js';
-import { abortError, distinctKeys } from './mvcc/decision.js';
+import { abortError } from './mvcc/decision.js';
 import { readValue, type TxnKeyFacts } from './mvcc/key-view.js';
 import { conflictSeen, lockPessimistically, unlockPessimistic } from './mvcc/pessimistic.js';
+import { ScanBudget } from './mvcc/scan.js';
 import type { OnePhaseGate } from './one-phase-gate.js';
 import { aheadError, belowSafePoint, isKeyTooLong } from './region-read.js';
 import type {
@@ -78,7 +85,7 @@ export class PessimisticCommands {
 
   /** Locks all keys, or none. While another transaction has one of them, it waits. */
   lock(context: TxnContext, request: PessimisticLockRequest): Answer<PessimisticLockAnswer> {
-    const keys = distinctKeys(request.keys);
+    const keys = keysOfCommand(request.keys);
     const tooLong = [...keys, request.primary].find(isKeyTooLong);
     if (tooLong !== undefined) return Promise.resolve(ok(failed(keyTooLong(tooLong))));
     const { startTs, forUpdateTs, minCommitTs } = request;
@@ -121,11 +128,12 @@ export class PessimisticCommands {
   /** Gives back locks that the transaction does not need. */
   async rollback(context: TxnContext, request: PessimisticRollbackRequest): Answer<void> {
     const { startTs, forUpdateTs } = request;
-    const keys = distinctKeys(request.keys).filter((key) => !isKeyTooLong(key));
+    const keys = keysOfCommand(request.keys).filter((key) => !isKeyTooLong(key));
     this.#waits.cancel(keys, startTs);
-    return this.#commands.onTxnKeys(context, keys, startTs, (facts) =>
+    const settled = await this.#commands.onEachTxnKey(context, keys, startTs, (facts) =>
       unlockPessimistic(facts, startTs, forUpdateTs),
     );
+    return settled.ok ? ok(undefined) : settled;
   }
 
   #try(context: TxnContext, request: PessimisticLockRequest, patience: Patience): Answer<Attempt> {
@@ -267,6 +275,7 @@ export class PessimisticCommands {
   }
 }
 
+/** Throws RESOURCE_EXHAUSTED when the values are too large for one answer. */
 function granted(
   facts: readonly TxnKeyFacts[],
   view: RegionView,
@@ -274,7 +283,14 @@ function granted(
 ): PessimisticLockAnswer {
   const isConflict = facts.some((fact) => conflictSeen(fact, request) !== TS_ZERO);
   const wanted = request.returnValues || (request.forceLock === true && isConflict);
-  return { values: wanted ? facts.map((fact) => readLocked(fact, view, request)) : [] };
+  if (!wanted) return { values: [] };
+  const budget = new ScanBudget();
+  const values = facts.map((fact) => {
+    const locked = readLocked(fact, view, request);
+    budget.spend(EMPTY_BYTES, locked.value ?? EMPTY_BYTES);
+    return locked;
+  });
+  return { values };
 }
 
 /** What stands under a lock that is held, or about to be. */

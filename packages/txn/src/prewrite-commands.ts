@@ -1,8 +1,20 @@
 import { limits, maxTimestamp, ok, type Timestamp, TS_ZERO } from '@tinykv/base';
-import { modifiesBytes, type RegionAccess, type RegionView } from '@tinykv/model';
+import {
+  type KeyError,
+  type Modify,
+  modifiesBytes,
+  type RegionAccess,
+  type RegionView,
+} from '@tinykv/model';
 import type { ConcurrencyManager, MemoryLocks } from './concurrency.js';
-import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
+import {
+  type Answer,
+  checkKeyCount,
+  keyTooLong,
+  type LatchedCommands,
+} from './latched-commands.js';
 import { lowestCommitTs } from './mvcc/async-commit.js';
+import type { Decision } from './mvcc/decision.js';
 import { type FormerCommit, formerCommit } from './mvcc/former-commit.js';
 import { type KeyFacts, readKey } from './mvcc/key-view.js';
 import { commitOnePhase } from './mvcc/one-phase.js';
@@ -45,24 +57,27 @@ export class PrewriteCommands {
    * finds that an earlier copy of itself has done so answers the commit timestamp again.
    */
   prewrite(context: TxnContext, request: PrewriteRequest): Answer<PrewriteAnswer> {
+    checkKeyCount(Math.max(request.mutations.length, request.asyncCommit?.secondaries.length ?? 0));
     const mutations = lastMutations(request.mutations);
     const keys = mutations.map((mutation) => mutation.key);
     const tooLong = [...keys, request.primary].filter(isKeyTooLong);
     if (tooLong.length > 0) return Promise.resolve(ok({ errors: tooLong.map(keyTooLong) }));
     const { tryOnePc = false, asyncCommit, startTs } = request;
-    return this.#commands.latched(context, keys, (view) => {
+    const run = async (view: RegionView): Answer<PrewriteAnswer> => {
       if (tryOnePc || asyncCommit !== undefined) {
-        return this.#commands.withFacts(view, keys, startTs, (facts) => {
+        return this.#commands.withFacts(context, view, keys, startTs, (facts) => {
           const former = formerCommit(facts, startTs);
           return former === undefined
             ? this.#prewrite(context, view, facts, mutations, request)
             : this.#answerAgain(context, view, keys, former, tryOnePc);
         });
       }
-      const facts = readConfirmed(view, (reader) => keys.map((key) => readKey(reader, key)));
-      if (!facts.ok) return Promise.resolve(facts);
-      return this.#prewrite(context, view, facts.value, mutations, request);
-    });
+      const facts = await this.#commands.readInParts(context, keys, (part) =>
+        readConfirmed(view, (reader) => part.map((key) => readKey(reader, key))),
+      );
+      return facts.ok ? this.#prewrite(context, view, facts.value, mutations, request) : facts;
+    };
+    return this.#commands.latched(context, keys, run, valueBytes(mutations));
   }
 
   /** The answer of a copy that has committed: in one phase, unless some keys still say so by their locks alone. */
@@ -95,14 +110,15 @@ export class PrewriteCommands {
     const isDecisive = tryOnePc || asyncCommit !== undefined;
     const gate = isDecisive && this.#gate?.isOpen(view) ? this.#gate : undefined;
     if (gate !== undefined && tryOnePc && isFreeToLock(facts, request)) {
-      const committed = await this.#commitOnePhase(gate, view, facts, mutations, request);
+      const committed = await this.#commitOnePhase(gate, context, view, facts, mutations, request);
       if (committed !== undefined) return committed;
     }
     if (gate !== undefined && asyncCommit !== undefined) {
       const answer = await this.#prewriteAsync(gate, context, view, facts, mutations, request);
       if (answer !== undefined) return answer;
     }
-    const decision = prewrite(facts, mutations, { ...request, asyncCommit: undefined });
+    const ordinary = { ...request, asyncCommit: undefined };
+    const decision = await this.#decideInParts(context, facts, mutations, ordinary);
     const settled = await this.#commands.settle(context, view, keys, decision);
     if (!settled.ok) return settled;
     const errors = settled.value;
@@ -128,11 +144,12 @@ export class PrewriteCommands {
     try {
       if (!gate.isProven(locks)) {
         // Errors do not depend on the timestamp, so nobody asks for one.
-        const { answer: errors } = prewrite(facts, mutations, txn);
+        const { answer: errors } = await this.#decideInParts(context, facts, mutations, txn);
         if (errors.length === 0 && !(await gate.prove(locks))) return undefined;
       }
       const { commitTs: fresh } = locks;
-      const decision = prewrite(facts, mutations, { ...txn, minCommitTs: fresh });
+      const dated = { ...txn, minCommitTs: fresh };
+      const decision = await this.#decideInParts(context, facts, mutations, dated);
       const settled = await this.#commands.settle(context, view, keys, decision);
       if (!settled.ok) return settled;
       if (settled.value.length > 0) return ok({ errors: settled.value });
@@ -145,6 +162,7 @@ export class PrewriteCommands {
   /** Undefined: no timestamp can be chosen, or the versions that it would displace make it larger than one entry. */
   async #commitOnePhase(
     gate: OnePhaseGate,
+    context: TxnContext,
     view: RegionView,
     facts: readonly KeyFacts[],
     mutations: readonly Mutation[],
@@ -155,13 +173,39 @@ export class PrewriteCommands {
     try {
       if (!gate.isProven(locks) && !(await gate.prove(locks))) return undefined;
       const { commitTs } = locks;
-      const modifies = commitOnePhase(facts, mutations, txn.startTs, commitTs);
+      const modifies: Modify[] = [];
+      for (let from = 0; from < facts.length; from += limits.commandPartKeys) {
+        if (from > 0) await this.#commands.turn(context);
+        const to = from + limits.commandPartKeys;
+        const part = mutations.slice(from, to);
+        modifies.push(...commitOnePhase(facts.slice(from, to), part, txn.startTs, commitTs));
+      }
       if (modifiesBytes(modifies) > limits.raftEntryBytesMax) return undefined;
       const proposed = await proposeModifies(this.#access, view, modifies);
       return proposed.ok ? ok({ errors: [], onePcCommitTs: commitTs }) : proposed;
     } finally {
       locks.release();
     }
+  }
+
+  /** As {@link prewrite}, so many keys in a turn. */
+  async #decideInParts(
+    context: TxnContext,
+    facts: readonly KeyFacts[],
+    mutations: readonly Mutation[],
+    txn: PrewriteTxn,
+  ): Promise<Decision<readonly KeyError[]>> {
+    if (facts.length <= limits.commandPartKeys) return prewrite(facts, mutations, txn);
+    const modifies: Modify[] = [];
+    const errors: KeyError[] = [];
+    for (let from = 0; from < facts.length; from += limits.commandPartKeys) {
+      if (from > 0) await this.#commands.turn(context);
+      const to = from + limits.commandPartKeys;
+      const part = prewrite(facts.slice(from, to), mutations.slice(from, to), txn);
+      modifies.push(...part.modifies);
+      errors.push(...part.answer);
+    }
+    return { modifies: errors.length > 0 ? [] : modifies, answer: errors };
   }
 
   /** The keys are latched. */
@@ -180,6 +224,10 @@ function isRepeated(
   { startTs, asyncCommit }: PrewriteRequest,
 ): boolean {
   return asyncCommit !== undefined && facts.every((fact) => isReplay(fact, { startTs }));
+}
+
+function valueBytes(mutations: readonly Mutation[]): number {
+  return mutations.reduce((sum, each) => sum + (each.kind === 'put' ? each.value.length : 0), 0);
 }
 
 /** Lower bound for the commit timestamp. */

@@ -5,7 +5,13 @@ import {
   type RegionAccess,
   type RegionError,
 } from '@tinykv/model';
-import { type Answer, keyTooLong, type LatchedCommands } from './latched-commands.js';
+import {
+  type Answer,
+  checkKeyCount,
+  keysOfCommand,
+  keyTooLong,
+  type LatchedCommands,
+} from './latched-commands.js';
 import { checkSecondaries, type SecondariesStatus } from './mvcc/async-commit.js';
 import { checkTxnStatus, type TxnStatus } from './mvcc/check-txn.js';
 import { commit } from './mvcc/commit.js';
@@ -57,24 +63,24 @@ export class WriteCommands {
   }
 
   commit(context: TxnContext, request: CommitRequest): Answer<KeyError | undefined> {
-    const keys = distinctKeys(request.keys);
+    const keys = keysOfCommand(request.keys);
     const tooLong = keys.find(isKeyTooLong);
     if (tooLong !== undefined) return Promise.resolve(ok(keyTooLong(tooLong)));
     const { startTs, commitTs } = request;
     return this.#admission.admit(startTs, commitTs, ok, () =>
-      this.#commands.onTxnKeys(context, keys, startTs, (facts) =>
+      this.#commands.onEachTxnKey(context, keys, startTs, (facts) =>
         commit(facts, { ...request, strict: context.strict }),
       ),
     );
   }
 
   batchRollback(context: TxnContext, request: RollbackRequest): Answer<KeyError | undefined> {
-    const keys = distinctKeys(request.keys);
+    const keys = keysOfCommand(request.keys);
     const tooLong = keys.find(isKeyTooLong);
     if (tooLong !== undefined) return Promise.resolve(ok(keyTooLong(tooLong)));
     const { startTs } = request;
     return this.#admission.admit(startTs, TS_ZERO, ok, () =>
-      this.#commands.onTxnKeys(context, keys, startTs, (facts) => rollback(facts, startTs)),
+      this.#commands.onEachTxnKey(context, keys, startTs, (facts) => rollback(facts, startTs)),
     );
   }
 
@@ -114,7 +120,7 @@ export class WriteCommands {
     context: TxnContext,
     request: CheckSecondariesRequest,
   ): Answer<SecondariesStatus> {
-    const keys = distinctKeys(request.keys);
+    const keys = keysOfCommand(request.keys);
     const tooLong = keys.find(isKeyTooLong);
     if (tooLong !== undefined) {
       return Promise.resolve(err({ type: 'other', message: keyTooLongMessage(tooLong) }));
@@ -134,6 +140,7 @@ export class WriteCommands {
     named: ResolveTxn,
     keys: readonly Uint8Array[] = [],
   ): Answer<KeyError | undefined> {
+    checkKeyCount(keys.length);
     return this.#admission.admit(named.startTs, named.commitTs, ok, () =>
       this.#resolveLock(context, named, keys),
     );
@@ -169,7 +176,9 @@ export class WriteCommands {
     const distinct = distinctKeys(keys);
     const tooLong = distinct.find(isKeyTooLong);
     if (tooLong !== undefined) return Promise.resolve(ok(keyTooLong(tooLong)));
-    return this.#commands.onTxnKeys(context, distinct, txn.startTs, (facts) => resolve(facts, txn));
+    return this.#commands.onEachTxnKey(context, distinct, txn.startTs, (facts) =>
+      resolve(facts, txn),
+    );
   }
 }
 
