@@ -35,6 +35,7 @@ describe('limits', () => {
     ['entryCommandsMax', 'regionPendingCommandsMax'],
     ['regionPendingCommandsMax', 'regionInflightCommandsMax'],
     ['scanPageKeys', 'scanHeadsPageKeys'],
+    ['snapshotHeaderMs', 'snapshotIdleMs'],
     ['scanPageKeys', 'mvccVersionsMax'],
     ['clientBatchGetKeysMax', 'batchGetKeysMax'],
     ['clientParallelBatchesMax', 'clientParallelRequestsMax'],

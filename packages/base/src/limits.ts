@@ -51,6 +51,12 @@ export const limits = {
   snapshotsSendingMax: 4,
   snapshotsReceivingMax: 4,
   snapshotChunkBytes: 262_144,
+  /** Parts of one snapshot that are on their way without an acknowledgement. */
+  snapshotWindowParts: 16,
+  /** How long a receiver waits for the first part of a snapshot, which names it. */
+  snapshotHeaderMs: 10_000,
+  /** How long it waits for each later part: several streams may share a low rate. */
+  snapshotIdleMs: 60_000,
   /** Keys read or removed in one step while a range is scanned or wiped. */
   rangeStepKeys: 1_024,
   /** Files that one step of giving space back goes through, and all steps of a store in a second. */

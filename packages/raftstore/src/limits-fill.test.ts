@@ -14,8 +14,10 @@ import { applyStateKey, regionStateKey } from '@tinykv/model';
 import { tinykvpeer } from '@tinykv/proto';
 import type { Group } from '@tinykv/replica';
 import { describe, expect, it } from 'vitest';
+import type { Envelope } from './envelope.js';
 import { encodeApplyState, encodeRegionState } from './local-state.js';
 import { Peer, type PendingCommand } from './peer.js';
+import { encodeHeader, encodePairs, partCrc } from './snapshot-format.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
 import { SnapshotSender } from './snapshot-sender.js';
 
@@ -25,6 +27,22 @@ const region: Region = {
   epoch: { confVer: 1, version: 1 },
   peers: [{ id: 4, storeId: 1, learner: false }],
 };
+
+const NAMED: Envelope = {
+  regionId: 3,
+  from: region.peers[0]!,
+  to: region.peers[0]!,
+  epoch: region.epoch,
+  range: region.range,
+  tombstone: false,
+  message: undefined,
+};
+const HEADER = encodeHeader(NAMED);
+
+/** A part of a snapshot as it travels. */
+function frame(data: Uint8Array): Uint8Array {
+  return tinykvpeer.SnapshotFrame.encode({ clusterId: 7, data, crc: partCrc(data) });
+}
 
 /** A stream that keeps what is sent and says it holds `buffered` bytes. */
 class FakeStream implements NetStream {
@@ -96,6 +114,51 @@ describe('snapshots', () => {
     expect(refused.isEnded).toBe(true);
     expect(tinykvpeer.SnapshotAck.decode(refused.sent[0]!).ok).toBe(false);
     expect(streams[0]!.isEnded).toBe(false);
+  });
+
+  it('whose sender says nothing give their places back', async () => {
+    const env = fakeEnv();
+    const receiver = new SnapshotReceiver(env, {
+      clusterId: 7,
+      refuse: () => undefined,
+      received: async () => undefined,
+    });
+    const idle = Array.from({ length: limits.snapshotsReceivingMax }, () => new FakeStream());
+    const sessions = idle.map((stream) => receiver.accept(stream));
+    sessions[0]!.onMessage(frame(HEADER));
+    await env.clock.run(limits.snapshotHeaderMs);
+    expect(receiver.receiving).toBe(1);
+    expect(idle.map(({ isEnded }) => isEnded)).toEqual([false, true, true, true]);
+    // One that has begun has longer between its parts.
+    await env.clock.run(limits.snapshotIdleMs / 2);
+    sessions[0]!.onMessage(frame(encodePairs([[EMPTY_BYTES, EMPTY_BYTES]])));
+    await env.clock.run(limits.snapshotIdleMs - 1);
+    expect(receiver.receiving).toBe(1);
+    await env.clock.run(1);
+    expect(receiver.receiving).toBe(0);
+    const answers = idle[0]!.sent.map((ack) => tinykvpeer.SnapshotAck.decode(ack));
+    expect(answers.map(({ ok: isOk }) => isOk)).toEqual([true, true, false]);
+    expect(await env.fs.list('')).toEqual([]);
+    expect(env.clock.pendingTimers).toBe(0);
+  });
+
+  it('whose sender does not wait for acknowledgements are refused', async () => {
+    const env = fakeEnv();
+    const receiver = new SnapshotReceiver(env, {
+      clusterId: 7,
+      refuse: () => undefined,
+      received: async () => undefined,
+    });
+    const stream = new FakeStream();
+    const session = receiver.accept(stream);
+    session.onMessage(frame(HEADER));
+    const pairs = frame(encodePairs([[EMPTY_BYTES, EMPTY_BYTES]]));
+    for (let i = 1; i < limits.snapshotWindowParts; i++) session.onMessage(pairs);
+    expect(stream.isEnded).toBe(false);
+    session.onMessage(pairs);
+    expect(stream.isEnded).toBe(true);
+    await env.clock.settle();
+    expect(receiver.receiving).toBe(0);
   });
 
   it('are made so many at once; the core asks again later', () => {

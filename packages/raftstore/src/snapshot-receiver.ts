@@ -6,6 +6,7 @@ import {
   limits,
   type NetStream,
   type StreamEvents,
+  type Timer,
 } from '@tinykv/base';
 import { tinykvpeer } from '@tinykv/proto';
 import type { Envelope } from './envelope.js';
@@ -47,40 +48,99 @@ export class SnapshotReceiver {
     }
     this.#receiving++;
     const incoming = new Incoming(this.#env, this.#host, () => this.#nextFile());
-    // Parts are handled one after the other; the sender's window bounds how many wait.
-    let tail: Promise<void> = Promise.resolve();
-    let ended = false;
-    const finish = (): void => {
-      if (ended) return;
-      ended = true;
-      this.#receiving--;
-    };
-    const handle = async (bytes: Uint8Array): Promise<void> => {
-      if (ended) return;
-      try {
-        await incoming.add(bytes);
-        stream.send(tinykvpeer.SnapshotAck.encode({ ok: true }));
-      } catch (error) {
-        this.#env.logger.warn('snapshot refused', { error: errorMessage(error) });
-        stream.send(tinykvpeer.SnapshotAck.encode({ ok: false, error: errorMessage(error) }));
-        stream.end();
-        await incoming.abort();
-        finish();
-      }
-    };
-    return {
-      onMessage: (bytes) => {
-        tail = tail.then(() => handle(bytes));
-      },
-      onClose: () => {
-        tail = tail.then(() => incoming.abort()).then(finish);
-        stream.end();
-      },
-    };
+    return new IncomingStream(this.#env, stream, incoming, () => this.#receiving--);
   }
 
   #nextFile(): string {
     return `recv-${++this.#sequence}-${this.#env.rng.u32().toString(16)}.snap`;
+  }
+}
+
+/**
+ * One sender's stream. Its parts are handled one after the other. A sender that sends nothing for too long, or more
+ * than its window, is refused: it has one of a few places. The time that a part takes here is not the sender's.
+ */
+class IncomingStream implements StreamEvents {
+  readonly #env: Env;
+  readonly #stream: NetStream;
+  readonly #incoming: Incoming;
+  readonly #onEnd: () => void;
+  #tail: Promise<void> = Promise.resolve();
+  /** Parts that came and are not handled. */
+  #waiting = 0;
+  #timer: Timer | undefined;
+  #isRefused = false;
+  #isEnded = false;
+
+  constructor(env: Env, stream: NetStream, incoming: Incoming, onEnd: () => void) {
+    this.#env = env;
+    this.#stream = stream;
+    this.#incoming = incoming;
+    this.#onEnd = onEnd;
+    this.#await(limits.snapshotHeaderMs);
+  }
+
+  onMessage(bytes: Uint8Array): void {
+    if (this.#isRefused) return;
+    this.#timer?.cancel();
+    this.#waiting++;
+    if (this.#waiting > limits.snapshotWindowParts) {
+      this.#refuse('more parts than were acknowledged');
+      return;
+    }
+    this.#tail = this.#tail.then(() => this.#handle(bytes));
+  }
+
+  onClose(): void {
+    this.#isRefused = true;
+    this.#finish();
+    this.#stream.end();
+  }
+
+  async #handle(bytes: Uint8Array): Promise<void> {
+    if (this.#isRefused) return;
+    try {
+      await this.#incoming.add(bytes);
+    } catch (error) {
+      this.#refuse(errorMessage(error));
+      return;
+    }
+    this.#stream.send(tinykvpeer.SnapshotAck.encode({ ok: true }));
+    this.#waiting--;
+    if (this.#waiting === 0) this.#await(limits.snapshotIdleMs);
+  }
+
+  #await(ms: number): void {
+    if (this.#isRefused) return;
+    const { clock } = this.#env;
+    this.#timer = clock.after(ms, () => {
+      // What came while this process was busy is read first.
+      clock.defer(() => {
+        if (this.#waiting === 0) this.#refuse(`no part for ${ms} ms`);
+      });
+    });
+  }
+
+  #refuse(error: string): void {
+    if (this.#isRefused) return;
+    this.#isRefused = true;
+    this.#env.logger.warn('snapshot refused', { error });
+    this.#stream.send(tinykvpeer.SnapshotAck.encode({ ok: false, error }));
+    this.#stream.end();
+    this.#finish();
+  }
+
+  /** After the part that is being handled, what is incomplete goes, and the place is free. */
+  #finish(): void {
+    this.#timer?.cancel();
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#tail = this.#tail
+      .then(() => this.#incoming.abort())
+      .catch((error: unknown) =>
+        this.#env.logger.warn('snapshot file', { error: errorMessage(error) }),
+      )
+      .then(this.#onEnd);
   }
 }
 

@@ -135,8 +135,6 @@ function checkPair(key: Uint8Array, value: Uint8Array): void {
   }
 }
 
-/** Parts that may be on their way without an acknowledgement: the receiver's disk sets the pace. */
-const WINDOW_PARTS = 16;
 /** Without an acknowledgement for this long the receiver is taken for gone. It reads the whole file back before the last. */
 const ACK_TIMEOUT_MS = 120_000;
 
@@ -172,7 +170,8 @@ class SnapshotStream {
 
   async run(envelope: Envelope, view: KvSnapshot, api: ApiMode): Promise<void> {
     try {
-      await this.#part(encodeHeader(envelope));
+      // Not paced: the receiver waits for it a short time only.
+      this.#send(encodeHeader(envelope));
       const { range } = envelope;
       assert(range !== undefined, 'a snapshot envelope carries its range');
       for (const { start, end } of regionRanges(api, range)) await this.#range(view, start, end);
@@ -219,8 +218,13 @@ class SnapshotStream {
   }
 
   async #part(part: Uint8Array): Promise<void> {
-    await this.#until(WINDOW_PARTS - 1);
+    // The receiver's disk sets the pace.
+    await this.#until(limits.snapshotWindowParts - 1);
     await this.#paced(part.length);
+    this.#send(part);
+  }
+
+  #send(part: Uint8Array): void {
     this.#crc = crc32(part.subarray(4, PART_PREFIX_BYTES), this.#crc);
     this.#unacked++;
     this.#stream.send(
