@@ -36,6 +36,8 @@ describe('limits', () => {
     ['regionPendingCommandsMax', 'regionInflightCommandsMax'],
     ['scanPageKeys', 'scanHeadsPageKeys'],
     ['snapshotHeaderMs', 'snapshotIdleMs'],
+    ['tsoInflightMax', 'tsoStreamPendingMax'],
+    ['tsoStreamPendingMax', 'tsoPendingMax'],
     ['scanPageKeys', 'mvccVersionsMax'],
     ['clientBatchGetKeysMax', 'batchGetKeysMax'],
     ['clientParallelBatchesMax', 'clientParallelRequestsMax'],

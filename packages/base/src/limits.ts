@@ -150,9 +150,11 @@ export const limits = {
   clientBackgroundTxnsMax: 1_024,
   /** Region heartbeats that wait for the scheduler. */
   regionHeartbeatQueueMax: 16_384,
-  /** Timestamps handed out by one request. */
-  tsoCountMax: 262_144,
-  /** Requests for timestamps that wait for one scheduler. */
+  /** Timestamps handed out by one request; PD's own client gathers 10,000 at most. */
+  tsoCountMax: 16_384,
+  /** Requests for timestamps of one stream that wait for one scheduler; a client has 16 in flight. */
+  tsoStreamPendingMax: 1_024,
+  /** The same of all streams. */
   tsoPendingMax: 65_536,
   /** Ids that one request to the scheduler takes: a Region and its peers. */
   idsPerRequestMax: 256,

@@ -1,4 +1,11 @@
-import { type KvError, physicalMs, type Result, type Timestamp, TS_ZERO } from '@tinykv/base';
+import {
+  type KvError,
+  limits,
+  physicalMs,
+  type Result,
+  type Timestamp,
+  TS_ZERO,
+} from '@tinykv/base';
 import { fakeEnv, ManualClock } from '@tinykv/base/testing';
 import { describe, expect, it } from 'vitest';
 import { MemoryGroup, SharedLog } from '../tests/support/memory-group.js';
@@ -20,9 +27,15 @@ function node(clock: ManualClock, log: SharedLog = new SharedLog()): Node {
 
 type Answer = Result<Timestamp, KvError>;
 
-function ask(server: TsoServer, count = 1): { answer: Answer | undefined } {
+const STREAM = {};
+
+function ask(
+  server: TsoServer,
+  count = 1,
+  stream: object = STREAM,
+): { answer: Answer | undefined } {
   const box: { answer: Answer | undefined } = { answer: undefined };
-  server.request(count, (answer) => {
+  server.request(stream, count, (answer) => {
     box.answer = answer;
   });
   return box;
@@ -162,12 +175,12 @@ describe('TsoServer', () => {
     group.lead();
     await clock.run(100);
     clock.jumpWall(-60_000);
-    const boxes = Array.from({ length: 10 }, () => ask(server, 262_144));
+    const boxes = Array.from({ length: 100 }, () => ask(server, 262_144));
     await clock.settle();
-    expect(boxes.filter((box) => box.answer !== undefined).length).toBeLessThanOrEqual(1);
+    expect(boxes.filter((box) => box.answer !== undefined).length).toBeLessThanOrEqual(52);
     await clock.run(50 * 12);
     const values = boxes.map((box) => (box.answer?.ok ? box.answer.value : TS_ZERO));
-    expect(new Set(values).size).toBe(10);
+    expect(new Set(values).size).toBe(100);
     expect(values).toEqual([...values].sort((x, y) => (x < y ? -1 : 1)));
   });
 
@@ -201,5 +214,66 @@ describe('TsoServer', () => {
     const warnings = env.logger.lines.filter(({ level }) => level === 'warn');
     expect(warnings).toHaveLength(1);
     expect(warnings[0]?.fields['ahead_ms']).toBeGreaterThan(3_590_000);
+  });
+
+  it('lets streams take turns: those that ask for much wait by themselves', async () => {
+    const clock = new ManualClock();
+    const streams = Array.from({ length: 10 }, () => ({}));
+    const { group, server } = node(clock);
+    group.lead();
+    await clock.run(100);
+    // Together they ask for more than half a second of timestamps.
+    const many = Array.from({ length: 10_000 }, (_, i) => {
+      return ask(server, limits.tsoCountMax, streams[i % streams.length]!);
+    });
+    await clock.settle();
+    const others = Array.from({ length: 10 }, () => ask(server, 1, {}));
+    await clock.run(100);
+    expect(others.every(({ answer }) => answer?.ok)).toBe(true);
+    expect(many.filter(({ answer }) => answer !== undefined).length).toBeLessThan(5_000);
+  });
+
+  it('moves physical time on at once where demand uses up a millisecond, a little ahead of the clock', async () => {
+    const clock = new ManualClock();
+    const { group, server } = node(clock);
+    group.lead();
+    await clock.run(100);
+    const streams = Array.from({ length: 4 }, () => ({}));
+    const boxes = streams.flatMap((stream) =>
+      Array.from({ length: 200 }, () => ask(server, limits.tsoCountMax, stream)),
+    );
+    await clock.settle();
+    const values = boxes.flatMap(({ answer }) => (answer?.ok ? [answer.value] : []));
+    expect(values).toHaveLength(800);
+    expect(new Set(values).size).toBe(800);
+    expect(server.physicalMs! - clock.wall()).toBeLessThanOrEqual(50);
+    // What is asked for beyond waits for the clock.
+    const more = streams.flatMap((stream) =>
+      Array.from({ length: 1_000 }, () => ask(server, limits.tsoCountMax, stream)),
+    );
+    await clock.settle();
+    expect(more.some(({ answer }) => answer === undefined)).toBe(true);
+    expect(server.physicalMs! - clock.wall()).toBeLessThanOrEqual(50);
+    await clock.run(500);
+    expect(more.filter(({ answer }) => !answer?.ok).slice(0, 2)).toEqual([]);
+  });
+
+  it('forgets what a stream that is gone has asked for, and refuses a stream that asks too often', async () => {
+    const clock = new ManualClock();
+    const { group, server } = node(clock);
+    const stream = {};
+    group.stalled = true;
+    group.lead();
+    const boxes = Array.from({ length: limits.tsoStreamPendingMax }, () => ask(server, 1, stream));
+    expect(ask(server, 1, stream).answer).toMatchObject({
+      ok: false,
+      error: { code: 'RESOURCE_EXHAUSTED' },
+    });
+    const other = ask(server, 1, {});
+    server.forget(stream);
+    group.release();
+    await clock.run(200);
+    expect(boxes.every(({ answer }) => answer === undefined)).toBe(true);
+    expect(other.answer?.ok).toBe(true);
   });
 });

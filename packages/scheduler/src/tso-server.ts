@@ -5,7 +5,6 @@ import {
   errorMessage,
   KvError,
   type Logger,
-  limits,
   ok,
   type Result,
   type Term,
@@ -15,22 +14,19 @@ import {
 import type { StateGroup } from './state-group.js';
 import { TsoOracle, type TsoTime } from './tso.js';
 import { TsoLead } from './tso-lead.js';
+import { TsoQueue } from './tso-queue.js';
 
 const TICK_MS = 50;
 /** A request that finds no free timestamp for this many ticks fails. */
 const TICKS_MAX = 100;
+/** Requests that are answered before others have their turn. */
+const ANSWERS_PER_TURN = 1_024;
 
 export type TsoReply = (result: Result<Timestamp, KvError>) => void;
 
-interface Waiting {
-  readonly count: number;
-  readonly reply: TsoReply;
-  ticks: number;
-}
-
 /**
- * Serves timestamps from the memory of the leader. Requests of a turn are answered together at its end,
- * in the order in which they came; leadership, lease and allocation are one synchronous step.
+ * Serves timestamps from the memory of the leader. Requests of a turn are answered together at its end, those of one
+ * stream in the order in which they came, streams by turns; leadership, lease and allocation are one synchronous step.
  */
 export class TsoServer {
   readonly #group: StateGroup;
@@ -41,7 +37,8 @@ export class TsoServer {
   /** The leadership that the oracle belongs to. */
   #term: Term = 0;
   #saving = false;
-  #waiting: Waiting[] = [];
+  readonly #waiting = new TsoQueue();
+  #ticks = 0;
   #flushing = false;
   #ticker: Timer | undefined;
   readonly #lead: TsoLead;
@@ -74,19 +71,18 @@ export class TsoServer {
     return this.#oracle?.physicalMs;
   }
 
-  /** Calls back once, later, with the last of `count` (1 … limits.tsoCountMax) timestamps. */
-  request(count: number, reply: TsoReply): void {
-    if (this.#waiting.length >= limits.tsoPendingMax) {
+  /** Calls back once, later, with the last of `count` (1 … limits.tsoCountMax) timestamps; not if `stream` is forgotten. */
+  request(stream: object, count: number, reply: TsoReply): void {
+    if (!this.#waiting.add(stream, { count, reply, since: this.#ticks })) {
       reply(err(new KvError('RESOURCE_EXHAUSTED', 'too many timestamp requests wait')));
       return;
     }
-    this.#waiting.push({ count, reply, ticks: 0 });
-    if (this.#flushing) return;
-    this.#flushing = true;
-    this.#clock.defer(() => {
-      this.#flushing = false;
-      this.#flush();
-    });
+    this.#flushLater();
+  }
+
+  /** Nobody waits any more for what the stream has asked for. */
+  forget(stream: object): void {
+    this.#waiting.forget(stream);
   }
 
   /** To be called when the group's leadership may have changed. */
@@ -113,16 +109,25 @@ export class TsoServer {
     return { wallMs: this.#clock.wall(), monoMs: this.#clock.mono() };
   }
 
+  #flushLater(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#clock.defer(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
   #flush(): void {
-    let served = 0;
-    while (served < this.#waiting.length) {
-      const next = this.#waiting[served]!;
+    for (let served = 0; served < ANSWERS_PER_TURN; served++) {
+      const next = this.#waiting.first();
+      if (next === undefined) return;
       const result = this.#allocate(next.count);
-      if (result === undefined) break;
-      served++;
+      if (result === undefined) return;
+      this.#waiting.shift();
       next.reply(result);
     }
-    this.#waiting.splice(0, served);
+    this.#flushLater();
   }
 
   /** Undefined: not now, but after a tick or a save. */
@@ -132,7 +137,8 @@ export class TsoServer {
       return err(new KvError('UNAVAILABLE', 'not leader'));
     }
     if (!this.#group.leaseValid()) return err(new KvError('UNAVAILABLE', 'lease expired'));
-    const last = oracle.allocate(count);
+    let last = oracle.allocate(count);
+    if (last === 'exhausted' && oracle.advance(this.#time())) last = oracle.allocate(count);
     return typeof last === 'bigint' ? ok(last) : undefined;
   }
 
@@ -150,9 +156,9 @@ export class TsoServer {
     this.#lead.watch(this.#oracle?.aheadMs(time));
     this.#save();
     this.#flush();
-    for (const waiting of this.#waiting) waiting.ticks++;
-    while ((this.#waiting[0]?.ticks ?? 0) >= TICKS_MAX) {
-      this.#waiting.shift()!.reply(err(new KvError('UNAVAILABLE', 'no timestamp in time')));
+    this.#ticks += 1;
+    for (const { reply } of this.#waiting.takeOld(this.#ticks - TICKS_MAX)) {
+      reply(err(new KvError('UNAVAILABLE', 'no timestamp in time')));
     }
   }
 
@@ -181,8 +187,6 @@ export class TsoServer {
   }
 
   #refuse(error: KvError): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { reply } of waiting) reply(err(error));
+    for (const { reply } of this.#waiting.takeAll()) reply(err(error));
   }
 }

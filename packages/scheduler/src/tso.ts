@@ -1,4 +1,4 @@
-import { assert, composeTimestamp, LOGICAL_COUNT, limits, type Timestamp } from '@tinykv/base';
+import { assert, composeTimestamp, LOGICAL_COUNT, type Timestamp } from '@tinykv/base';
 
 /** Physical time moves on its own once this many logical values of a millisecond are used. */
 const LOGICAL_HIGH = LOGICAL_COUNT / 2;
@@ -7,6 +7,8 @@ const LOGICAL_HIGH = LOGICAL_COUNT / 2;
  * comes back to the wall clock, and what each restart adds (up to a save interval) is gone after a few minutes.
  */
 const OWN_RATE = 63 / 64;
+/** How far demand alone may drive physical time ahead of the clocks: about what a tick takes over. */
+const DEMAND_AHEAD_MS = 50;
 
 /** Both clocks at one moment. */
 export interface TsoTime {
@@ -29,8 +31,9 @@ export interface TsoTime {
 export class TsoOracle {
   readonly #saveIntervalMs: number;
   #physicalMs: number;
-  /** Monotonic time at which physical time was `physicalMs` exactly. */
+  /** Monotonic time at which physical time, without what demand has added, was `ownBaseMs` exactly. */
   #monoMs: number;
+  #ownBaseMs: number;
   /** The next free logical value of `physicalMs`. */
   #logical = 0;
   #boundMs: number;
@@ -39,6 +42,7 @@ export class TsoOracle {
   constructor(savedBoundMs: number, { wallMs, monoMs }: TsoTime, saveIntervalMs: number) {
     this.#physicalMs = Math.max(wallMs, savedBoundMs + 1);
     this.#monoMs = monoMs;
+    this.#ownBaseMs = this.#physicalMs;
     this.#boundMs = savedBoundMs;
     this.#saveIntervalMs = saveIntervalMs;
   }
@@ -52,9 +56,9 @@ export class TsoOracle {
     return Math.max(0, this.#physicalMs - wallMs);
   }
 
-  /** Physical time as it would be without the wall clock, with fractions. */
+  /** Physical time as it would be without the wall clock and without demand, with fractions. */
   #ownMs({ monoMs }: TsoTime): number {
-    return this.#physicalMs + Math.max(0, monoMs - this.#monoMs) * OWN_RATE;
+    return this.#ownBaseMs + Math.max(0, monoMs - this.#monoMs) * OWN_RATE;
   }
 
   /** The bound to save next, or undefined while half of the interval is left. */
@@ -82,15 +86,30 @@ export class TsoOracle {
     else if (this.#logical > LOGICAL_HIGH) next = this.#physicalMs + 1;
     // Past the bound nothing moves before the save that it causes; the time that this takes is not lost.
     if (next === this.#physicalMs || next >= this.#boundMs) return;
-    const fraction = ownMs - next;
-    this.#monoMs = fraction > 0 && fraction < 1 ? monoMs - fraction / OWN_RATE : monoMs;
     this.#physicalMs = next;
     this.#logical = 0;
+    if (next > ownMs && next !== wallMs) return;
+    const fraction = ownMs - next;
+    this.#ownBaseMs = next;
+    this.#monoMs = fraction > 0 && fraction < 1 ? monoMs - fraction / OWN_RATE : monoMs;
+  }
+
+  /**
+   * All logical values of a millisecond are used: physical time moves on by one at once, within the saved bound. False:
+   * it is as far ahead of both clocks as demand may drive it, and goes on with the next tick or save.
+   */
+  advance(time: TsoTime): boolean {
+    const next = this.#physicalMs + 1;
+    const clockMs = Math.max(time.wallMs, this.#ownMs(time));
+    if (next >= this.#boundMs || next > clockMs + DEMAND_AHEAD_MS) return false;
+    this.#physicalMs = next;
+    this.#logical = 0;
+    return true;
   }
 
   /** The last of `count` consecutive timestamps; else why there is none now: the next tick or save helps. */
   allocate(count: number): Timestamp | 'not-saved' | 'exhausted' {
-    assert(count > 0 && count <= limits.tsoCountMax, () => `tso count ${count}`);
+    assert(count > 0 && count <= LOGICAL_COUNT, () => `tso count ${count}`);
     if (this.#physicalMs >= this.#boundMs) return 'not-saved';
     if (this.#logical + count > LOGICAL_COUNT) {
       // Any tick now moves on: what is left of this millisecond is given up.

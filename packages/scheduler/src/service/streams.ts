@@ -55,7 +55,7 @@ function tsoEvents(host: ServiceHost, stream: NetStream, sizes: Histogram): Stre
     if (count === 0) throw unknownError('tso count should be positive');
     if (count > limits.tsoCountMax) throw unknownError(`tso count ${count} is too large`);
     sizes.observe(count);
-    host.tso.request(count, (result) => {
+    host.tso.request(stream, count, (result) => {
       if (!result.ok) {
         stream.destroy({ code: result.error.code, message: result.error.message });
         return;
@@ -67,7 +67,10 @@ function tsoEvents(host: ServiceHost, stream: NetStream, sizes: Histogram): Stre
   };
   return {
     onMessage: (bytes) => guard(stream, () => handle(bytes)),
-    onClose: () => stream.end(),
+    onClose: () => {
+      host.tso.forget(stream);
+      stream.end();
+    },
   };
 }
 
