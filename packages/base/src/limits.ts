@@ -11,6 +11,14 @@ export const limits = {
   grpcMessageBytesMax: 10_485_760,
   /** Calls and streams at once on one connection to a server. */
   grpcConcurrentStreamsMax: 16_384,
+  /** Connections to one gRPC server; more are closed at once. */
+  grpcConnectionsMax: 4_096,
+  /** How long a connection may take until it has spoken HTTP/2. */
+  grpcHandshakeMs: 10_000,
+  /** Connections to a status page. */
+  statusConnectionsMax: 64,
+  /** How long one may take for the head of a request. */
+  statusHeadMs: 5_000,
   /** Bytes that wait on one gRPC stream before its sender is told to wait. */
   streamBufferBytesMax: 1_048_576,
   /** Commands of one Region that wait for their turn to be proposed. */
@@ -96,6 +104,14 @@ export const limits = {
   lockTtlMsMax: 7_200_000,
   /** Waits between transactions that one store remembers to find deadlocks. */
   waitForEdgesMax: 262_144,
+  /** Waits that one request tells the detector of, begun and ended together; more are refused. */
+  deadlockWaitsMax: 2_048,
+  /** Waits that the search for one cycle looks at; a longer one ends by time. */
+  deadlockSearchEdgesMax: 4_096,
+  /** Waits that all searches of one request look at before others have their turn. */
+  deadlockPartEdges: 8_192,
+  /** The same of one request in all; what it tells beyond is not taken in, and is told again. */
+  deadlockRequestEdgesMax: 65_536,
   /** Batched requests in flight on one client stream. */
   batchStreamInflightMax: 16_384,
   /** Bytes of the messages of one client stream that have requests without an answer; further ones are told that the store is busy. */

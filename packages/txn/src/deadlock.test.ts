@@ -1,4 +1,4 @@
-import { utf8 } from '@tinykv/base';
+import { limits, utf8 } from '@tinykv/base';
 import type { WaitForEdge } from '@tinykv/model';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -28,6 +28,20 @@ describe('the graph of waits', () => {
     // It was not taken in.
     expect(graph.edges).toBe(4);
     expect(text(graph.add(wait(2, 4), 0))).toBe('none');
+  });
+
+  it('follows a chain so far, and ignores the wait beyond: a time-out ends it', () => {
+    const graph = new WaitForGraph(TTL_MS, 100_000);
+    const { deadlockSearchEdgesMax } = limits;
+    for (let i = deadlockSearchEdgesMax + 1; i > 0; i--) graph.add(wait(i + 1, i), 0);
+    expect(graph.edges).toBe(deadlockSearchEdgesMax + 1);
+    const before = graph.searched;
+    expect(graph.add(wait(1, deadlockSearchEdgesMax + 2), 0)).toBeUndefined();
+    expect(graph.edges, 'a cycle is not taken in').toBe(deadlockSearchEdgesMax + 1);
+    expect(graph.searched - before).toBe(deadlockSearchEdgesMax + 1);
+    expect(graph.add(wait(1, deadlockSearchEdgesMax + 1), 0)).toHaveLength(
+      deadlockSearchEdgesMax + 1,
+    );
   });
 
   it('forgets a wait that is over, or that nobody has told again', () => {

@@ -1,4 +1,4 @@
-import { keyString, type Timestamp } from '@tinykv/base';
+import { keyString, limits, type Timestamp } from '@tinykv/base';
 import type { WaitForEdge } from '@tinykv/model';
 
 interface Edge extends WaitForEdge {
@@ -20,6 +20,7 @@ export class WaitForGraph {
   readonly #edgesMax: number;
   readonly #waits = new Map<Timestamp, Waits>();
   #edges = 0;
+  #searched = 0;
 
   constructor(ttlMs: number, edgesMax: number) {
     this.#ttlMs = ttlMs;
@@ -31,9 +32,15 @@ export class WaitForGraph {
     return this.#edges;
   }
 
+  /** Edges that all searches have looked at: the work that they were. */
+  get searched(): number {
+    return this.#searched;
+  }
+
   /**
    * Takes in a wait that begins or goes on. The cycle that it would close, in the order of waiting and from this
-   * wait on; undefined: there is none. A full graph takes in nothing: what it does not know a time-out ends.
+   * wait on; undefined: there is none, or none that a bounded search finds. When full, or when the search was cut off, the
+   * wait is ignored: the lock-wait time-out breaks such a cycle.
    */
   add(wait: WaitForEdge, nowMs: number): readonly WaitForEdge[] | undefined {
     const expiresAt = nowMs + this.#ttlMs;
@@ -43,6 +50,7 @@ export class WaitForGraph {
       return undefined;
     }
     const path = this.#path(wait.waitForTxn, wait.txn, nowMs);
+    if (path === 'too-far') return undefined;
     if (path !== undefined) return [wait, ...path];
     if (known === undefined) this.#insert(wait, expiresAt, nowMs);
     else known.expiresAt = expiresAt;
@@ -81,12 +89,20 @@ export class WaitForGraph {
   }
 
   /** The waits that lead from one transaction to another, fewest first; expired ones are forgotten on the way. */
-  #path(from: Timestamp, to: Timestamp, nowMs: number): WaitForEdge[] | undefined {
+  #path(
+    from: Timestamp,
+    to: Timestamp,
+    nowMs: number,
+  ): readonly WaitForEdge[] | 'too-far' | undefined {
+    let looked = 0;
     if (from === to) return [];
     const reachedBy = new Map<Timestamp, Edge>();
     const queue = [from];
     for (const txn of queue) {
       for (const edge of this.#waits.get(txn)?.values() ?? []) {
+        looked += 1;
+        this.#searched += 1;
+        if (looked > limits.deadlockSearchEdgesMax) return 'too-far';
         if (edge.expiresAt <= nowMs) {
           this.remove(edge);
           continue;

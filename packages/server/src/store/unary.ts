@@ -136,4 +136,11 @@ export function respond<A, R extends object>(
     if (refuse && error.type === 'raft-entry-too-large') return refuse(describeRegionError(error));
     return { regionError: regionErrorToWire(error) };
   });
+  toWire: (value: A) => Awaitable<R>,
+): Awaitable<R | RegionErrorResponse> {
+  return whenReady(
+    answer,
+    (outcome): Awaitable<R | RegionErrorResponse> =>
+      outcome.ok ? toWire(outcome.value) : { regionError: regionErrorToWire(outcome.error) },
+  );
 }
