@@ -22,7 +22,7 @@ import { parseAddress } from './address.js';
 import { identity } from './grpc-bytes.js';
 import { ClientStream } from './grpc-client-stream.js';
 import { clientOptions } from './grpc-options.js';
-import { GrpcServer } from './grpc-server.js';
+import { type ConnectionLimits, GrpcServer } from './grpc-server.js';
 import { fromServiceError, handlerError, logUnexpected } from './grpc-status.js';
 import { GuardedEvents } from './stream-guard.js';
 
@@ -40,8 +40,11 @@ export class GrpcNet implements Net {
   readonly #servers = new Set<GrpcServer>();
   #closed = false;
 
-  constructor(logger: Logger) {
+  readonly #connections: ConnectionLimits | undefined;
+
+  constructor(logger: Logger, connections?: ConnectionLimits) {
     this.#logger = logger;
+    this.#connections = connections;
   }
 
   call(
@@ -99,7 +102,7 @@ export class GrpcNet implements Net {
 
   async serve(address: string, services: ServiceTable): Promise<NetServer> {
     this.#checkOpen();
-    const server = await GrpcServer.listen(address, services, this.#logger);
+    const server = await GrpcServer.listen(address, services, this.#logger, this.#connections);
     this.#servers.add(server);
     return server;
   }

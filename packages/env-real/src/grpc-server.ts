@@ -11,6 +11,7 @@ import {
 import {
   KvError,
   type Logger,
+  limits,
   type NetServer,
   type PeerInfo,
   type ServiceTable,
@@ -24,6 +25,20 @@ import { serverOptions } from './grpc-options.js';
 import { ServerStream } from './grpc-server-stream.js';
 import { handlerError, logUnexpected, toStatus } from './grpc-status.js';
 import { GuardedEvents } from './stream-guard.js';
+
+/** What a server allows to connections that may be anybody's. */
+export interface ConnectionLimits {
+  readonly connectionsMax: number;
+  readonly handshakeMs: number;
+}
+
+const CONNECTION_LIMITS: ConnectionLimits = {
+  connectionsMax: limits.grpcConnectionsMax,
+  handshakeMs: limits.grpcHandshakeMs,
+};
+
+/** The client's preface and the head of its first SETTINGS frame (RFC 9113, section 3.4). */
+const HANDSHAKE_BYTES = 24 + 9;
 
 /**
  * A gRPC server for a table of handlers on bytes. It owns its sockets, which grpc-js's own listener does
@@ -53,6 +68,7 @@ export class GrpcServer implements NetServer {
     address: string,
     services: ServiceTable,
     logger: Logger,
+    { connectionsMax, handshakeMs }: ConnectionLimits = CONNECTION_LIMITS,
   ): Promise<GrpcServer> {
     const server = new Server(serverOptions);
     for (const [path, handler] of services.unary) {
@@ -66,8 +82,24 @@ export class GrpcServer implements NetServer {
     const sockets = new Set<Socket>();
     const listener = createServer({ noDelay: true }, (socket) => {
       sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
+      // Once it speaks HTTP/2, keepalive finds out whether it still does.
+      const handshake = setTimeout(() => {
+        if (socket.bytesRead < HANDSHAKE_BYTES) socket.destroy();
+      }, handshakeMs);
+      socket.once('close', () => {
+        clearTimeout(handshake);
+        sockets.delete(socket);
+      });
       injector.injectConnection(socket);
+    });
+    listener.maxConnections = connectionsMax;
+    let isFull = false;
+    listener.on('connection', () => {
+      isFull = false;
+    });
+    listener.on('drop', () => {
+      if (!isFull) logger.warn('too many connections', { address, most: connectionsMax });
+      isFull = true;
     });
     const bound = await bind(listener, address);
     // After the start only a failed accept is reported here; the client sees it and tries again.

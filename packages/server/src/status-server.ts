@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { errorMessage } from '@tinykv/base';
+import { errorMessage, limits } from '@tinykv/base';
 
 /** What a process shows of itself over HTTP. */
 export interface StatusSources {
@@ -29,13 +29,16 @@ interface Answer {
 export async function startStatusServer(
   address: string,
   sources: StatusSources,
+  headMs: number = limits.statusHeadMs,
 ): Promise<StatusServer> {
-  const server = createServer((request, response) => {
+  // Node looks for requests that are late every half minute unless told otherwise.
+  const options = { connectionsCheckingInterval: Math.ceil(headMs / 5), headersTimeout: headMs };
+  const server = createServer({ ...options, requestTimeout: 2 * headMs }, (request, response) => {
     void respond(request, response, sources);
   });
-  server.headersTimeout = 5_000;
-  server.requestTimeout = 10_000;
-  server.maxConnections = 64;
+  // Also for an answer that nobody reads.
+  server.timeout = 4 * headMs;
+  server.maxConnections = limits.statusConnectionsMax;
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
   await listen(server, host, Number(address.slice(colon + 1)));
