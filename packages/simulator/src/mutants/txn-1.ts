@@ -6,8 +6,8 @@ export const txnMutants1: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/txn/src/latched-commands.ts',
-        find: '    const latch = this.#latches.acquire(keys.map(keyString));',
-        replace: '    const latch = this.#latches.acquire([]);',
+        find: '    const latch = this.#latches.acquire(keys.map(keyString), ',
+        replace: '    const latch = this.#latches.acquire([], ',
       },
     ],
     breaks:
