@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { limits } from '@tinykv/base';
 import { afterEach, expect, it } from 'vitest';
 import { type StatusServer, startStatusServer } from './status-server.js';
 
@@ -20,16 +23,12 @@ it('/ready says why a process does no work', async () => {
   expect(await look()).toEqual([200, { ready: true }]);
   reason = 'all peers of this store are damaged';
   expect(await look()).toEqual([503, { ready: false, reason }]);
-import { once } from 'node:events';
-import { connect } from 'node:net';
-import { limits } from '@tinykv/base';
-import { expect, it } from 'vitest';
-import { startStatusServer } from './status-server.js';
+});
 
 it('a status page closes connections that ask nothing, so that others are served', async () => {
   const sources = {
     status: () => ({}),
-    ready: () => true,
+    notReady: () => undefined,
     metrics: async () => '',
     config: () => ({}),
   };

@@ -18,10 +18,11 @@ import {
   type LatchedCommands,
 } from './latched-commands.js';
 import type { BegunWait, LeftKey, LockWaits } from './lock-waits.js';
+import { AnswerBudget } from './mvcc/answer-budget.js';
 import { abortError } from './mvcc/decision.js';
 import { readValue, type TxnKeyFacts } from './mvcc/key-view.js';
 import { conflictSeen, lockPessimistically, unlockPessimistic } from './mvcc/pessimistic.js';
-import { ScanBudget } from './mvcc/scan.js';
+
 import type { OnePhaseGate } from './one-phase-gate.js';
 import { aheadError, belowSafePoint, isKeyTooLong } from './region-read.js';
 import type {
@@ -284,10 +285,10 @@ function granted(
   const isConflict = facts.some((fact) => conflictSeen(fact, request) !== TS_ZERO);
   const wanted = request.returnValues || (request.forceLock === true && isConflict);
   if (!wanted) return { values: [] };
-  const budget = new ScanBudget();
+  const budget = new AnswerBudget();
   const values = facts.map((fact) => {
     const locked = readLocked(fact, view, request);
-    budget.spend(EMPTY_BYTES, locked.value ?? EMPTY_BYTES);
+    budget.spend(EMPTY_BYTES, locked.value?.length ?? 0);
     return locked;
   });
   return { values };

@@ -34,12 +34,12 @@ describe('reads of a client that is gone', () => {
     const { reads, inspect, writes } = session.store.txn;
     const range = { startKey: key('k'), endKey: key('l'), limit: KEYS };
     const scan = { ...range, ts: 4n, reverse: false, keyOnly: false };
-    const cases = [
-      (context: typeof OLD) => reads.scan(context, scan),
-      (context: typeof OLD) => reads.batchGet(context, names, 4n),
-      (context: typeof OLD) => reads.versions(context, names, 4n),
-      (context: typeof OLD) => inspect.scanLocks(context, { ...range, maxTs: 9n }),
-      (context: typeof OLD) => writes.resolveLock(context, { startTs: 5n, commitTs: 0n }),
+    const cases: readonly ((context: typeof OLD) => Promise<unknown>)[] = [
+      async (context) => reads.scan(context, scan),
+      async (context) => reads.batchGet(context, names, 4n),
+      async (context) => reads.versions(context, names, 4n),
+      async (context) => inspect.scanLocks(context, { ...range, maxTs: 9n }),
+      async (context) => writes.resolveLock(context, { startTs: 5n, commitTs: 0n }),
     ];
     for (const run of cases) {
       const caller = impatient(1);

@@ -127,20 +127,13 @@ interface RegionErrorResponse {
  */
 export function respond<A, R extends object>(
   answer: Awaitable<Result<A, RegionError>>,
-  toWire: (value: A) => R,
+  toWire: (value: A) => Awaitable<R>,
   refuse?: (message: string) => R,
 ): Awaitable<R | RegionErrorResponse> {
-  return whenReady(answer, (outcome) => {
+  return whenReady(answer, (outcome): Awaitable<R | RegionErrorResponse> => {
     if (outcome.ok) return toWire(outcome.value);
     const { error } = outcome;
     if (refuse && error.type === 'raft-entry-too-large') return refuse(describeRegionError(error));
     return { regionError: regionErrorToWire(error) };
   });
-  toWire: (value: A) => Awaitable<R>,
-): Awaitable<R | RegionErrorResponse> {
-  return whenReady(
-    answer,
-    (outcome): Awaitable<R | RegionErrorResponse> =>
-      outcome.ok ? toWire(outcome.value) : { regionError: regionErrorToWire(outcome.error) },
-  );
 }
