@@ -1,5 +1,6 @@
-import { limits } from '@tinykv/base';
-import type { TsoReply } from './tso-server.js';
+import { type KvError, limits, type Result, type Timestamp } from '@tinykv/base';
+
+export type TsoReply = (result: Result<Timestamp, KvError>) => void;
 
 /** A request that has no timestamp yet. */
 export interface TsoWaiting {

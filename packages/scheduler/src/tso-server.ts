@@ -14,15 +14,13 @@ import {
 import type { StateGroup } from './state-group.js';
 import { TsoOracle, type TsoTime } from './tso.js';
 import { TsoLead } from './tso-lead.js';
-import { TsoQueue } from './tso-queue.js';
+import { TsoQueue, type TsoReply } from './tso-queue.js';
 
 const TICK_MS = 50;
 /** A request that finds no free timestamp for this many ticks fails. */
 const TICKS_MAX = 100;
 /** Requests that are answered before others have their turn. */
 const ANSWERS_PER_TURN = 1_024;
-
-export type TsoReply = (result: Result<Timestamp, KvError>) => void;
 
 /**
  * Serves timestamps from the memory of the leader. Requests of a turn are answered together at its end, those of one

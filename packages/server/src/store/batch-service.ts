@@ -267,10 +267,15 @@ class BatchSession implements StreamEvents {
     this.#turnLater();
   }
 
+  /** A method, since what is sent may close the stream. */
+  #isClosed(): boolean {
+    return this.#closed;
+  }
+
   #flush(): void {
-    if (this.#closed) return;
+    if (this.#isClosed()) return;
     this.#inflight -= this.#replies.flush(this.#ending);
-    if (this.#ending && this.#inflight === 0 && !this.#closed) {
+    if (this.#ending && this.#inflight === 0 && !this.#isClosed()) {
       this.#abandon();
       this.#stream.end();
     }
