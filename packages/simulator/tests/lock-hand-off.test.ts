@@ -148,11 +148,25 @@ describe('those who wait for a lock', () => {
     await expectAll(waiting);
   });
 
-  it('have it when the lock of a client that is gone has expired', async () => {
+  it('have it at once when who was before them is known to be gone', async () => {
     const first = await holder('k');
     const [dead] = await waitFor('k', 1, clients[1]!);
     const waiting = await waitFor('k', 2, clients[2]!);
     s.cluster.clients[1]!.crash();
+    first.rollback();
+    await s.run(1_000);
+    expect(dead!.heldAt).toBeUndefined();
+    await expectAll(waiting);
+  });
+
+  it('have it when the lock of a client that nobody hears any more has expired', async () => {
+    const first = await holder('k');
+    const [dead] = await waitFor('k', 1, clients[1]!);
+    const waiting = await waitFor('k', 2, clients[2]!);
+    for (const store of s.cluster.stores) {
+      s.cut(s.cluster.clients[1]!, store);
+      s.cut(store, s.cluster.clients[1]!);
+    }
     first.rollback();
     await s.run(200);
     expect([dead!, ...waiting].map(({ heldAt }) => heldAt)).toEqual([

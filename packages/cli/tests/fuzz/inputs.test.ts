@@ -28,7 +28,7 @@ it.each(rpcs.map((rpc) => [rpc.path, rpc] as const))(
     const drawn = Array.from({ length: SIZE }, () => inputs.next());
     expect(new Set(drawn.map((bytes) => Buffer.from(bytes).toString('hex'))).size).toBe(SIZE);
     const readable = drawn.filter((bytes) => canRead(rpc.codec, bytes)).length;
-    expect(readable).toBeGreaterThan(SIZE / 10);
+    expect(readable).toBeGreaterThan(SIZE / 20);
     expect(readable).toBeLessThan(SIZE);
   },
 );
