@@ -41,7 +41,7 @@ describe('a damaged disk', { timeout: 300_000 }, () => {
 
   const startScheduler = (): Program =>
     start('scheduler', `--client-urls=http://127.0.0.1:${ports[0]}`, `--data-dir=${folder}/s`);
-  const startStore = (data = `${folder}/t`, port = ports[1]): Program =>
+  const startStore = (data = `${folder}/t`, port = ports[1], ...more: string[]): Program =>
     start(
       'tinykv-server',
       `--scheduler=127.0.0.1:${ports[0]}`,
@@ -49,6 +49,7 @@ describe('a damaged disk', { timeout: 300_000 }, () => {
       `--path=${data}`,
       '--region-heartbeat-interval=1s',
       '--store-heartbeat-interval=1s',
+      ...more,
     );
   const start = (name: string, ...args: string[]): Program => {
     const program = new Program(name, [...args, '--status-addr=']);
@@ -88,7 +89,8 @@ describe('a damaged disk', { timeout: 300_000 }, () => {
     const found = new Map<string, string>();
     for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
       const path = join(root, name);
-      if (!statSync(path).isFile() || statSync(path).size === 0 || /LOCK|LOG/.test(name)) continue;
+      if (!statSync(path).isFile() || statSync(path).size === 0 || /LOCK|LOG|RESERVE/.test(name))
+        continue;
       const kind = name.replace(/\d+/g, 'N');
       const known = found.get(kind);
       if (known === undefined || statSync(known).size < statSync(path).size) found.set(kind, path);
@@ -291,7 +293,10 @@ describe('a damaged disk', { timeout: 300_000 }, () => {
     try {
       const scheduler = startScheduler();
       await scheduler.waitFor(/"ready"/);
-      const store = startStore(`${mount}/t`);
+      // No floor and no reserve: the disk runs full under what the store writes.
+      const startSmall = (): Program =>
+        startStore(`${mount}/t`, ports[1], '--min-free-space=0', '--reserve-space=0');
+      const store = startSmall();
       await store.waitFor(/"ready"/);
       await withClient(write);
       const filler = `${mount}/filler`;
@@ -307,7 +312,7 @@ describe('a damaged disk', { timeout: 300_000 }, () => {
       if (store.child.exitCode === null) store.child.kill('SIGKILL');
       await store.ended;
       rmSync(filler);
-      expect(await outcomeOf(startStore(`${mount}/t`))).toBe('served all');
+      expect(await outcomeOf(startSmall())).toBe('served all');
     } finally {
       for (const { child, ended } of running) {
         child.kill('SIGKILL');
