@@ -45,17 +45,18 @@ export class BatchReplies {
 
   /** Hands over what the transport takes, or everything; how many answers that were. */
   flush(everything: boolean): number {
-    let from = 0;
-    while ((everything || !this.#blocked) && from < this.#held.length) {
-      const { end, bytes } = nextMessage(this.#held, from);
-      const message = { items: this.#held.slice(from, end) };
-      this.#blocked = !this.#stream.send(tinykvstream.BatchResponse.encode(message));
-      if (this.#blocked) this.#stall ??= this.#clock.after(STALL_MS, this.#onStall);
+    let count = 0;
+    while ((everything || !this.#blocked) && this.#held.length > 0) {
+      const { end, bytes } = nextMessage(this.#held);
+      const items = this.#held.slice(0, end);
+      // Let go before it is sent: the transport may tell at once that the stream is gone.
+      this.#held = this.#held.slice(end);
       this.#release(bytes);
-      from = end;
+      count += end;
+      this.#blocked = !this.#stream.send(tinykvstream.BatchResponse.encode({ items }));
+      if (this.#blocked) this.#stall ??= this.#clock.after(STALL_MS, this.#onStall);
     }
-    if (from > 0) this.#held = this.#held.slice(from);
-    return from;
+    return count;
   }
 
   onDrain(): void {
@@ -77,16 +78,13 @@ export class BatchReplies {
   }
 }
 
-/** How far a message that begins with reply `from` can go, and what its replies were counted as. */
-function nextMessage(
-  replies: readonly Reply[],
-  from: number,
-): { readonly end: number; readonly bytes: number } {
+/** How far the next message can go, and what its replies were counted as. */
+function nextMessage(replies: readonly Reply[]): { readonly end: number; readonly bytes: number } {
   let bytes = 0;
-  const most = Math.min(replies.length, from + limits.batchStreamItemsMax);
-  for (let i = from; i < most; i++) {
+  const most = Math.min(replies.length, limits.batchStreamItemsMax);
+  for (let i = 0; i < most; i++) {
     const more = replies[i]!.response.length + REPLY_OVERHEAD_BYTES;
-    if (i > from && bytes + more > limits.batchStreamMessageBytesMax) return { end: i, bytes };
+    if (i > 0 && bytes + more > limits.batchStreamMessageBytesMax) return { end: i, bytes };
     bytes += more;
   }
   return { end: most, bytes };

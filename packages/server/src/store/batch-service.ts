@@ -267,15 +267,10 @@ class BatchSession implements StreamEvents {
     this.#turnLater();
   }
 
-  /** A method, since what is sent may close the stream. */
-  #isClosed(): boolean {
-    return this.#closed;
-  }
-
   #flush(): void {
-    if (this.#isClosed()) return;
+    if (this.#closed) return;
     this.#inflight -= this.#replies.flush(this.#ending);
-    if (this.#ending && this.#inflight === 0 && !this.#isClosed()) {
+    if (this.#ending && this.#inflight === 0) {
       this.#abandon();
       this.#stream.end();
     }
@@ -285,12 +280,14 @@ class BatchSession implements StreamEvents {
   }
 
   #destroy(code: 'INVALID_ARGUMENT' | 'RESOURCE_EXHAUSTED', message: string): void {
+    if (this.#closed) return;
     this.#abandon();
     this.#stream.destroy({ code, message });
   }
 
   /** What runs goes on, unless it asks whether its caller is gone; all else is let go. */
   #abandon(): void {
+    if (this.#closed) return;
     this.#closed = true;
     for (const arrival of this.#queue) this.#letGo(arrival, arrival.items.length - arrival.next);
     for (const { arrival } of this.#waitingLong) this.#letGo(arrival, 1);
