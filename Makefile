@@ -6,21 +6,23 @@ BIN := node_modules/.bin
 INSTALLED := node_modules/.install-stamp
 GENERATED := packages/proto/src/gen/tinykvpb.ts
 ARGS ?=
+# One line for a step, with its time.
+STEP := node scripts/step.mjs
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: build up pack check fix test test-long sim ci stages bench bench-vs clean-data clean help
 
 $(INSTALLED): pnpm-lock.yaml package.json pnpm-workspace.yaml $(wildcard packages/*/package.json)
-	$(PNPM) install --frozen-lockfile
+	@$(STEP) install $(PNPM) install --frozen-lockfile --prefer-offline
 	@touch $@
 
 $(GENERATED): $(INSTALLED) $(wildcard proto/*.proto) $(wildcard packages/proto/scripts/*.ts) packages/proto/src/timestamps.ts
-	cd packages/proto && ../../$(BIN)/tsx scripts/generate.ts
+	@cd packages/proto && node ../../scripts/step.mjs generate ../../$(BIN)/tsx scripts/generate.ts
 
 ## build: install, generate, compile; ends with the list of binaries
 build: $(GENERATED)
-	@$(BIN)/tsc -b
+	@$(STEP) compile $(BIN)/tsc -b
 	@node scripts/write-launchers.mjs
 
 ## up: a cluster on this machine in the foreground; data stays in ./data (ARGS="--stores 4")

@@ -7,6 +7,7 @@ import { Cluster } from './cluster.js';
 import { type ControlAnswer, type ControlRequest, serveControl } from './control.js';
 import type { TagFolders } from './folders.js';
 import type { ChosenPorts } from './ports.js';
+import { reportStarts } from './progress.js';
 import { endpointTable, linesToPaste, readyLine } from './report.js';
 import { StoreIds } from './store-ids.js';
 import { viewOf } from './view.js';
@@ -79,6 +80,9 @@ export class Playground {
   async #announceWhenReady(): Promise<void> {
     const { print } = this.#options;
     const cluster = this.#cluster;
+    const deadline = performance.now() + READY_MS;
+    const isOver = (): boolean => this.#isStopping || performance.now() > deadline;
+    const started = reportStarts(cluster.members, print, isOver);
     const missing = await waitReady({
       admin: () => this.#ids.admin.get(),
       stores: cluster.stores.length,
@@ -92,6 +96,7 @@ export class Playground {
       this.#end(EXIT.unavailable);
       return;
     }
+    await started;
     const ids = await this.#storeIds();
     this.#isReady = true;
     print(endpointTable(cluster.members, ids));

@@ -55,6 +55,9 @@ describe('playground', { timeout: 180_000 }, () => {
     const program = start('--engine', 'log');
     const ready = await readyOf(program);
     expect(ready.scheduler).toBe(`127.0.0.1:${BASE}`);
+    for (const name of ['scheduler', 'store-1', 'store-2', 'store-3', 'gateway']) {
+      expect(program.output).toMatch(new RegExp(`^✓ ${name} +\\d+\\.\\d s$`, 'm'));
+    }
     expect(readFileSync(join(folder, 'data/store-1/FORMAT'), 'utf8')).toContain('"engine":"log"');
     expect(ready.stores).toHaveLength(3);
     expect(new Set(ready.stores.map((store) => store.id)).size).toBe(3);
