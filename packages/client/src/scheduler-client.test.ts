@@ -1,6 +1,6 @@
 import { KvError, limits, type Timestamp } from '@tinykv/base';
 import type { RegionOperator } from '@tinykv/model';
-import { metapb, regionToWire, schedulerpb, tinykvadmin, tinykvpb } from '@tinykv/proto';
+import { metapb, regionToWire, schedulerpb, tinykvadmin } from '@tinykv/proto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeMembers, header, reportOf, unary } from '../tests/fake-members.js';
 import { SchedulerError } from './errors.js';
@@ -32,32 +32,6 @@ describe('connecting', () => {
     const failing = SchedulerClient.connect(members.env, ['nowhere:1'], { retries: 3 });
     await expect(run(failing)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(members.env.clock.mono()).toBeGreaterThan(before);
-  });
-
-  it('asks in words whether the scheduler runs, and says in one line of the log that it waits', async () => {
-    const failing = SchedulerClient.connect(members.env, ['nowhere:1', 'no:2'], { retries: 10 });
-    await expect(run(failing)).rejects.toThrow(
-      /^cannot reach the scheduler at nowhere:1, no:2; is it running\? \(cannot reach no:2\)$/,
-    );
-    const { lines } = members.env.logger;
-    expect(lines.map(({ message }) => message)).toEqual(['waiting for the scheduler']);
-  });
-
-  it('tells what a wrong address belongs to, at once', async () => {
-    const { rawGet } = tinykvpb.TinyKv;
-    const refuse = (): never => {
-      throw new KvError('INVALID_ARGUMENT', 'no context');
-    };
-    const store = { unary: new Map([unary(rawGet, refuse)]), stream: new Map() };
-    await members.env.net.serve('store:1', store);
-    await members.env.net.serve('other:1', { unary: new Map(), stream: new Map() });
-    const before = members.env.clock.mono();
-    const connectTo = (address: string): Promise<unknown> =>
-      run(SchedulerClient.connect(members.env, [address], { retries: 10 }));
-    await expect(connectTo('store:1')).rejects.toThrow('store:1 is a store, not a scheduler');
-    await expect(connectTo('other:1')).rejects.toThrow('other:1 is no scheduler');
-    expect(members.env.clock.mono()).toBe(before);
-    expect(members.env.logger.lines).toEqual([]);
   });
 
   it('waits for a leader to be elected', async () => {
