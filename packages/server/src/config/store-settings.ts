@@ -128,7 +128,7 @@ export const storeSchema: Schema<StoreSettings> = {
     key: 'storage.reserve-space',
     default: 67_108_864,
     flags: ['reserve-space'],
-    doc: 'Disk space set aside for a start on a full disk; 0: none. LevelDB may need 64 MiB.',
+    doc: 'Disk space set aside for a start on a full disk; 0: none. LevelDB under many writes may need 192 MiB.',
   },
   minFreeSpace: {
     kind: 'size',

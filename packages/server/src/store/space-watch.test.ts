@@ -39,7 +39,9 @@ describe('the watch over disk space', () => {
     expect(watch.diskFull).toBeUndefined();
     disk.freeMib = 79;
     await env.clock.run(1_000);
-    expect(watch.diskFull).toBe('disk full: 79 MiB are free, values are taken from 80 MiB on');
+    expect(watch.diskFull).toBe(
+      'disk full: 79 MiB are free beside the reserve, values are taken from 80 MiB on',
+    );
     disk.freeMib = 89;
     await env.clock.run(1_000);
     expect(watch.diskFull).toContain('89 MiB are free');
@@ -64,9 +66,11 @@ describe('the watch over disk space', () => {
     await watch.start();
     await env.clock.run(2_000);
     expect(disk.kept).toBe(false);
-    disk.freeMib = 144;
+    // What the reserve had is not for values.
+    expect(watch.diskFull).toContain('79 MiB are free beside the reserve');
+    disk.freeMib = 154;
     await env.clock.run(2_000);
-    expect(disk).toMatchObject({ kept: true, freeMib: 80 });
+    expect(disk).toMatchObject({ kept: true, freeMib: 90 });
     expect(watch.diskFull).toBeUndefined();
     watch.stop();
   });

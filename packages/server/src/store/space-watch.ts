@@ -32,12 +32,14 @@ export class SpaceWatch {
   #stopped = false;
   #diskFull: string | undefined;
   #isBlind = false;
-  #isReserved = false;
+  /** Bytes of the reserve while it is not kept. */
+  #missing: number;
 
   constructor(env: Env, config: SpaceConfig, reserve?: SpaceReserve) {
     this.#env = env;
     this.#config = config;
     this.#reserve = reserve;
+    this.#missing = reserve?.bytes ?? 0;
   }
 
   /** Why no values are taken at present, or undefined. */
@@ -47,7 +49,10 @@ export class SpaceWatch {
 
   /** Resolves after the first look. */
   async start(): Promise<void> {
-    await this.#look((available) => this.#judge(available));
+    await this.#look(async (available) => {
+      if (await this.#reserve?.isKept()) this.#reserved();
+      this.#judge(available);
+    });
     this.#lookLater();
   }
 
@@ -67,7 +72,7 @@ export class SpaceWatch {
     });
   }
 
-  async #look(then: (available: number) => void | Promise<void>): Promise<void> {
+  async #look(then: (available: number) => Promise<void>): Promise<void> {
     try {
       const { available } = await this.#env.fs.space();
       await then(available);
@@ -81,31 +86,32 @@ export class SpaceWatch {
     }
   }
 
+  /** Room that the reserve had, or is still to get, is not free. */
   #judge(available: number): void {
     const { minFreeBytes } = this.#config;
+    const free = Math.max(0, available - this.#missing);
     const wasFull = this.#diskFull !== undefined;
     // An eighth more ends it, so that one delete does not let one put in.
-    const isFull = available < minFreeBytes + (wasFull ? minFreeBytes / 8 : 0);
+    const isFull = free < minFreeBytes + (wasFull ? minFreeBytes / 8 : 0);
     this.#diskFull = isFull
-      ? `disk full: ${mib(available)} MiB are free, values are taken from ${mib(minFreeBytes)} MiB on`
+      ? `disk full: ${mib(free)} MiB are free beside the reserve, values are taken from ${mib(minFreeBytes)} MiB on`
       : undefined;
     if (isFull === wasFull) return;
-    const fields = { available, min_free: minFreeBytes };
+    const fields = { free, min_free: minFreeBytes };
     if (isFull) this.#env.logger.error('disk full: puts are refused, deletes are not', fields);
     else this.#env.logger.info('the disk has room: puts are taken', fields);
   }
 
   async #keepReserve(available: number): Promise<void> {
     const reserve = this.#reserve;
-    if (this.#isReserved || reserve === undefined || reserve.bytes === 0) return;
-    const { bytes } = reserve;
-    const isKept = await reserve.isKept();
-    if (!isKept) {
-      if (available < bytes + this.#config.minFreeBytes || this.#diskFull !== undefined) return;
-      if (!(await reserve.keep())) return;
-    }
-    this.#isReserved = true;
-    this.#env.logger.info('a reserve of disk space is kept', { bytes });
+    if (reserve === undefined || this.#missing === 0) return;
+    if (available < reserve.bytes + this.#config.minFreeBytes) return;
+    if (await reserve.keep()) this.#reserved();
+  }
+
+  #reserved(): void {
+    this.#env.logger.info('a reserve of disk space is kept', { bytes: this.#missing });
+    this.#missing = 0;
   }
 }
 
