@@ -2,9 +2,9 @@ import { readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { KvError } from '@tinykv/base';
-import { ClassicLevel } from 'classic-level';
 import { DiskReserve } from './disk-reserve.js';
 import { makeDurableFolder } from './durable-files.js';
+import { type LevelDatabase, openLevel } from './level-database.js';
 import { isLocked, storageError } from './storage-errors.js';
 
 /** An empty LevelDB whose own lock the kernel keeps for this process, and drops when it ends. */
@@ -77,14 +77,12 @@ async function openKernelLock(
   folder: string,
   holderFile: string,
   spare: DiskReserve,
-): Promise<ClassicLevel> {
+): Promise<LevelDatabase> {
   const path = join(folder, KERNEL_LOCK_FOLDER);
   for (;;) {
     try {
       await makeDurableFolder(path);
-      const database = new ClassicLevel(path, { cacheSize: 0, writeBufferSize: 65_536 });
-      await database.open();
-      return database;
+      return await openLevel(path, { cacheSize: 0, writeBufferSize: 65_536 });
     } catch (error) {
       if (isLocked(error)) throw inUse(folder, readHolder(holderFile));
       const failure = storageError(error, `cannot lock ${folder}`);

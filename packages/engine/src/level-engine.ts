@@ -9,12 +9,13 @@ import {
   type Reclaimed,
   type WriteBatch,
 } from '@tinykv/base';
-import { type ChainedBatch, ClassicLevel } from 'classic-level';
+import type { ChainedBatch } from 'classic-level';
 import { makeDurableFolder } from './durable-files.js';
 import { type FolderLock, lockFolder } from './folder-lock.js';
 import { checkFolder } from './level-check/folder-check.js';
+import { type LevelDatabase, openLevel } from './level-database.js';
 import { cutKey } from './level-pieces.js';
-import { type Level, LevelSnapshot, openIterator } from './level-reader.js';
+import { LevelSnapshot, openIterator } from './level-reader.js';
 import { LogSyncer } from './log-syncer.js';
 import { storageError } from './storage-errors.js';
 
@@ -51,7 +52,7 @@ const LAST_KEY: Uint8Array = new Uint8Array(64).fill(0xff);
  * in the same log behind a record that was cut short, where recovery would never find what follows.
  */
 export class LevelEngine implements KvEngine {
-  readonly #db: Level;
+  readonly #db: LevelDatabase;
   readonly #lock: FolderLock;
   readonly #syncer: LogSyncer;
   /** Settles when the last write has; never rejects. */
@@ -62,7 +63,7 @@ export class LevelEngine implements KvEngine {
   #failure: KvError | undefined;
   readonly #failed: (error: KvError) => void;
 
-  private constructor(db: Level, lock: FolderLock, options: LevelEngineOptions) {
+  private constructor(db: LevelDatabase, lock: FolderLock, options: LevelEngineOptions) {
     this.#failed = options.failed ?? (() => undefined);
     this.#db = db;
     this.#lock = lock;
@@ -80,8 +81,7 @@ export class LevelEngine implements KvEngine {
       await makeDurableFolder(path);
       lock = await lockFolder(path);
       await checkFolder(path, { everyBatchSynced: options.everyBatchSynced ?? false });
-      // Only now: the database opens itself soon after it is made.
-      const db: Level = new ClassicLevel<Uint8Array, Uint8Array>(path, {
+      const db = await openLevel(path, {
         keyEncoding: 'view',
         valueEncoding: 'view',
         compression: false,
@@ -89,7 +89,6 @@ export class LevelEngine implements KvEngine {
         writeBufferSize: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
         maxOpenFiles: MAX_OPEN_FILES,
       });
-      await db.open();
       return new LevelEngine(db, lock, options);
     } catch (error) {
       await lock?.release();
@@ -228,13 +227,13 @@ export class LevelEngine implements KvEngine {
 
 /** Operations go straight into the native batch, which copies them. */
 class LevelBatch implements WriteBatch {
-  readonly #db: Level;
-  #native: ChainedBatch<Level, Uint8Array, Uint8Array> | undefined;
+  readonly #db: LevelDatabase;
+  #native: ChainedBatch<LevelDatabase, Uint8Array, Uint8Array> | undefined;
   #taken = false;
   #count = 0;
   #bytes = 0;
 
-  constructor(db: Level) {
+  constructor(db: LevelDatabase) {
     this.#db = db;
   }
 
@@ -258,14 +257,14 @@ class LevelBatch implements WriteBatch {
     this.#bytes += key.length;
   }
 
-  take(): ChainedBatch<Level, Uint8Array, Uint8Array> {
+  take(): ChainedBatch<LevelDatabase, Uint8Array, Uint8Array> {
     const native = this.#open();
     this.#taken = true;
     return native;
   }
 
   /** Made with the first operation, so that a batch that stays empty costs nothing. */
-  #open(): ChainedBatch<Level, Uint8Array, Uint8Array> {
+  #open(): ChainedBatch<LevelDatabase, Uint8Array, Uint8Array> {
     assert(!this.#taken, 'a batch is written once');
     try {
       this.#native ??= this.#db.batch();

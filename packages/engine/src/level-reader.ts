@@ -6,15 +6,18 @@ import {
   type KvIterator,
   type KvSnapshot,
 } from '@tinykv/base';
-import type { ClassicLevel, Iterator as NativeIterator, Snapshot } from 'classic-level';
+import type { Iterator as NativeIterator, Snapshot } from 'classic-level';
+import type { LevelDatabase } from './level-database.js';
 import { storageError } from './storage-errors.js';
-
-export type Level = ClassicLevel<Uint8Array, Uint8Array>;
 
 /** Bytes that one native read gathers before it comes back to the loop, whatever its limit of entries. */
 const READ_AHEAD_BYTES = 262_144;
 
-export function openIterator(db: Level, range: IteratorRange, snapshot?: Snapshot): LevelIterator {
+export function openIterator(
+  db: LevelDatabase,
+  range: IteratorRange,
+  snapshot?: Snapshot,
+): LevelIterator {
   try {
     return new LevelIterator(
       db.iterator({
@@ -33,12 +36,12 @@ export function openIterator(db: Level, range: IteratorRange, snapshot?: Snapsho
 }
 
 class LevelIterator implements KvIterator {
-  readonly #native: NativeIterator<Level, Uint8Array, Uint8Array>;
+  readonly #native: NativeIterator<LevelDatabase, Uint8Array, Uint8Array>;
   readonly #keysOnly: boolean;
   /** Set by a snapshot that must outlive this iterator. */
   onClose: (() => void) | undefined;
 
-  constructor(native: NativeIterator<Level, Uint8Array, Uint8Array>, keysOnly: boolean) {
+  constructor(native: NativeIterator<LevelDatabase, Uint8Array, Uint8Array>, keysOnly: boolean) {
     this.#native = native;
     this.#keysOnly = keysOnly;
   }
@@ -68,7 +71,7 @@ class LevelIterator implements KvIterator {
 
 /** Stays alive, once closed, until its last iterator is closed too. */
 export class LevelSnapshot implements KvSnapshot {
-  readonly #db: Level;
+  readonly #db: LevelDatabase;
   readonly #native: Snapshot;
   /** One object for all gets: with the encodings spelled out the binding need not make its own. */
   readonly #getOptions: {
@@ -79,7 +82,7 @@ export class LevelSnapshot implements KvSnapshot {
   #closed = false;
   #iterators = 0;
 
-  constructor(db: Level) {
+  constructor(db: LevelDatabase) {
     this.#db = db;
     try {
       this.#native = db.snapshot();
