@@ -6,6 +6,7 @@ import { errorMessage, utf8 } from '@tinykv/base';
 import { Client } from '@tinykv/client';
 import { createEnv } from '@tinykv/env-real';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isLong } from '../scenarios/sizes.js';
 import { freePort, Program } from './process.js';
 
 const BYTES = 1_048_576;
@@ -174,7 +175,7 @@ async function firstByte(client: Client, i: number): Promise<number | undefined>
 }
 
 const title = 'a store with the engine %s on a disk that others fill';
-describe.each(['level', 'log'])(title, { timeout: 240_000 }, (engine) => {
+describe.each(isLong ? ['level', 'log'] : ['level'])(title, { timeout: 240_000 }, (engine) => {
   beforeEach((context) => {
     if (mountDisk()) return;
     console.log('left out: mounting a tmpfs needs root');
