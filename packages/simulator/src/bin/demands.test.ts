@@ -58,6 +58,15 @@ describe('demandsOf', () => {
     }
   });
 
+  it('allows few histories that were too hard to judge', () => {
+    const tooHard = (count: number): typeof enough => ({
+      ...enough,
+      happened: [...enough.happened, ['history too hard to judge', count] as const],
+    });
+    expect(unmet(tooHard(5))).toEqual([]);
+    expect(unmet(tooHard(6))).toEqual(['6 histories too hard to judge, at most 5']);
+  });
+
   it('is not when two runs of one plan differ', () => {
     const violations = [{ ...staleRead, oracle: DETERMINISM }];
     expect(unmet({ ...enough, violations })).toEqual(['1 seeds run twice, 1 of them not alike']);

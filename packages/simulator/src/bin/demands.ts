@@ -11,6 +11,8 @@ export const suiteLimits = {
   /** Of each of the events below. */
   happenedMin: 50,
   faultKindsPerSeedMin: 3,
+  /** Keys whose history no checker could judge, which says nothing of them. */
+  tooHardMax: 5,
   /** Of real time, in seconds: what the suite may take of `make test` on two processors. */
   secondsBudget: 240,
 } as const;
@@ -36,7 +38,8 @@ export interface Demand {
 }
 
 export function demandsOf(totals: Totals): Demand[] {
-  const { busyHoursMin, checkedMin, happenedMin, faultKindsPerSeedMin } = suiteLimits;
+  const { busyHoursMin, checkedMin, happenedMin, faultKindsPerSeedMin, tooHardMax } = suiteLimits;
+  const tooHard = totals.happened.get('history too hard to judge') ?? 0;
   const busyHours = hours(totals.busyMs);
   return [
     {
@@ -54,6 +57,10 @@ export function demandsOf(totals: Totals): Demand[] {
     {
       met: totals.ranTwice > 0 && totals.disagreed === 0,
       text: `${totals.ranTwice} seeds run twice, ${totals.disagreed} of them not alike`,
+    },
+    {
+      met: totals.checked > 0 && tooHard <= tooHardMax,
+      text: `${tooHard} histories too hard to judge, at most ${tooHardMax}`,
     },
     ...happenings.map((name) => {
       const count = totals.happened.get(name) ?? 0;

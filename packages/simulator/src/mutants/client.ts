@@ -72,4 +72,30 @@ export const clientMutants: readonly Mutant[] = [
       'Requests for timestamps that share one message get the same ones: two transactions have one timestamp.',
     workload: 'txn',
   },
+  {
+    name: 'client-lock-keys-forgotten',
+    edits: [
+      {
+        file: 'packages/client/src/txn.ts',
+        find: '    const mutations = locks?.addTo(writes) ?? writes;',
+        replace:
+          '    const mutations = this.#isPessimistic ? (locks?.addTo(writes) ?? writes) : writes;',
+      },
+    ],
+    breaks:
+      'An optimistic transaction forgets the keys that it was to lock: two that each delete what the other has seen both commit.',
+    workload: 'txn',
+  },
+  {
+    name: 'client-savepoint-ignored',
+    edits: [
+      {
+        file: 'packages/client/src/txn.ts',
+        find: '    this.#buffer.rollbackTo(savepoint);',
+        replace: '    if (savepoint === undefined) this.#buffer.rollbackTo(savepoint);',
+      },
+    ],
+    breaks: 'Writes since a savepoint are committed although they were taken back.',
+    workload: 'txn',
+  },
 ];

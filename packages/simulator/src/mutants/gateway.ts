@@ -257,4 +257,17 @@ export const gatewayMutants: readonly Mutant[] = [
       'A flush goes ahead on the wait of another one: commands of other gateways still write into the database that it empties.',
     workload: 'redis',
   },
+  {
+    name: 'gateway-scan-skips-slot',
+    edits: [
+      {
+        file: 'packages/gateway/src/model/scan.ts',
+        find: '        return { next: encodeCursor({ slot: found.slot, afterHash: undefined }), keys };',
+        replace:
+          '        return { next: encodeCursor({ slot: found.slot + 1, afterHash: undefined }), keys };',
+      },
+    ],
+    breaks: 'A page of SCAN goes on behind the slot that it has not given yet: keys are missing.',
+    workload: 'redis',
+  },
 ];

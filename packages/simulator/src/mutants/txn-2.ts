@@ -145,4 +145,17 @@ export const txnMutants2: readonly Mutant[] = [
       'A key of an asynchronous commit that is not prewritten gets no rollback record: its late prewrite is taken, and the transaction counts as committed for some.',
     workload: 'txn',
   },
+  {
+    name: 'txn-reverse-scan-merges-upwards',
+    edits: [
+      {
+        file: 'packages/txn/src/mvcc/scan.ts',
+        find: '    this.#direction = reverse ? -1 : 1;',
+        replace: '    this.#direction = reverse ? 1 : 1;',
+      },
+    ],
+    breaks:
+      'A scan downwards meets locks and records in the wrong order: it gives keys twice or out of order where there are locks.',
+    workload: 'txn',
+  },
 ];

@@ -1,5 +1,14 @@
-import { EMPTY_BYTES, toHex } from '@tinykv/base';
-import { findPeerOnStore, type Region, rangeContains, regionRanges } from '@tinykv/model';
+import { describeBytes, EMPTY_BYTES, toHex } from '@tinykv/base';
+import {
+  decodeLock,
+  family,
+  findPeerOnStore,
+  parseRecordKey,
+  type Region,
+  rangeContains,
+  recordRange,
+  regionRanges,
+} from '@tinykv/model';
 import { describeGap } from '../checkers/region-map.js';
 import type { Cluster, StoreRegion } from '../cluster/cluster.js';
 
@@ -74,6 +83,20 @@ export async function strayData(cluster: Cluster): Promise<string | undefined> {
         }
       }
     }
+  }
+  return undefined;
+}
+
+/** A lock that a store still has; undefined when no store has any. */
+export async function leftLock(cluster: Cluster): Promise<string | undefined> {
+  for (const node of cluster.soundStores) {
+    if (node.store === undefined || node.damaged) continue;
+    const range = recordRange('txn', family.lock, { start: EMPTY_BYTES, end: EMPTY_BYTES });
+    const [first] = await node.machine.engine.peek(range);
+    if (first === undefined) continue;
+    const { kind, startTs } = decodeLock(...first);
+    const key = describeBytes(parseRecordKey(first[0]));
+    return `${node.name} has a lock (${kind}) of the transaction ${startTs} on ${key}`;
   }
   return undefined;
 }

@@ -3,7 +3,7 @@ import type { Violation } from '../checkers/history.js';
 import { Cluster } from '../cluster/cluster.js';
 import { Nemesis } from '../faults/nemesis.js';
 import { World } from '../world/world.js';
-import { divergence, strayData, unsettled } from './converge.js';
+import { divergence, leftLock, strayData, unsettled } from './converge.js';
 import { Oracles } from './oracles.js';
 import type { Plan } from './plan.js';
 import { Tally } from './tally.js';
@@ -14,6 +14,9 @@ import { Workloads } from './workloads.js';
 const HEALING_MS = 90_000;
 /** How often it is looked at, in simulated milliseconds. */
 const LOOK_MS = 100;
+/** How long locks may stay behind once nobody writes: their time to live, the life of versions, and a collection. */
+const LOCKS_MS = 60_000;
+const LOCKS_LOOK_MS = 500;
 /** Events without end are a bug of their own. */
 const EVENTS_MAX = 1_500_000;
 
@@ -139,6 +142,8 @@ class Run {
     if (stuck !== undefined || world.events >= eventsMax) return stuck;
     await clients;
     await this.#finalReads(eventsMax);
+    const locked = await this.#untilUnlocked(eventsMax);
+    if (locked !== undefined) return locked;
     // Reads resolve locks: the replicas have to be level once more.
     const uneven = await this.#within(() => unsettled(this.#cluster), eventsMax);
     if (uneven !== undefined) return uneven;
@@ -166,6 +171,23 @@ class Run {
     await world.run(() => isOver() || world.now >= deadline, eventsMax);
     if (left === undefined || world.events >= eventsMax) return undefined;
     return { oracle: 'liveness', message: `${HEALING_MS} ms after healing: ${left}`, history: [] };
+  }
+
+  /** Versions that may be collected have no locks: the collection resolves what clients have left behind. */
+  async #untilUnlocked(eventsMax: number): Promise<Violation | undefined> {
+    const world = this.#world;
+    if (this.#plan.shape.gcLifeMs === 0) return undefined;
+    const deadline = world.now + LOCKS_MS;
+    for (;;) {
+      const lock = await leftLock(this.#cluster);
+      if (lock === undefined || world.events >= eventsMax) return undefined;
+      if (world.now >= deadline) {
+        const message = `${LOCKS_MS} ms after the last transaction: ${lock}`;
+        return { oracle: 'locks', message, history: [] };
+      }
+      const until = world.now + LOCKS_LOOK_MS;
+      await world.run(() => world.now >= until, eventsMax);
+    }
   }
 
   async #finalReads(eventsMax: number): Promise<void> {

@@ -3,13 +3,19 @@ import { checkBank } from '../checkers/bank.js';
 import type { Verdict, Violation } from '../checkers/history.js';
 import { checkListAppend } from '../checkers/list-append.js';
 import { registerModel, stringModel } from '../checkers/models.js';
+import { checkSkew } from '../checkers/pair-skew.js';
 import { checkPairs } from '../checkers/pairs.js';
+import { checkPipelines } from '../checkers/pipelines.js';
+import { checkRealTime, type Stamped } from '../checkers/real-time.js';
+import { checkScans } from '../checkers/scans.js';
+import { checkSnapshotReads } from '../checkers/snapshot-reads.js';
 import { checkTso, type TsoGrant } from '../checkers/tso.js';
 import { judgeCounters, judgeKeys, mergeVerdicts } from '../checkers/verdict.js';
 import { BankWorkload } from '../workloads/bank-workload.js';
 import { RawWorkload } from '../workloads/raw-workload.js';
 import { RedisSession } from '../workloads/redis-session.js';
 import { RedisWorkload } from '../workloads/redis-workload.js';
+import { SnapshotWorkload } from '../workloads/snapshot-workload.js';
 import { TsoWorkload } from '../workloads/tso-workload.js';
 import { ListAppendWorkload } from '../workloads/txn-workload.js';
 import type { WorkloadContext } from '../workloads/workload.js';
@@ -20,6 +26,7 @@ export class Workloads {
   readonly raw: RawWorkload | undefined;
   readonly lists: ListAppendWorkload | undefined;
   readonly bank: BankWorkload | undefined;
+  readonly snapshots: SnapshotWorkload | undefined;
   readonly redis: RedisWorkload | undefined;
   readonly tso: TsoWorkload;
   /** Of the counters, when all was healed. */
@@ -33,6 +40,7 @@ export class Workloads {
     this.raw = wants('raw', 'churn') ? new RawWorkload(context, keys) : undefined;
     this.lists = wants('txn') ? new ListAppendWorkload(context, keys) : undefined;
     this.bank = wants('txn', 'churn') ? new BankWorkload(context, keys) : undefined;
+    this.snapshots = wants('txn') ? new SnapshotWorkload(context, keys) : undefined;
     this.redis = wants('redis') ? new RedisWorkload(context, keys) : undefined;
     this.tso = new TsoWorkload(context);
   }
@@ -43,6 +51,7 @@ export class Workloads {
       this.raw?.run(),
       this.lists?.run(),
       this.bank?.run(),
+      this.snapshots?.run(),
       this.redis?.run(),
       this.tso.run(),
     ]);
@@ -58,15 +67,24 @@ export class Workloads {
   }
 
   #verdicts(): Verdict[] {
-    const { raw, lists, bank, redis } = this;
-    const verdicts = [checkTso(this.#grants())];
+    const { raw, lists, bank, snapshots, redis } = this;
+    const verdicts = [checkTso(this.#grants()), checkRealTime(this.#stamped())];
     if (raw !== undefined) verdicts.push(judgeKeys(registerModel, raw.histories));
     if (lists !== undefined) verdicts.push(checkListAppend(lists.history));
-    if (bank !== undefined) verdicts.push(checkBank(bank.total, bank.reads));
+    if (bank !== undefined) {
+      verdicts.push(checkBank(bank.total, bank.reads));
+      verdicts.push(checkSnapshotReads(bank.writes, bank.balances));
+    }
+    if (snapshots !== undefined) {
+      verdicts.push(checkSnapshotReads(snapshots.writes, snapshots.reads));
+      verdicts.push(checkSkew(snapshots.skewReads));
+    }
     if (redis !== undefined) {
       verdicts.push(judgeKeys(stringModel, redis.histories));
       verdicts.push(judgeCounters(redis.counters, this.finalCounters));
       verdicts.push(checkPairs(redis.pairReads));
+      verdicts.push(checkPipelines(redis.pipelines));
+      verdicts.push(checkScans(redis.scans.scans));
     }
     return verdicts;
   }
@@ -83,6 +101,13 @@ export class Workloads {
     return grants;
   }
 
+  /** Transactions by their timestamps; all that a client saw begin and end. */
+  #stamped(): Stamped[] {
+    const writes = [...(this.bank?.writes ?? []), ...(this.snapshots?.writes ?? [])];
+    const reads = (this.bank?.reads ?? []).map(({ ts, ...rest }) => ({ ...rest, startTs: ts }));
+    return [...writes, ...reads, ...(this.lists?.history ?? [])];
+  }
+
   /** Every key that was ever written is read once all is healed: what was acknowledged must be there. */
   async finalReads(): Promise<void> {
     const { cluster, rng } = this.#context;
@@ -92,6 +117,7 @@ export class Workloads {
     await this.raw?.finalReads(client);
     await this.lists?.finalReads(client);
     await this.bank?.finalReads(client);
+    await this.snapshots?.finalReads(client);
     if (this.redis === undefined) return;
     for (const gateway of cluster.gateways) {
       const session = new RedisSession(this.#context, node, rng.fork(gateway.name), gateway);

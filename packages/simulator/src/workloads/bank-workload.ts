@@ -1,6 +1,7 @@
 import { fromUtf8, type Rng, utf8 } from '@tinykv/base';
-import type { Client } from '@tinykv/client';
+import type { Client, Txn } from '@tinykv/client';
 import type { BankRead } from '../checkers/bank.js';
+import type { RangeRead, WriteRecord } from '../checkers/snapshot-reads.js';
 import { FINAL_CLIENT, untilRead } from './final-read.js';
 import { outcomeOf } from './outcome.js';
 import {
@@ -13,13 +14,24 @@ import {
   pessimistic,
   type WorkloadContext,
 } from './workload.js';
+import { type Begun, commitRecorded } from './write-record.js';
 
 const FIRST_BALANCE = 100;
+const ALL_ACCOUNTS = {
+  start: '',
+  end: '~',
+  reverse: false,
+  keyOnly: false,
+  limit: Number.POSITIVE_INFINITY,
+} as const;
 
 /** Transfers between accounts in several Regions, and snapshots of all of them. */
 export class BankWorkload {
   readonly total: number;
   readonly reads: BankRead[] = [];
+  readonly writes: WriteRecord[] = [];
+  /** The same reads, key by key. */
+  readonly balances: RangeRead[] = [];
   readonly #context: WorkloadContext;
   readonly #accounts: readonly string[];
   #opened = false;
@@ -38,7 +50,10 @@ export class BankWorkload {
     const { cluster, rng } = this.#context;
     const mortals = cluster.mortals.map((node, i) => {
       const own = rng.fork(`bank-mortal-${i}`);
-      return mortalLoop(this.#context, node, own, (client) => this.#transferIfOpen(client, own));
+      const id = cluster.clients.length + i;
+      return mortalLoop(this.#context, node, own, (client) =>
+        this.#transferIfOpen(client, own, id),
+      );
     });
     const clients = cluster.clients.map((node, i) => {
       const own = rng.fork(`bank-${i}`);
@@ -58,8 +73,8 @@ export class BankWorkload {
 
   async #step(client: Client, rng: Rng, id: number): Promise<void> {
     try {
-      if (!this.#opened) await this.#open(client);
-      else if (rng.float() < 0.5) await this.#transfer(client, rng);
+      if (!this.#opened) await this.#open(client, id);
+      else if (rng.float() < 0.5) await this.#transfer(client, rng, id);
       else await this.#read(client, id, () => dawdle(this.#context, rng));
     } catch (error) {
       countRefusal(this.#context, error);
@@ -67,20 +82,22 @@ export class BankWorkload {
     }
   }
 
-  async #transferIfOpen(client: Client, rng: Rng): Promise<void> {
-    if (this.#opened) await this.#transfer(client, rng);
+  async #transferIfOpen(client: Client, rng: Rng, id: number): Promise<void> {
+    if (this.#opened) await this.#transfer(client, rng, id);
   }
 
   /** One client opens all accounts in one transaction; when its outcome is unknown it looks. */
-  async #open(client: Client): Promise<void> {
+  async #open(client: Client, id: number): Promise<void> {
     if (this.#opening) return;
     this.#opening = true;
+    const call = this.#context.tick();
     try {
       const txn = await client.txn.begin({ timeoutMs: OPERATION_TIMEOUT_MS });
       const found = await txn.get(utf8(this.#accounts[0]!));
       if (found === undefined) {
-        for (const account of this.#accounts) txn.put(utf8(account), utf8(String(FIRST_BALANCE)));
-        await txn.commit();
+        const written = this.#accounts.map((account) => [account, FIRST_BALANCE] as const);
+        this.#opened = await this.#commit(txn, { client: id, call }, written);
+        return;
       }
       this.#opened = true;
     } finally {
@@ -88,7 +105,8 @@ export class BankWorkload {
     }
   }
 
-  async #transfer(client: Client, rng: Rng): Promise<void> {
+  async #transfer(client: Client, rng: Rng, id: number): Promise<void> {
+    const call = this.#context.tick();
     const from = rng.int(0, this.#accounts.length);
     const to = (from + rng.int(1, this.#accounts.length)) % this.#accounts.length;
     const keys = [from, to].map((i) => utf8(this.#accounts[i]!));
@@ -99,13 +117,25 @@ export class BankWorkload {
       const values = await (locking ? lockedRead(txn, keys, rng) : txn.batchGet(keys));
       const [a, b] = values.map(balance);
       const amount = Math.min(a!, rng.int(1, 20));
-      txn.put(keys[0]!, utf8(String(a! - amount)));
-      txn.put(keys[1]!, utf8(String(b! + amount)));
-      await txn.commit();
+      await this.#commit(txn, { client: id, call }, [
+        [this.#accounts[from]!, a! - amount],
+        [this.#accounts[to]!, b! + amount],
+      ]);
     } finally {
       if (txn.state === 'open') txn.rollback();
     }
-    this.#context.tally.checked++;
+  }
+
+  /** Whether it is committed for certain. */
+  async #commit(
+    txn: Txn,
+    begun: Begun,
+    balances: readonly (readonly [account: string, balance: number])[],
+  ): Promise<boolean> {
+    const writes = new Map(balances.map(([account, amount]) => [account, String(amount)]));
+    for (const [account, amount] of writes) txn.put(utf8(account), utf8(amount));
+    await commitRecorded(this.#context, this.writes, txn, begun, writes);
+    return txn.state === 'committed';
   }
 
   async #read(client: Client, id: number, pause: () => Promise<void>): Promise<void> {
@@ -114,11 +144,21 @@ export class BankWorkload {
     await pause();
     const values = await txn.batchGet(this.#accounts.map(utf8));
     const ret = this.#context.tick();
-    this.reads.push({ client: id, call, ret, ts: txn.startTs, balances: values.map(balance) });
+    const at = { client: id, call, ret, ts: txn.startTs };
+    this.reads.push({ ...at, balances: values.map(balance) });
+    const pairs = this.#accounts.flatMap((account, i) => {
+      const value = values[i];
+      return value === undefined ? [] : [[account, fromUtf8(value)] as const];
+    });
+    this.balances.push({ ...at, ...ALL_ACCOUNTS, pairs: pairs.sort(byKey) });
   }
 }
 
 /** A missing account has nothing: the sum will tell. */
 function balance(bytes: Uint8Array | undefined): number {
   return bytes === undefined ? 0 : Number(fromUtf8(bytes));
+}
+
+function byKey([a]: readonly [string, string], [b]: readonly [string, string]): number {
+  return a < b ? -1 : 1;
 }

@@ -30,7 +30,17 @@ export class KeySlots {
 
   /** The key of the next operation, which is counted. */
   pick(rng: Rng): KeySlot {
-    const slot = this.#slots[rng.int(0, this.#slots.length)]!;
+    return this.#counted(this.#slots[rng.int(0, this.#slots.length)]!);
+  }
+
+  /** The keys of one operation on a row of them, each counted. */
+  pickRow(rng: Rng): readonly KeySlot[] {
+    const from = rng.int(0, this.#slots.length);
+    const to = rng.int(from, this.#slots.length) + 1;
+    return this.#slots.slice(from, to).map((slot) => this.#counted(slot));
+  }
+
+  #counted(slot: KeySlot): KeySlot {
     if (slot.unknown >= UNKNOWN_MAX || slot.ops >= this.#opsMax) {
       slot.generation++;
       slot.unknown = 0;

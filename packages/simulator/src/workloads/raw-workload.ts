@@ -1,14 +1,18 @@
-import { fromUtf8, type Rng, utf8 } from '@tinykv/base';
+import { fromUtf8, nextKey, type Rng, utf8 } from '@tinykv/base';
 import type { Client } from '@tinykv/client';
 import type { RegisterOp } from '../checkers/models.js';
 import { FINAL_CLIENT, untilRead } from './final-read.js';
-import { KeySlots } from './key-slots.js';
+import { type KeySlot, KeySlots } from './key-slots.js';
 import { outcomeOf } from './outcome.js';
 import { loop, OPERATION_TIMEOUT_MS, type WorkloadContext } from './workload.js';
 
 const OPS_PER_KEY_MAX = 400;
 /** Of all draws, those that a reading client makes: a twentieth of them are no reads. */
 const READER_SHARE = 0.475;
+const SCAN_SHARE = 0.04;
+const BATCH_SHARE = 0.04;
+const BATCH_KEYS_MAX = 4;
+const OPTIONS = { timeoutMs: OPERATION_TIMEOUT_MS } as const;
 /** How many times as long as others a reading client thinks. */
 const READER_THINKS = 4;
 
@@ -58,57 +62,131 @@ export class RawWorkload {
   }
 
   async #step(client: Client, rng: Rng, id: number): Promise<void> {
+    const draw = rng.float();
+    if (draw < SCAN_SHARE) await this.#scan(client, rng, id);
+    else if (draw < SCAN_SHARE + BATCH_SHARE && !isReader(id)) await this.#batch(client, rng, id);
+    else await this.#one(client, rng, id);
+  }
+
+  async #one(client: Client, rng: Rng, id: number): Promise<void> {
     const slot = this.#slots.pick(rng);
-    const { at } = slot;
-    // The number first: neighbours lie in different Regions once there are some.
-    const name = `${String.fromCharCode(97 + (at % 26))}/raw/${at}/${slot.generation}`;
+    const name = nameOf(slot);
     const draw = isReader(id) ? rng.float() * READER_SHARE : rng.float();
-    const options = { timeoutMs: OPERATION_TIMEOUT_MS };
     const key = utf8(name);
-    const call = this.#context.tick();
-    const record = (op: Omit<RegisterOp, 'client' | 'call' | 'ret'>, outcome: string): void => {
-      if (outcome === 'fail' || (op.kind === 'get' && outcome !== 'ok')) return;
-      const ret = outcome === 'ok' ? this.#context.tick() : Number.POSITIVE_INFINITY;
-      const history = this.histories.get(name) ?? [];
-      this.histories.set(name, history);
-      history.push({ ...op, client: id, call, ret } as RegisterOp);
-    };
+    const begun = { client: id, call: this.#context.tick() };
     const op = this.#draw(draw, rng);
     try {
       if (op.kind === 'get') {
-        const value = await client.raw.get(key, options);
-        record({ kind: 'get', value: value === undefined ? undefined : short(value) }, 'ok');
+        const value = await client.raw.get(key, OPTIONS);
+        this.#keep(name, { ...begun, ret: this.#context.tick(), kind: 'get', value: known(value) });
         return;
       }
-      if (op.kind === 'put') await client.raw.put(key, op.bytes, options);
-      else await client.raw.delete(key, options);
-      record({ kind: op.kind, value: op.value }, 'ok');
+      const removed = await write(client, key, op);
+      const kind = removed === 0 ? 'get' : op.kind;
+      this.#keep(name, { ...begun, ret: this.#context.tick(), kind, value: op.value });
     } catch (error) {
-      const outcome = outcomeOf(error);
-      if (outcome === 'unknown' && op.kind !== 'get') {
-        slot.unknown++;
-        this.#context.tally.event('result unknown');
+      if (outcomeOf(error) === 'unknown' && op.kind !== 'get') {
+        this.#unknown({ slot, name }, begun, op);
       }
-      record({ kind: op.kind, value: op.kind === 'put' ? op.value : undefined }, outcome);
     }
   }
 
-  #draw(
-    draw: number,
-    rng: Rng,
-  ):
-    | { readonly kind: 'get' }
-    | { readonly kind: 'put'; readonly value: string; readonly bytes: Uint8Array }
-    | { readonly kind: 'delete'; readonly value: undefined } {
-    if (draw < 0.45) return { kind: 'get' };
-    if (draw < 0.92) {
-      const value = `<v${++this.#values}>`;
-      // Padding makes Regions grow; the value is what stands before it.
-      const padding = '.'.repeat(rng.int(0, 200));
-      return { kind: 'put', value, bytes: utf8(`${value}${padding}`) };
+  /** Each page is read at one moment, not all of them at the same: to a key, a scan is a read during all of it. */
+  async #scan(client: Client, rng: Rng, id: number): Promise<void> {
+    const row = this.#slots.pickRow(rng);
+    const names = row.map(nameOf);
+    const begun = { client: id, call: this.#context.tick() };
+    const end = nextKey(utf8(names.at(-1)!));
+    const options = { ...OPTIONS, end, reverse: rng.float() < 0.5 };
+    try {
+      const pairs = await client.raw.scan(utf8(names[0]!), options);
+      const ret = this.#context.tick();
+      const values = new Map(pairs.map(({ key, value }) => [fromUtf8(key), known(value)]));
+      for (const name of names) {
+        this.#keep(name, { ...begun, ret, kind: 'get', value: values.get(name) });
+      }
+    } catch (error) {
+      outcomeOf(error);
     }
-    return { kind: 'delete', value: undefined };
   }
+
+  /** Each pair by itself: when it fails, any of them may have been put. */
+  async #batch(client: Client, rng: Rng, id: number): Promise<void> {
+    const row = this.#slots.pickRow(rng).slice(0, BATCH_KEYS_MAX);
+    const puts = row.map((slot) => ({ slot, name: nameOf(slot), ...this.#put(rng) }));
+    const begun = { client: id, call: this.#context.tick() };
+    try {
+      await client.raw.batchPut(
+        puts.map(({ name, bytes }) => ({ key: utf8(name), value: bytes })),
+        OPTIONS,
+      );
+      const ret = this.#context.tick();
+      for (const { name, value } of puts) {
+        this.#keep(name, { ...begun, ret, kind: 'put', value });
+      }
+    } catch (error) {
+      outcomeOf(error);
+      for (const put of puts) this.#unknown(put, begun, put);
+    }
+  }
+
+  /** By the name that the key had: its slot may have got another one meanwhile. */
+  #unknown(
+    { slot, name }: { readonly slot: KeySlot; readonly name: string },
+    begun: { readonly client: number; readonly call: number },
+    { kind, value }: Pick<RegisterOp, 'kind' | 'value'>,
+  ): void {
+    slot.unknown++;
+    this.#context.tally.event('result unknown');
+    this.#keep(name, { ...begun, ret: Number.POSITIVE_INFINITY, kind, value });
+  }
+
+  #keep(name: string, op: RegisterOp): void {
+    const history = this.histories.get(name) ?? [];
+    this.histories.set(name, history);
+    history.push(op);
+  }
+
+  #draw(draw: number, rng: Rng): Drawn {
+    if (draw < 0.45) return { kind: 'get' };
+    if (draw < 0.92) return this.#put(rng);
+    return { kind: 'delete', value: undefined, isRange: rng.float() < 0.3 };
+  }
+
+  #put(rng: Rng): Extract<Drawn, { readonly kind: 'put' }> {
+    const value = `<v${++this.#values}>`;
+    // Padding makes Regions grow; the value is what stands before it.
+    const padding = '.'.repeat(rng.int(0, 200));
+    return { kind: 'put', value, bytes: utf8(`${value}${padding}`) };
+  }
+}
+
+type Drawn =
+  | { readonly kind: 'get' }
+  | { readonly kind: 'put'; readonly value: string; readonly bytes: Uint8Array }
+  | { readonly kind: 'delete'; readonly value: undefined; readonly isRange: boolean };
+
+/** How many keys it has found and removed, where it looks. */
+async function write(
+  client: Client,
+  key: Uint8Array,
+  op: Exclude<Drawn, { readonly kind: 'get' }>,
+): Promise<number | undefined> {
+  if (op.kind === 'delete' && op.isRange) {
+    return client.raw.deleteRange(key, nextKey(key), OPTIONS);
+  }
+  if (op.kind === 'put') await client.raw.put(key, op.bytes, OPTIONS);
+  else await client.raw.delete(key, OPTIONS);
+  return undefined;
+}
+
+/** In the order of the slots. The letter first: neighbours lie in different Regions once there are some. */
+function nameOf({ at, generation }: KeySlot): string {
+  return `${String.fromCharCode(97 + (at % 26))}/raw/${at}/${generation}`;
+}
+
+function known(bytes: Uint8Array | undefined): string | undefined {
+  return bytes === undefined ? undefined : short(bytes);
 }
 
 /** The value without its padding. */

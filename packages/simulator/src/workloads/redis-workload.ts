@@ -1,9 +1,12 @@
 import type { Rng } from '@tinykv/base';
 import type { CounterHistory } from '../checkers/counter.js';
+import type { Interval } from '../checkers/history.js';
 import type { StringOp } from '../checkers/models.js';
 import type { PairRead } from '../checkers/pairs.js';
+import type { Pipeline } from '../checkers/pipelines.js';
 import { FINAL_CLIENT, untilRead } from './final-read.js';
 import { type KeySlot, KeySlots } from './key-slots.js';
+import { RedisScans } from './redis-scans.js';
 import { effectOf, type RedisResult, RedisSession } from './redis-session.js';
 import { RespError } from './resp-socket.js';
 import { loop, type WorkloadContext } from './workload.js';
@@ -13,6 +16,7 @@ const OPS_PER_KEY_MAX = 300;
 const FLUSHED_DATABASES = 15;
 /** Of them in use at a time. */
 const FLUSHED_AT_A_TIME = 2;
+const COUNTS_AT_ONCE_MAX = 6;
 
 /** Redis commands as bytes through the gateways: strings, counters, and keys that change together. */
 export class RedisWorkload {
@@ -20,6 +24,8 @@ export class RedisWorkload {
   readonly histories: Map<string, StringOp[]> = new Map();
   readonly counters: Map<string, CounterHistory> = new Map();
   readonly pairReads: PairRead[] = [];
+  readonly pipelines: Pipeline[] = [];
+  readonly scans: RedisScans;
   readonly #context: WorkloadContext;
   readonly #slots: KeySlots;
   readonly #flushed = new KeySlots(FLUSHED_AT_A_TIME, OPS_PER_KEY_MAX);
@@ -28,6 +34,7 @@ export class RedisWorkload {
   constructor(context: WorkloadContext, keys: number) {
     this.#context = context;
     this.#slots = new KeySlots(keys, OPS_PER_KEY_MAX);
+    this.scans = new RedisScans(context);
   }
 
   run(): Promise<unknown> {
@@ -40,7 +47,8 @@ export class RedisWorkload {
           const draw = own.float();
           if (draw < 0.55) await this.#string(session, own, i);
           else if (draw < 0.75) await this.#count(session, own, i);
-          else if (draw < 0.9) await this.#pair(session, own);
+          else if (draw < 0.87) await this.#pair(session, own);
+          else if (draw < 0.9) await this.scans.step(session, own, i);
           else await this.#flushable(session, own, i);
         });
       }),
@@ -150,6 +158,10 @@ export class RedisWorkload {
       return;
     }
     const history = this.#counter(key);
+    if (rng.float() < 0.2) {
+      await this.#countAtOnce(session, key, id, rng.int(2, COUNTS_AT_ONCE_MAX + 1));
+      return;
+    }
     const call = this.#context.tick();
     const isRead = rng.float() < 0.2;
     const reply = (await session.send(isRead ? ['GET', key] : ['INCR', key]))?.[0];
@@ -160,14 +172,34 @@ export class RedisWorkload {
       if (effect === 'done') history.reads.push({ client: id, call, ret, value: Number(reply) });
       return;
     }
+    this.#keepIncrement(history, { client: id, call, ret }, reply);
+  }
+
+  #keepIncrement(history: CounterHistory, interval: Interval, reply: RedisResult): void {
+    const effect = effectOf(reply);
     if (effect === 'unknown') this.#context.tally.event('result unknown');
     if (effect === 'none') return;
     history.increments.push({
-      client: id,
-      call,
-      ret,
+      ...interval,
       ...(effect === 'done' ? { value: Number(reply) } : {}),
     });
+  }
+
+  /** Several in one write: a gateway may run them in one transaction. */
+  async #countAtOnce(session: RedisSession, key: string, id: number, count: number): Promise<void> {
+    const call = this.#context.tick();
+    const commands = Array.from({ length: count }, () => ['INCR', key]);
+    const results = await session.send(...commands);
+    if (results === undefined) return;
+    const done = this.#context.tick();
+    const replies: number[] = [];
+    for (const reply of results) {
+      const isDone = effectOf(reply) === 'done';
+      if (isDone) replies.push(Number(reply));
+      const ret = isDone ? done : Number.POSITIVE_INFINITY;
+      this.#keepIncrement(this.#counter(key), { client: id, call, ret }, reply);
+    }
+    this.pipelines.push({ client: id, call, key, replies });
   }
 
   /** Adds one to a counter as a program does that reads first: WATCH lets EXEC refuse what is out of date. */
