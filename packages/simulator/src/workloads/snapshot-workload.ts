@@ -17,7 +17,7 @@ import {
 import { commitRecorded } from './write-record.js';
 
 /** In all that this workload writes. */
-const PREFIX = 'q/';
+const PREFIX = 'q0/';
 const BEHIND = `${PREFIX}~`;
 const PAIRS = 2;
 const WRITES_MAX = 4;
