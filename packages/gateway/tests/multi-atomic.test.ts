@@ -96,16 +96,29 @@ describe('multi_lua_atomic_over_regions: MULTI', () => {
     await setup.send(['MSET', ...accounts.flatMap((name) => [name, '100'])]);
     const clients = gateways.flatMap((gateway) => [gateway.connect(), gateway.connect()]);
     const reader = gateways[1]!.connect();
+    const expected = new Map(accounts.map((name) => [name, 100]));
+    const conflicts = kv.counts.conflict;
+    const rows: number[][] = [];
     for (let round = 0; round < 100; round++) {
-      for (const client of clients) transfer(client, accounts, rng);
+      for (const client of clients) transfer(client, expected, rng);
       reader.write(`MGET ${accounts.join(' ')}\r\n`);
       await clock.run(rng.int(0, 3));
-      for (const sum of await sums(reader)) expect(sum).toBe(500);
+      rows.push(...(await rowsOf(reader)));
     }
     await clock.run(5_000);
+    rows.push(...(await rowsOf(reader)));
+    expect(rows).toHaveLength(100);
+    for (const row of rows) expect(sumOf(row)).toBe(500);
+    // Readers have seen states on the way, and writers have met each other.
+    expect(new Set(rows.map(String)).size).toBeGreaterThan(10);
+    expect(kv.counts.conflict).toBeGreaterThan(conflicts);
+    for (const client of clients) {
+      const output = await client.output();
+      expect(output).not.toMatch(/^-/m);
+      expect(output.match(/\*2\r\n:-?\d+\r\n:-?\d+\r\n/g)).toHaveLength(100);
+    }
     reader.write(`MGET ${accounts.join(' ')}\r\n`);
-    expect(await sums(reader)).toEqual([500]);
-    for (const client of clients) expect(await client.output()).not.toContain('ERR');
+    expect(await rowsOf(reader)).toEqual([[...expected.values()]]);
   });
 
   test('two transactions that each decide on what the other writes: one runs after the other', async () => {
@@ -164,20 +177,26 @@ describe('limits are refused before anything is proposed', () => {
   });
 });
 
-function transfer(client: TestClient, accounts: readonly string[], rng: Prng): void {
+/** Sends a transfer, and notes what it comes to: sums do not depend on the order of transfers. */
+function transfer(client: TestClient, expected: Map<string, number>, rng: Prng): void {
+  const accounts = [...expected.keys()];
   const from = accounts[rng.int(0, accounts.length)]!;
   const to = accounts[rng.int(0, accounts.length)]!;
   const amount = rng.int(1, 10);
+  expected.set(from, expected.get(from)! - amount);
+  expected.set(to, expected.get(to)! + amount);
   client.write(`MULTI\r\nDECRBY ${from} ${amount}\r\nINCRBY ${to} ${amount}\r\nEXEC\r\n`);
 }
 
-/** The sums of the MGET replies that have come. */
-async function sums(reader: TestClient): Promise<number[]> {
+/** The balances in the MGET replies that have come. */
+async function rowsOf(reader: TestClient): Promise<number[][]> {
   const output = await reader.output();
   const numbers = [...output.matchAll(/\$\d+\r\n(-?\d+)\r\n/g)].map((match) => Number(match[1]));
-  const out: number[] = [];
-  for (let i = 0; i < numbers.length; i += 5) {
-    out.push(numbers.slice(i, i + 5).reduce((sum, value) => sum + value, 0));
-  }
+  const out: number[][] = [];
+  for (let i = 0; i < numbers.length; i += 5) out.push(numbers.slice(i, i + 5));
   return out;
+}
+
+function sumOf(row: readonly number[]): number {
+  return row.reduce((sum, value) => sum + value, 0);
 }

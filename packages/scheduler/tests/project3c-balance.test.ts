@@ -51,7 +51,7 @@ describe('project 3C: balance-region', () => {
     view.maxReplicas = 3;
     expect(schedule(view)).toBeUndefined();
     view.maxReplicas = 1;
-    expect(schedule(view)).toBeDefined();
+    expect(schedule(view)).toBe('1: +2 lead 4->2 -4');
   });
 
   test('TestReplicas33C', () => {

@@ -13,6 +13,11 @@ const startVersion = (1_795_000_000_000n << 18n) + 5n;
 const commitVersion = startVersion + 1n;
 const key = utf8('k');
 
+/** The texts of an error that has one; undefined where there is no error at all. */
+function textsOf(error: kvrpcpb.KeyError | undefined): string[] | undefined {
+  return error && [error.abort, error.retryable];
+}
+
 describe('TinyKv service', () => {
   it('carries a transaction from prewrite to scan', async () => {
     const store = new StandaloneStore();
@@ -67,7 +72,7 @@ describe('TinyKv service', () => {
       startVersion: 20n,
       commitVersion: 21n,
     });
-    expect(other.error?.retryable).not.toBe('');
+    expect(textsOf(other.error)).toEqual(['', 'lock of transaction 20 not found: key k']);
     const status = await store.call(rpc.kvCheckTxnStatus, {
       primaryKey: key,
       lockTs: 10n,
@@ -81,12 +86,12 @@ describe('TinyKv service', () => {
       startVersion: 10n,
       commitVersion: 21n,
     });
-    expect(aborted.error?.abort).not.toBe('');
+    expect(textsOf(aborted.error)).toEqual(['transaction 10 is rolled back: key k', '']);
     const unknown = await store.call(rpc.kvPrewrite, {
       mutations: [{ op: Op.Rollback, key }],
       startVersion: 30n,
     });
-    expect(unknown.errors[0]?.abort).not.toBe('');
+    expect(unknown.errors.map(textsOf)).toEqual([['mutation 2 cannot be prewritten', '']]);
   });
 
   it('gets strictness from the context', async () => {
@@ -94,7 +99,7 @@ describe('TinyKv service', () => {
     const request = { keys: [key], startVersion: 10n, commitVersion: 11n };
     expect((await store.call(rpc.kvCommit, request)).error).toBeUndefined();
     const strict = await store.call(rpc.kvCommit, { ...request, context: { strict: true } });
-    expect(strict.error?.retryable).not.toBe('');
+    expect(textsOf(strict.error)).toEqual(['', 'lock of transaction 10 not found: key k']);
   });
 
   it('answers raw mistakes as texts', async () => {
@@ -103,10 +108,13 @@ describe('TinyKv service', () => {
       { cf: 'sideways', key },
       { cf: 'default', key: new Uint8Array(4097) },
     ]) {
-      expect((await store.call(rpc.rawGet, request)).error).not.toBe('');
-      expect((await store.call(rpc.rawPut, { ...request, value: key })).error).not.toBe('');
+      const complaint = request.cf === 'default' ? 'longer than 4096' : 'sideways';
+      expect((await store.call(rpc.rawGet, request)).error).toContain(complaint);
+      const put = await store.call(rpc.rawPut, { ...request, value: key });
+      expect(put.error).toContain(complaint);
     }
-    expect((await store.call(rpc.rawScan, { cf: 'sideways', limit: 1 })).error).not.toBe('');
+    const scan = await store.call(rpc.rawScan, { cf: 'sideways', limit: 1 });
+    expect(scan.error).toContain('sideways');
     await store.call(rpc.rawPut, { cf: 'default', key, value: key });
     await store.call(rpc.rawPut, { cf: 'default', key, value: new Uint8Array(0) });
     expect((await store.call(rpc.rawGet, { cf: 'default', key })).notFound).toBe(true);

@@ -4,6 +4,7 @@ import { MemoryKv } from '../testing/memory-kv.js';
 import { TestClock } from '../testing/test-clock.js';
 import { type Database, RedisTxn } from './redis-txn.js';
 import { decodeCursor, encodeCursor, keyHash, scanKeys } from './scan.js';
+import { slotOf } from './slot.js';
 import { writeString } from './strings.js';
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
@@ -40,9 +41,9 @@ class Keyspace {
     return { next, keys: keys.map(({ key }) => text(key)) };
   }
 
-  async scanAll(count: number, between?: () => Promise<void>): Promise<string[]> {
+  async scanAll(count: number, between?: () => Promise<void>, from = 0n): Promise<string[]> {
     const seen: string[] = [];
-    let cursor = 0n;
+    let cursor = from;
     for (let pages = 0; pages < 10_000; pages++) {
       const page = await this.page(cursor, count);
       seen.push(...page.keys);
@@ -56,6 +57,14 @@ class Keyspace {
 
 function names(count: number, tag = ''): string[] {
   return Array.from({ length: count }, (_, i) => `${tag}key:${i}`);
+}
+
+/** A cursor is slot, hash and whether keys of the slot up to that hash have been given. */
+function isBehind(key: Uint8Array, cursor: bigint): boolean {
+  const slot = cursor >> 48n;
+  const ownSlot = BigInt(slotOf(key));
+  if (ownSlot !== slot) return ownSlot > slot;
+  return (cursor & 1n) === 0n || keyHash(key) > ((cursor >> 1n) & ((1n << 47n) - 1n));
 }
 
 describe('SCAN', () => {
@@ -92,13 +101,23 @@ describe('SCAN', () => {
 
   test('any cursor is a position', async () => {
     const keyspace = new Keyspace();
-    await keyspace.add(names(50));
+    const all = [...names(50), ...names(50, '{t}')];
+    await keyspace.add(all);
+    const inside = BigInt(slotOf(utf8('{t}'))) << 48n;
     const rng = new Prng('cursors');
-    for (let i = 0; i < 100; i++) {
-      const cursor = (BigInt(rng.u32()) << 32n) | BigInt(rng.u32());
-      const page = await keyspace.page(cursor, 10);
-      expect(page.next >= 0n).toBe(true);
+    const lengths = new Set<number>();
+    for (let i = 0; i < 200; i++) {
+      // Half of them lie in the slot of many keys; some of the others lie behind the last slot.
+      const cursor =
+        i % 2 === 0
+          ? BigInt(rng.int(0, 20_000)) << 48n
+          : inside | (BigInt(rng.u32()) << 16n) | BigInt(rng.int(0, 65_536));
+      const behind = all.filter((key) => isBehind(utf8(key), cursor));
+      const seen = await keyspace.scanAll(10, undefined, cursor);
+      expect(seen.sort()).toEqual(behind.sort());
+      lengths.add(seen.length);
     }
+    expect(lengths.size).toBeGreaterThan(20);
     expect(await keyspace.page(0xffff_ffff_ffff_ffffn, 10)).toEqual({ next: 0n, keys: [] });
   });
 

@@ -124,7 +124,7 @@ export class TestCluster {
     node.raw = new RawExecutor(mortal.env, node.store.access);
     const server = await this.net.serve(node.address, {
       unary: new Map(),
-      stream: node.store.streams(),
+      stream: mortal.streams(node.store.streams()),
     });
     node.close = () => server.close(0);
     await this.clock.runUntil(node.store.start());

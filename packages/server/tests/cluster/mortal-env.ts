@@ -1,18 +1,30 @@
-import type { Env, FileReader, FileWriter, Fs, NetStream } from '@tinykv/base';
+import type {
+  Env,
+  FileReader,
+  FileWriter,
+  Fs,
+  NetStream,
+  ServiceTable,
+  StreamEvents,
+} from '@tinykv/base';
 import type { FakeEnv } from '@tinykv/base/testing';
 
-/** An environment that can be taken away at once, as `kill -9` does: nothing of it runs any more. */
+/**
+ * An environment that can be taken away at once, as `kill -9` does: nothing of it runs any more. It can also stand
+ * still, as `kill -STOP` does: time goes on, and what comes in or falls due meanwhile waits for `thaw`.
+ */
 export class MortalEnv {
   readonly env: Env;
   #dead = false;
   readonly #streams = new Set<NetStream>();
+  /** What waits for `thaw`, in order; undefined while the process runs. */
+  #held: (() => void)[] | undefined;
 
   constructor(fake: FakeEnv) {
     const guard =
       (fn: () => void): (() => void) =>
-      () => {
-        if (!this.#dead) fn();
-      };
+      () =>
+        this.#run(fn);
     this.env = {
       ...fake,
       clock: {
@@ -25,13 +37,12 @@ export class MortalEnv {
         call: (...args) => fake.net.call(...args),
         serve: (...args) => fake.net.serve(...args),
         open: (address, method, events) => {
+          const guarded = this.#guarded(events);
           const stream = fake.net.open(address, method, {
-            onMessage: (bytes) => {
-              if (!this.#dead) events.onMessage(bytes);
-            },
+            ...guarded,
             onClose: (error) => {
               this.#streams.delete(stream);
-              if (!this.#dead) events.onClose(error);
+              guarded.onClose(error);
             },
           });
           this.#streams.add(stream);
@@ -40,6 +51,30 @@ export class MortalEnv {
       },
       fs: this.#mortalFs(fake.fs),
     };
+  }
+
+  #run(fn: () => void): void {
+    if (this.#dead) return;
+    if (this.#held === undefined) fn();
+    else this.#held.push(fn);
+  }
+
+  #guarded(events: StreamEvents): StreamEvents {
+    return {
+      ...events,
+      onMessage: (bytes) => this.#run(() => events.onMessage(bytes)),
+      onClose: (error) => this.#run(() => events.onClose(error)),
+    };
+  }
+
+  /** Handlers of streams that others open to this process. */
+  streams(table: ServiceTable['stream']): ServiceTable['stream'] {
+    return new Map(
+      [...table].map(([method, handler]) => [
+        method,
+        (stream, peer) => this.#guarded(handler(stream, peer)),
+      ]),
+    );
   }
 
   /** Work on files hangs for ever in a process that is no more. */
@@ -66,6 +101,17 @@ export class MortalEnv {
 
   get dead(): boolean {
     return this.#dead;
+  }
+
+  freeze(): void {
+    this.#held ??= [];
+  }
+
+  /** Lets the process go on: what waited runs first, in order. */
+  thaw(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const fn of held) this.#run(fn);
   }
 
   kill(): void {
