@@ -23,7 +23,7 @@ const happenings = [
   'snapshot applied',
   'conf change',
   'crash that loses un-fsynced bytes',
-  'torn batch',
+  'crash that keeps some unsynced engine batches and loses others',
   'partition',
   'freeze longer than the lease',
   'result unknown',

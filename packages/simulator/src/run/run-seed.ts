@@ -83,7 +83,8 @@ class Run {
       network: plan.network,
       onCrash: (node, loss) => {
         if (loss.lost > 0) tally.event('crash that loses un-fsynced bytes');
-        if (loss.lost > 0 && loss.kept > 0) tally.event('torn batch');
+        if (loss.lost > 0 && loss.kept > 0)
+          tally.event('crash that keeps some unsynced engine batches and loses others');
         if (node === this.#cluster.scheduler) tally.event('scheduler restart');
         this.#nemesis.stopped(node);
       },
