@@ -1,18 +1,13 @@
 /**
- * `make test-long`: the full sizes, area by area. Each finished item is appended to
- * `test-long-results/results.jsonl`, so a rerun on the same commit goes on where the last one ended. The
- * simulator keeps a file of its own, since it goes on over commits too.
+ * `make test-long`: the full sizes, area by area. Each finished item is appended to `docs/records/<area>.jsonl`,
+ * so a rerun on the same commit goes on where the last one ended, and git keeps what was run. Of a dirty tree they
+ * go to `test-long-results/records`, and all is run again. The simulator writes its own records, over commits too.
  */
-import { execFileSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { currentCommit, isDirty, recordsPath } from '../packages/simulator/src/bin/commit.js';
+import { ResultsFile } from '../packages/simulator/src/bin/results-file.js';
 import { runSimulator } from './sim-run.js';
 import { ensureTestPackages } from './test-packages.js';
 import { type Counts, printSummary, runVitest } from './vitest-run.js';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-const resultsFile = join(root, 'test-long-results/results.jsonl');
 
 interface Area {
   readonly name: string;
@@ -57,22 +52,19 @@ interface StoredResult extends Counts {
   readonly item: string;
 }
 
-function currentCommit(): string {
-  return execFileSync('git', ['-C', root, 'rev-parse', 'HEAD']).toString().trim();
-}
-
-function storedResults(commit: string): Map<string, StoredResult> {
-  const lines = existsSync(resultsFile) ? readFileSync(resultsFile, 'utf8').trim().split('\n') : [];
-  const results = lines
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as StoredResult);
-  // A failed item is run again: only a pass is kept.
+function storedResults(
+  results: readonly StoredResult[],
+  commit: string,
+): Map<string, StoredResult> {
+  if (isDirty(commit)) return new Map(); // Nobody knows which files it had.
+  // A failed item is run again: only a pass counts.
   const passed = results.filter((result) => result.commit === commit && result.failed === 0);
   return new Map(passed.map((result) => [result.item, result]));
 }
 
 async function runArea(area: Area, commit: string): Promise<Counts[]> {
-  const done = storedResults(commit);
+  const records = new ResultsFile<StoredResult>(recordsPath(area.name, commit));
+  const done = storedResults(records.read(), commit);
   const counts: Counts[] = [];
   for (let round = 1; round <= area.rounds; round++) {
     const item = `${area.name}-${round}`;
@@ -83,7 +75,7 @@ async function runArea(area: Area, commit: string): Promise<Counts[]> {
       continue;
     }
     const result = await runVitest(area.files, { serial: true, env: { TINYKV_LONG: '1' } });
-    appendFileSync(resultsFile, `${JSON.stringify({ commit, item, ...result })}\n`);
+    records.append({ commit, item, ...result });
     counts.push(result);
   }
   return counts;
@@ -99,7 +91,6 @@ async function main(): Promise<number> {
     return 2;
   }
   if (chosen.length > 0) ensureTestPackages();
-  mkdirSync(join(root, 'test-long-results'), { recursive: true });
   const commit = currentCommit();
   const counts: Counts[] = [];
   for (const area of chosen) counts.push(...(await runArea(area, commit)));

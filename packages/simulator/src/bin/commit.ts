@@ -7,13 +7,20 @@ const root = fileURLToPath(new URL('../../../..', import.meta.url));
 /** Where commands leave what they find; git does not look there. */
 export const resultsFolder: string = join(root, 'test-long-results');
 
-/** The commit that runs; `-dirty` when files differ from it. */
+/** Small records of long runs, which git keeps: commit, seeds, verdicts. */
+const recordsFolder: string = join(root, 'docs/records');
+
+/** Where the records of an area go: those of a dirty tree say nothing to others, and stay here. */
+export function recordsPath(area: string, commit: string): string {
+  return join(isDirty(commit) ? join(resultsFolder, 'records') : recordsFolder, `${area}.jsonl`);
+}
+
+/** The commit that runs; `-dirty` when files differ from it. Records do not count: runs write them. */
 export function currentCommit(): string {
   try {
     const commit = git('rev-parse', '--short=12', 'HEAD');
-    return git('status', '--porcelain', '--untracked-files=no') === ''
-      ? commit
-      : `${commit}${DIRTY}`;
+    const status = ['status', '--porcelain', '--untracked-files=no', '--', '.'];
+    return git(...status, ':!docs/records') === '' ? commit : `${commit}${DIRTY}`;
   } catch {
     return 'unknown'; // A tarball, or no git here.
   }

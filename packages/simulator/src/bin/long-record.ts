@@ -1,12 +1,16 @@
 import type { WorkloadName } from '../run/plan.js';
 import type { Report } from './job.js';
 
-/** One run of one seed, as it is kept. */
-export interface SeedRecord extends Omit<Report, 'plan' | 'lines'> {
+/** What a run of a seed came to. */
+export interface SeedVerdict {
   readonly commit: string;
   readonly seed: number;
   readonly workload: WorkloadName;
+  readonly violations: Report['violations'];
 }
+
+/** One run of one seed with its figures, which stay on this machine. */
+export interface SeedRecord extends SeedVerdict, Omit<Report, 'plan' | 'lines'> {}
 
 /** Histories are left out: the seed brings them back. */
 export function recordOf({ plan, lines: _, ...report }: Report, commit: string): SeedRecord {
@@ -22,13 +26,13 @@ export interface Ledger {
   readonly seeds: number;
   readonly byCommit: ReadonlyMap<string, { readonly seeds: number; readonly failed: number }>;
   /** The last runs of the seeds that failed when they were last run. */
-  readonly open: readonly SeedRecord[];
+  readonly open: readonly SeedVerdict[];
   /** Seeds that have failed once and do so no more. */
   readonly settled: number;
 }
 
-export function ledgerOf(records: readonly SeedRecord[]): Ledger {
-  const last = new Map<number, SeedRecord>();
+export function ledgerOf(records: readonly SeedVerdict[]): Ledger {
+  const last = new Map<number, SeedVerdict>();
   const everFailed = new Set<number>();
   const byCommit = new Map<string, { seeds: number; failed: number }>();
   for (const record of records) {

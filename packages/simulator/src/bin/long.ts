@@ -1,10 +1,17 @@
 import { join } from 'node:path';
 import type { WorkloadName } from '../run/plan.js';
 import { EXIT } from './arguments.js';
-import { currentCommit, isDirty, resultsFolder } from './commit.js';
+import { currentCommit, isDirty, recordsPath, resultsFolder } from './commit.js';
 import { writeCounts } from './counts.js';
 import type { Job } from './job.js';
-import { ledgerOf, ledgerText, recordOf, type SeedRecord } from './long-record.js';
+import { type KeptRun, keptRunOf, verdictsOf } from './kept-runs.js';
+import {
+  ledgerOf,
+  ledgerText,
+  recordOf,
+  type SeedRecord,
+  type SeedVerdict,
+} from './long-record.js';
 import { Pool } from './pool.js';
 import { Progress } from './progress.js';
 import { ResultsFile } from './results-file.js';
@@ -19,6 +26,8 @@ export const SEEDS_OF_ONE = 2_000;
 const SEEDS_MORE = 500;
 /** A run that fails so often has nothing more to say. */
 const FAILURES_MAX = 20;
+/** A run that is killed loses the verdicts since the last block of so many. */
+const BLOCK_SEEDS = 50;
 
 export interface LongOptions {
   /** This one alone, in a series of its own. */
@@ -33,7 +42,13 @@ export async function runLong({ workload, seeds, jobs, counts }: LongOptions): P
   const name = workload === undefined ? 'sim' : `sim-${workload}`;
   const file = new ResultsFile<SeedRecord>(join(resultsFolder, `${name}.jsonl`));
   const commit = currentCommit();
-  const records = file.read();
+  const kept = new ResultsFile<KeptRun>(recordsPath(name, commit));
+  const records = verdictsOf(kept.read());
+  let block: SeedVerdict[] = [];
+  const keep = (): void => {
+    if (block.length > 0) kept.append(keptRunOf(commit, block));
+    block = [];
+  };
   const before = ledgerOf(records);
   const again = before.open.filter((record) => record.commit !== commit || isDirty(commit));
   const missing = (workload === undefined ? SEEDS_IN_ALL : SEEDS_OF_ONE) - before.seeds;
@@ -55,6 +70,8 @@ export async function runLong({ workload, seeds, jobs, counts }: LongOptions): P
         const record = recordOf(report, commit);
         file.append(record);
         records.push(record);
+        block.push(record);
+        if (block.length >= BLOCK_SEEDS) keep();
         totals.add(report);
         if (report.violations.length > 0) {
           progress.print(failureText(report, commit, replayCommand(report.plan)));
@@ -65,6 +82,7 @@ export async function runLong({ workload, seeds, jobs, counts }: LongOptions): P
     );
   } finally {
     pool.stop();
+    keep();
   }
   const after = ledgerOf(records);
   progress.print(totalsText(totals, progress.seconds));

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { mutants as allMutants } from '../mutants/index.js';
 import { EXIT } from './arguments.js';
-import { currentCommit, isDirty, resultsFolder } from './commit.js';
+import { currentCommit, isDirty, recordsPath, resultsFolder } from './commit.js';
 import { trySeeds } from './convict.js';
 import { writeCounts } from './counts.js';
 import { type PlantedRecord, plantedTable, progressOf, verdictOf } from './planted-record.js';
@@ -26,11 +26,14 @@ export async function runPlanted(options: PlantedOptions): Promise<number> {
   const file = new ResultsFile<PlantedRecord>(join(resultsFolder, 'planted.jsonl'));
   const commit = currentCommit();
   // Nobody knows which files a dirty tree had.
-  const records = progressOf(isDirty(commit) ? [] : file.read(), commit);
+  const kept = new ResultsFile<PlantedRecord>(recordsPath('planted', commit));
+  const known = isDirty(commit) ? [] : [...kept.read(), ...file.read()];
+  const records = progressOf(known, commit);
   const progress = new Progress();
   for (const mutant of mutants) {
     const { name } = mutant;
-    let record = records.get(name) ?? { commit, mutant: name, tried: 0 };
+    const before = records.get(name);
+    let record = before ?? { commit, mutant: name, tried: 0 };
     const pool = new Pool(jobs);
     try {
       while (record.seed === undefined && record.tried < seeds) {
@@ -46,6 +49,8 @@ export async function runPlanted(options: PlantedOptions): Promise<number> {
     } finally {
       pool.stop();
     }
+    // What another run has found stands in the records already.
+    if (record !== before) kept.append(record);
     records.set(name, record);
     progress.note(describe(record));
   }
