@@ -1,12 +1,6 @@
 import { limits, Prng, type Rng } from '@tinykv/base';
 import type { ClusterShape } from '../cluster/sim-config.js';
-import {
-  drawFaults,
-  drawNetwork,
-  type Fault,
-  type FaultKind,
-  type Profile,
-} from '../faults/fault.js';
+import { drawFaults, drawNetwork, type Fault, type Profile } from '../faults/fault.js';
 import type { NetworkTraits } from '../world/network.js';
 
 export const workloadNames = ['raw', 'txn', 'redis', 'churn', 'all'] as const;
@@ -104,7 +98,7 @@ function churnOf(workload: WorkloadName, rng: Prng, durationMs: number): Fault[]
   return moves ? churn(rng, durationMs, ['transfer-leader']) : [];
 }
 
-function churn(rng: Prng, durationMs: number, kinds: readonly FaultKind[]): Fault[] {
+function churn(rng: Prng, durationMs: number, kinds: readonly string[]): Fault[] {
   return Array.from({ length: Math.floor(durationMs / 1_500) }, () => ({
     kind: kinds[rng.int(0, kinds.length)]!,
     at: WARM_UP_MS + rng.float() * (durationMs - WARM_UP_MS),

@@ -1,0 +1,45 @@
+import { mayDamage, replace } from '../replacement.js';
+import type { FaultRule } from '../rule.js';
+
+/** What was durable is no more: at most one store of a run, which is replaced. */
+export const damage: readonly FaultRule[] = [
+  {
+    kind: 'bit-rot',
+    weight: 1,
+    lastsMs: [0, 1],
+    begin: (arena, strike) => {
+      const store = arena.store(strike);
+      if (!mayDamage(arena, store)) return false;
+      const { log, engine } = store.machine;
+      const { rng } = arena.cluster.world;
+      store.damaged = true;
+      if (strike.amount < 0.5) return log.rot(rng);
+      void engine.rot(rng);
+      return true;
+    },
+  },
+  {
+    // The machine burns down; a new one takes its place some time later.
+    kind: 'wipe-store',
+    weight: 1,
+    lastsMs: [100, 3_000],
+    begin: (arena, strike) => {
+      const store = arena.store(strike);
+      if (!mayDamage(arena, store)) return false;
+      store.damaged = true;
+      store.retire();
+      return arena.later(strike.lastsMs, () => void replace(arena, store));
+    },
+  },
+  {
+    kind: 'damage-snapshot',
+    weight: 1,
+    lastsMs: [50, 1_000],
+    begin: (arena, strike) => {
+      const store = arena.store(strike);
+      arena.crash(store, strike.lastsMs);
+      store.filesDamaged = true;
+      return store.machine.fs.damage('.snap', arena.cluster.world.rng);
+    },
+  },
+];

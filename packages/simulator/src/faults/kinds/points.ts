@@ -1,0 +1,17 @@
+import type { FaultRule } from '../rule.js';
+
+/** Processes that die between a durable step and what follows it. */
+export const points: readonly FaultRule[] = [
+  {
+    kind: 'fatal-points',
+    weight: 2,
+    lastsMs: [500, 4_000],
+    begin: (arena, strike) => {
+      const node = arena.store(strike);
+      node.fatalPoints = 0.2 + 0.5 * strike.amount;
+      return arena.after(strike.lastsMs, () => {
+        node.fatalPoints = 0;
+      });
+    },
+  },
+];

@@ -1,0 +1,28 @@
+import { assert } from '@tinykv/base';
+import { clocks } from './kinds/clocks.js';
+import { crashes } from './kinds/crashes.js';
+import { damage } from './kinds/damage.js';
+import { disks } from './kinds/disks.js';
+import { freezes } from './kinds/freezes.js';
+import { orders } from './kinds/orders.js';
+import { partitions } from './kinds/partitions.js';
+import { points } from './kinds/points.js';
+import type { FaultRule } from './rule.js';
+
+/** Everything that may go wrong. Each seed switches whole kinds off, so that the rest gets depth. */
+export const faultRules: readonly FaultRule[] = [
+  ...crashes,
+  ...freezes,
+  ...partitions,
+  ...disks,
+  ...damage,
+  ...clocks,
+  ...points,
+  ...orders,
+];
+
+export function ruleOf(kind: string): FaultRule {
+  const rule = faultRules.find((one) => one.kind === kind);
+  assert(rule !== undefined, () => `no fault is called ${kind}`);
+  return rule;
+}
