@@ -28,6 +28,8 @@ export abstract class Node {
   up = false;
   /** Fail points at which the process is to die, with the probability of each. */
   fatalPoints = 0;
+  /** Called at every fail point that the process passes: how a fault waits for its moment. */
+  atPoint: ((name: string) => void) | undefined;
   /** Its disk has rotted or is gone: it may refuse to go on, and is not part of what must heal. */
   damaged = false;
   /** It is never started again. */
@@ -71,6 +73,7 @@ export abstract class Node {
       fs: this.machine.fs,
       hit: (name) => {
         this.surroundings.onPoint(name);
+        this.atPoint?.(name);
         if (proc.dead || (this.fatalPoints > 0 && points.float() < this.fatalPoints)) {
           world.log(this.name, `dies at ${name}`);
           this.crash();
@@ -87,15 +90,36 @@ export abstract class Node {
     );
   }
 
-  /** `kill -9`. */
-  crash(): void {
+  /** `kill -9`: the machine runs on, and what the process wrote is in its page cache. */
+  kill(): void {
+    if (this.#die('is killed')) this.machine.exit();
+  }
+
+  /** `SIGTERM`: the process finishes its work and ends. False when it does not run, or dies before that. */
+  async stop(): Promise<boolean> {
     const proc = this.#proc;
-    if (proc === undefined || proc.dead) return;
-    this.surroundings.world.log(this.name, 'is killed');
+    if (proc === undefined || proc.dead || !this.up) return false;
+    this.surroundings.world.log(this.name, 'is told to stop');
+    await this.finish(proc);
+    if (proc.dead) return false;
+    this.kill();
+    return true;
+  }
+
+  /** The power of its machine is cut. */
+  crash(): void {
+    if (!this.#die('loses its power')) return;
+    this.#crashing = this.machine.crash().then((loss) => this.surroundings.onCrash(this, loss));
+  }
+
+  #die(how: string): boolean {
+    const proc = this.#proc;
+    if (proc === undefined || proc.dead) return false;
+    this.surroundings.world.log(this.name, how);
     proc.kill();
     this.up = false;
     this.down();
-    this.#crashing = this.machine.crash().then((loss) => this.surroundings.onCrash(this, loss));
+    return true;
   }
 
   /** The machine is taken out of service for good. */
@@ -106,6 +130,11 @@ export abstract class Node {
 
   /** Composes the program in its environment; resolves when it serves. */
   protected abstract run(env: Env, proc: SimProcess): Promise<void>;
+  /** What a graceful stop does before the process ends; never resolves once it is dead. */
+  protected finish(_proc: SimProcess): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** The process is no more: forget what belonged to it. */
   protected abstract down(): void;
 

@@ -32,6 +32,10 @@ export class SchedulerNode extends Node {
     await scheduler.start();
   }
 
+  protected override async finish(): Promise<void> {
+    await this.#scheduler?.stop();
+  }
+
   protected override down(): void {
     this.#scheduler = undefined;
   }

@@ -1,4 +1,4 @@
-import { type Env, KvError } from '@tinykv/base';
+import { type Env, KvError, type NetServer } from '@tinykv/base';
 import { SchedulerClient } from '@tinykv/client';
 import { StoreRefusedError } from '@tinykv/model';
 import { registeredCluster } from '@tinykv/raftstore';
@@ -8,11 +8,17 @@ import type { SimProcess } from '../world/sim-proc.js';
 import { Node, type NodeWorld } from './node.js';
 import { type ClusterShape, storeConfig } from './sim-config.js';
 
+/** How long a store that stops tries to hand its leaderships over, as in production. */
+const HANDOVER_MS = 3_000;
+const HANDOVER_LOOK_MS = 50;
+const DRAIN_MS = 2_000;
+
 export class StoreNode extends Node {
   readonly address: string;
   readonly #scheduler: string;
   readonly #shape: ClusterShape;
   #store: Store | undefined;
+  #server: NetServer | undefined;
   /** Known once it has started for the first time. */
   storeId: number | undefined;
   /** A file of a snapshot has been damaged: the peer that needs it may give up. */
@@ -56,8 +62,21 @@ export class StoreNode extends Node {
     if (proc.dead) return;
     this.#store = store;
     this.storeId = store.storeId;
-    await env.net.serve(this.address, store.services());
+    this.#server = await env.net.serve(this.address, store.services());
     await store.start();
+  }
+
+  /** As the process does: leaderships first, then no more requests, then what is being written. */
+  protected override async finish(proc: SimProcess): Promise<void> {
+    const store = this.#store;
+    const deadline = proc.world.now + HANDOVER_MS;
+    while (store !== undefined && !store.transferLeaders() && proc.world.now < deadline) {
+      await new Promise<void>((resolve) => {
+        proc.after(HANDOVER_LOOK_MS, 'hand over', resolve);
+      });
+    }
+    await this.#server?.close(DRAIN_MS);
+    await store?.stop();
   }
 
   /** A store that has been drained is refused for good. */
@@ -74,5 +93,6 @@ export class StoreNode extends Node {
 
   protected override down(): void {
     this.#store = undefined;
+    this.#server = undefined;
   }
 }

@@ -110,6 +110,7 @@ export class Arena {
     traits.syncFails = false;
     traits.readFails = false;
     traits.stalledUntil = 0;
+    traits.engineStalledUntil = 0;
     traits.delayMeanMs = this.cluster.shape.diskDelayMs;
   }
 

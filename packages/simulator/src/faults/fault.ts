@@ -48,5 +48,6 @@ export function drawNetwork(rng: Rng, profile: Profile): NetworkTraits {
     lossRate: rate(0.5, 0.2),
     duplicateRate: rate(0.5, 0.3),
     reorderRate: rate(0.5, 0.3),
+    echoRate: rate(0.5, 0.3),
   };
 }

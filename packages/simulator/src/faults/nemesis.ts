@@ -30,13 +30,14 @@ export class Nemesis {
     const { network, world, stores } = arena.cluster;
     network.healAll();
     network.traits = { ...network.traits, lossRate: 0, duplicateRate: 0, reorderRate: 0 };
-    network.traits = { ...network.traits, delayMeanMs: 1 };
+    network.traits = { ...network.traits, delayMeanMs: 1, echoRate: 0 };
     for (const store of stores) {
       if (store.damaged) await replace(arena, store);
     }
     for (const node of arena.cluster.nodes) {
       arena.healDisk(node);
       node.fatalPoints = 0;
+      node.atPoint = undefined;
       node.machine.clock.drift(world.now, 1);
       node.proc?.thaw();
       if (!node.running) await node.start();

@@ -7,6 +7,8 @@ export interface DiskTraits {
   delayMeanMs: number;
   /** Nothing finishes before this moment (simulated ms). */
   stalledUntil: number;
+  /** No write to the engine begins before this moment, as while it compacts: the log goes on. */
+  engineStalledUntil: number;
   /** Writes fail with ENOSPC. */
   full: boolean;
   /** Writes to the log fail with ENOSPC, after some of their bytes: it has a disk of its own. */
@@ -30,6 +32,7 @@ export class Disk {
     this.traits = {
       delayMeanMs,
       stalledUntil: 0,
+      engineStalledUntil: 0,
       full: false,
       logFull: false,
       syncFails: false,
@@ -53,6 +56,17 @@ export class Disk {
   async write(label: string): Promise<void> {
     await this.operation(label);
     if (this.traits.full) throw new KvError('RESOURCE_EXHAUSTED', `${label}: no space left`);
+  }
+
+  async engineWrite(label: string): Promise<void> {
+    const { proc } = this;
+    const ms = this.traits.engineStalledUntil - (proc?.world.now ?? 0);
+    if (proc !== undefined && ms > 0) {
+      await new Promise<void>((resolve) => {
+        proc.after(ms, 'engine stalls', resolve);
+      });
+    }
+    await this.write(label);
   }
 
   async read(label: string): Promise<void> {

@@ -37,7 +37,13 @@ export class Machine {
     this.disk.attach(proc);
   }
 
-  /** The process is gone: what was not synced is lost in part. */
+  /** The process is gone and the machine runs on: its page cache has what was not synced. */
+  exit(): void {
+    this.fs.crash(this.#rng);
+    this.engine.exit();
+  }
+
+  /** The power is gone: what was not synced is lost in part. */
   crash(): Promise<EngineLoss> {
     this.log.crash(this.#rng);
     this.fs.crash(this.#rng);

@@ -11,6 +11,8 @@ export interface NetworkTraits {
   readonly lossRate: number;
   readonly duplicateRate: number;
   readonly reorderRate: number;
+  /** Of calls that may come twice by contract: so many come once more, up to seconds later. */
+  readonly echoRate?: number;
 }
 
 export interface Listener {
@@ -27,6 +29,8 @@ export interface NetworkCounts {
   duplicated: number;
   reordered: number;
   reset: number;
+  /** Calls that came once more. */
+  echoed: number;
 }
 
 /**
@@ -36,7 +40,7 @@ export interface NetworkCounts {
 export class Network {
   readonly world: World;
   readonly rng: Rng;
-  readonly counts: NetworkCounts = { lost: 0, duplicated: 0, reordered: 0, reset: 0 };
+  readonly counts: NetworkCounts = { lost: 0, duplicated: 0, reordered: 0, reset: 0, echoed: 0 };
   traits: NetworkTraits;
   readonly #listeners = new Map<string, Listener>();
   readonly #cut = new Set<string>();

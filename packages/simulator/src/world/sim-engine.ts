@@ -68,6 +68,11 @@ export class SimEngine implements KvEngine {
     return { kept, lost: unsynced.length - kept };
   }
 
+  /** The process died and the machine did not: what was written is there, and what was synced is as before. */
+  exit(): void {
+    this.#writes = Promise.resolve();
+  }
+
   /** Takes over what another engine holds, as a copy of its folder would. */
   async copyFrom(other: SimEngine): Promise<void> {
     this.#live = await copyOf(other.#live);
@@ -119,7 +124,7 @@ export class SimEngine implements KvEngine {
   }
 
   async #write(ops: readonly Op[]): Promise<void> {
-    await this.#disk.write('engine write');
+    await this.#disk.engineWrite('engine write');
     this.#unsynced.push(ops);
     await apply(this.#live, ops);
   }

@@ -10,6 +10,8 @@ import {
   type ServiceTable,
   type StreamEvents,
 } from '@tinykv/base';
+import { tinykvstream } from '@tinykv/proto';
+import { Echoes } from './echoes.js';
 import { mixBytes } from './mix.js';
 import { hostOf, type Listener, type Network } from './network.js';
 import type { SimProcess } from './sim-proc.js';
@@ -24,12 +26,14 @@ export class SimNet implements Net {
   readonly #proc: SimProcess;
   readonly #host: string;
   readonly #isLossy: IsLossy;
+  readonly #echoes: Echoes;
 
   constructor(network: Network, proc: SimProcess, host: string, isLossy: IsLossy) {
     this.#network = network;
     this.#proc = proc;
     this.#host = host;
     this.#isLossy = isLossy;
+    this.#echoes = new Echoes(network, proc, host);
   }
 
   serve(address: string, services: ServiceTable): Promise<NetServer> {
@@ -51,6 +55,7 @@ export class SimNet implements Net {
     options: CallOptions,
   ): Promise<Uint8Array> {
     const bytes = copyBytes(request);
+    this.#echoes.ofCall(address, method, bytes);
     const to = hostOf(address);
     const proc = this.#proc;
     return new Promise((resolve, reject) => {
@@ -124,7 +129,9 @@ export class SimNet implements Net {
         connection.server.receive(handler(connection.server, { address: `${this.#host}:0` })),
       ),
     );
-    return connection.client;
+    return method === tinykvstream.Batch.commands.path
+      ? this.#echoes.onStream(connection.client, address)
+      : connection.client;
   }
 
   #loses(): boolean {

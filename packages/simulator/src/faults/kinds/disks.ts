@@ -4,7 +4,7 @@ import { type Arena, pick } from '../arena.js';
 import type { FaultRule } from '../rule.js';
 import type { Strike } from '../strike.js';
 
-/** Disks that are slow, full or fail of stores. */
+/** Disks that are slow, full or fail of stores and of the scheduler. */
 export const disks: readonly FaultRule[] = [
   {
     kind: 'disk-stall',
@@ -57,7 +57,7 @@ export const disks: readonly FaultRule[] = [
 ];
 
 function owner(arena: Arena, { target }: Strike): Node {
-  return pick(arena.cluster.stores, target);
+  return pick([...arena.cluster.stores, arena.cluster.scheduler], target);
 }
 
 function whileItLasts(arena: Arena, strike: Strike, change: (traits: DiskTraits) => void): boolean {

@@ -1,0 +1,119 @@
+import { copyBytes, InvariantError, type NetError, type NetStream } from '@tinykv/base';
+import {
+  batchMethod,
+  type Method,
+  schedulerpb,
+  tinykvpb,
+  tinykvstream,
+  tinykvtxn,
+} from '@tinykv/proto';
+import { hostOf, type Network } from './network.js';
+import type { SimProcess } from './sim-proc.js';
+
+/** How much later than the request itself its copy may come. */
+const LATE_MS_MAX = 2_000;
+
+const kv = tinykvpb.TinyKv;
+const txn = tinykvtxn.Txn;
+const scheduler = schedulerpb.Scheduler;
+
+/**
+ * Calls that may come twice and late by contract: whoever sends one cannot know whether an earlier try of it is
+ * still on its way. Writes of the raw API are not among them: a late put brings an old value back.
+ */
+const repeatable: ReadonlySet<string> = new Set(
+  [
+    kv.kvPrewrite,
+    kv.kvCommit,
+    kv.kvBatchRollback,
+    kv.kvResolveLock,
+    kv.kvCheckTxnStatus,
+    txn.kvTxnHeartBeat,
+    txn.kvCheckSecondaryLocks,
+    txn.kvPessimisticLock,
+    txn.kvPessimisticRollback,
+    scheduler.isBootstrapped,
+    scheduler.bootstrap,
+    scheduler.allocID,
+    scheduler.storeHeartbeat,
+    scheduler.askSplit,
+    scheduler.updateGCSafePoint,
+  ].map(({ path }: Method<object, object>) => path),
+);
+
+/** Sends copies of calls that come later than the calls themselves, and whose answers nobody waits for. */
+export class Echoes {
+  readonly #network: Network;
+  readonly #proc: SimProcess;
+  readonly #host: string;
+
+  constructor(network: Network, proc: SimProcess, host: string) {
+    this.#network = network;
+    this.#proc = proc;
+    this.#host = host;
+  }
+
+  /** A call has been sent: now and then it is sent once more, later. */
+  ofCall(address: string, path: string, request: Uint8Array): void {
+    const network = this.#network;
+    if (!repeatable.has(path) || !network.draw(network.traits.echoRate ?? 0)) return;
+    const bytes = copyBytes(request);
+    network.counts.echoed++;
+    // Most come soon, while the transaction is not over.
+    const ms = LATE_MS_MAX * network.rng.float() ** 3;
+    this.#proc.world.after(ms, 'echo', () => {
+      network.carry(this.#host, hostOf(address), 0, 'echo', () =>
+        this.#arrive(address, path, bytes),
+      );
+    });
+  }
+
+  /** The stream of a client to a store, on which many calls share a message. */
+  onStream(stream: NetStream, address: string): NetStream {
+    return new EchoingStream(stream, (message) => {
+      for (const item of tinykvstream.BatchRequest.decode(message).items) {
+        const path = batchMethod(item.method)?.path;
+        if (path !== undefined) this.ofCall(address, path, item.request);
+      }
+    });
+  }
+
+  #arrive(address: string, path: string, bytes: Uint8Array): void {
+    const listener = this.#network.listener(address);
+    const handler = listener?.services.unary.get(path);
+    if (listener === undefined || handler === undefined) return;
+    listener.proc.run(() => {
+      // Nobody waits for the answer, but the handler must not break.
+      Promise.resolve(handler(bytes, { address: `${this.#host}:0` })).catch((error: unknown) => {
+        if (error instanceof InvariantError) listener.proc.world.fail(error);
+      });
+    });
+  }
+}
+
+class EchoingStream implements NetStream {
+  readonly #stream: NetStream;
+  readonly #onSend: (message: Uint8Array) => void;
+
+  constructor(stream: NetStream, onSend: (message: Uint8Array) => void) {
+    this.#stream = stream;
+    this.#onSend = onSend;
+  }
+
+  get bufferedBytes(): number {
+    return this.#stream.bufferedBytes;
+  }
+
+  send(message: Uint8Array): boolean {
+    this.#onSend(message);
+    return this.#stream.send(message);
+  }
+
+  end(): void {
+    this.#stream.end();
+  }
+
+  destroy(error?: NetError): void {
+    this.#stream.destroy(error);
+  }
+}
