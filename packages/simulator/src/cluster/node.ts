@@ -1,4 +1,5 @@
 import { type Env, errorMessage, KvError, type Rng } from '@tinykv/base';
+import { KilledError } from '../world/killed-error.js';
 import type { Machine } from '../world/machine.js';
 import type { Network } from '../world/network.js';
 import type { EngineLoss } from '../world/sim-engine.js';
@@ -77,7 +78,7 @@ export abstract class Node {
         if (proc.dead || (this.fatalPoints > 0 && points.float() < this.fatalPoints)) {
           world.log(this.name, `dies at ${name}`);
           this.crash();
-          throw new KvError('CANCELLED', `killed at ${name}`);
+          throw new KilledError(name);
         }
       },
     });

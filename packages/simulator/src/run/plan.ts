@@ -52,7 +52,7 @@ export function drawPlan({ seed, profile, workload, mutant }: PlanOptions): Plan
     ...(mutant === undefined ? {} : { mutant }),
     durationMs,
     shape: {
-      stores: profile === 'dense' ? 5 : rng.int(3, 5),
+      stores: profile === 'dense' ? 5 : rng.int(3, 6),
       gateways: workload === 'redis' || workload === 'all' ? 2 : 0,
       clients,
       mortals: 1,

@@ -1,6 +1,7 @@
 import { errorMessage, Prng, type Rng, type Timer } from '@tinykv/base';
 import { turns } from '../real/turns.js';
 import { EventHeap, type SimEvent } from './heap.js';
+import { KilledError } from './killed-error.js';
 
 const LOG_LINES_KEPT = 400;
 
@@ -79,7 +80,7 @@ export class World {
 
   /** Stops the simulation: something is wrong that no checker of a history would say better. */
   fail(error: unknown): void {
-    this.#failure ??= error;
+    if (!(error instanceof KilledError)) this.#failure ??= error;
   }
 
   log(who: string, message: string, fields?: Readonly<Record<string, unknown>>): void {
