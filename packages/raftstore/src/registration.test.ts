@@ -47,6 +47,14 @@ describe('the registration of a store', () => {
     expect([made.isDone, put.length]).toEqual([true, 7]);
   });
 
+  it('is tried again while the disk of the scheduler is full, and while it is busy', async () => {
+    const full = new KvError('RESOURCE_EXHAUSTED', 'the disk of the Raft log is full');
+    const { env, made, put } = registration(full, full, 'ok');
+    await env.clock.runUntil(made.begin(true, () => undefined));
+    await env.clock.run(20_000);
+    expect([made.isDone, put.length]).toEqual([true, 3]);
+  });
+
   it('holds up a store of which the scheduler says that it may run elsewhere', async () => {
     const { env, made } = registration(new StoreRefusedError('perhaps', 'may still run'), away);
     let begun = false;

@@ -107,6 +107,8 @@ function isPassing(error: unknown): boolean {
     error.code === 'UNAVAILABLE' ||
     error.code === 'DEADLINE_EXCEEDED' ||
     error.code === 'CANCELLED' ||
+    // The scheduler is busy, or its disk is full.
+    error.code === 'RESOURCE_EXHAUSTED' ||
     error.code === 'INTERNAL'
   );
 }
