@@ -23,7 +23,7 @@ export type { Inspector, KeyHistory, KeyVersion, LockScanOptions } from './inspe
 export { LockSweeper } from './lock-sweeper.js';
 export type { OneKey } from './one-key.js';
 export type { KvPair, ScanOptions } from './range-scan.js';
-export type { RawClient, RawOptions, RawScanOptions, RawWriteOptions } from './raw.js';
+export type { RawClient, RawOptions, RawScanOptions, RawSwap, RawWriteOptions } from './raw.js';
 export type { ReadSnapshot } from './read-snapshot.js';
 export type { Router } from './router.js';
 export type { Scan } from './scan.js';

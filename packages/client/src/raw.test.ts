@@ -61,6 +61,31 @@ describe('raw', () => {
     expect(pairs.map(({ key }) => fromUtf8(key))).toEqual(['a', 'b', 'c']);
   });
 
+  it('swaps a value that is as expected, and says what was there', async () => {
+    const swap = async (...[expected, value]: (string | undefined)[]) => {
+      const bytes = [expected, value].map((each) => (each === undefined ? each : utf8(each)));
+      const { swapped, previous } = await run(
+        client.raw.compareAndSwap(utf8('k'), bytes[0], bytes[1]),
+      );
+      return [swapped, text(previous)];
+    };
+    expect(await swap(undefined, 'a')).toEqual([true, undefined]);
+    expect(await swap(undefined, 'b')).toEqual([false, 'a']);
+    expect(await swap('a', 'b')).toEqual([true, 'a']);
+    expect(await swap('b', undefined)).toEqual([true, 'b']);
+    expect(await run(client.raw.get(utf8('k')))).toBeUndefined();
+  });
+
+  it('never repeats a swap whose outcome is unknown', async () => {
+    for (const served of [true, false]) {
+      cluster.calls.length = 0;
+      cluster.script = () => ({ type: 'lose', served });
+      const swap = client.raw.compareAndSwap(utf8('k'), undefined, utf8('v'));
+      await expect(run(swap)).rejects.toThrow(UndeterminedError);
+      expect(cluster.callsOf('RawCompareAndSwap')).toHaveLength(1);
+    }
+  });
+
   it('never repeats a put whose outcome is unknown', async () => {
     for (const served of [true, false]) {
       cluster.calls.length = 0;

@@ -1,6 +1,6 @@
 import { copyBytes, EMPTY_BYTES, KvError, limits } from '@tinykv/base';
 import type { RawCf } from '@tinykv/model';
-import { tinykvpb } from '@tinykv/proto';
+import { tinykvpb, tinykvtxn } from '@tinykv/proto';
 import { type AbortSignalLike, orAborted } from './abort.js';
 import { CallLimits, type CallOptions } from './call-limits.js';
 import { checkBytes, checkKey, checkScan } from './check-arguments.js';
@@ -29,6 +29,13 @@ export interface RawWriteOptions extends RawOptions {
    * {@link UndeterminedError}.
    */
   readonly retryUnknown?: boolean;
+}
+
+export interface RawSwap {
+  /** False: the present value was another, and nothing was written. */
+  readonly swapped: boolean;
+  /** The value that was compared; undefined: the key did not exist. */
+  readonly previous: Uint8Array | undefined;
 }
 
 export type RawScanOptions = Omit<ScanOptions, 'valueBytesMax'> & RawOptions;
@@ -83,6 +90,37 @@ export class RawClient {
       operation,
     );
     checkError((await orAborted(operation.signal, sent, abandoned)).error);
+  }
+
+  /**
+   * Writes `value` if the present value is `expected`, in one step; undefined is a key that does not exist, and so is an empty
+   * value. It is never sent again once it may have been carried out: then it throws {@link UndeterminedError}.
+   */
+  async compareAndSwap(
+    key: Uint8Array,
+    expected: Uint8Array | undefined,
+    value: Uint8Array | undefined,
+    options: RawOptions = {},
+  ): Promise<RawSwap> {
+    checkKey(key);
+    if (expected !== undefined) checkBytes(expected, 'expected value');
+    if (value !== undefined) checkBytes(value, 'value');
+    const operation = this.#write(options);
+    const request = {
+      cf: options.cf ?? 'default',
+      key,
+      expected: expected ?? EMPTY_BYTES,
+      value: value ?? EMPTY_BYTES,
+    };
+    const sent = this.#router.send(
+      key,
+      tinykvtxn.Txn.rawCompareAndSwap,
+      (context) => ({ ...request, context }),
+      operation,
+    );
+    const { error, swapped, previous } = await orAborted(operation.signal, sent, abandoned);
+    checkError(error);
+    return { swapped, previous: previous.length === 0 ? undefined : copyBytes(previous) };
   }
 
   /** Values in the order of the keys; undefined where there is none. Not one snapshot. */

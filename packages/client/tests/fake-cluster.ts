@@ -354,6 +354,14 @@ export class FakeCluster {
       case 'RawDelete':
         data.raw.delete(rawName(request.key));
         return {};
+      case 'RawCompareAndSwap': {
+        const name = rawName(request.key);
+        const previous = data.raw.get(name) ?? new Uint8Array(0);
+        const swapped = equalBytes(previous, request.expected);
+        if (swapped && request.value.length === 0) data.raw.delete(name);
+        else if (swapped) data.raw.set(name, new Uint8Array(request.value));
+        return { swapped, previous };
+      }
       case 'RawScan': {
         const prefix = rawName(new Uint8Array(0));
         const keys = [...data.raw.keys()]

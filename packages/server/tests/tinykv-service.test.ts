@@ -1,7 +1,7 @@
 import { utf8 } from '@tinykv/base';
 import { fakeEnv } from '@tinykv/base/testing';
 import { MemoryEngine } from '@tinykv/engine';
-import { kvrpcpb, tinykvpb } from '@tinykv/proto';
+import { kvrpcpb, tinykvpb, tinykvtxn } from '@tinykv/proto';
 import { RawExecutor, TxnExecutor } from '@tinykv/txn';
 import { describe, expect, it } from 'vitest';
 import { rangeDestroyer, standaloneDestroyer, tinykvService } from '../src/store/index.js';
@@ -118,6 +118,21 @@ describe('TinyKv service', () => {
     await store.call(rpc.rawPut, { cf: 'default', key, value: key });
     await store.call(rpc.rawPut, { cf: 'default', key, value: new Uint8Array(0) });
     expect((await store.call(rpc.rawGet, { cf: 'default', key })).notFound).toBe(true);
+  });
+
+  it('swaps a raw value that is as expected', async () => {
+    const store = new StandaloneStore();
+    const swap = (expected: string, value: string, cf = '') =>
+      store.call(tinykvtxn.Txn.rawCompareAndSwap, {
+        cf,
+        key,
+        expected: utf8(expected),
+        value: utf8(value),
+      });
+    expect(await swap('', 'one')).toMatchObject({ swapped: true, previous: utf8('') });
+    expect(await swap('two', 'three')).toMatchObject({ swapped: false, previous: utf8('one') });
+    expect((await store.call(rpc.rawGet, { key })).value).toEqual(utf8('one'));
+    expect((await swap('', 'one', 'sideways')).error).not.toBe('');
   });
 
   it('scans raw keys in both directions, with an end and without values', async () => {

@@ -9,7 +9,14 @@ export type { KeyHistory, KeyVersion } from './mvcc/key-history.js';
 export type { Mutation } from './mvcc/prewrite.js';
 export type { ResolveTxn } from './mvcc/resolve.js';
 export type { ScanPair, TakePage } from './mvcc/scan.js';
-export { type RawAnswer, RawExecutor, type RawPair, type RawScanRequest } from './raw.js';
+export {
+  type RawAnswer,
+  RawExecutor,
+  type RawPair,
+  type RawScanRequest,
+  type RawSwap,
+  type RawSwapRequest,
+} from './raw.js';
 export type {
   CheckTxnRequest,
   CommitRequest,

@@ -3,7 +3,10 @@ import {
   type Clock,
   EMPTY_BYTES,
   type Env,
+  equalBytes,
+  err,
   type KvReader,
+  keyString,
   limits,
   ok,
   type Result,
@@ -18,6 +21,7 @@ import {
   type RawCf,
   type RegionAccess,
   type RegionError,
+  type RegionView,
   type RequestContext,
   rawKey,
   rawRange,
@@ -26,12 +30,14 @@ import {
 import { AnswerBudget } from './mvcc/answer-budget.js';
 import { asDataLoss } from './mvcc/key-view.js';
 import type { TakePage } from './mvcc/scan.js';
+import { RawTurns } from './raw-turns.js';
 import {
   isKeyTooLong,
   keyTooLongMessage,
   locationRange,
   proposeModifies,
   readConfirmed,
+  stopIfGone,
   turnOf,
   withSnapshot,
 } from './region-read.js';
@@ -56,10 +62,30 @@ export interface RawScanRequest {
   readonly keyOnly: boolean;
 }
 
+export interface RawSwapRequest {
+  readonly cf: string;
+  readonly key: Uint8Array;
+  /** Empty: the key does not exist. */
+  readonly expected: Uint8Array;
+  /** Empty: the key is deleted. */
+  readonly value: Uint8Array;
+}
+
+export interface RawSwap {
+  /** False: the value was another, and nothing was written. */
+  readonly swapped: boolean;
+  /** The value that was compared; empty: the key did not exist. */
+  readonly previous: Uint8Array;
+}
+
+/** In memory: a key, its name, and its place in a queue. */
+const TURN_OVERHEAD_BYTES = 128;
+
 /** The raw API: single keys without versions, in three column families that share nothing. */
 export class RawExecutor {
   readonly #access: RegionAccess;
   readonly #clock: Clock;
+  readonly #turns = new RawTurns(limits.latchCommandsMax, limits.latchWaitingBytesMax);
 
   constructor({ clock }: Pick<Env, 'clock'>, access: RegionAccess) {
     this.#clock = clock;
@@ -78,10 +104,7 @@ export class RawExecutor {
     return whenReady(this.#access.acquireRead(context, [key]), (view) => {
       if (!view.ok) return view;
       const at = rawKey(this.#access.api, cf, key);
-      const value = readConfirmed(view.value, (reader) => {
-        const bytes = reader.get(at);
-        return bytes && unsealRaw(key, at, bytes);
-      });
+      const value = readConfirmed(view.value, (reader) => readRaw(reader, key, at));
       return value.ok ? answer(value.value) : value;
     });
   }
@@ -94,7 +117,7 @@ export class RawExecutor {
     value: Uint8Array,
   ): Awaitable<Result<RawAnswer<void>, RegionError>> {
     if (value.length === 0) return this.delete(context, cfName, key);
-    return this.#write(context, cfName, key, (cf) => ({ type: 'raw-put', cf, key, value }));
+    return this.#write(context, cfName, key, value);
   }
 
   delete(
@@ -102,22 +125,82 @@ export class RawExecutor {
     cfName: string,
     key: Uint8Array,
   ): Awaitable<Result<RawAnswer<void>, RegionError>> {
-    return this.#write(context, cfName, key, (cf) => ({ type: 'raw-delete', cf, key }));
+    return this.#write(context, cfName, key, EMPTY_BYTES);
   }
 
-  /** A blind write has no facts that could change under it, so it takes no latch. */
+  /** A blind write has no facts that could change under it: only a compare-and-swap of its key holds it up. */
   #write(
     context: RequestContext,
     cfName: string,
     key: Uint8Array,
-    modify: (cf: RawCf) => Modify,
+    value: Uint8Array,
   ): Awaitable<Result<RawAnswer<void>, RegionError>> {
     const cf = parseCf(cfName);
     if (cf === undefined) return unknownCf(cfName);
     if (isKeyTooLong(key)) return keyTooLong(key);
-    return whenReady(this.#access.acquireWrite(context, [key]), (view) =>
-      view.ok ? whenReady(proposeModifies(this.#access, view.value, [modify(cf)]), written) : view,
+    return this.#inTurn(context, cf, key, false, value.length, async (view) =>
+      written(await proposeModifies(this.#access, view, [modifyOf(cf, key, value)])),
     );
+  }
+
+  /**
+   * Writes the value if the present one is as expected, in one step. Rejects with KvError UNKNOWN when nobody knows whether
+   * it was written.
+   */
+  async compareAndSwap(
+    context: RequestContext,
+    { cf: cfName, key, expected, value }: RawSwapRequest,
+  ): Promise<Result<RawAnswer<RawSwap>, RegionError>> {
+    const cf = parseCf(cfName);
+    if (cf === undefined) return unknownCf(cfName);
+    if (isKeyTooLong(key)) return keyTooLong(key);
+    const bytes = expected.length + value.length;
+    return this.#inTurn(context, cf, key, true, bytes, async (view) => {
+      const at = rawKey(this.#access.api, cf, key);
+      const read = readConfirmed(view, (reader) => readRaw(reader, key, at) ?? EMPTY_BYTES);
+      if (!read.ok) return read;
+      const previous = read.value;
+      const swapped = equalBytes(previous, expected);
+      const writes = swapped && (previous.length > 0 || value.length > 0);
+      const settled = writes
+        ? await proposeModifies(this.#access, view, [modifyOf(cf, key, value)])
+        : await this.#prove(context, key, view);
+      return settled.ok ? answer({ swapped, previous }) : settled;
+    });
+  }
+
+  /** Nothing goes through the log: still leading in the same term proves that what was read was current. */
+  async #prove(
+    context: RequestContext,
+    key: Uint8Array,
+    { term }: RegionView,
+  ): Promise<Result<void, RegionError>> {
+    const later = await this.#access.acquireRead(context, [key]);
+    if (!later.ok) return later;
+    return later.value.term === term ? ok(undefined) : err({ type: 'stale-command' });
+  }
+
+  /** The turn lasts until the outcome of the proposal is known or its term is over. */
+  async #inTurn<T>(
+    context: RequestContext,
+    cf: RawCf,
+    key: Uint8Array,
+    alone: boolean,
+    valueBytes: number,
+    run: (view: RegionView) => Promise<Result<T, RegionError>>,
+  ): Promise<Result<T, RegionError>> {
+    const name = `${cf}/${keyString(key)}`;
+    const bytes = 2 * key.length + valueBytes + TURN_OVERHEAD_BYTES;
+    const turn = this.#turns.enter(name, alone, bytes);
+    if (turn === 'busy') return err({ type: 'server-is-busy', reason: 'too many commands' });
+    if (turn !== undefined) await turn;
+    try {
+      if (turn !== undefined) stopIfGone(context);
+      const view = await this.#access.acquireWrite(context, [key]);
+      return view.ok ? await run(view.value) : view;
+    } finally {
+      this.#turns.leave(name);
+    }
   }
 
   /** As {@link scanPages}, in one list. */
@@ -185,6 +268,15 @@ function unknownCf(name: string): Result<RawAnswer<never>, never> {
 
 function keyTooLong(key: Uint8Array): Result<RawAnswer<never>, never> {
   return refuse(keyTooLongMessage(key));
+}
+
+function modifyOf(cf: RawCf, key: Uint8Array, value: Uint8Array): Modify {
+  return value.length === 0 ? { type: 'raw-delete', cf, key } : { type: 'raw-put', cf, key, value };
+}
+
+function readRaw(reader: KvReader, key: Uint8Array, at: Uint8Array): Uint8Array | undefined {
+  const bytes = reader.get(at);
+  return bytes && unsealRaw(key, at, bytes);
 }
 
 function unsealRaw(key: Uint8Array, at: Uint8Array, bytes: Uint8Array): Uint8Array {

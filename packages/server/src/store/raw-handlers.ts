@@ -1,6 +1,6 @@
 import type { Caller } from '@tinykv/base';
-import { contextFromWire, type Init, type kvrpcpb, tinykvpb } from '@tinykv/proto';
-import { AnswerTooLargeError, type RawAnswer, type RawExecutor } from '@tinykv/txn';
+import { contextFromWire, type Init, type kvrpcpb, tinykvpb, tinykvtxn } from '@tinykv/proto';
+import { AnswerTooLargeError, type RawAnswer, type RawExecutor, type RawSwap } from '@tinykv/txn';
 import { EncodedAnswer } from './encoded-answer.js';
 import { respond, type UnaryTable } from './unary.js';
 
@@ -20,6 +20,9 @@ export function serveRaw(table: UnaryTable, raw: RawExecutor): void {
     return respond(answer, writeResponse, refusalFor(q));
   });
   table.serve(rawScan, (q, caller) => scan(raw, q, caller));
+  table.serve(tinykvtxn.Txn.rawCompareAndSwap, (q, caller) =>
+    respond(raw.compareAndSwap({ ...contextFromWire(q.context), caller }, q), swapResponse),
+  );
 }
 
 type WriteResponse = Init<kvrpcpb.RawPutResponse>;
@@ -55,6 +58,10 @@ async function scan(
 function getResponse(answer: RawAnswer<Uint8Array | undefined>): Init<kvrpcpb.RawGetResponse> {
   if (answer.type === 'error') return { error: answer.message };
   return answer.value === undefined ? { notFound: true } : { value: answer.value };
+}
+
+function swapResponse(answer: RawAnswer<RawSwap>): Init<tinykvtxn.RawCompareAndSwapResponse> {
+  return answer.type === 'error' ? { error: answer.message } : answer.value;
 }
 
 function writeResponse(answer: RawAnswer<void>): WriteResponse {
