@@ -102,7 +102,7 @@ export abstract class Node {
     if (proc === undefined || proc.dead || !this.up) return false;
     this.surroundings.world.log(this.name, 'is told to stop');
     await this.finish(proc);
-    if (proc.dead) return false;
+    if (!this.running) return false;
     this.kill();
     return true;
   }
