@@ -220,22 +220,25 @@ describe.each(isLong ? ['level', 'log'] : ['level'])(title, { timeout: 240_000 }
     }
   });
 
-  it('without a floor stops with one line when it finds no room, and starts again', async () => {
-    const { store, startStore, client, close } = await begin(engine, '0');
-    try {
-      const acked = await putMany(client, store);
-      takeTheRest();
-      // The Raft log may be the first to find no room: it waits for some, and the store lives.
-      await store.waitFor(/stopped: the disk is full|the disk of the raft log is full/);
-      store.child.kill('SIGKILL');
-      await store.ended;
-      expect(store.output).not.toContain('"stack"');
-      await startStore();
-      expect(await firstByte(client, acked - 1)).toBe((acked - 1) % 251);
-      expect(await remove(client, 0)).toBe('ok');
-      expect(await firstByte(client, 0)).toBeUndefined();
-    } finally {
-      await close();
-    }
-  });
+  // At full size alone: a minute for what the damaged disk shows of a full one, too.
+  if (isLong) {
+    it('without a floor stops with one line when it finds no room, and starts again', async () => {
+      const { store, startStore, client, close } = await begin(engine, '0');
+      try {
+        const acked = await putMany(client, store);
+        takeTheRest();
+        // The Raft log may be the first to find no room: it waits for some, and the store lives.
+        await store.waitFor(/stopped: the disk is full|the disk of the raft log is full/);
+        store.child.kill('SIGKILL');
+        await store.ended;
+        expect(store.output).not.toContain('"stack"');
+        await startStore();
+        expect(await firstByte(client, acked - 1)).toBe((acked - 1) % 251);
+        expect(await remove(client, 0)).toBe('ok');
+        expect(await firstByte(client, 0)).toBeUndefined();
+      } finally {
+        await close();
+      }
+    });
+  }
 });
