@@ -80,6 +80,7 @@ export interface RawSwap {
 
 /** In memory: a key, its name, and its place in a queue. */
 const TURN_OVERHEAD_BYTES = 128;
+const TOO_MANY = err({ type: 'server-is-busy', reason: 'too many commands' } as const);
 
 /** The raw API: single keys without versions, in three column families that share nothing. */
 export class RawExecutor {
@@ -138,8 +139,43 @@ export class RawExecutor {
     const cf = parseCf(cfName);
     if (cf === undefined) return unknownCf(cfName);
     if (isKeyTooLong(key)) return keyTooLong(key);
-    return this.#inTurn(context, cf, key, false, value.length, async (view) =>
-      written(await proposeModifies(this.#access, view, [modifyOf(cf, key, value)])),
+    const name = turnName(cf, key);
+    const turn = this.#turns.enter(name, false, turnBytes(key, value.length));
+    if (turn === undefined) return this.#propose(context, key, modifyOf(cf, key, value), name);
+    if (turn === 'busy') return TOO_MANY;
+    return turn.then(() => this.#propose(context, key, modifyOf(cf, key, value), name));
+  }
+
+  /** The turn ends with the outcome of the proposal, without a promise beside those of the proposal itself. */
+  #propose(
+    context: RequestContext,
+    key: Uint8Array,
+    modify: Modify,
+    name: string,
+  ): Awaitable<Result<RawAnswer<void>, RegionError>> {
+    let outcome: Awaitable<Result<void, RegionError>>;
+    try {
+      stopIfGone(context);
+      outcome = whenReady(this.#access.acquireWrite(context, [key]), (view) =>
+        view.ok ? proposeModifies(this.#access, view.value, [modify]) : view,
+      );
+    } catch (error) {
+      this.#turns.leave(name);
+      throw error;
+    }
+    if (!(outcome instanceof Promise)) {
+      this.#turns.leave(name);
+      return written(outcome);
+    }
+    return outcome.then(
+      (settled) => {
+        this.#turns.leave(name);
+        return written(settled);
+      },
+      (error: unknown) => {
+        this.#turns.leave(name);
+        throw error;
+      },
     );
   }
 
@@ -155,7 +191,7 @@ export class RawExecutor {
     if (cf === undefined) return unknownCf(cfName);
     if (isKeyTooLong(key)) return keyTooLong(key);
     const bytes = expected.length + value.length;
-    return this.#inTurn(context, cf, key, true, bytes, async (view) => {
+    return this.#alone(context, cf, key, bytes, async (view) => {
       const at = rawKey(this.#access.api, cf, key);
       const read = readConfirmed(view, (reader) => readRaw(reader, key, at) ?? EMPTY_BYTES);
       if (!read.ok) return read;
@@ -181,18 +217,16 @@ export class RawExecutor {
   }
 
   /** The turn lasts until the outcome of the proposal is known or its term is over. */
-  async #inTurn<T>(
+  async #alone<T>(
     context: RequestContext,
     cf: RawCf,
     key: Uint8Array,
-    alone: boolean,
     valueBytes: number,
     run: (view: RegionView) => Promise<Result<T, RegionError>>,
   ): Promise<Result<T, RegionError>> {
-    const name = `${cf}/${keyString(key)}`;
-    const bytes = 2 * key.length + valueBytes + TURN_OVERHEAD_BYTES;
-    const turn = this.#turns.enter(name, alone, bytes);
-    if (turn === 'busy') return err({ type: 'server-is-busy', reason: 'too many commands' });
+    const name = turnName(cf, key);
+    const turn = this.#turns.enter(name, true, turnBytes(key, valueBytes));
+    if (turn === 'busy') return TOO_MANY;
     if (turn !== undefined) await turn;
     try {
       if (turn !== undefined) stopIfGone(context);
@@ -268,6 +302,15 @@ function unknownCf(name: string): Result<RawAnswer<never>, never> {
 
 function keyTooLong(key: Uint8Array): Result<RawAnswer<never>, never> {
   return refuse(keyTooLongMessage(key));
+}
+
+function turnName(cf: RawCf, key: Uint8Array): string {
+  return `${cf}/${keyString(key)}`;
+}
+
+/** In memory, while the command waits. */
+function turnBytes(key: Uint8Array, valueBytes: number): number {
+  return 2 * key.length + valueBytes + TURN_OVERHEAD_BYTES;
 }
 
 function modifyOf(cf: RawCf, key: Uint8Array, value: Uint8Array): Modify {
