@@ -1,4 +1,4 @@
-// `node scripts/step.mjs NAME COMMAND ARGS…`: one step of the build as one line with its time. What the command writes is
+// `node scripts/step.mjs NAME COMMAND ARGS…`: one step of the build as one line with its time. The command's output is
 // shown only when it fails. Plain JavaScript, so that it needs nothing but Node: the first step installs the rest.
 import { spawn } from 'node:child_process';
 

@@ -1,6 +1,6 @@
 /**
  * `make test-long`: the full sizes, area by area. Each finished item is appended to `docs/records/<area>.jsonl`,
- * so a rerun on the same commit goes on where the last one ended, and git keeps what was run. Of a dirty tree they
+ * so a rerun on the same commit goes on where the last one ended, and git keeps what was run. Records of a dirty tree
  * go to `test-long-results/records`, and all is run again. The simulator writes its own records, over commits too.
  */
 import { currentCommit, isDirty, recordsPath } from '../packages/simulator/src/bin/commit.js';

@@ -27,7 +27,7 @@ export interface KvEngine extends KvReader {
   close(): Promise<void>;
 }
 
-/** What a step of {@link KvEngine.reclaim} did. */
+/** The outcome of a step of {@link KvEngine.reclaim}. */
 export interface Reclaimed {
   /** About how many bytes of files it went through. */
   readonly bytes: number;
@@ -35,7 +35,7 @@ export interface Reclaimed {
   readonly next: Uint8Array | undefined;
 }
 
-/** Of an engine without space to give back. */
+/** The outcome in an engine without space to give back. */
 export const nothingReclaimed: Reclaimed = { bytes: 0, next: undefined };
 
 /** A frozen view. Must be closed. */

@@ -76,7 +76,7 @@ export const limits = {
   scanPageKeys: 256,
   /** Pairs that a client asks for in one request of a scan that leaves out the values, or all but their heads. */
   scanHeadsPageKeys: 4_096,
-  /** What is the head of a value, at most. */
+  /** Bytes of the head of a value, at most. */
   valueHeadBytesMax: 64,
   /** Bytes of pairs or locks in one answer, with what stands around each; a scan that finds more is refused. */
   scanBytesMax: 8_388_608,
@@ -192,7 +192,7 @@ export const limits = {
   operatorsMax: 4_096,
   /** Finished operators that a scheduler remembers. */
   operatorRecordsMax: 4_096,
-  /** What an operator may set for the collection, and how long a service may hold it back without asking again: a year. */
+  /** The longest time that an operator may set for the collection, and that a service may hold it back without asking again: a year. */
   gcPeriodMsMax: 31_536_000_000,
   /** Services that hold back the GC safe point. */
   gcServicesMax: 256,
@@ -200,7 +200,7 @@ export const limits = {
   gcServiceIdBytesMax: 128,
   /** Connections of one gateway; more are told so and closed. */
   gatewayClientsMax: 10_000,
-  /** What of an inline request, or of the line of a RESP length, may wait for its end. */
+  /** Bytes of an inline request, or of the line of a RESP length, that may wait for its end. */
   gatewayInlineBytesMax: 65_536,
   /** Arguments of one request, as Redis has it; its memory ends sooner. */
   gatewayArgumentsMax: 2_147_483_647,

@@ -4,14 +4,14 @@ import type { Clock, Logger } from './env.js';
 const REPEAT_MS = 60_000;
 
 /**
- * What is tried again and again while something is away would write a line each time. The first failure of an outage is
+ * An operation that is tried again and again while something is away would write a line each time. The first failure of an outage is
  * logged, then one a minute with the number of failures, and one line at its end.
  */
 export class OutageLog {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #message: string;
-  /** Of the outage that lasts; monotonic milliseconds. */
+  /** The outage that lasts; monotonic milliseconds. */
   #outage: { readonly since: number; loggedAt: number; failures: number } | undefined;
 
   constructor(env: { readonly clock: Clock; readonly logger: Logger }, message: string) {

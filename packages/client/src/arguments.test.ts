@@ -19,7 +19,7 @@ beforeEach(async () => {
   client = await run(Client.connect(cluster.env, { scheduler: SCHEDULER }));
 });
 
-/** What a call throws, at once or later. */
+/** The error that a call throws, at once or later. */
 const thrown = (call: () => unknown): Promise<unknown> =>
   run(
     (async () => call())().then(

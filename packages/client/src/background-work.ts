@@ -31,7 +31,7 @@ export class BackgroundWork {
     this.#commits++;
   }
 
-  /** What it leaves to be done is tracked by now. */
+  /** The work that it leaves to be done is tracked by now. */
   commitEnds(): void {
     if (--this.#commits === 0) this.#whenNoCommits?.();
   }

@@ -16,7 +16,7 @@ export interface CallOptions {
   readonly signal?: AbortSignalLike | undefined;
 }
 
-/** Of calls, but not of commits. */
+/** Default time-out of calls, but not of commits, in milliseconds. */
 export const DEFAULT_TIMEOUT_MS = 10_000;
 const NO_OPTIONS: CallOptions = {};
 

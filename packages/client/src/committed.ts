@@ -1,8 +1,8 @@
 import type { Timestamp } from '@tinykv/base';
 
-/** What a function has returned, and the commit of its transaction. */
+/** The result of a function, and the commit of its transaction. */
 export interface Committed<T> {
   readonly result: T;
-  /** Undefined: the function has rolled back. Of a transaction that wrote nothing: its start. */
+  /** Undefined: the function has rolled back. A transaction that wrote nothing has its start here. */
   readonly commitTs: Timestamp | undefined;
 }

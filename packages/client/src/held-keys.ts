@@ -35,7 +35,7 @@ export class HeldKeys {
     );
   }
 
-  /** What was committed under the locks of a range, of which `most` keys are looked at. */
+  /** Committed values under the locks of a range, of which `most` keys are looked at. */
   range(range: KeyRange, reverse: boolean, most: number): OwnWrites {
     const writes = this.#names.take(range, reverse, most).map((name) => this.#byName.get(name)!);
     return { writes, last: writes.length < most ? undefined : writes.at(-1)!.key };

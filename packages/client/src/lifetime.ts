@@ -1,7 +1,7 @@
 import { type Clock, KvError, type Timer } from '@tinykv/base';
 import { Signals } from './signals.js';
 
-/** What a call fails with when its client is closed. */
+/** The error of a call whose client is closed. */
 export function clientClosed(): KvError {
   return new KvError('CANCELLED', 'the client is closed');
 }
@@ -77,7 +77,7 @@ export class WorkScope {
 /** The two parts of a client's work: closing it ends them one after the other. */
 export class ClientLife {
   readonly signals: Signals = new Signals();
-  /** What callers wait for, but commits: it ends as soon as the client is told to close. */
+  /** The scope of all that callers wait for, but commits: it ends as soon as the client is told to close. */
   readonly calls: WorkScope = new WorkScope();
   /** Commits that have begun, and what transactions leave to be done: they are given time to end. */
   readonly commits: WorkScope = new WorkScope();

@@ -34,7 +34,7 @@ describe('tryLockKeys', () => {
     await run(txn.commit());
     expect(cluster.data.at(b).writes).toHaveLength(1);
     expect(cluster.data.at(a).lock?.startTs).toBe(other.startTs);
-    // What was skipped may be had later.
+    // A key that was skipped may be had later.
     other.rollback();
     await run(other.settled);
     const later = await begin();

@@ -9,7 +9,7 @@ beforeEach(() => {
   env = fakeEnv();
 });
 
-/** What a user reads who gives these addresses. */
+/** The message that a user reads who gives these addresses. */
 async function refusal(...endpoints: readonly string[]): Promise<string> {
   let text = 'it connected';
   const connecting = SchedulerClient.connect(env, endpoints, { retries: 10 }).catch(

@@ -3,7 +3,7 @@ import { tinykvpb } from '@tinykv/proto';
 
 const PROBE_TIMEOUT_MS = 1_000;
 
-/** What to tell a user when none of the addresses leads to a scheduler; `failure` is what the last one ended with. */
+/** The error for a user when none of the addresses leads to a scheduler; `failure` is what the last one ended with. */
 export async function noScheduler(
   env: Env,
   addresses: readonly string[],

@@ -75,7 +75,7 @@ export function isPassing(error: unknown): error is KvError {
 }
 
 /**
- * What to throw for an operation that ends with `error`, in view of its earlier attempts. With its scope it ends by the
+ * The error to throw for an operation that ends with `error`, in view of its earlier attempts. With its scope it ends by the
  * client's closing, whatever that looks like from here.
  */
 export function conclude(operation: Operation, error: unknown): unknown {

@@ -26,7 +26,7 @@ export interface ScanOptions {
   readonly reverse?: boolean;
   /** Leave the values out. */
   readonly keyOnly?: boolean;
-  /** Of each value only so many of its first bytes, at least 1; the rest stays on the store. Default: all of it. */
+  /** So many first bytes of each value, at least 1; the rest stays on the store. Default: all of it. */
   readonly valueBytesMax?: number;
 }
 

@@ -83,7 +83,7 @@ export type AdminOperator =
       readonly storeId: StoreId;
     };
 
-/** What the scheduler does, or has done, with a Region. */
+/** An operator: the scheduler's work on a Region, running or ended. */
 export interface OperatorInfo {
   readonly regionId: RegionId;
   readonly desc: string;

@@ -24,7 +24,7 @@ const RETRY_BUDGET_MS = 10_000;
 /** Knows the scheduler's members, and talks to their leader. */
 export class SchedulerLink {
   readonly clusterId: ClusterId;
-  /** What goes on over this link. */
+  /** The work that goes on over this link. */
   readonly scope: WorkScope = new WorkScope();
   readonly #env: Env;
   /** host:port of every member that was ever named; what was configured comes first. */

@@ -56,12 +56,12 @@ export class TxnClient {
     return new Txn(this.#context, startTs, beganAt, { ...options, ...run }, this.#background);
   }
 
-  /** What {@link Transactions} says. */
+  /** As {@link Transactions} says. */
   run<T>(fn: (txn: Txn) => Promise<T>, options: RunOptions = {}): Promise<T> {
     return traced('tinykv.txn', (span) => this.#run(fn, options, span, undefined));
   }
 
-  /** What {@link Transactions} says. */
+  /** As {@link Transactions} says. */
   async runWithCommitTs<T>(
     fn: (txn: Txn) => Promise<T>,
     options: RunOptions = {},
@@ -177,7 +177,7 @@ export class TxnClient {
 }
 
 /**
- * What another transaction has failed with is no reason: running this one again would only repeat the other. A pessimistic
+ * The failure of another transaction is no reason: running this one again would only repeat the other. A pessimistic
  * transaction has said how long it waits for locks, so that is the end of it.
  */
 function mayRunAgain(

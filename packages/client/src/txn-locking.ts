@@ -32,7 +32,7 @@ export class TxnLocking {
 
   /**
    * Locks keys, one after the other in their order, so that transactions which do the same never wait for one another in
-   * a circle. What is to be read from then on: a snapshot that agrees with the values under the locks.
+   * a circle. The result is to be read from then on: a snapshot that agrees with the values under the locks.
    */
   async lockAhead(keys: readonly Uint8Array[], startTs: Timestamp): Promise<Timestamp> {
     const locks = this.#locks;

@@ -23,7 +23,7 @@ export interface TxnOptions extends CallOptions {
   readonly lockTtlMs?: number | undefined;
 }
 
-/** Of a call that locks keys. */
+/** Options of a call that locks keys. */
 export interface LockOptions extends CallOptions {
   /** As {@link TxnOptions.lockWaitMs}, for this call. */
   readonly lockWaitMs?: number | undefined;

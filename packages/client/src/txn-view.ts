@@ -57,7 +57,7 @@ export class TxnView {
 
 const signOf = (reverse: boolean): number => (reverse ? -1 : 1);
 
-/** What the transaction sees of a page: the stored pairs, overlaid with its own writes, which are in scan order. */
+/** The transaction's view of a page: the stored pairs, overlaid with its own writes, which are in scan order. */
 export function overlay(
   page: ScanPage,
   own: readonly Write[],

@@ -42,7 +42,7 @@ export class Txn {
   readonly #isPessimistic: boolean;
   readonly #isRun: boolean;
   readonly #isRunAgain: boolean;
-  /** Of the commit that its function has begun. */
+  /** The outcome of the commit that its function has begun. */
   #outcome: Promise<Timestamp> | undefined;
   /** Undefined: the transaction is optimistic, and has locked nothing ahead. */
   readonly #locks: PessimisticLocks | undefined;

@@ -12,7 +12,7 @@ export class DiskReserve {
   readonly path: string;
   readonly bytes: number;
 
-  /** Of 0 bytes it is never kept. */
+  /** A reserve of 0 bytes is never kept. */
   constructor(path: string, bytes: number) {
     this.path = path;
     this.bytes = bytes;

@@ -166,7 +166,7 @@ export class LevelEngine implements KvEngine {
     try {
       const size = (to: Uint8Array): Promise<number> => this.#db.approximateSize(start, to);
       const bytes = await size(end);
-      // What no table holds is small, and goes with its log.
+      // Data that no table holds is small, and goes with its log.
       if (bytes === 0) return nothingReclaimed;
       const next = bytes > stepBytes ? await cutKey(start, end, stepBytes, size) : undefined;
       const piece = next === undefined ? bytes : await size(next);

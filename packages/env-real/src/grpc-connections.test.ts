@@ -22,7 +22,7 @@ async function open(port: number): Promise<{ readonly socket: Socket; isClosed: 
   const socket = connect(port, '127.0.0.1');
   sockets.push(socket);
   const opened = { socket, isClosed: false };
-  // What the server says is not of interest, but its end is noticed only if it is read.
+  // The server's words are not of interest, but its end is noticed only if it is read.
   socket.resume();
   socket.on('error', () => undefined);
   socket.on('close', () => {

@@ -26,7 +26,7 @@ import { ServerStream } from './grpc-server-stream.js';
 import { handlerError, logUnexpected, toStatus } from './grpc-status.js';
 import { GuardedEvents } from './stream-guard.js';
 
-/** What a server allows to connections that may be anybody's. */
+/** The limits of a server on connections that may be anybody's. */
 export interface ConnectionLimits {
   readonly connectionsMax: number;
   readonly handshakeMs: number;

@@ -2,7 +2,7 @@ import { limits, MemoryBudget } from '@tinykv/base';
 
 /** A client, as one of those who hold memory. */
 export interface MemoryHolder {
-  /** What it holds by its last word to {@link ClientMemory.hold}. */
+  /** Bytes that it holds by its last word to {@link ClientMemory.hold}. */
   readonly heldBytes: number;
   readonly isGone: boolean;
   /** Drops its connection, and with it what it can give back at once. */
@@ -11,8 +11,8 @@ export interface MemoryHolder {
 
 /**
  * The memory that all clients of a gateway hold, against one budget. While it is full, the client that holds most is
- * dropped, as by the `maxmemory-clients` of Redis, unless even that one holds little. What a dropped client's running
- * commands hold counts until they end.
+ * dropped, as by the `maxmemory-clients` of Redis, unless even that one holds little. The memory of a dropped client's running
+ * commands counts until they end.
  */
 export class ClientMemory {
   readonly #budget: MemoryBudget;

@@ -45,7 +45,7 @@ export interface KvScanOptions {
   readonly reverse?: boolean;
   /** Leaves the values out: they are empty. */
   readonly keyOnly?: boolean;
-  /** Of each value only so many of its first bytes: the rest stays on the store. */
+  /** So many first bytes of each value: the rest stays on the store. */
   readonly valueBytesMax?: number;
 }
 

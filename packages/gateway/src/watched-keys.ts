@@ -21,7 +21,7 @@ interface Question {
   readonly record: Uint8Array;
 }
 
-/** What a watched key takes beside itself and its name. */
+/** Bytes that a watched key takes beside itself and its name. */
 const WATCHED_KEY_BYTES = 512;
 /** Flushes since WATCH through which a key that was not there is followed; after more, EXEC gives up. */
 const FLUSHES_FOLLOWED = 16;

@@ -195,7 +195,7 @@ export class PeerLifecycle {
     for (const range of ranges) this.#wiped(range);
   }
 
-  /** What a tombstone still asks for: the data goes, then the log. */
+  /** Work that a tombstone still asks for: the data goes, then the log. */
   async finishDestroy(id: number, ranges: readonly KeyRange[]): Promise<void> {
     await this.wipe(ranges);
     await this.#loop.writeLog({ group: id, destroy: true });

@@ -21,7 +21,7 @@ export interface RangeDestroyerHost {
   wiped(range: KeyRange): void;
 }
 
-/** What the log of a Region held when a request came. */
+/** The end of a Region's log when a request came. */
 interface Tail {
   readonly regionId: number;
   readonly group: Group;
@@ -92,7 +92,7 @@ export class RangeDestroyer {
   #pendingSnapshot(range: KeyRange): string | undefined {
     const { reserved, peers } = this.#host.registry;
     for (const [id, promised] of reserved) {
-      // What a damaged peer has been promised is never installed.
+      // A snapshot that a damaged peer has been promised is never installed.
       if (peers.get(id)?.damaged === true || !rangesOverlap(promised, range)) continue;
       return `region ${id} is being replaced by a snapshot`;
     }

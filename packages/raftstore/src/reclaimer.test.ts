@@ -59,7 +59,7 @@ describe('the space of wiped ranges', () => {
     expect(asked.slice(1, 3)).toEqual(['0102', '0102']);
     expect(asked).toHaveLength(2 * FAMILIES + 2);
     expect(most).toBe(1);
-    // What comes when all is done is done, too.
+    // A range that comes when all is done is done, too.
     parts.add(RANGE);
     await env.clock.run(1_000);
     expect(asked).toHaveLength(3 * FAMILIES + 2);

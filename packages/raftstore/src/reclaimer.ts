@@ -31,7 +31,7 @@ export interface ReclaimerHost {
 export class SpaceReclaimer {
   readonly #host: ReclaimerHost;
   readonly #rate = new ByteRate(limits.reclaimBytesPerSecond);
-  /** Of the engine's keys. The first is being worked on. */
+  /** Ranges of the engine's keys. The first is being worked on. */
   readonly #waiting: KeyRange[] = [];
   #started = false;
   #stopped = false;

@@ -25,7 +25,7 @@ export class RemovalCheck {
   }
 
   /**
-   * Destroys the peer if it is so. What the scheduler knows must be newer than what the peer has been told: it may have
+   * Destroys the peer if it is so. The scheduler's knowledge must be newer than what the peer has been told: it may have
    * been added since.
    */
   ask(peer: Peer): void {

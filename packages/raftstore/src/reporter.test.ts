@@ -29,7 +29,7 @@ function leader(id: number, silentMs: Readonly<Record<number, number>>): Peer {
   } as unknown as Peer;
 }
 
-/** What a leader reports of followers that have been silent for so long; the core has just checked its quorum. */
+/** The leader's report of followers that have been silent for so long; the core has just checked its quorum. */
 function downAfter(silentMs: Readonly<Record<number, number>>): readonly number[] {
   const reports: RegionReport[] = [];
   const scheduler = { regionHeartbeat: (report: RegionReport) => reports.push(report) };

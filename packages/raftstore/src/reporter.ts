@@ -11,7 +11,7 @@ import type { Peer } from './peer.js';
 /** A peer that is silent for longer than so many election timeouts is reported as down. */
 const DOWN_ELECTION_TIMEOUTS = 2;
 
-/** What the scheduler may have forgotten is reported anew within this time, not all at once. */
+/** State that the scheduler may have forgotten is reported anew within this time, not all at once. */
 const AGAIN_MS = 1_000;
 
 /** Who reports. */

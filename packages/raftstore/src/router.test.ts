@@ -130,7 +130,7 @@ describe('a replica that a stranger speaks to', () => {
     peers: [member(1, 1), member(2, 2)],
   };
 
-  /** What peer 2 is given, and how often its removal is looked into. */
+  /** The messages that peer 2 is given, and how often its removal is looked into. */
   function hears(...envelopes: readonly Envelope[]) {
     const heard = { messages: 0, committed: 0, replicated: 0, leaders: 0, removals: 0 };
     const group = {

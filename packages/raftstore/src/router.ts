@@ -208,7 +208,7 @@ export function isPlausible(envelope: Envelope): boolean {
 const MOST = limits.raftNumberMax;
 
 /**
- * What comes next is one more than a term or an index, in answers too, and must still be a number that can be written:
+ * The next number is one more than a term or an index, in answers too, and must still be a number that can be written:
  * an answer that cannot be is a broken invariant, which ends the process.
  */
 function hasCountableNumbers(message: Message): boolean {

@@ -114,7 +114,7 @@ class IncomingStream implements StreamEvents {
     if (this.#isRefused) return;
     const { clock } = this.#env;
     this.#timer = clock.after(ms, () => {
-      // What came while this process was busy is read first.
+      // Parts that came while this process was busy are read first.
       clock.defer(() => {
         if (this.#waiting === 0) this.#refuse(`no part for ${ms} ms`);
       });

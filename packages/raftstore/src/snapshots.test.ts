@@ -73,7 +73,7 @@ async function reports(term: number, pendingSnapshot: number): Promise<string[]>
 }
 
 describe('a snapshot of a replica whose own records are damaged', () => {
-  /** What is told of the peer, and whether the view was closed. */
+  /** The reports of the peer, and whether the view was closed. */
   async function make(stateBytes: () => Uint8Array | undefined): Promise<string[]> {
     const env = fakeEnv();
     const registry = new PeerRegistry(1, 'txn');

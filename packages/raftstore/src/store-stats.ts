@@ -5,7 +5,7 @@ import type { Peer } from './peer.js';
 /** A peer that has known no leader for this many election timeouts announces its Region as leaderless. */
 const LEADERLESS_ELECTION_TIMEOUTS = 4;
 
-/** What a store's report is made of. */
+/** The parts of a store's report. */
 export interface StoreFacts {
   readonly storeId: StoreId;
   readonly startTime: number;
@@ -23,7 +23,7 @@ export interface StoreFacts {
   readonly isBusy: boolean;
 }
 
-/** What the store tells the scheduler of itself. */
+/** The store's report of itself to the scheduler. */
 export function storeStats(facts: StoreFacts): StoreStats {
   const { peers, snapshots, space } = facts;
   const usedSize = peers.reduce((sum, peer) => sum + peer.approximateBytes, 0);

@@ -2,7 +2,7 @@ import type { Modify } from '@tinykv/model';
 
 /** Fewer keys that are gone leave hardly any space. */
 const GONE_MIN = 1_000;
-/** Of what is written: a key that comes and goes is written twice. New records are reason enough for compaction. */
+/** Share of what is written: a key that comes and goes is written twice. New records are reason enough for compaction. */
 const GONE_PART = 0.6;
 
 /** How many keys of a Region have been written, and how many have gone for good, since it was last asked. */

@@ -62,7 +62,7 @@ function storeViews(cluster: Cluster, driver: OperatorDriver): readonly StoreVie
   });
 }
 
-/** What pending peers will take is not on the disk yet. */
+/** The bytes of pending peers are not on the disk yet. */
 function spaceOf(stats: StoreStats | undefined, incomingBytes: number): StoreSpace | undefined {
   if (stats === undefined || stats.capacity === 0) return undefined;
   return { capacityBytes: stats.capacity, availableBytes: stats.available - incomingBytes };

@@ -176,7 +176,7 @@ export class OperatorDriver {
   }
 
   /**
-   * What is left of it wants a new peer on a store that has been given up or is silent, a peer that is damaged, a
+   * The rest of it wants a new peer on a store that has been given up or is silent, a peer that is damaged, a
    * leader on a store that is silent, or to remove a leader that no voter can follow. The Region would wait for nothing,
    * and for its repair.
    */
@@ -233,7 +233,7 @@ export class OperatorDriver {
     return this.#running.values();
   }
 
-  /** Somebody wants it ended; false when none runs on the Region. What its current step has begun goes on. */
+  /** Somebody wants it ended; false when none runs on the Region. The work that its current step has begun goes on. */
   cancel(regionId: number): boolean {
     const operator = this.#running.get(regionId);
     if (operator !== undefined) this.#finish(operator, 'cancel', reasons.asked);

@@ -44,7 +44,7 @@ export interface StoreCounts {
   readonly leaderCount: number;
   readonly leaderSize: number;
   readonly pendingCount: number;
-  /** Of the Regions whose peers there are pending. */
+  /** Bytes of the Regions whose peers there are pending. */
   readonly pendingBytes: number;
   readonly approximateBytes: number;
 }

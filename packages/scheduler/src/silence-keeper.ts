@@ -48,7 +48,7 @@ export class SilenceKeeper {
     }
   }
 
-  /** What fails is tried again at the next look. */
+  /** A note that fails is tried again at the next look. */
   #note(storeId: number, sinceMs: number): void {
     const { env, group } = this.#ports;
     if (sinceMs < 0) return;

@@ -247,7 +247,7 @@ describe('TsoServer', () => {
     expect(values).toHaveLength(800);
     expect(new Set(values).size).toBe(800);
     expect(server.physicalMs! - clock.wall()).toBeLessThanOrEqual(50);
-    // What is asked for beyond waits for the clock.
+    // Requests beyond wait for the clock.
     const more = streams.flatMap((stream) =>
       Array.from({ length: 1_000 }, () => ask(server, limits.tsoCountMax, stream)),
     );

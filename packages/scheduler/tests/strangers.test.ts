@@ -1,4 +1,4 @@
-/** What anybody can send to a scheduler, and what must not come of it. */
+/** Requests that anybody can send to a scheduler, and what must not come of them. */
 import { composeTimestamp, limits } from '@tinykv/base';
 import { regionToWire, reportToWire, schedulerpb, tinykvadmin } from '@tinykv/proto';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -141,7 +141,7 @@ describe('a Region heartbeat that no honest leader sends', () => {
     const order = { regionId: 1, kind: 'transfer-leader', storeId: 2 };
     expect((await harness.send(Admin.addOperator, order)).error).toBe('');
     expect(honest.received.at(-1)).toMatchObject({ transferLeader: { peer: voter(12, 2) } });
-    // What the real leader says next counts.
+    // The next report of the real leader counts.
     honest.send(reportToWire(report(grown(5, 8))));
     await harness.clock.settle();
     const next = await harness.call(Scheduler.getRegionByID, { regionId: 1 });

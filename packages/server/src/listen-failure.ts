@@ -4,7 +4,7 @@ import { StartError } from './start-error.js';
 
 const PROBE_MS = 500;
 
-/** What a user can do about an address that cannot be had. */
+/** Advice to a user about an address that cannot be had. */
 export interface ListenHelp {
   readonly address: string;
   /** `--addr`: how the address is chosen. */
@@ -55,7 +55,7 @@ function isSystemError(error: Error): error is NodeJS.ErrnoException {
   return 'syscall' in error && typeof error.syscall === 'string';
 }
 
-/** What the status page says of the process behind it; undefined when no process of ours answers for the address. */
+/** The status page's words on the process behind it; undefined when no process of ours answers for the address. */
 async function holderOf(address: string, statusAddress: string): Promise<string | undefined> {
   try {
     const signal = AbortSignal.timeout(PROBE_MS);

@@ -15,7 +15,7 @@ const rpc = tinykvpb.TinyKv;
 const key = utf8('k');
 const SAFE_POINT = 1_000n;
 
-/** What a TinyKV client does next with a Region error; it knows none of our fields. */
+/** The next step of a TinyKV client after a Region error; it knows none of our fields. */
 function reactionTo(error: errorpb.ErrorInit): 'try elsewhere' | 'at once' | 'back off' {
   const known = errorpb.Error.decode(errorpb.Error.encode(error));
   if (known.notLeader !== undefined) return 'try elsewhere';

@@ -47,7 +47,7 @@ class Checker {
     };
   }
 
-  /** What the compiler says of the files of a mutant. */
+  /** The compiler's complaints about the files of a mutant. */
   faultsOf(mutant: Mutant): readonly string[] {
     const planted = plant(mutant, (file) => readFileSync(join(root, file), 'utf8'));
     this.#planted = new Map([...planted].map(([file, text]) => [join(root, file), text]));

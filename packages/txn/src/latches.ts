@@ -39,7 +39,7 @@ export class Latches {
     return this.#commands;
   }
 
-  /** What the commands that wait keep in memory. */
+  /** Bytes that the waiting commands keep in memory. */
   get waitingBytes(): number {
     return this.#waitingBytes.used;
   }

@@ -43,7 +43,7 @@ export interface TxnScanRequest {
   readonly ts: Timestamp;
   readonly reverse: boolean;
   readonly keyOnly: boolean;
-  /** Of each value only so many of its first bytes; 0 or undefined: all of it. */
+  /** So many first bytes of each value; 0 or undefined: all of it. */
   readonly valueBytesMax?: number;
 }
 

@@ -17,7 +17,7 @@ import { aheadError } from './region-read.js';
 export type Refusal = Result<KeyError, RegionError>;
 
 /**
- * Which timestamps a write may carry. What is written above every timestamp that the scheduler has granted is invisible
+ * The timestamps that a write may carry. A version above every timestamp that the scheduler has granted is invisible
  * to every fresh snapshot, and each later write of the key conflicts with it for ever; a commit timestamp beyond the
  * greatest has no bytes at all. So a write is checked where it enters, before anything is latched or read.
  */

@@ -7,7 +7,7 @@ import { CliError } from '../program.js';
 
 export const DEFAULT_SCHEDULER = '127.0.0.1:2379';
 
-/** What a command line, the environment and the present folder say about the cluster that is meant. */
+/** The hints of a command line, the environment and the present folder at the cluster that is meant. */
 export interface Hints {
   readonly scheduler: string | undefined;
   readonly tag: string | undefined;

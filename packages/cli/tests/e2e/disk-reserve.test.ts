@@ -13,7 +13,7 @@ const BYTES = 1_048_576;
 /** More than the disk holds. */
 const PUTS = 1_024;
 const DISK = '768m';
-/** What a compaction of LevelDB may take: five tables of a write buffer, and what they overlap. */
+/** Room that a compaction of LevelDB may take: five tables of a write buffer, and what they overlap. */
 const RESERVE = '192MiB';
 const TIMEOUT_MS = 3_000;
 

@@ -48,7 +48,7 @@ it('a prewrite at the last timestamp is refused, and damages nothing', {
   });
 });
 
-/** What the store says to it: the kind of a key's error, or the code of the call's. */
+/** The store's answer to it: the kind of a key's error, or the code of the call's. */
 async function prewrite(live: LiveCluster, extra: Prewrite): Promise<string> {
   const [status] = await live.regions();
   const { region, leader } = status!;

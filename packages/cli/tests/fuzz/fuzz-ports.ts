@@ -153,7 +153,7 @@ class FuzzRun {
     }
   }
 
-  /** What is known of the cluster now; without rules it may soon be in no state to say. */
+  /** The known state of the cluster now; without rules it may soon be in no state to say. */
   async #known(): Promise<World> {
     if (!this.#isUnruled || this.#world === undefined) this.#world = await worldOf(this.#live);
     return this.#world;

@@ -17,7 +17,7 @@ type Rule = (request: Uint8Array, world: World) => boolean;
 
 const HOUR = 3_600_000n << 18n;
 const TEN_MINUTES_MS = 600_000;
-/** Of a request for timestamps that others need not wait for. */
+/** The count of a request for timestamps that others need not wait for. */
 const TSO_COUNT = 16_000;
 const REPLICAS = 3;
 

@@ -12,7 +12,7 @@ export interface InputPlan {
   readonly rpcs: readonly Rpc[];
 }
 
-/** Of a hundred draws, how many may be thrown away before a method counts as one without inputs. */
+/** The number of a hundred draws that may be thrown away before a method counts as one without inputs. */
 const DRAWS_PER_INPUT = 100;
 
 /** Distinct requests of one method, without end: half as a client could send them, half mutated. */

@@ -4,7 +4,7 @@ import type { Client } from '@tinykv/client';
 import { RespClient } from '../../src/resp-client.js';
 import type { LiveCluster } from '../scenarios/live-cluster.js';
 
-/** What was not as it must be: an answer that was wrong, did not come, or came late. */
+/** A complaint: an answer that was wrong, did not come, or came late. */
 export interface Complaint {
   readonly kind: 'wrong' | 'failed' | 'late';
   readonly text: string;
@@ -21,7 +21,7 @@ export class Probe {
   readonly #client: Client;
   readonly #resp: RespClient;
   readonly #lag = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  /** What was last written under each name. */
+  /** The value that was last written under each name. */
   readonly #written = new Map<string, string>();
   readonly complaints: Complaint[] = [];
   #rounds = 0;

@@ -1,7 +1,7 @@
 import { type Timestamp, utf8 } from '@tinykv/base';
 import type { Region } from '@tinykv/model';
 
-/** What a well-informed stranger knows of the cluster, so that requests get past the first check. */
+/** The facts that a well-informed stranger knows of the cluster, so that requests get past the first check. */
 export interface World {
   readonly clusterId: number;
   readonly storeIds: readonly number[];
@@ -14,7 +14,7 @@ export interface World {
 /** Keys that requests name begin with it; no other client uses such keys. */
 export const FUZZ_KEYS = 'fuzz/';
 
-/** What `UnsafeDestroyRange` may destroy. On the stores it is not replicated, so replicas differ in it by design. */
+/** The range that `UnsafeDestroyRange` may destroy. On the stores it is not replicated, so replicas differ in it by design. */
 export const DOOMED: { readonly start: Uint8Array; readonly end: Uint8Array } = {
   start: utf8('fuzz/doomed/'),
   end: utf8('fuzz/doomed0'),

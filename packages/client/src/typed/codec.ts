@@ -16,7 +16,7 @@ export const bytesCodec: Codec<Uint8Array> = { encode: (value) => value, decode:
  */
 export const utf8Codec: Codec<string> = { encode: exactUtf8, decode: fromExactUtf8 };
 
-/** What JSON.stringify keeps of a value; not `undefined`. `decode` throws SyntaxError for text that is no JSON, and as that of {@link utf8Codec}. */
+/** Values as JSON.stringify keeps them; not `undefined`. `decode` throws SyntaxError for text that is no JSON, and as that of {@link utf8Codec}. */
 export function jsonCodec<T>(): Codec<T> {
   return {
     encode: (value) => {

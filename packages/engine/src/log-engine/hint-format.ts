@@ -54,7 +54,7 @@ export class HintWriter {
     this.#end = offset + bytes;
   }
 
-  /** What it has gathered, in memory of its own. */
+  /** The gathered bytes, in memory of its own. */
   records(): PackedRecords {
     return new PackedRecords(this.#w.finish().slice(), HEADER_BYTES);
   }

@@ -11,7 +11,7 @@ export interface Place {
   readonly bytes: number;
 }
 
-/** What a key takes of the heap beside its bytes: its view, its place, and its slots in the tree. */
+/** Heap that a key takes beside its bytes: its view, its place, and its slots in the tree. */
 const KEY_HEAP_BYTES = 280;
 
 /** A frozen {@link KeyDirectory}. */

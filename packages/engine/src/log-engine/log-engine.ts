@@ -25,7 +25,7 @@ import type { SegmentSet } from './segment-set.js';
 export interface LogEngineOptions {
   /** A segment this long is followed by another. A batch that is longer has one for itself. */
   readonly segmentBytes?: number;
-  /** What the keys may take of the heap before {@link LogEngine.full} says so; default: a share of all that there is. */
+  /** Bytes of the heap that the keys may take before {@link LogEngine.full} says so; default: a share of all that there is. */
   readonly heapBytes?: number;
   /** A hint could not be written: the next start reads its segment instead. */
   readonly hintLost?: HintWarning;

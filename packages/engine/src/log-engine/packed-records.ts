@@ -1,6 +1,6 @@
 import { ByteReader } from '@tinykv/base';
 
-/** Of one record: where its key begins, its length × 2 and 1 when it deletes, where the record stands, its bytes. */
+/** The fields of one record: where its key begins, its length × 2 and 1 when it deletes, where the record stands, its bytes. */
 const WORDS = 4;
 const KEY_AT = 0;
 const HEAD = 1;

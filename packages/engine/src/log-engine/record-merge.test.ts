@@ -20,7 +20,7 @@ function packed(records: readonly Recorded[]): PackedRecords {
   return hint.records();
 }
 
-/** What a start finds in segments, and how often it rests. */
+/** The records that a start finds in segments, and how often it rests. */
 async function merged(segments: readonly (readonly Recorded[])[]) {
   let rests = 0;
   const rest = async (): Promise<void> => void rests++;

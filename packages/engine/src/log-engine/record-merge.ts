@@ -50,7 +50,7 @@ export class RecordRun {
     this.#at++;
   }
 
-  /** Of what both are at: by key, the newer first. */
+  /** The order of what both are at: by key, the newer first. */
   compare(other: RecordRun): number {
     return this.records.compare(this.record, other.records, other.record) || other.age - this.age;
   }
@@ -61,7 +61,7 @@ export class RecordRun {
   }
 }
 
-/** What the start does between two stretches of work: others have their turn. */
+/** The pause of a start between two stretches of work: others have their turn. */
 export type Rest = () => Promise<void>;
 
 /** Cuts the records of a segment into runs, oldest first. */

@@ -1,5 +1,5 @@
 /*
- * What HELP says of the sub-commands that there are, line by line as Redis 7.0 has it. Those that a gateway lacks are
+ * The text of HELP for the sub-commands that there are, line by line as Redis 7.0 has it. Those that a gateway lacks are
  * left out.
  */
 

@@ -93,7 +93,7 @@ export function makeMeta(
   };
 }
 
-/** Whether the key is gone at `nowMs`, a physical time of the scheduler. What cannot be read does not expire. */
+/** Whether the key is gone at `nowMs`, a physical time of the scheduler. A record that cannot be read does not expire. */
 export function isExpired(meta: StoredMeta, nowMs: number): boolean {
   if (meta === UNREADABLE || meta.expireAtMs === undefined) return false;
   return meta.expireAtMs <= nowMs;

@@ -29,7 +29,7 @@ export class SharedPace implements Pace {
   }
 }
 
-/** Of work that is small as it is. */
+/** The pace of work that is small as it is. */
 export const UNPACED: Pace = { pause: () => Promise.resolve() };
 
 /** The items in steps of what may be done in one turn. */

@@ -4,7 +4,7 @@ import { FaultyKv } from '../testing/faulty-kv.js';
 import { type TestClient, testGateway } from '../testing/harness.js';
 import { META_HEAD_BYTES } from './meta-codec.js';
 
-/** What the store was asked for. */
+/** The requests that the store got. */
 class Cost {
   requests = 0;
   pairs = 0;

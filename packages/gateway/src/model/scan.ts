@@ -80,7 +80,7 @@ async function visitPart(
   }
 }
 
-/** What comes after a page, cut between slots into parts of about one size. */
+/** The range after a page, cut between slots into parts of about one size. */
 function partsAfter(db: Database, page: readonly KvPair[]): KeyBounds[] {
   const firstSlot = slotOfMeta(page[page.length - 1]!.key) + 1;
   const slots = Math.max(0, SLOT_COUNT - firstSlot);

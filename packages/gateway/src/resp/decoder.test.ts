@@ -135,7 +135,7 @@ describe('limits', () => {
     const collect = runInNewContext('gc') as () => void;
     const count = 100_000;
     const held = (): number => {
-      // What was held for the last time by a finalizer goes with the second.
+      // Memory that a finalizer held for the last time goes with the second.
       collect();
       collect();
       const { heapUsed, arrayBuffers } = process.memoryUsage();

@@ -1,7 +1,7 @@
 /** A request: the command's name and its arguments, each with memory of its own. Empty ones share theirs. */
 export type Request = readonly Uint8Array[];
 
-/** What V8 takes for a small array of bytes beside the bytes, with its place among the arguments. */
+/** Bytes that V8 takes for a small array of bytes beside the bytes, with its place among the arguments. */
 const ARGUMENT_BYTES = 240;
 /** Its place alone. */
 const EMPTY_ARGUMENT_BYTES = 16;
@@ -25,7 +25,7 @@ export function wireBytes(request: Request): number {
   return bytes;
 }
 
-/** Of a mark, a number and a line end. */
+/** Bytes of a mark, a number and a line end. */
 function lineBytes(value: number): number {
   return 3 + String(value).length;
 }

@@ -55,7 +55,7 @@ export function array(items: readonly Reply[]): Reply {
   return { type: 'array', items };
 }
 
-/** Of a reply beside the bytes that it carries. */
+/** Bytes of a reply beside those that it carries. */
 const REPLY_BYTES = 64;
 
 /** About the memory that a reply holds. */

@@ -22,7 +22,7 @@ export interface RegionInfo {
   readonly size: number;
 }
 
-/** Of the disk that a store is on. */
+/** The space of the disk that a store is on. */
 export interface StoreSpace {
   readonly capacityBytes: number;
   /** Less what its incoming peers will take. */

@@ -23,7 +23,7 @@ import { led, refusalText, type ServiceHost } from './gate.js';
 
 const { Admin } = tinykvadmin;
 
-/** What `tinykv ctl` asks. */
+/** The calls of `tinykv ctl`. */
 export function adminCalls(host: ServiceHost): ReadonlyMap<string, UnaryHandler> {
   return new Map<string, UnaryHandler>([
     [Admin.getRegions.path, led(host, Admin.getRegions, (_request, at) => listRegions(at))],

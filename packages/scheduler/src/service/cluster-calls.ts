@@ -122,7 +122,7 @@ function addressInUse(host: ServiceHost, { id, address }: StoreMeta): string {
   );
 }
 
-/** What is registered stays, and every other store connects to it, from now on and after each start. */
+/** A registered store stays, and every other store connects to it, from now on and after each start. */
 function checkStore(
   { group }: ServiceHost,
   { id, address }: Pick<StoreMeta, 'id' | 'address'>,

@@ -158,7 +158,7 @@ class HeartbeatQueue {
       this.#refuse(stream, result.error);
       return;
     }
-    // What is refused moves nothing, neither the Region nor the stream by which its store gets its orders.
+    // A refused report moves nothing, neither the Region nor the stream by which its store gets its orders.
     this.#host.streams.bind(storeId, stream);
     this.#counters.ok.add();
     driver.dispatch(result.value);

@@ -26,7 +26,7 @@ function namesOf<T>(schema: Schema<T>): string[] {
 }
 
 /**
- * What is wrong with a variable `TINYKV_…` that no program of ours reads: a mistyped setting would have no effect, and nobody
+ * The fault of a variable `TINYKV_…` that no program of ours reads: a mistyped setting would have no effect, and nobody
  * would know. Variables of our other programs are fine, since one environment may serve them all.
  */
 export function unknownVariable<T>(

@@ -49,7 +49,7 @@ export function batchService(
  * answers of one turn in one message. A turn gives so many answers itself and leaves the other requests to the
  * next: the client works on these while the store works on those, instead of each waiting for the other. A
  * request counts as in flight until its answer is handed to the transport, so a client that does not read its
- * answers is soon refused. Of requests that read many keys only a few run at once, and none is begun while answers
+ * answers is soon refused. Only a few requests that read many keys run at once, and none is begun while answers
  * wait for the client. Once the stream is gone, nothing more is begun and what runs is told so.
  *
  * Invariant: `requestBytes` is what this session has reserved in the store's load.
@@ -120,7 +120,7 @@ class BatchSession implements StreamEvents {
       return;
     }
     this.#ending = true;
-    // What is left is bounded by `batchStreamReplyBytesMax`, and the transport takes it even when it is full.
+    // The rest is bounded by `batchStreamReplyBytesMax`, and the transport takes it even when it is full.
     this.#flush();
   }
 
@@ -285,7 +285,7 @@ class BatchSession implements StreamEvents {
     this.#stream.destroy({ code, message });
   }
 
-  /** What runs goes on, unless it asks whether its caller is gone; all else is let go. */
+  /** A running request goes on, unless it asks whether its caller is gone; all else is let go. */
   #abandon(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -8,7 +8,7 @@ export type DestroyRange = (start: Uint8Array, end: Uint8Array) => Promise<strin
 /**
  * Removes what a store holds of a range of user keys, at once, past Raft, locks and versions. It is for ranges that
  * nobody uses any more, such as those of a dropped table: whoever asks asks every store, and sees to it that nothing
- * is read or written there again. Replicas differ until all stores have done it. What was in the store's data and
+ * is read or written there again. Replicas differ until all stores have done it. All that was in the store's data and
  * logs when the request came does not come back behind the answer, whatever crashes. A replica that lagged then, or that gets
  * a snapshot which another store made before its own answer, may have some of it again: TiDB asks once more a day later.
  */
@@ -23,7 +23,7 @@ export function rangeDestroyer(destroy: DestroyKeyRange, api: ApiMode): DestroyR
   };
 }
 
-/** Of a store without Raft, which has no log to be replayed. */
+/** The destroyer of a store without Raft, which has no log to be replayed. */
 export function standaloneDestroyer(engine: KvEngine, api: ApiMode): DestroyKeyRange {
   return async (range) => {
     await wipeDurably(engine, api, range);

@@ -20,7 +20,7 @@ const WITHOUT_REGION_ERROR: ReadonlySet<string> = new Set(
 );
 
 /**
- * What the requests of one store hold in memory and run at once, over all streams and calls. What does not fit is told
+ * The load of one store: memory and running requests over all streams and calls. A request that does not fit is told
  * that the store is busy: its client comes back after a pause.
  */
 export class RequestLoad {

@@ -66,7 +66,7 @@ describe('the watch over disk space', () => {
     await watch.start();
     await env.clock.run(2_000);
     expect(disk.kept).toBe(false);
-    // What the reserve had is not for values.
+    // The room of the reserve is not for values.
     expect(watch.diskFull).toContain('79 MiB are free beside the reserve');
     disk.freeMib = 154;
     await env.clock.run(2_000);

@@ -78,7 +78,7 @@ export class SpaceWatch {
       await then(available);
       this.#isBlind = false;
     } catch (error) {
-      // What was seen last stays; said once, not with each look.
+      // The last finding stays; the failure is said once, not with each look.
       if (!this.#isBlind) {
         this.#env.logger.warn('free disk space is unknown', { error: errorMessage(error) });
       }

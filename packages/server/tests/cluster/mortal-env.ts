@@ -17,7 +17,7 @@ export class MortalEnv {
   readonly env: Env;
   #dead = false;
   readonly #streams = new Set<NetStream>();
-  /** What waits for `thaw`, in order; undefined while the process runs. */
+  /** Work that waits for `thaw`, in order; undefined while the process runs. */
   #held: (() => void)[] | undefined;
 
   constructor(fake: FakeEnv) {

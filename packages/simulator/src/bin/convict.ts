@@ -3,7 +3,7 @@ import type { Job, Report } from './job.js';
 import type { PlantedRecord } from './planted-record.js';
 import { planOf } from './seeds.js';
 
-/** What the search for a mutant's conviction runs seeds with, and tells of it. */
+/** The runner of seeds for the search of a mutant's conviction, and its listener. */
 export interface SeedRunner {
   readonly run: (
     next: () => Job | undefined,

@@ -1,7 +1,7 @@
 import type { WorkloadName } from '../run/plan.js';
 import type { SeedVerdict } from './long-record.js';
 
-/** What is kept of a block of seeds of a long run: a line that a person can read, and no histories. */
+/** The record of a block of seeds of a long run: a line that a person can read, and no histories. */
 export interface KeptRun {
   readonly commit: string;
   /** Seeds that ran, failed ones among them, as ranges: `1-50,52`. */

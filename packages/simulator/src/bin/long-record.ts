@@ -1,7 +1,7 @@
 import type { WorkloadName } from '../run/plan.js';
 import type { Report } from './job.js';
 
-/** What a run of a seed came to. */
+/** The outcome of a run of a seed. */
 export interface SeedVerdict {
   readonly commit: string;
   readonly seed: number;

@@ -49,7 +49,7 @@ export async function runPlanted(options: PlantedOptions): Promise<number> {
     } finally {
       pool.stop();
     }
-    // What another run has found stands in the records already.
+    // The findings of another run stand in the records already.
     if (record !== before) kept.append(record);
     records.set(name, record);
     progress.note(describe(record));

@@ -1,7 +1,7 @@
 import { Findings } from './findings.js';
 import { describeInterval, type Interval, type Verdict } from './history.js';
 
-/** What a snapshot showed of the two keys of a pair. */
+/** The two keys of a pair as a snapshot showed them. */
 export interface SkewRead extends Interval {
   readonly pair: string;
   readonly ts: bigint;

@@ -1,7 +1,7 @@
 import { Findings } from './findings.js';
 import type { Verdict } from './history.js';
 
-/** What commands that were sent at once over one connection, each of which adds one to a counter, were answered. */
+/** Answers to commands that were sent at once over one connection, each of which adds one to a counter. */
 export interface Pipeline {
   readonly client: number;
   readonly call: number;

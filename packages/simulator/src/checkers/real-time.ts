@@ -8,7 +8,7 @@ export interface Stamped extends Interval {
   readonly commitTs?: bigint;
 }
 
-/** Whoever begins after another's commit has returned reads at a timestamp that sees that commit. */
+/** A transaction that begins after another's commit has returned reads at a timestamp that sees that commit. */
 export function checkRealTime(txns: readonly Stamped[]): Verdict {
   const findings = new Findings('real time');
   const calls = [...txns].sort((a, b) => a.call - b.call);

@@ -11,7 +11,7 @@ export interface WriteRecord extends Interval {
   readonly writes: ReadonlyMap<string, string | undefined>;
 }
 
-/** What a snapshot showed of a range of keys. */
+/** A range of keys as a snapshot showed it. */
 export interface RangeRead extends Interval {
   readonly ts: bigint;
   /** The first key of the range, and the first one that is not in it. */

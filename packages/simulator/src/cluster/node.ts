@@ -131,7 +131,7 @@ export abstract class Node {
 
   /** Composes the program in its environment; resolves when it serves. */
   protected abstract run(env: Env, proc: SimProcess): Promise<void>;
-  /** What a graceful stop does before the process ends; never resolves once it is dead. */
+  /** The work of a graceful stop before the process ends; never resolves once it is dead. */
   protected finish(_proc: SimProcess): Promise<void> {
     return Promise.resolve();
   }

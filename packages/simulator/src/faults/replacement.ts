@@ -16,7 +16,7 @@ export function mayDamage({ cluster }: Arena, store: StoreNode): boolean {
   return regions.length > 0 && regions.every((region) => voters(region) >= VOTERS_MIN);
 }
 
-/** What a person does about a lost machine: start a new one, and take the old one out of the cluster. */
+/** A person's answer to a lost machine: start a new one, and take the old one out of the cluster. */
 export async function replace(arena: Arena, store: StoreNode): Promise<void> {
   store.damaged = false;
   store.retire();

@@ -21,7 +21,7 @@ import { ListAppendWorkload } from '../workloads/txn-workload.js';
 import type { WorkloadContext } from '../workloads/workload.js';
 import type { Plan, WorkloadName } from './plan.js';
 
-/** Of seeds with transactions, those whose transactions are judged by snapshots and not by lists. */
+/** Share of the seeds with transactions that judge them by snapshots and not by lists. */
 const SNAPSHOTS_SHARE = 0.4;
 
 /** The workloads of one run. */

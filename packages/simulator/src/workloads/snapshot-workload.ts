@@ -25,7 +25,7 @@ const WRITES_MAX = 4;
 const THINKS = 4;
 /** Timestamps to come back to: enough to reach from now to below the safe point. */
 const TIMESTAMPS_KEPT = 60;
-/** Of values: the store keeps those of up to 1,024 bytes with the record of their commit. */
+/** Sizes of values: the store keeps those of up to 1,024 bytes with the record of their commit. */
 const SIZES = [0, 60, 1_023, 1_024, 1_025];
 /** Few seeds have a transaction of thousands of keys: the Regions that come of it take their time. */
 const BULK_SHARE = 0.02;

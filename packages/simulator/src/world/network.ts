@@ -11,7 +11,7 @@ export interface NetworkTraits {
   readonly lossRate: number;
   readonly duplicateRate: number;
   readonly reorderRate: number;
-  /** Of calls that may come twice by contract: so many come once more, up to seconds later. */
+  /** Rate of the calls, among those that may come twice by contract, that come once more, up to seconds later. */
   readonly echoRate?: number;
 }
 

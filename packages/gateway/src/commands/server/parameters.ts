@@ -2,7 +2,7 @@ import { err, limits, ok, type Result } from '@tinykv/base';
 import { parseInt64 } from '../../resp/decimal.js';
 import { latin1Bytes } from '../text.js';
 
-/** What a parameter takes; the error is what Redis says of anything else. */
+/** The check of a parameter's value; the error is what Redis says of anything else. */
 type Kind = (given: string) => Result<string, string>;
 
 const INT_MAX = 0x7fff_ffffn;

@@ -1,7 +1,7 @@
 import { mayDamage, replace } from '../replacement.js';
 import type { FaultRule } from '../rule.js';
 
-/** What was durable is no more: at most one store of a run, which is replaced. */
+/** Durable data is no more: at most one store of a run, which is replaced. */
 export const damage: readonly FaultRule[] = [
   {
     kind: 'bit-rot',

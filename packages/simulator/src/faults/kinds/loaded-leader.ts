@@ -8,7 +8,7 @@ import type { FaultRule } from '../rule.js';
 
 /** Entries that the leader has and nobody else when it is cut off. */
 const ENTRIES = 10;
-/** What comes in one turn shares an entry. */
+/** Proposals of one turn share an entry. */
 const TURN_MS = 20;
 /** A timestamp has so many bits below its milliseconds. The highest numbers of a millisecond are never granted here. */
 const LOGICAL_BITS = 18n;
