@@ -19,11 +19,12 @@ import {
   type StoreMeta,
   type StoreStats,
 } from '@tinykv/model';
-import { schedulerNowMs } from './gc-keeper.js';
+import type { SchedulerConfig } from './config.js';
 import type { RegionInfo } from './policy/view.js';
 import { type AnnouncedRegions, Preparation, type PreparationState } from './preparation.js';
 import { implausibleRegion, implausibleReport } from './region-claims.js';
 import { RegionIndex, regionInfo, unreportedRegion } from './region-index.js';
+import { schedulerNowMs } from './scheduler-now.js';
 import type { SchedulerState } from './state.js';
 import { type Place, StoreStarts } from './store-starts.js';
 
@@ -35,6 +36,11 @@ interface StoreReport {
   readonly at: number;
 }
 
+type ClusterTimes = Pick<
+  SchedulerConfig,
+  'storeDisconnectedMs' | 'collectTimeoutMs' | 'tsoSaveIntervalMs'
+>;
+
 /**
  * The cluster as heartbeats show it, in the memory of the leader. Stores are replicated state; what
  * they hold is not, so a new leader knows nothing until stores and Regions have reported.
@@ -43,24 +49,19 @@ export class Cluster {
   readonly #state: SchedulerState;
   readonly #clock: Clock;
   readonly #startedAt: number;
-  readonly #disconnectedMs: number;
+  readonly #config: ClusterTimes;
   readonly #reports = new Map<StoreId, StoreReport>();
   readonly #starts: StoreStarts;
   readonly regions: RegionIndex = new RegionIndex();
   readonly #preparation: Preparation;
 
-  constructor(
-    state: SchedulerState,
-    clock: Clock,
-    disconnectedMs: number,
-    collectTimeoutMs: number,
-  ) {
+  constructor(state: SchedulerState, clock: Clock, config: ClusterTimes) {
     this.#state = state;
     this.#clock = clock;
     this.#startedAt = clock.mono();
-    this.#disconnectedMs = disconnectedMs;
-    this.#starts = new StoreStarts(clock, disconnectedMs);
-    this.#preparation = new Preparation(clock, collectTimeoutMs);
+    this.#config = config;
+    this.#starts = new StoreStarts(clock, config.storeDisconnectedMs);
+    this.#preparation = new Preparation(clock, config.collectTimeoutMs);
   }
 
   stores(): Iterable<StoreMeta> {
@@ -79,8 +80,8 @@ export class Cluster {
     const report = this.#reports.get(id);
     const here = this.#clock.mono() - (report?.at ?? this.#startedAt);
     const since = this.#state.silentSince.get(id);
-    if (report !== undefined || since === undefined || here <= this.#disconnectedMs) return here;
-    return Math.max(here, schedulerNowMs(this.#clock, this.#state) - since);
+    if (report !== undefined || since === undefined || here <= this.#config.storeDisconnectedMs) return here;
+    return Math.max(here, schedulerNowMs(this.#clock, this.#state, this.#config) - since);
   }
 
   /** Whether the store has spoken to this leader. */
@@ -96,7 +97,7 @@ export class Cluster {
 
   /** The store has been heard of lately. */
   isConnected(id: StoreId): boolean {
-    return this.silentMs(id) <= this.#disconnectedMs;
+    return this.silentMs(id) <= this.#config.storeDisconnectedMs;
   }
 
   stats(id: StoreId): StoreStats | undefined {
@@ -167,7 +168,7 @@ export class Cluster {
       if (state === 'tombstone') continue;
       const stats = this.stats(id);
       if (stats === undefined) {
-        isWaiting ||= this.silentMs(id) <= this.#disconnectedMs;
+        isWaiting ||= this.silentMs(id) <= this.#config.storeDisconnectedMs;
         continue;
       }
       const announced = stats.regionCount - (stats.leaderlessRegions ?? 0);
@@ -183,7 +184,7 @@ export class Cluster {
   isDrained(id: StoreId): boolean {
     if (!this.isPrepared() || this.regions.counts(id).regionCount > 0) return false;
     const stats = this.stats(id);
-    const isSilent = this.silentMs(id) > this.#disconnectedMs;
+    const isSilent = this.silentMs(id) > this.#config.storeDisconnectedMs;
     return (isSilent || stats?.regionCount === 0) && this.#coversAllKeys();
   }
 

@@ -1,10 +1,11 @@
-import { type Clock, type Env, errorMessage, type Timer } from '@tinykv/base';
+import { type Env, errorMessage, type Timer } from '@tinykv/base';
 import type { Command } from './command.js';
 import type { SchedulerConfig } from './config.js';
 import type { GcSettings } from './gc-state.js';
 import { dueSafePoint } from './policy/gc-safe-point.js';
 import type { SchedulerState } from './state.js';
 import type { StateGroup } from './state-group.js';
+import { schedulerNowMs } from './scheduler-now.js';
 
 /** How soon a changed interval counts. */
 const LOOK_MS = 1_000;
@@ -49,7 +50,7 @@ export class GcKeeper {
     const { group, config, env } = this.#ports;
     const { cluster, gc } = group.state;
     if (cluster === undefined) return;
-    const nowMs = schedulerNowMs(env.clock, group.state);
+    const nowMs = schedulerNowMs(env.clock, group.state, config);
     const { services, safePoint: current } = gc;
     if ([...services.values()].some(({ expiresAtMs }) => expiresAtMs <= nowMs)) {
       yield { type: 'expire-gc-services', nowMs };
@@ -80,7 +81,3 @@ export function gcSettings({ gc }: SchedulerState, config: SchedulerConfig): GcS
   return gc.settings ?? { lifeMs: config.gcLifeMs, intervalMs: config.gcIntervalMs };
 }
 
-/** The wall clock, unless it has leapt ahead of every timestamp that may be served. */
-export function schedulerNowMs(clock: Clock, { tsoBoundMs }: SchedulerState): number {
-  return Math.min(clock.wall(), tsoBoundMs);
-}

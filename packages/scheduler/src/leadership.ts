@@ -33,12 +33,7 @@ export class Leadership {
   constructor(ports: LeadershipPorts, term: Term) {
     const { env, config, group, ids, streams } = ports;
     this.term = term;
-    this.cluster = new Cluster(
-      group.state,
-      env.clock,
-      config.storeDisconnectedMs,
-      config.collectTimeoutMs,
-    );
+    this.cluster = new Cluster(group.state, env.clock, config);
     this.driver = new OperatorDriver(env.clock, env.metrics, {
       region: (id) => this.cluster.regions.get(id),
       isConnected: (storeId) => this.cluster.isConnected(storeId),

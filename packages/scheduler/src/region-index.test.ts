@@ -5,6 +5,7 @@ import { isEpochStale, type KeyRange, type Peer, type RegionReport } from '@tiny
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Cluster } from './cluster.js';
+import { defaultSchedulerConfig } from './config.js';
 import { type RegionIndex, regionInfo, type StoreCounts } from './region-index.js';
 import { SchedulerState } from './state.js';
 
@@ -146,7 +147,7 @@ class NaiveCluster {
 }
 
 function newCluster(): Cluster {
-  return new Cluster(new SchedulerState(), new ManualClock(), 1_000, 300_000);
+  return new Cluster(new SchedulerState(), new ManualClock(), defaultSchedulerConfig);
 }
 
 function checkSearches(

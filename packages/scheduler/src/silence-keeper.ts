@@ -1,6 +1,7 @@
 import { errorMessage, type Timer } from '@tinykv/base';
 import type { Cluster } from './cluster.js';
-import { type GcKeeperPorts, schedulerNowMs } from './gc-keeper.js';
+import type { GcKeeperPorts } from './gc-keeper.js';
+import { schedulerNowMs } from './scheduler-now.js';
 
 const LOOK_MS = 10_000;
 /** Silence is worth an entry of the log once it is longer than any pause of a store that lives. */
@@ -33,7 +34,7 @@ export class SilenceKeeper {
   }
 
   #look(): void {
-    const { env, group } = this.#ports;
+    const { env, group, config } = this.#ports;
     const { silentSince, tsoBoundMs } = group.state;
     // Without a bound there is no time that the next leader could compare with.
     if (tsoBoundMs === 0) return;
@@ -43,7 +44,7 @@ export class SilenceKeeper {
       const isNoted = silentSince.has(id);
       if (isNoted && this.#cluster.hasHeard(id) && silentMs <= NOTED_MS) this.#note(id, 0);
       else if (!isNoted && silentMs > NOTED_MS) {
-        this.#note(id, Math.floor(schedulerNowMs(env.clock, group.state) - silentMs));
+        this.#note(id, Math.floor(schedulerNowMs(env.clock, group.state, config) - silentMs));
       }
     }
   }

@@ -49,6 +49,25 @@ describe('the safe point', () => {
     expect(await get()).toBeLessThanOrEqual(at(now() - LIFE_MS));
   });
 
+  it('goes on beside a wall clock that lags behind the timestamps of one that was ahead', async () => {
+    await harness.clock.run(1_000);
+    harness.clock.jumpWall(3_600_000);
+    await harness.clock.run(1_000);
+    const ahead = now();
+    harness.clock.jumpWall(-3_600_000);
+    await harness.start();
+    await harness.clock.run(700_000);
+    // By timestamps as many seconds have passed (at 63/64 of time); the wall clock lags by an hour still.
+    const { safePoint } = await state();
+    expect(safePoint).toBeGreaterThan(at(ahead));
+    expect(safePoint).toBeLessThan(at(ahead + 700_000 - LIFE_MS));
+    // And what a service is promised holds by the same time.
+    expect(await hold({ serviceId: 'backup', safePoint, ttlMs: 60_000 })).toMatchObject({ error: '' });
+    expect((await state()).services).toMatchObject([{ serviceId: 'backup', safePoint }]);
+    await harness.clock.run(70_000);
+    expect((await state()).services).toEqual([]);
+  });
+
   it('stays over restarts, changes of the leader and clocks that are set back', async () => {
     await harness.clock.run(700_000);
     const before = await state();
@@ -56,12 +75,15 @@ describe('the safe point', () => {
     await harness.send(Admin.reportLocksResolved, { upTo: before.safePoint });
     harness.clock.jumpWall(-3_600_000);
     await harness.start();
-    await harness.clock.run(300_000);
-    const after = await state();
-    expect([after.safePoint, after.resolvedSafePoint]).toEqual([
+    const restarted = await state();
+    expect([restarted.safePoint, restarted.resolvedSafePoint]).toEqual([
       before.safePoint,
       before.safePoint,
     ]);
+    await harness.clock.run(300_000);
+    const after = await state();
+    expect(after.safePoint).toBeGreaterThan(before.safePoint);
+    expect(after.resolvedSafePoint).toBe(before.safePoint);
   });
 
   it('moves at the distance and as often as an operator says, at once and after a restart', async () => {

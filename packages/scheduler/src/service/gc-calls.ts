@@ -1,6 +1,7 @@
 import { KvError, limits, physicalMs, type Timestamp, type UnaryHandler, utf8 } from '@tinykv/base';
 import { type Init, schedulerpb, tinykvadmin } from '@tinykv/proto';
-import { gcSettings, schedulerNowMs } from '../gc-keeper.js';
+import { gcSettings } from '../gc-keeper.js';
+import { schedulerNowMs } from '../scheduler-now.js';
 import {
   checkDone,
   gatedCluster,
@@ -52,7 +53,7 @@ export function gcCalls(host: ServiceHost): ReadonlyMap<string, UnaryHandler> {
 /** A safe point in the future would refuse every reader, and never go back. */
 async function raiseSafePoint(host: ServiceHost, safePoint: Timestamp): Promise<void> {
   if (safePoint <= host.group.state.gc.safePoint) return;
-  if (physicalMs(safePoint) > schedulerNowMs(host.env.clock, host.group.state)) {
+  if (physicalMs(safePoint) > schedulerNowMs(host.env.clock, host.group.state, host.config)) {
     throw unknownError(`safe point ${safePoint} is ahead of the cluster`);
   }
   checkDone(await host.group.propose({ type: 'raise-gc-safe-point', safePoint }));
@@ -62,7 +63,7 @@ function gcState(host: ServiceHost): Init<tinykvadmin.GetGCStateResponse> {
   const { state } = host.group;
   const { safePoint, resolved, services } = state.gc;
   const { lifeMs, intervalMs } = gcSettings(state, host.config);
-  const nowMs = schedulerNowMs(host.env.clock, state);
+  const nowMs = schedulerNowMs(host.env.clock, state, host.config);
   const living = [...services.values()].filter(({ expiresAtMs }) => expiresAtMs > nowMs);
   return {
     safePoint,
@@ -81,7 +82,7 @@ async function updateService(
   host: ServiceHost,
   { serviceId: id, safePoint, ttlMs }: tinykvadmin.UpdateServiceGCSafePointRequest,
 ): Promise<Init<tinykvadmin.UpdateServiceGCSafePointResponse>> {
-  const { group, env } = host;
+  const { group, env, config } = host;
   if (id === '' || utf8(id).length > limits.gcServiceIdBytesMax) {
     return { error: `a service id has 1 to ${limits.gcServiceIdBytesMax} bytes` };
   }
@@ -95,7 +96,7 @@ async function updateService(
   if (group.state.tsoBoundMs === 0) {
     throw new KvError('UNAVAILABLE', 'no timestamp has been served yet');
   }
-  const expiresAtMs = schedulerNowMs(env.clock, group.state) + ttlMs;
+  const expiresAtMs = schedulerNowMs(env.clock, group.state, config) + ttlMs;
   const service = { id, safePoint, expiresAtMs };
   const outcome = await group.propose({ type: 'set-gc-service', service });
   // What was promised counts only if this member still led when it promised.

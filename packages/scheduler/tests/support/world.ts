@@ -1,6 +1,7 @@
 import { ManualClock } from '@tinykv/base/testing';
 import type { Peer, Region, RegionReport, StoreMeta } from '@tinykv/model';
 import { Cluster } from '../../src/cluster.js';
+import { defaultSchedulerConfig } from '../../src/config.js';
 import type { RegionInfo } from '../../src/policy/view.js';
 import { regionInfo } from '../../src/region-index.js';
 import { SchedulerState } from '../../src/state.js';
@@ -82,5 +83,5 @@ export function world(storeCount: number): World {
     atMs: clock.wall(),
   });
   for (let id = 2; id <= storeCount; id++) state.apply({ type: 'put-store', store: upStore(id) });
-  return { clock, state, cluster: new Cluster(state, clock, 20_000, 300_000) };
+  return { clock, state, cluster: new Cluster(state, clock, defaultSchedulerConfig) };
 }

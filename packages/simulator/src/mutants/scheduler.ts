@@ -229,4 +229,17 @@ export const schedulerMutants: readonly Mutant[] = [
       'A second process is let in under the id of a store that is alive: both answer for its peers.',
     workload: 'churn',
   },
+  {
+    name: 'scheduler-gc-by-a-wall-clock-that-lags',
+    edits: [
+      {
+        file: 'packages/scheduler/src/scheduler-now.ts',
+        find: '  return Math.min(Math.max(clock.wall(), tsoBoundMs - tsoSaveIntervalMs), tsoBoundMs);',
+        replace: '  return Math.min(clock.wall(), tsoBoundMs + 0 * tsoSaveIntervalMs);',
+      },
+    ],
+    breaks:
+      'The safe point stands still while the wall clock lags behind timestamps: the locks of clients that died stay.',
+    workload: 'all',
+  },
 ];
