@@ -184,6 +184,8 @@ export const limits = {
   raftNumberMax: 1_125_899_906_842_624,
   /** Elections by which a peer that is not known yet may be ahead: one a second for twelve days. */
   raftTermStepMax: 1_048_576,
+  /** Peers of a store that messages have made, and that wait for their first snapshot. */
+  uninitializedPeersMax: 4_096,
   /** Changes of peers, or splits, that a Region can have been through. */
   epochMax: 1_099_511_627_776,
   /** The same between two reports of its leader. */

@@ -88,7 +88,7 @@ export class PeerLifecycle {
     let hardState = { term: INITIAL_TERM, vote: 0, commit: INITIAL_INDEX };
     if (early !== undefined) {
       assert(!early.initialized, () => `region ${region.id} is here before its split`);
-      this.#registry.peers.delete(region.id);
+      this.#registry.remove(region.id);
       void this.#loop.removeGroup(early.group);
       early.abandon();
       const { term, vote } = early.group.storage.hardState;
@@ -154,7 +154,7 @@ export class PeerLifecycle {
     // A split that is being applied here is about to put the child in its place; whoever asks, asks again.
     if (this.#registry.peers.get(id) !== peer || this.#registry.creating.has(id)) return;
     this.#env.logger.info('peer destroyed', { region_id: id, peer_id: peer.meta.id });
-    this.#registry.peers.delete(id);
+    this.#registry.remove(id);
     this.#registry.destroying.add(id);
     const promised = this.#registry.reserved.get(id);
     const quiet = this.#loop.removeGroup(peer.group);

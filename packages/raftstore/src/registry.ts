@@ -11,6 +11,8 @@ export class PeerRegistry implements PeerDirectory {
   readonly storeId: StoreId;
   readonly api: ApiMode;
   readonly peers: Map<RegionId, Peer> = new Map();
+  /** Those that know nothing of their Region yet. */
+  readonly uninitialized: Set<RegionId> = new Set();
   readonly ranges: RegionMap<Region> = new RegionMap<Region>();
   /** Regions whose peer here is being destroyed. */
   readonly destroying: Set<RegionId> = new Set();
@@ -30,6 +32,12 @@ export class PeerRegistry implements PeerDirectory {
     assert(!this.peers.has(peer.region.id), () => `region ${peer.region.id} has a peer here`);
     this.peers.set(peer.region.id, peer);
     if (peer.initialized) this.ranges.set(peer.region);
+    else this.uninitialized.add(peer.region.id);
+  }
+
+  remove(id: RegionId): void {
+    this.peers.delete(id);
+    this.uninitialized.delete(id);
   }
 
   setRegion(peer: Peer, region: Region): void {
@@ -44,6 +52,7 @@ export class PeerRegistry implements PeerDirectory {
       () => `epoch of region ${region.id} goes back`,
     );
     peer.setRegion(region);
+    this.uninitialized.delete(region.id);
     this.ranges.set(region);
   }
 

@@ -1,4 +1,4 @@
-import { type Env, errorMessage } from '@tinykv/base';
+import { type Env, errorMessage, limits } from '@tinykv/base';
 import { findPeer, type Region, type SchedulerApi } from '@tinykv/model';
 import type { Peer } from './peer.js';
 import type { PeerRegistry } from './registry.js';
@@ -38,10 +38,7 @@ export class RemovalCheck {
       .then(
         (found) => {
           if (found === undefined || registry.peers.get(id) !== peer) return;
-          const removed =
-            found.region.epoch.confVer > Math.max(peer.region.epoch.confVer, peer.heardConfVer) &&
-            !findPeer(found.region, peer.meta.id);
-          if (removed) destroy(peer, { ...peer.region, epoch: found.region.epoch });
+          if (isRemoved(peer, found.region)) destroy(peer, { ...peer.region, epoch: found.region.epoch });
         },
         (error: unknown) => {
           env.logger.warn('stale peer check', { region_id: id, error: errorMessage(error) });
@@ -49,4 +46,11 @@ export class RemovalCheck {
       )
       .finally(() => this.#asked.delete(peer));
   }
+}
+
+function isRemoved({ region, heardConfVer, meta }: Peer, known: Region): boolean {
+  const { confVer } = known.epoch;
+  // No Region is that far ahead of what its leader has told the scheduler: a stranger made that number up.
+  const heard = heardConfVer - confVer > limits.epochStepMax ? 0 : heardConfVer;
+  return confVer > Math.max(region.epoch.confVer, heard) && !findPeer(known, meta.id);
 }

@@ -77,7 +77,9 @@ describe('what another store may send', () => {
 describe('a peer that was removed', () => {
   const range = { start: EMPTY_BYTES, end: EMPTY_BYTES };
   /** Where a store that once had peer 6, and was told so by epoch 7, takes a heartbeat to `id`. */
-  function created(id: number, confVer: number): readonly number[] {
+  function created(id: number, confVer: number, waiting = 0): readonly number[] {
+    const registry = new PeerRegistry(2, 'txn');
+    for (let one = 0; one < waiting; one++) registry.uninitialized.add(1_000 + one);
     const region: Region = { id: 3, range, epoch: { confVer: 7, version: 1 }, peers: [] };
     const tombstone = encodeRegionState({
       state: 'tombstone',
@@ -96,7 +98,8 @@ describe('a peer that was removed', () => {
       },
     } as unknown as PeerLifecycle;
     const router = new Router({
-      registry: new PeerRegistry(2, 'txn'),
+      now: () => 1_000,
+      registry,
       lifecycle,
       engine,
       reply: () => undefined,
@@ -118,6 +121,11 @@ describe('a peer that was removed', () => {
     expect(created(6, 8)).toEqual([]);
     expect(created(14, 6)).toEqual([]);
   });
+
+  it('is not made while as many wait as a store has room for: strangers can ask for any', () => {
+    expect(created(14, 7, limits.uninitializedPeersMax - 1)).toEqual([14]);
+    expect(created(14, 7, limits.uninitializedPeersMax)).toEqual([]);
+  });
 });
 
 describe('a replica that a stranger speaks to', () => {
@@ -132,18 +140,35 @@ describe('a replica that a stranger speaks to', () => {
 
   /** The messages that peer 2 is given, and how often its removal is looked into. */
   function hears(...envelopes: readonly Envelope[]) {
+    return hearsAs({}, ...envelopes);
+  }
+
+  /** The same for one that leads, or that has heard its leader lately. */
+  function hearsAs(
+    { isLeader = false, promisedUntil = 1_000 },
+    ...envelopes: readonly Envelope[]
+  ) {
     const heard = { messages: 0, committed: 0, replicated: 0, leaders: 0, removals: 0 };
     const group = {
       node: { lastIndex: 10, term: 6 },
+      promisedUntil,
       receive: () => heard.messages++,
       learnCommitted: () => heard.committed++,
       learnReplicated: () => heard.replicated++,
     };
     const meta = member(2, 2);
-    const peer = { meta, region, group, initialized: true, known: new Map() } as unknown as Peer;
+    const peer = {
+      meta,
+      region,
+      group,
+      isLeader,
+      initialized: true,
+      known: new Map(),
+    } as unknown as Peer;
     const registry = new PeerRegistry(2, 'txn');
     registry.peers.set(3, peer);
     const router = new Router({
+      now: () => 1_000,
       registry,
       lifecycle: {} as PeerLifecycle,
       engine: {} as KvEngine,
@@ -178,6 +203,15 @@ describe('a replica that a stranger speaks to', () => {
       committed: 0,
       replicated: 0,
     });
+  });
+
+  it('keeps its leader, whatever term and membership a stranger names', () => {
+    const claims = [from(9, 6, { term: 7 }), from(9, 6, { type: 'MsgApp' }), from(9, 6)];
+    expect(hearsAs({ isLeader: true }, ...claims)).toEqual(NOTHING);
+    expect(hearsAs({ promisedUntil: 1_001 }, ...claims)).toEqual(NOTHING);
+    // A leader that is gone is not waited for longer than an election takes.
+    expect(hearsAs({ promisedUntil: 1_000 }, ...claims)).toMatchObject({ messages: 3 });
+    expect(hearsAs({ isLeader: true }, from(1, 5, { term: 7 }))).toMatchObject({ messages: 1 });
   });
 
   it('takes no term and no membership that the members could never reach', () => {

@@ -19,6 +19,8 @@ const PENDING_VOTES_MAX = 256;
 
 /** What the router asks of the store. */
 export interface RouterHost {
+  /** Monotonic milliseconds. */
+  now(): number;
   readonly registry: PeerRegistry;
   readonly lifecycle: PeerLifecycle;
   readonly engine: KvEngine;
@@ -85,11 +87,14 @@ export class Router {
 
   /**
    * False for what no member sends. A peer that this one does not know may have been added by changes that are still to
-   * be applied here, so a newer membership is believed, but for what would end this replica or its Region: a commit index
-   * beyond its log says that it has lost entries, and a term or membership far ahead could never be reached again by those
-   * that are members. Only members that it knows are believed in that.
+   * be applied here, so a newer membership is believed, but not by one that leads or hears its leader: a stranger's higher
+   * term would end a leadership that works, and its entries would replace those of the log. A leader that is gone falls
+   * silent, and one election timeout later the replica listens to whom it does not know. Nor is it believed in what would
+   * end this replica or its Region: a commit index beyond its log says that it has lost entries, and a term or membership
+   * far ahead could never be reached again by those that are members.
    */
-  #isFromMember({ region, group }: Peer, envelope: Envelope): boolean {
+  #isFromMember(peer: Peer, envelope: Envelope): boolean {
+    const { region, group } = peer;
     const { from, epoch, message } = envelope;
     const member = findPeer(region, from.id);
     if (member !== undefined) return member.storeId === from.storeId;
@@ -98,6 +103,7 @@ export class Router {
       this.#answerStale(envelope, message, region);
       return false;
     }
+    if (peer.isLeader || this.#host.now() < group.promisedUntil) return false;
     const changes = epoch.confVer - region.epoch.confVer;
     if (changes <= 0 || changes > limits.epochStepMax) return false;
     if (message.term > group.node.term + limits.raftTermStepMax) return false;
@@ -123,6 +129,8 @@ export class Router {
       this.#keepVote(envelope);
       return;
     }
+    // Who is wanted here is asked for again, once those before it have got their snapshots.
+    if (registry.uninitialized.size >= limits.uninitializedPeersMax) return;
     const peer = lifecycle.addUninitialized(envelope.regionId, to);
     peer.known.set(envelope.from.id, envelope.from);
     this.#host.heardLeader(peer, envelope.epoch);

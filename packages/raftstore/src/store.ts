@@ -180,6 +180,7 @@ export class RaftStore {
       destroy: (peer, region) => this.#destroy(peer, region),
     });
     this.#router = new Router({
+      now: () => env.clock.mono(),
       registry,
       lifecycle,
       engine,

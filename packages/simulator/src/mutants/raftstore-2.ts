@@ -55,4 +55,17 @@ export const raftstoreMutants2: readonly Mutant[] = [
       'A split is applied whatever epoch it was proposed at: a key outside of the Region makes Regions that overlap.',
     workload: 'churn',
   },
+  {
+    name: 'raftstore-lagging-replica-hears-no-new-member',
+    edits: [
+      {
+        file: 'packages/raftstore/src/router.ts',
+        find: '    if (peer.isLeader || this.#host.now() < group.promisedUntil) return false;',
+        replace: '    if (group.node.term >= 0) return false;',
+      },
+    ],
+    breaks:
+      'A replica that has not applied the addition of a peer never listens to it: with that peer as the leader it stays behind, and a Region that needs its vote has none.',
+    workload: 'churn',
+  },
 ];
