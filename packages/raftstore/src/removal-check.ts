@@ -38,7 +38,8 @@ export class RemovalCheck {
       .then(
         (found) => {
           if (found === undefined || registry.peers.get(id) !== peer) return;
-          if (isRemoved(peer, found.region)) destroy(peer, { ...peer.region, epoch: found.region.epoch });
+          if (isRemoved(peer, found.region))
+            destroy(peer, { ...peer.region, epoch: found.region.epoch });
         },
         (error: unknown) => {
           env.logger.warn('stale peer check', { region_id: id, error: errorMessage(error) });

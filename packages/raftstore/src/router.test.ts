@@ -144,10 +144,7 @@ describe('a replica that a stranger speaks to', () => {
   }
 
   /** The same for one that leads, or that has heard its leader lately. */
-  function hearsAs(
-    { isLeader = false, promisedUntil = 1_000 },
-    ...envelopes: readonly Envelope[]
-  ) {
+  function hearsAs({ isLeader = false, promisedUntil = 1_000 }, ...envelopes: readonly Envelope[]) {
     const heard = { messages: 0, committed: 0, replicated: 0, leaders: 0, removals: 0 };
     const group = {
       node: { lastIndex: 10, term: 6 },

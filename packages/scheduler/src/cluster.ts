@@ -80,7 +80,8 @@ export class Cluster {
     const report = this.#reports.get(id);
     const here = this.#clock.mono() - (report?.at ?? this.#startedAt);
     const since = this.#state.silentSince.get(id);
-    if (report !== undefined || since === undefined || here <= this.#config.storeDisconnectedMs) return here;
+    if (report !== undefined || since === undefined || here <= this.#config.storeDisconnectedMs)
+      return here;
     return Math.max(here, schedulerNowMs(this.#clock, this.#state, this.#config) - since);
   }
 

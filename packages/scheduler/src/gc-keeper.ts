@@ -3,9 +3,9 @@ import type { Command } from './command.js';
 import type { SchedulerConfig } from './config.js';
 import type { GcSettings } from './gc-state.js';
 import { dueSafePoint } from './policy/gc-safe-point.js';
+import { schedulerNowMs } from './scheduler-now.js';
 import type { SchedulerState } from './state.js';
 import type { StateGroup } from './state-group.js';
-import { schedulerNowMs } from './scheduler-now.js';
 
 /** How soon a changed interval counts. */
 const LOOK_MS = 1_000;
@@ -80,4 +80,3 @@ export class GcKeeper {
 export function gcSettings({ gc }: SchedulerState, config: SchedulerConfig): GcSettings {
   return gc.settings ?? { lifeMs: config.gcLifeMs, intervalMs: config.gcIntervalMs };
 }
-

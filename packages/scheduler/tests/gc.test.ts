@@ -62,7 +62,9 @@ describe('the safe point', () => {
     expect(safePoint).toBeGreaterThan(at(ahead));
     expect(safePoint).toBeLessThan(at(ahead + 700_000 - LIFE_MS));
     // And what a service is promised holds by the same time.
-    expect(await hold({ serviceId: 'backup', safePoint, ttlMs: 60_000 })).toMatchObject({ error: '' });
+    expect(await hold({ serviceId: 'backup', safePoint, ttlMs: 60_000 })).toMatchObject({
+      error: '',
+    });
     expect((await state()).services).toMatchObject([{ serviceId: 'backup', safePoint }]);
     await harness.clock.run(70_000);
     expect((await state()).services).toEqual([]);
