@@ -73,12 +73,12 @@ export function countSizes(full: boolean): Omit<CountOptions, 'print'> {
   };
 }
 
-/** `TINYKV_FUZZ_SEED` gives other inputs, `TINYKV_FUZZ_ONLY` those of some methods alone. */
+/** `FUZZ_SEED` gives other inputs, `FUZZ_ONLY` those of some methods alone. */
 export function fuzzSizes(full: boolean): Omit<FuzzOptions, 'print'> {
   const {
-    TINYKV_FUZZ_SEED: seed = '1',
-    TINYKV_FUZZ_ONLY: only,
-    TINYKV_FUZZ_SIZE: size,
+    FUZZ_SEED: seed = '1',
+    FUZZ_ONLY: only,
+    FUZZ_SIZE: size,
   } = process.env;
   const perMethod = Number(size ?? (full ? 10_000 : 40));
   return {
