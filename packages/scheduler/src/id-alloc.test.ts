@@ -48,7 +48,7 @@ describe('IdAllocator', () => {
     await take(idsB);
     const refused = idsA.allocateMany(250).then(() => idsA.allocateMany(250));
     const rest = refused.then(() => idsA.allocateMany(250)).then(() => idsA.allocateMany(250));
-    await expect(clock.runUntil(rest)).rejects.toMatchObject({ code: 'UNKNOWN' });
+    await expect(clock.runUntil(rest)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 
   it('refuses while there is no leader, then recovers', async () => {

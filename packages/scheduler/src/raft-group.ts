@@ -13,7 +13,7 @@ import {
 import { type Command, decodeCommand, encodeCommand } from './command.js';
 import { type Outcome, SchedulerState } from './state.js';
 import { readStateFile, type StoredState, writeStateFile } from './state-file.js';
-import type { StateGroup } from './state-group.js';
+import { outcomeUnknown, type StateGroup } from './state-group.js';
 
 const GROUP_ID = 1;
 const PEER_ID = 1;
@@ -69,7 +69,7 @@ export class RaftGroup implements StateGroup, StateMachine {
       for (const { reject } of proposals) reject(notLeader());
     },
     unknown: (proposals, why) => {
-      for (const { reject } of proposals) reject(new KvError('UNKNOWN', `outcome unknown: ${why}`));
+      for (const { reject } of proposals) reject(outcomeUnknown(why));
     },
   });
   readonly #listeners: (() => void)[] = [];

@@ -1,4 +1,4 @@
-import type { Term } from '@tinykv/base';
+import { KvError, type Term } from '@tinykv/base';
 import type { Command } from './command.js';
 import type { Outcome, SchedulerState } from './state.js';
 
@@ -17,10 +17,15 @@ export interface StateGroup {
    */
   leaseValid(): boolean;
   /**
-   * Resolves when the command is applied here, with what it came to. Rejects with KvError UNAVAILABLE
-   * when it certainly never will be applied, UNKNOWN when that cannot be known.
+   * Resolves when the command is applied here, with what it came to. Rejects with KvError UNAVAILABLE when it never will be
+   * applied, or when that cannot be known, as {@link outcomeUnknown} says. Every command may be proposed again.
    */
   propose(command: Command): Promise<Outcome>;
   /** Called when `leaderTerm` may have changed, never from within a call to this group. */
   onLeadership(listener: () => void): void;
+}
+
+/** Not UNKNOWN: that is how TinyKV's scheduler refuses, and a store that is refused ends. */
+export function outcomeUnknown(why: string): KvError {
+  return new KvError('UNAVAILABLE', `outcome unknown: ${why}`);
 }

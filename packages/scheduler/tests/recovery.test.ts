@@ -153,6 +153,20 @@ describe('a scheduler on its Raft group', () => {
     await expect(machine.id()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 
+  it('does not refuse a store whose registration its end cuts off', async () => {
+    const machine = new Machine();
+    await machine.start();
+    await machine.call(schedulerpb.Scheduler.bootstrap, { store, region: undefined });
+    machine.log.append = () => Promise.reject(new Error('input/output error'));
+    const put = machine.call(schedulerpb.Scheduler.putStore, { store: { id: 2, address: 's:2' } });
+    // The code of a refusal would end the store.
+    await expect(put).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('outcome unknown'),
+    });
+    expect(machine.failures).toHaveLength(1);
+  });
+
   it('refuses to start when file and log do not fit together', async () => {
     const machine = new Machine();
     await machine.start();

@@ -1,7 +1,7 @@
 import { type Clock, KvError, type Term } from '@tinykv/base';
 import { type Command, decodeCommand, encodeCommand } from '../../src/command.js';
 import { type Outcome, SchedulerState } from '../../src/state.js';
-import type { StateGroup } from '../../src/state-group.js';
+import { outcomeUnknown, type StateGroup } from '../../src/state-group.js';
 
 /** Commands that members share: the log of a group that never loses anything. */
 export class SharedLog {
@@ -86,7 +86,7 @@ export class MemoryGroup implements StateGroup {
     return new Promise((resolve, reject) => {
       const append = (): void => {
         if (this.log.term !== term) {
-          reject(new KvError('UNKNOWN', 'leadership lost'));
+          reject(outcomeUnknown('leadership lost'));
           return;
         }
         this.catchUp();
