@@ -186,6 +186,18 @@ describe('SchedulerState', () => {
     expect(SchedulerState.decode(state.encode()).stores).toEqual(state.stores);
   });
 
+  it('does not bury a store that came back while its funeral was on the way', () => {
+    const state = bootstrapped();
+    const set = (to: 'up' | 'offline' | 'tombstone') =>
+      state.apply({ type: 'set-store-state', storeId: 1, state: to });
+    expect([set('offline'), set('up'), set('tombstone')]).toEqual([
+      'done',
+      'done',
+      'store-not-offline',
+    ]);
+    expect(state.stores.get(1)?.state).toBe('up');
+  });
+
   it('buries only a store that is offline', () => {
     const state = bootstrapped();
     const bury = { type: 'set-store-state', storeId: 1, state: 'tombstone' } as const;

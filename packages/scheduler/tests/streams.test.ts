@@ -1,6 +1,7 @@
 /** The two streams of the scheduler and the admin service, through encoded bytes. */
 import { regionToWire, reportToWire, schedulerpb, tinykvadmin } from '@tinykv/proto';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Command } from '../src/command.js';
 import { Harness } from './support/harness.js';
 import { type ReportChange, region, report, voter } from './support/world.js';
 
@@ -299,5 +300,28 @@ describe('the admin service', () => {
     expect(await set(1, 2)).toContain('by itself');
     expect(await set(9, 1)).toBe('store 9: store not found');
     await expect(set(1, 17)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  it('brings no tombstone back, and says which store has its address', async () => {
+    await harness.bootstrap();
+    const up = (): Promise<string> =>
+      harness.send(Admin.setStoreState, { storeId: 1, state: 0 }).then(({ error }) => error);
+    const shown = (): Promise<string | undefined> =>
+      harness.send(Admin.getClusterStatus, {}).then(({ stores }) => stores[0]?.condition);
+    await harness.send(Admin.setStoreState, { storeId: 1, state: 1 });
+    expect([await up(), await shown()]).toEqual(['', 'up']);
+
+    await harness.send(Admin.setStoreState, { storeId: 1, state: 1 });
+    const propose = (command: Command): Promise<unknown> =>
+      harness.clock.runUntil(harness.group.propose(command));
+    await propose({ type: 'set-store-state', storeId: 1, state: 'tombstone' });
+    expect(await up()).toMatch(
+      /^store 1 is a tombstone: .*empty data folder can take its address$/,
+    );
+    const { address } = harness.group.state.stores.get(1)!;
+    expect(await propose({ type: 'put-store', store: { id: 2, address, state: 'up' } })).toBe(
+      'done',
+    );
+    expect(await up()).toContain(`; its address ${address} is that of store 2 now`);
   });
 });

@@ -1,4 +1,4 @@
-import type { UnaryHandler } from '@tinykv/base';
+import type { StoreId, UnaryHandler } from '@tinykv/base';
 import { findPeerOnStore } from '@tinykv/model';
 import {
   regionToWire,
@@ -128,7 +128,22 @@ async function setStoreState(
     return { error: 'a store becomes a tombstone by itself once it is offline and drained' };
   }
   const outcome = await host.group.propose({ type: 'set-store-state', storeId, state });
-  return { error: outcome === 'done' ? '' : `store ${storeId}: ${refusalText(outcome)}` };
+  if (outcome === 'done') return { error: '' };
+  if (outcome === 'store-tombstone') return { error: tombstoneText(host, storeId) };
+  return { error: `store ${storeId}: ${refusalText(outcome)}` };
+}
+
+/** No way leads back from a tombstone; the process at its address may be another store by now. */
+function tombstoneText({ group }: ServiceHost, storeId: StoreId): string {
+  const { stores } = group.state;
+  const address = stores.get(storeId)?.address;
+  const heir = Array.from(stores.values()).find(
+    (store) => store.state !== 'tombstone' && store.address === address,
+  );
+  const text = `store ${storeId} is a tombstone: its peers are gone, and it stays one`;
+  return heir === undefined
+    ? `${text}; a store with an empty data folder can take its address`
+    : `${text}; its address ${address} is that of store ${heir.id} now`;
 }
 
 /** The reason of a refusal. */
