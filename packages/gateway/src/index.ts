@@ -5,5 +5,6 @@ export * from './connection.js';
 export { GatewayCore } from './gateway.js';
 export * from './kv-port.js';
 export { describeGatewayKey } from './model/describe-key.js';
+export { describeGatewayValue } from './model/describe-value.js';
 export { type Peeked, peekKey } from './peek.js';
 export * from './server.js';

@@ -2,6 +2,7 @@ import { describeBytes } from '@tinykv/base';
 import { PREFIX_BYTES, parseTtlKey, userKeyOfMeta } from './keys.js';
 
 const ROOT = 0x52;
+const META = 0x6d;
 /** `'R' instance family` of records that belong to no database. */
 const OWN: ReadonlyMap<number, string> = new Map([
   [0x45, 'epochs'],
@@ -23,7 +24,7 @@ export function describeGatewayKey(key: Uint8Array, max?: number): string | unde
   if (key[5]! > 0x0f || key.length <= PREFIX_BYTES) return undefined;
   const place = `redis ${tenant}${view.getUint16(5)}`;
   const family = String.fromCharCode(key[PREFIX_BYTES]!);
-  if (family === 'm' && key.length >= PREFIX_BYTES + 3) {
+  if (isMetaKey(key)) {
     return `${place}:${describeBytes(userKeyOfMeta(key), max)}`;
   }
   if (family === 'd') return `${place} element`;
@@ -31,4 +32,10 @@ export function describeGatewayKey(key: Uint8Array, max?: number): string | unde
     return `${place} expiry of ${describeBytes(parseTtlKey(key).userKey, max)}`;
   }
   return undefined;
+}
+
+/** Whether a Redis key, with what it is, may lie under the key. */
+export function isMetaKey(key: Uint8Array): boolean {
+  const isOfDatabase = key[0] === ROOT && key.length >= PREFIX_BYTES + 3 && key[5]! <= 0x0f;
+  return isOfDatabase && key[PREFIX_BYTES] === META;
 }
