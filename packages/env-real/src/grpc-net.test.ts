@@ -293,6 +293,27 @@ describe('servers', () => {
     });
   });
 
+  it('hold an address that nobody serves yet: it is taken, and calls find nobody there', async () => {
+    const held = await serverNet.hold('127.0.0.1:0');
+    await expect(net.hold(held.address)).rejects.toThrow(`cannot listen on ${held.address}`);
+    const call = (): Promise<Uint8Array> =>
+      net.call(held.address, ECHO, bytes('hello'), { timeoutMs });
+    await expect(call()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(held.serve(echoServices()).address).toBe(held.address);
+    await until(() =>
+      call().then(
+        (answer) => text(answer) === 'hello',
+        () => false,
+      ),
+    );
+  });
+
+  it('let go of what is held when the network closes', async () => {
+    const { address } = await serverNet.hold('127.0.0.1:0');
+    await serverNet.close();
+    expect((await net.hold(address)).address).toBe(address);
+  });
+
   it('name an address that is in use', async () => {
     const { address } = await serve();
     await expect(serverNet.serve(address, echoServices())).rejects.toMatchObject({

@@ -22,8 +22,9 @@ import { parseAddress } from './address.js';
 import { identity } from './grpc-bytes.js';
 import { ClientStream } from './grpc-client-stream.js';
 import { clientOptions } from './grpc-options.js';
-import { type ConnectionLimits, GrpcServer } from './grpc-server.js';
+import { GrpcServer } from './grpc-server.js';
 import { fromServiceError, handlerError, logUnexpected } from './grpc-status.js';
+import { type ConnectionLimits, HeldAddress } from './held-address.js';
 import { GuardedEvents } from './stream-guard.js';
 
 /** A stream whose connection is not there by then fails: streams have no deadline of their own. */
@@ -31,13 +32,28 @@ const CONNECT_TIMEOUT_MS = 5_000;
 
 const CLOSED = 'the network is closed';
 
+/** An address that is held until its services are made. Closing the network lets go of it. */
+export interface Held {
+  /** host:port as bound. */
+  readonly address: string;
+  /** Called once. */
+  serve(services: ServiceTable): NetServer;
+}
+
+/** A network whose addresses can be held. */
+export interface RealNet extends Net {
+  /** Rejects with UNAVAILABLE where the address cannot be had. */
+  hold(address: string): Promise<Held>;
+}
+
 /** {@link Net} on gRPC, with one connection per address that all calls and streams share. */
-export class GrpcNet implements Net {
+export class GrpcNet implements RealNet {
   readonly #logger: Logger;
   readonly #clients = new Map<string, Client>();
   readonly #calls = new Set<ClientUnaryCall>();
   readonly #streams = new Set<ClientStream>();
   readonly #servers = new Set<GrpcServer>();
+  readonly #unserved = new Set<HeldAddress>();
   #closed = false;
 
   readonly #connections: ConnectionLimits | undefined;
@@ -101,10 +117,24 @@ export class GrpcNet implements Net {
   }
 
   async serve(address: string, services: ServiceTable): Promise<NetServer> {
+    return (await this.hold(address)).serve(services);
+  }
+
+  /** Takes an address before there is anything to serve; another process can no longer have it. */
+  async hold(address: string): Promise<Held> {
     this.#checkOpen();
-    const server = await GrpcServer.listen(address, services, this.#logger, this.#connections);
-    this.#servers.add(server);
-    return server;
+    const held = await HeldAddress.bind(address, this.#logger, this.#connections);
+    this.#unserved.add(held);
+    return {
+      address: held.address,
+      serve: (services) => {
+        this.#checkOpen();
+        const server = new GrpcServer(held, services, this.#logger);
+        this.#unserved.delete(held);
+        this.#servers.add(server);
+        return server;
+      },
+    };
   }
 
   /** Drops all calls, streams and servers; they end with UNAVAILABLE. */
@@ -116,6 +146,8 @@ export class GrpcNet implements Net {
     this.#clients.clear();
     for (const server of this.#servers) await server.close(0);
     this.#servers.clear();
+    for (const held of this.#unserved) await held.close();
+    this.#unserved.clear();
   }
 
   #client(address: string): Client {

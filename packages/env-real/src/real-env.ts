@@ -1,7 +1,7 @@
 import type { Env } from '@tinykv/base';
 import { RealClock } from './clock.js';
 import { Files } from './files.js';
-import { GrpcNet } from './grpc-net.js';
+import { GrpcNet, type RealNet } from './grpc-net.js';
 import { createLogger, type LoggerOptions } from './logger.js';
 import { RealMetrics } from './metrics.js';
 import { systemRng } from './rng.js';
@@ -15,6 +15,7 @@ export interface EnvOptions extends LoggerOptions {
 
 /** The real world, and its end. */
 export interface RealEnv extends Env {
+  readonly net: RealNet;
   readonly metrics: RealMetrics;
   /** Closes connections and servers at once; to drain a server, close it first. */
   close(): Promise<void>;

@@ -61,6 +61,8 @@ async function startRaftStore(
   const engine = engineOf(settings);
   const folder = await openDataFolder(settings.path, 'store', engine);
   const { logger } = env;
+  // Before the scheduler hears of this store: one that cannot serve must take no id and bootstrap no cluster.
+  const place = await env.net.hold(settings.addr);
   const reserve = await folder.holdReserve(reserveBytesOf(settings), logger);
   const kv = await folder.withRoom(logger, () =>
     openEngine(engine, settings.path, { logger, failed: fatal }),
@@ -76,7 +78,7 @@ async function startRaftStore(
   await space.start();
   const parts = { kv, log, scheduler, space, fatal };
   const store = await createStore(env, parts, storeConfig(settings));
-  const server = await env.net.serve(settings.addr, store.services());
+  const server = place.serve(store.services());
   await store.start();
   env.logger.info('store serves', {
     store_id: store.storeId,

@@ -11,6 +11,8 @@ import {
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SchedulerClient } from '@tinykv/client';
+import { createEnv } from '@tinykv/env-real';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort, isAlive, launcher, Program, pause, runProgram } from './process.js';
 
@@ -188,6 +190,34 @@ it.skipIf(!isRoot)('another user learns whose folder it is', { timeout: 60_000 }
   expect(run.stderr.toString()).toContain(
     'which belongs to the uid 0: run it as the user who made',
   );
+});
+
+it('a store on a taken address asks the scheduler for no id', { timeout: 60_000 }, async () => {
+  const [scheduler, storePort] = [`127.0.0.1:${await freePort()}`, await freePort()];
+  const urls = [`-client-urls=http://${scheduler}`, `-data-dir=${path('ids')}`];
+  await serve('scheduler', ...urls, '--status-addr=').waitFor(/"ready"/);
+  const env = createEnv({ name: 'ids', logLevel: 'error' });
+  const client = await SchedulerClient.connect(env, [scheduler]);
+  const store = (data: string): Program =>
+    serve(
+      'tinykv-server',
+      `-scheduler=${scheduler}`,
+      `-path=${path(data)}`,
+      '--status-addr=',
+      `-addr=127.0.0.1:${storePort}`,
+    );
+  const blocker: Server = createServer();
+  await new Promise<void>((resolve) => blocker.listen(storePort, '127.0.0.1', resolve));
+  const id = await client.allocId();
+  // The first of all, which would also have bootstrapped the cluster at an address that it does not have.
+  const first = store('no-address');
+  expect(await first.ended).toBe(1);
+  expect(first.output).toContain(`cannot listen on 127.0.0.1:${storePort}: the address is in use`);
+  expect(await client.isBootstrapped()).toBe(false);
+  expect(await client.allocId()).toBe(id + 1);
+  blocker.close();
+  client.close();
+  await env.close();
 });
 
 it('a store does not join another cluster', { timeout: 60_000 }, async () => {
