@@ -1,8 +1,8 @@
 export {
   checkAddress,
   checkLogLevel,
-  checkOptionalAddress,
   checkSchedulers,
+  checkTarget,
 } from './config/checks.js';
 export { EXIT, type Program } from './config/command-line.js';
 export { unknownVariable } from './config/environment.js';

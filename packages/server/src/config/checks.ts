@@ -1,3 +1,5 @@
+import { isReachable } from '@tinykv/base';
+
 /** Checks of single values, shared by the tables of settings. */
 
 export const LOG_LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'];
@@ -15,9 +17,16 @@ export function checkAddress(address: string): string | undefined {
   return `"${address}" is not an address such as 127.0.0.1:20160`;
 }
 
-/** Nothing, or an address. */
-export function checkOptionalAddress(address: string): string | undefined {
-  return address === '' ? undefined : checkAddress(address);
+/** An address that others connect to: port 0 stands for none. */
+export function checkTarget(address: string): string | undefined {
+  return isReachable(address)
+    ? undefined
+    : `"${address}" is not an address to connect to, such as 127.0.0.1:2379`;
+}
+
+/** Nothing, or an address that others connect to. */
+export function checkOptionalTarget(address: string): string | undefined {
+  return address === '' ? undefined : checkTarget(address);
 }
 
 export function checkPositive(value: number): string | undefined {
@@ -27,5 +36,5 @@ export function checkPositive(value: number): string | undefined {
 /** Addresses of schedulers. */
 export function checkSchedulers(addresses: readonly string[]): string | undefined {
   if (addresses.length === 0) return 'at least one address is needed';
-  return addresses.map(checkAddress).find((complaint) => complaint !== undefined);
+  return addresses.map(checkTarget).find((complaint) => complaint !== undefined);
 }

@@ -1,5 +1,5 @@
 import { AUTO, checkStatusAddress, statusDoc } from '../status-address.js';
-import { checkLogLevel, checkPositive } from './checks.js';
+import { checkAddress, checkLogLevel, checkPositive } from './checks.js';
 import { ConfigError } from './load.js';
 import type { Schema } from './setting.js';
 
@@ -97,6 +97,7 @@ export const schedulerSchema: Schema<SchedulerSettings> = {
     flags: ['initial-cluster'],
     placeholder: 'name=url,…',
     doc: 'The members of a new cluster; empty: this one alone.',
+    check: checkMembers,
   },
   forceNewCluster: {
     kind: 'bool',
@@ -205,11 +206,22 @@ function refuseTls(value: string): string | undefined {
 
 function checkUrls(urls: readonly string[]): string | undefined {
   for (const url of urls) {
-    if (!/^http:\/\/[^\s/]+:\d{1,5}\/?$/.test(url)) {
-      return `"${url}" is not a URL such as http://127.0.0.1:2379`;
-    }
+    if (!isUrl(url)) return `"${url}" is not a URL such as http://127.0.0.1:2379`;
   }
   return undefined;
+}
+
+function isUrl(url: string): boolean {
+  return /^http:\/\/[^\s/]+\/?$/.test(url) && checkAddress(addressOfUrl(url)) === undefined;
+}
+
+/** Nothing, or `name=url,…`. */
+function checkMembers(text: string): string | undefined {
+  const members = text === '' ? [] : text.split(',');
+  const bad = members.find(
+    (member) => !/^[^=]+=/.test(member) || !isUrl(member.replace(/^[^=]+=/, '')),
+  );
+  return bad === undefined ? undefined : `"${bad}" is not a member such as a=http://127.0.0.1:2380`;
 }
 
 function checkOneUrl(urls: readonly string[]): string | undefined {

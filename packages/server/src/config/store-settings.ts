@@ -5,7 +5,7 @@ import { ENGINES, type EngineKind, isEngineKind } from '../storage.js';
 import {
   checkAddress,
   checkLogLevel,
-  checkOptionalAddress,
+  checkOptionalTarget,
   checkPositive,
   checkSchedulers,
 } from './checks.js';
@@ -67,7 +67,7 @@ export const storeSchema: Schema<StoreSettings> = {
     flags: ['advertise-addr'],
     placeholder: 'host:port',
     doc: 'What clients and other stores connect to, when it is not addr.',
-    check: checkOptionalAddress,
+    check: checkOptionalTarget,
   },
   statusAddr: {
     kind: 'string',
