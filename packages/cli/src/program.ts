@@ -1,5 +1,5 @@
 import { errorMessage, KvError, TS_MAX } from '@tinykv/base';
-import { EXIT, parseDuration } from '@tinykv/server';
+import { checkSchedulers, checkTarget, EXIT, parseDuration } from '@tinykv/server';
 import { CommanderError, InvalidArgumentError } from 'commander';
 
 /** A failure that one line explains, with the exit code it stands for. */
@@ -65,6 +65,25 @@ export function parsePercents(text: string): readonly number[] {
     if (value > 100) throw new InvalidArgumentError('It must not be above 100.');
     return value;
   });
+}
+
+/** For commander: one `host:port` that can be connected to. */
+export function parseTarget(text: string): string {
+  const complaint = checkTarget(text);
+  if (complaint !== undefined) throw new InvalidArgumentError(`${complaint}.`);
+  return text;
+}
+
+/** For commander: the same, several with commas. */
+export function parseTargets(text: string): string {
+  const complaint = complaintAboutTargets(text);
+  if (complaint !== undefined) throw new InvalidArgumentError(`${complaint}.`);
+  return text;
+}
+
+/** What is wrong with the addresses that a text lists. */
+export function complaintAboutTargets(text: string): string | undefined {
+  return checkSchedulers(text.split(','));
 }
 
 /** For commander: `10m` → milliseconds. */

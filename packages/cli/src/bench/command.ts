@@ -1,6 +1,7 @@
 import type { Env } from '@tinykv/base';
 import { EXIT } from '@tinykv/server';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { findCluster } from '../ctl/find-cluster.js';
 import {
   CliError,
   parseAmount,
@@ -8,6 +9,8 @@ import {
   parseCounts,
   parsePercents,
   parsePositive,
+  parseTarget,
+  parseTargets,
 } from '../program.js';
 import { benchRunningCluster } from './running-cluster.js';
 import { TXN_MODES, type TxnMode, type TxnShape } from './txn-work.js';
@@ -17,9 +20,10 @@ import { benchVersus } from './vs/run.js';
 import { WORKLOAD_DOC, WORKLOADS, type Workload } from './workload.js';
 
 interface BenchOptions {
-  readonly scheduler: string;
-  readonly gateway: string;
-  readonly status: string;
+  readonly scheduler?: string;
+  readonly tag?: string;
+  readonly gateway?: string;
+  readonly status?: string;
   readonly clients: readonly number[];
   readonly mode?: readonly TxnMode[];
   readonly conflict: readonly number[];
@@ -36,17 +40,29 @@ interface BenchOptions {
   readonly json?: boolean;
 }
 
+const DEFAULT_GATEWAY = '127.0.0.1:6379';
+const DEFAULT_STATUS = ['127.0.0.1:20180', '127.0.0.1:20181', '127.0.0.1:20182'];
+
 /** `tinykv bench`; `finish` takes the exit code. */
 export function benchCommand(openEnv: () => Env, finish: (code: number) => void): Command {
   const command = new Command('bench')
     .description('Measures a running cluster, or with --vs compares one of its own with a peer.')
     .argument('[workload...]', `${WORKLOADS.join(', ')} (default: all)`)
-    .option('--scheduler <host:port>', 'the cluster', '127.0.0.1:2379')
-    .option('--gateway <host:port>', 'its gateway', '127.0.0.1:6379')
+    .option(
+      '--scheduler <host:port,…>',
+      'schedulers of the cluster (env: TINYKV_SCHEDULER)',
+      parseTargets,
+    )
+    .option('--tag <name>', 'the playground with this tag')
+    .option(
+      '--gateway <host:port>',
+      `its gateway (default: that of the playground, else ${DEFAULT_GATEWAY})`,
+      parseTarget,
+    )
     .option(
       '--status <host:port,…>',
-      'status pages of its stores, for fsyncs',
-      '127.0.0.1:20180,127.0.0.1:20181,127.0.0.1:20182',
+      `status pages of its stores, for fsyncs (default: those of the playground, else ${DEFAULT_STATUS.join(',')})`,
+      parseTargets,
     )
     .addOption(
       new Option('--clients <n,…>', 'operations in flight, with --rate at most')
@@ -108,7 +124,8 @@ const TXN_PATTERN = TXN_MODES.map((mode) => `txn-${mode}-*`).join(',');
 
 const VERSUS_ONLY = ['rows', 'rounds', 'maxForeign'] as const;
 const TXN_ONLY = ['mode', 'conflict', 'regions'] as const;
-const RUNNING_ONLY = ['scheduler', 'gateway', 'status', 'clients', 'rate', ...TXN_ONLY] as const;
+const CLUSTER_ONLY = ['scheduler', 'tag', 'gateway', 'status'] as const;
+const RUNNING_ONLY = [...CLUSTER_ONLY, 'clients', 'rate', ...TXN_ONLY] as const;
 
 /** Options that mean nothing in this mode are a mistake, not a wish. */
 function refuse(command: Command, names: readonly string[], why: string): void {
@@ -119,7 +136,7 @@ function refuse(command: Command, names: readonly string[], why: string): void {
   }
 }
 
-function runOnCluster(
+async function runOnCluster(
   openEnv: () => Env,
   command: Command,
   names: readonly string[],
@@ -127,10 +144,11 @@ function runOnCluster(
 ): Promise<number> {
   const workloads = parseWorkloads(names);
   if (!workloads.includes('txn')) refuse(command, TXN_ONLY, 'needs the workload txn');
+  const found = await findCluster(options);
   return benchRunningCluster(openEnv(), workloads, {
-    scheduler: options.scheduler,
-    gateway: options.gateway,
-    statusPages: options.status.split(',').filter(Boolean),
+    scheduler: found.scheduler,
+    gateway: options.gateway ?? found.gateway ?? DEFAULT_GATEWAY,
+    statusPages: options.status?.split(',') ?? found.statusPages ?? DEFAULT_STATUS,
     clients: options.clients,
     shapes: shapesOf(options),
     rate: options.rate,
@@ -200,6 +218,8 @@ function parseWorkloads(names: readonly string[]): readonly Workload[] {
 }
 
 const HELP = `
+Without --vs the cluster is found as "tinykv ctl" finds it; "tinykv ctl --help" says how.
+
 Workloads:
 ${WORKLOADS.map((name) => `  ${name.padEnd(8)} ${WORKLOAD_DOC[name]}`).join('\n')}
 

@@ -1,19 +1,21 @@
 import { type Env, toHex } from '@tinykv/base';
+import type { ClusterStatus } from '@tinykv/client';
 import { locationKey, rangeContains } from '@tinykv/model';
 import { EXIT } from '@tinykv/server';
-import { Command } from 'commander';
-import { parsePositive } from '../program.js';
-import { deleteCommand, putCommand, scanCommand } from './data.js';
-import { regionsTable, storesTable } from './format.js';
+import { Command, Option } from 'commander';
+import { parsePositive, parseTargets } from '../program.js';
+import { deleteCommand, putCommand, rawCommand, scanCommand } from './data.js';
+import { type RegionsView, regionsTable, storesTable } from './format.js';
 import { gcCommand } from './gc.js';
 import { healthCommand } from './health.js';
 import { locksCommand } from './locks.js';
 import { mvccCommand } from './mvcc.js';
 import { describeValue, readKey } from './read.js';
 import { operatorsCommand, splitCommand, storeOrderCommands } from './region-orders.js';
-import { describeStore, STORE_DOC, storeOf } from './store-reference.js';
+import { storeCommand } from './store-orders.js';
+import { namesById } from './store-reference.js';
 import { timestampCommand } from './timestamp.js';
-import { CtlTools, parseKey, print } from './tools.js';
+import { type CtlOptions, CtlTools, parseKey, print } from './tools.js';
 import { txnCommand } from './txn-command.js';
 
 const HELP = `
@@ -37,6 +39,7 @@ Examples:
   tinykv ctl operators history
   tinykv ctl timestamp 471859200000000000
   tinykv ctl store offline store-4
+  tinykv ctl store online store-4
 
 Exit codes: 0 ok, 1 failure (also: no such key), 2 usage, 3 the cluster cannot be reached.`;
 
@@ -45,7 +48,11 @@ export function ctlCommand(openEnv: () => Env, finish: (code: number) => void): 
   const tools = new CtlTools(openEnv, finish);
   const ctl = new Command('ctl')
     .description('Looks into a running cluster and gives it orders.')
-    .option('--scheduler <host:port,…>', 'schedulers of the cluster (env: TINYKV_SCHEDULER)')
+    .option(
+      '--scheduler <host:port,…>',
+      'schedulers of the cluster (env: TINYKV_SCHEDULER)',
+      parseTargets,
+    )
     .option('--tag <name>', 'the playground with this tag')
     .option('--json', 'one line of JSON instead of a table')
     .option('--hex', 'keys and values are hexadecimal')
@@ -54,10 +61,7 @@ export function ctlCommand(openEnv: () => Env, finish: (code: number) => void): 
     .addCommand(storesCommand(tools))
     .addCommand(regionsCommand(tools))
     .addCommand(regionCommand(tools))
-    .addCommand(getCommand(tools))
-    .addCommand(putCommand(tools))
-    .addCommand(deleteCommand(tools))
-    .addCommand(scanCommand(tools))
+    .addCommand(rawCommand(dataCommands(tools)))
     .addCommand(mvccCommand(tools))
     .addCommand(locksCommand(tools))
     .addCommand(gcCommand(tools))
@@ -67,8 +71,12 @@ export function ctlCommand(openEnv: () => Env, finish: (code: number) => void): 
     .addCommand(operatorsCommand(tools))
     .addCommand(timestampCommand(tools))
     .addCommand(healthCommand(tools));
-  for (const order of storeOrderCommands(tools)) ctl.addCommand(order);
+  for (const order of [...dataCommands(tools), ...storeOrderCommands(tools)]) ctl.addCommand(order);
   return ctl;
+}
+
+function dataCommands(tools: CtlTools): Command[] {
+  return [getCommand(tools), putCommand(tools), deleteCommand(tools), scanCommand(tools)];
 }
 
 function storesCommand(tools: CtlTools): Command {
@@ -90,23 +98,26 @@ function regionsCommand(tools: CtlTools): Command {
   const regions = new Command('regions').description('all Regions in key order');
   return regions.action(() =>
     tools.onScheduler(regions, async ({ admin }, options) => {
-      const { api } = await admin.clusterStatus();
+      const view = viewOf(await admin.clusterStatus(), options);
       const list = await admin.regions();
-      print(options, list, regionsTable(list, { api, hex: options.hex === true }));
+      print(options, list, regionsTable(list, view));
       return EXIT.ok;
     }),
   );
+}
+
+function viewOf({ api, stores }: ClusterStatus, { hex, names }: CtlOptions): RegionsView {
+  return { api, hex: hex === true, storeNames: namesById(stores, names) };
 }
 
 function regionCommand(tools: CtlTools): Command {
   const region = new Command('region').argument('<key>').description('the Region that holds a key');
   return region.action((key: string) =>
     tools.onScheduler(region, async ({ admin }, options) => {
-      const { api } = await admin.clusterStatus();
-      const location = locationKey(api, parseKey(key, options));
+      const view = viewOf(await admin.clusterStatus(), options);
+      const location = locationKey(view.api, parseKey(key, options));
       const list = await admin.regions();
       const found = list.find((info) => rangeContains(info.region.range, location));
-      const view = { api, hex: options.hex === true };
       print(
         options,
         found,
@@ -122,7 +133,9 @@ function getCommand(tools: CtlTools): Command {
     .argument('<key>')
     .description('the value of a key, newest committed')
     .option('--raw', 'by the raw API')
-    .option('--redis', 'a string that the gateway wrote, in database 0');
+    .addOption(
+      new Option('--redis', 'a string that the gateway wrote, in database 0').conflicts('raw'),
+    );
   return get.action((key: string, { raw, redis }: { raw?: boolean; redis?: boolean }) =>
     tools.onCluster(get, async (client, options) => {
       const space = redis === true ? 'redis' : raw === true ? 'raw' : 'txn';
@@ -135,19 +148,4 @@ function getCommand(tools: CtlTools): Command {
       return EXIT.ok;
     }),
   );
-}
-
-function storeCommand(tools: CtlTools): Command {
-  const store = new Command('store').description('orders about one store');
-  const offline = store.command('offline').description('move all its peers away, then retire it');
-  offline.argument('<store>', STORE_DOC).action((text: string) =>
-    tools.onScheduler(offline, async ({ admin }, options) => {
-      const found = storeOf(text, (await admin.clusterStatus()).stores, options.names);
-      await admin.setStoreState(found.store.id, 'offline');
-      const shown = `${describeStore(found, options.names)} is offline: its peers move away`;
-      print(options, { storeId: found.store.id, state: 'offline' }, shown);
-      return EXIT.ok;
-    }),
-  );
-  return store;
 }

@@ -1,5 +1,6 @@
 import { prefixEnd, toHex } from '@tinykv/base';
 import type { KvPair } from '@tinykv/client';
+import { describeGatewayValue } from '@tinykv/gateway';
 import { EXIT } from '@tinykv/server';
 import { Command } from 'commander';
 import { CliError, parseCount } from '../program.js';
@@ -82,18 +83,46 @@ export function scanCommand(tools: CtlTools): Command {
         : await (await client.snapshot()).scan(from, range);
       const pairs = found.slice(0, limit);
       const hasMore = found.length > limit;
-      print(options, { pairs, hasMore }, scanText(pairs, hasMore, keys, options.hex === true));
+      const view = { keys, raw, hex: options.hex === true };
+      print(options, { pairs, hasMore }, scanText(pairs, hasMore, view));
       return EXIT.ok;
     }),
   );
 }
 
-function scanText(pairs: readonly KvPair[], hasMore: boolean, keys: boolean, hex: boolean): string {
-  const show = (value: Uint8Array): string => (hex ? toHex(value) : describeValue(value));
-  const lines = pairs.map(({ key, value }) => {
-    const shown = showUserKey(key, hex);
-    return keys ? shown : `${shown} = ${show(value)}`;
+interface ScanView {
+  readonly keys: boolean;
+  readonly raw: boolean;
+  readonly hex: boolean;
+}
+
+/** Only transactional keys may be those of gateways. */
+function scanText(
+  pairs: readonly KvPair[],
+  hasMore: boolean,
+  { keys, raw, hex }: ScanView,
+): string {
+  const show = ({ key, value }: KvPair): string => {
+    if (hex) return toHex(value);
+    const ofGateway = raw ? undefined : describeGatewayValue(key, value, value.length);
+    return ofGateway ?? describeValue(value);
+  };
+  const lines = pairs.map((pair) => {
+    const shown = showUserKey(pair.key, hex);
+    return keys ? shown : `${shown} = ${show(pair)}`;
   });
   if (hasMore) lines.push('there are more: --limit shows them');
   return lines.length === 0 ? 'no keys' : lines.join('\n');
+}
+
+/** `tinykv ctl raw get | put | delete | scan`: the same commands with `--raw`, as many would guess. */
+export function rawCommand(verbs: readonly Command[]): Command {
+  const raw = new Command('raw').description(
+    'get, put, delete and scan by the raw API, as with --raw',
+  );
+  for (const verb of verbs) {
+    verb.setOptionValue('raw', true);
+    raw.addCommand(verb);
+  }
+  return raw;
 }

@@ -12,8 +12,16 @@ const playground = (tag: string, startedIn: string, port: number): PlaygroundVie
       name: 'store-1',
       program: 'tinykv-server',
       address: `127.0.0.1:${port + 10}`,
-      statusAddress: '',
+      statusAddress: `127.0.0.1:${port + 30}`,
       pid: 1,
+      state: 'running',
+    },
+    {
+      name: 'gateway',
+      program: 'tinykv-gateway',
+      address: `127.0.0.1:${port + 4}`,
+      statusAddress: '',
+      pid: 2,
       state: 'running',
     },
   ],
@@ -59,5 +67,17 @@ describe('the cluster that ctl means', () => {
     const hints = { tag: undefined, environment: undefined, folder: '/' };
     const { names } = chooseCluster({ ...hints, scheduler: '127.0.0.1:3379' }, running);
     expect([...names]).toEqual([['127.0.0.1:3389', 'store-1']]);
+  });
+
+  it('knows the gateway and the status pages of a playground, and of no other cluster', () => {
+    const hints = { tag: undefined, environment: undefined, folder: '/' };
+    expect(chooseCluster({ ...hints, scheduler: '127.0.0.1:3379' }, running)).toMatchObject({
+      gateway: '127.0.0.1:3383',
+      statusPages: ['127.0.0.1:3409'],
+    });
+    expect(chooseCluster({ ...hints, scheduler: 'elsewhere:1' }, running)).toMatchObject({
+      gateway: undefined,
+      statusPages: undefined,
+    });
   });
 });

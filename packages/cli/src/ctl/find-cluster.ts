@@ -3,7 +3,7 @@ import { EXIT } from '@tinykv/server';
 import { askControl } from '../playground/control.js';
 import { DEFAULT_TAG, tagFolders, tagsWithSockets } from '../playground/folders.js';
 import { type PlaygroundView, storeNames } from '../playground/view.js';
-import { CliError } from '../program.js';
+import { CliError, complaintAboutTargets } from '../program.js';
 
 export const DEFAULT_SCHEDULER = '127.0.0.1:2379';
 
@@ -21,6 +21,19 @@ export interface FoundCluster {
   readonly scheduler: string;
   /** Names of its stores by address, when a playground runs it. */
   readonly names: ReadonlyMap<string, string>;
+  /** host:port of its gateway and of its stores' status pages, as far as a playground runs it and says so. */
+  readonly gateway: string | undefined;
+  readonly statusPages: readonly string[] | undefined;
+}
+
+/** The flags by which a command is told its cluster. */
+export type ClusterFlags = Partial<Pick<Hints, 'scheduler' | 'tag'>>;
+
+/** The cluster of a command line, with what the environment, the present folder and running playgrounds tell. */
+export async function findCluster({ scheduler, tag }: ClusterFlags): Promise<FoundCluster> {
+  const environment = process.env['TINYKV_SCHEDULER'] || undefined;
+  const hints = { scheduler, tag, environment, folder: process.cwd() };
+  return chooseCluster(hints, await runningPlaygrounds());
 }
 
 /** A playground that has not answered by then hangs. */
@@ -38,7 +51,7 @@ export function chooseCluster(hints: Hints, running: readonly PlaygroundView[]):
     const text = `no playground with the tag ${hints.tag} is running${others(running)}`;
     throw new CliError(text, EXIT.unavailable);
   }
-  if (hints.environment !== undefined) return named(hints.environment, running);
+  if (hints.environment !== undefined) return named(checked(hints.environment), running);
   const near = nearest(hints.folder, running) ?? running.find((view) => view.tag === DEFAULT_TAG);
   return near === undefined ? named(DEFAULT_SCHEDULER, running) : ofPlayground(near);
 }
@@ -53,14 +66,28 @@ export async function runningPlaygrounds(): Promise<readonly PlaygroundView[]> {
   return answers.flatMap((answer) => (answer?.view === undefined ? [] : [answer.view]));
 }
 
+/** Flags are checked where they are parsed. */
+function checked(environment: string): string {
+  const complaint = complaintAboutTargets(environment);
+  if (complaint === undefined) return environment;
+  throw new CliError(`TINYKV_SCHEDULER: ${complaint}`, EXIT.usage);
+}
+
 function named(scheduler: string, running: readonly PlaygroundView[]): FoundCluster {
   const endpoints = scheduler.split(',');
   const view = running.find((one) => endpoints.includes(one.scheduler));
-  return { scheduler, names: view === undefined ? new Map() : storeNames(view) };
+  if (view !== undefined) return { ...ofPlayground(view), scheduler };
+  return { scheduler, names: new Map(), gateway: undefined, statusPages: undefined };
 }
 
 function ofPlayground(view: PlaygroundView): FoundCluster {
-  return { scheduler: view.scheduler, names: storeNames(view) };
+  const of = (program: string) => view.members.filter((member) => member.program === program);
+  return {
+    scheduler: view.scheduler,
+    names: storeNames(view),
+    gateway: of('tinykv-gateway')[0]?.address,
+    statusPages: of('tinykv-server').map(({ statusAddress }) => statusAddress),
+  };
 }
 
 /** The one whose folder, or whose data folder, holds `folder` at the least depth below it. */

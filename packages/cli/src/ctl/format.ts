@@ -1,4 +1,4 @@
-import { toHex } from '@tinykv/base';
+import { type StoreId, toHex } from '@tinykv/base';
 import type { RegionStatus, StoreCondition, StoreStatus } from '@tinykv/client';
 import type { ApiMode, Peer } from '@tinykv/model';
 import { plainTable } from '../playground/report.js';
@@ -12,13 +12,20 @@ const bytes = (value: number): string => {
     : `${(value / 2 ** 30).toFixed(1)} GB`;
 };
 
-function describePeer(peer: Peer, info: RegionStatus): string {
+/** `storeNames` are names of stores in a playground by id: `7@store-2/4`, and without a playground `7@4`. */
+function describePeer(
+  peer: Peer,
+  info: RegionStatus,
+  storeNames: ReadonlyMap<StoreId, string>,
+): string {
   const marks = [
     peer.id === info.leader?.id ? 'leader' : '',
     peer.learner ? 'learner' : '',
     info.pendingPeers.some((pending) => pending.id === peer.id) ? 'pending' : '',
   ].filter((mark) => mark !== '');
-  return `${peer.id}@${peer.storeId}${marks.length > 0 ? `(${marks.join(',')})` : ''}`;
+  const name = storeNames.get(peer.storeId);
+  const store = name === undefined ? String(peer.storeId) : `${name}/${peer.storeId}`;
+  return `${peer.id}@${store}${marks.length > 0 ? `(${marks.join(',')})` : ''}`;
 }
 
 /** As PD writes them. */
@@ -57,16 +64,20 @@ export interface RegionsView {
   readonly api: ApiMode;
   /** Bounds whole and in hexadecimal. */
   readonly hex: boolean;
+  /** Names of stores by id, as far as a playground gives them. */
+  readonly storeNames: ReadonlyMap<StoreId, string>;
 }
 
-export function regionsTable(regions: readonly RegionStatus[], { api, hex }: RegionsView): string {
+export function regionsTable(regions: readonly RegionStatus[], view: RegionsView): string {
+  const { api, hex, storeNames } = view;
+  const peerFormat = storeNames.size > 0 ? 'id@store/store id' : 'id@store';
   return plainTable(
-    ['id', 'range', 'epoch', 'peers (id@store)', 'size', 'keys'],
+    ['id', 'range', 'epoch', `peers (${peerFormat})`, 'size', 'keys'],
     regions.map((info) => [
       String(info.region.id),
       showRange(api, info.region.range, hex),
       `v${info.region.epoch.version} c${info.region.epoch.confVer}`,
-      info.region.peers.map((peer) => describePeer(peer, info)).join(' '),
+      info.region.peers.map((peer) => describePeer(peer, info, storeNames)).join(' '),
       bytes(info.approximateBytes),
       String(info.approximateKeys),
     ]),

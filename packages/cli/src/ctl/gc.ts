@@ -4,6 +4,7 @@ import { EXIT, formatDuration } from '@tinykv/server';
 import { Command } from 'commander';
 import { plainTable } from '../playground/report.js';
 import { CliError, parseTime, parseTimestamp } from '../program.js';
+import { withDefaultVerb } from './default-verb.js';
 import { timeOf } from './mvcc.js';
 import { type CtlTools, print } from './tools.js';
 
@@ -22,12 +23,10 @@ Examples:
   tinykv ctl gc set --life-time 0s
   tinykv ctl gc set --safe-point 471859200000000000`;
 
-/** `tinykv ctl gc show | set`. */
+/** `tinykv ctl gc [show] | set`. */
 export function gcCommand(tools: CtlTools): Command {
-  return new Command('gc')
-    .description('the collection of old versions')
-    .addCommand(showCommand(tools))
-    .addCommand(setCommand(tools));
+  const gc = new Command('gc').description('the collection of old versions');
+  return withDefaultVerb(gc, showCommand(tools), setCommand(tools));
 }
 
 function showCommand(tools: CtlTools): Command {

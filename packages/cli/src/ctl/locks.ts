@@ -5,6 +5,7 @@ import { EXIT } from '@tinykv/server';
 import { Command } from 'commander';
 import { plainTable } from '../playground/report.js';
 import { parseAmount, parseCount } from '../program.js';
+import { withDefaultVerb } from './default-verb.js';
 import { showBytes, timeOf } from './mvcc.js';
 import { type CtlOptions, type CtlTools, parseKey, print } from './tools.js';
 
@@ -33,12 +34,10 @@ Examples:
   tinykv ctl locks resolve
   tinykv ctl locks resolve --prefix user: --min-age 3600`;
 
-/** `tinykv ctl locks ls | resolve`. */
+/** `tinykv ctl locks [ls] | resolve`. */
 export function locksCommand(tools: CtlTools): Command {
-  return new Command('locks')
-    .description('locks of transactions')
-    .addCommand(listCommand(tools))
-    .addCommand(resolveCommand(tools));
+  const locks = new Command('locks').description('locks of transactions');
+  return withDefaultVerb(locks, listCommand(tools), resolveCommand(tools));
 }
 
 function withFilter(command: Command, limitDoc: string): Command {

@@ -1,9 +1,11 @@
+import type { StoreId } from '@tinykv/base';
 import type { AdminOperator, OperatorInfo } from '@tinykv/client';
 import { EXIT } from '@tinykv/server';
 import { Command } from 'commander';
 import { plainTable } from '../playground/report.js';
 import { CliError, parseCount } from '../program.js';
-import { describeStore, STORE_DOC, storeOf } from './store-reference.js';
+import { withDefaultVerb } from './default-verb.js';
+import { describeStore, namesById, STORE_DOC, storeOf } from './store-reference.js';
 import { type CtlTools, print } from './tools.js';
 
 const REGION_DOC = 'Region id, as "ctl regions" shows it';
@@ -52,17 +54,15 @@ export function splitCommand(tools: CtlTools): Command {
   );
 }
 
-/** `tinykv ctl operators list | history | cancel`. */
+/** `tinykv ctl operators [list] | history | cancel`. */
 export function operatorsCommand(tools: CtlTools): Command {
-  return new Command('operators')
-    .description('what the scheduler does with Regions')
-    .addCommand(shownOperators(tools, 'list', 'those that run', (info) => isRunning(info)))
-    .addCommand(
-      shownOperators(tools, 'history', 'those that ended within ten minutes, and why', (info) => {
-        return !isRunning(info);
-      }),
-    )
-    .addCommand(cancelCommand(tools));
+  const ended = 'those that ended within ten minutes, and why';
+  return withDefaultVerb(
+    new Command('operators').description('what the scheduler does with Regions'),
+    shownOperators(tools, 'list', 'those that run', (info) => isRunning(info)),
+    shownOperators(tools, 'history', ended, (info) => !isRunning(info)),
+    cancelCommand(tools),
+  );
 }
 
 function isRunning({ status }: OperatorInfo): boolean {
@@ -79,7 +79,9 @@ function shownOperators(
   return shown.action(() =>
     tools.onScheduler(shown, async ({ admin }, options) => {
       const operators = (await admin.operators()).filter(isShown);
-      print(options, operators, operatorsText(operators));
+      const { stores } = await admin.clusterStatus();
+      const shownSteps = operatorsText(operators, namesById(stores, options.names));
+      print(options, operators, shownSteps);
       return EXIT.ok;
     }),
   );
@@ -104,8 +106,17 @@ function cancelCommand(tools: CtlTools): Command {
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
-export function operatorsText(operators: readonly OperatorInfo[]): string {
+/** `storeNames` are names of stores in a playground by id. */
+export function operatorsText(
+  operators: readonly OperatorInfo[],
+  storeNames: ReadonlyMap<StoreId, string>,
+): string {
   if (operators.length === 0) return 'none';
+  const named = (step: string): string =>
+    step.replaceAll(/\bstore (\d+)\b/g, (text: string, id: string) => {
+      const name = storeNames.get(Number(id));
+      return name === undefined ? text : `${name} (id ${id})`;
+    });
   return plainTable(
     ['region', 'what', 'state', 'took', 'ended', 'steps', 'why'],
     operators.map((info) => [
@@ -114,7 +125,9 @@ export function operatorsText(operators: readonly OperatorInfo[]): string {
       info.status,
       seconds(info.ageMs),
       isRunning(info) ? '-' : `${seconds(info.endedMs)} ago`,
-      info.steps.map((step, i) => (i < info.done ? `${step} (done)` : step)).join(', '),
+      info.steps
+        .map((step, i) => (i < info.done ? `${named(step)} (done)` : named(step)))
+        .join(', '),
       info.reason === '' ? '-' : info.reason,
     ]),
   );

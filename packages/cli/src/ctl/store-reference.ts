@@ -1,3 +1,4 @@
+import type { StoreId } from '@tinykv/base';
 import type { StoreStatus } from '@tinykv/client';
 import { CliError } from '../program.js';
 
@@ -11,6 +12,19 @@ export function describeStore(
 ): string {
   const name = names.get(store.address);
   return name === undefined ? `store ${store.id}` : `${name} (id ${store.id})`;
+}
+
+/** Names by id of the stores that a playground runs. A tombstone has left its name to another store. */
+export function namesById(
+  stores: readonly StoreStatus[],
+  names: ReadonlyMap<string, string>,
+): ReadonlyMap<StoreId, string> {
+  const byId = new Map<StoreId, string>();
+  for (const { store } of stores) {
+    const name = names.get(store.address);
+    if (name !== undefined && store.state !== 'tombstone') byId.set(store.id, name);
+  }
+  return byId;
 }
 
 /** The store that a user means by an id, by a playground's name or by an address. */

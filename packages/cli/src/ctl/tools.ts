@@ -3,7 +3,7 @@ import { Client, SchedulerClient } from '@tinykv/client';
 import { EXIT } from '@tinykv/server';
 import type { Command } from 'commander';
 import { CliError } from '../program.js';
-import { chooseCluster, type FoundCluster, runningPlaygrounds } from './find-cluster.js';
+import { type ClusterFlags, type FoundCluster, findCluster } from './find-cluster.js';
 import { toJson } from './format.js';
 import { repeat } from './watch.js';
 
@@ -15,10 +15,7 @@ export interface CtlOptions extends FoundCluster {
   readonly watch?: number;
 }
 
-type Given = Omit<CtlOptions, keyof FoundCluster> & {
-  readonly scheduler?: string;
-  readonly tag?: string;
-};
+type Given = Omit<CtlOptions, keyof FoundCluster> & ClusterFlags;
 
 /** What the commands of `ctl` are made with. */
 export class CtlTools {
@@ -63,9 +60,7 @@ export class CtlTools {
 
 async function optionsOf(command: Command): Promise<CtlOptions> {
   const { scheduler, tag, ...given } = command.optsWithGlobals<Given>();
-  const environment = process.env['TINYKV_SCHEDULER'] || undefined;
-  const hints = { scheduler, tag, environment, folder: process.cwd() };
-  return { ...given, ...chooseCluster(hints, await runningPlaygrounds()) };
+  return { ...given, ...(await findCluster({ scheduler, tag })) };
 }
 
 /** UTF-8, or hexadecimal with `--hex`. */

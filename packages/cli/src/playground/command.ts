@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { CliError, parseCount } from '../program.js';
 import { askControl, type ControlRequest } from './control.js';
 import { DEFAULT_TAG, tagFolders } from './folders.js';
+import { isBlockBase } from './ports.js';
 import { runPlayground } from './run.js';
 
 interface StartOptions {
@@ -22,6 +23,13 @@ function parseEngine(text: string): EngineKind {
   throw new InvalidArgumentError(`There are ${ENGINES.join(', ')}.`);
 }
 
+/** For commander: a port with room for a whole block above it. */
+function parsePortBase(text: string): number {
+  const base = parseCount(text);
+  if (isBlockBase(base)) return base;
+  throw new InvalidArgumentError('The ports of a playground would end above 65535.');
+}
+
 const collect = (value: string, all: readonly string[]): string[] => [...all, value];
 
 /** `tinykv playground …`; `finish` takes the exit code. */
@@ -34,7 +42,7 @@ export function playgroundCommand(openEnv: () => Env, finish: (code: number) => 
     .option(
       '--port-base <port>',
       'first of a block of ports, which must be free (default: 2379, 6379, 20160 …, or the next free block)',
-      parseCount,
+      parsePortBase,
     )
     .option('--engine <engine>', `what keeps the stores' data: ${ENGINES.join(', ')}`, parseEngine)
     .option('--no-gateway', 'without the Redis gateway')

@@ -14,6 +14,7 @@ export interface PortBlock {
   readonly storeStatus: readonly number[];
 }
 
+const PORT_MAX = 65_535;
 const BLOCK_STEP = 100;
 const BLOCKS_MAX = 50;
 
@@ -43,6 +44,11 @@ export function portBlock(base: number | undefined, n: number): PortBlock {
     stores: range(base + 10),
     storeStatus: range(base + 30),
   };
+}
+
+/** Whether a block from there on has ports for all the stores that a playground may have. */
+export function isBlockBase(base: number): boolean {
+  return Math.max(...portsInUse(portBlock(base, 0), STORES_MAX)) <= PORT_MAX;
 }
 
 /** The ports that the first `stores` stores and the rest of the cluster need. */
@@ -80,7 +86,7 @@ export async function choosePorts(
   for (let n = 0; n < BLOCKS_MAX; n++) {
     const block = portBlock(base, n);
     const ports = portsInUse(block, stores);
-    if (Math.max(...ports) > 65_535) break;
+    if (Math.max(...ports) > PORT_MAX) break;
     const free = await Promise.all(ports.map(isPortFree));
     const busy = ports.filter((_, i) => !free[i]);
     if (busy.length === 0) return { block, taken };

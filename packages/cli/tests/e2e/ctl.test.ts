@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { EMPTY_BYTES, fromHex, utf8 } from '@tinykv/base';
+import { EMPTY_BYTES, fromHex, toHex, utf8 } from '@tinykv/base';
 import { kvrpcpb, tinykvpb } from '@tinykv/proto';
 import { EXIT } from '@tinykv/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -165,6 +165,41 @@ describe('tinykv ctl', { timeout: 180_000 }, () => {
     });
   });
 
+  it('raw: the commands of keys, by the raw API', async () => {
+    expect((await ctl('raw', 'put', 'raw/1', 'one')).output).toBe('written\n');
+    expect((await ctl('get', 'raw/1', '--raw')).output).toBe('one\n');
+    expect(await ctl('get', 'raw/1')).toMatchObject({ code: EXIT.failure });
+    expect((await ctl('raw', 'get', 'raw/1')).output).toBe('one\n');
+    expect((await ctl('raw', 'scan', '--prefix', 'raw/')).output).toBe('raw/1 = one\n');
+    expect((await ctl('raw', 'delete', 'raw/1')).output).toBe('deleted\n');
+    expect(await ctl('raw', 'get', 'raw/1', '--redis')).toMatchObject({ code: EXIT.usage });
+  });
+
+  it('scan: shows what a gateway wrote by its type, size and expiry', async () => {
+    // A record as gateways write it: 'R' instance 1, database 0, epoch 0, 'm', the slot, then the key.
+    const key = `52000000010000000000006d0000${toHex(utf8('seen'))}`;
+    const expiry = 1_800_000_000_000n.toString(16).padStart(16, '0');
+    const record = `a101${expiry}${toHex(utf8('world'))}`;
+    expect((await ctl('put', key, record, '--hex')).output).toBe('written\n');
+    expect((await ctl('scan', '--prefix', 'R')).output).toBe(
+      'redis 0:seen = string of 5 bytes, until 2027-01-15T08:00:00.000Z: world\n',
+    );
+    expect((await ctl('delete', key, '--hex')).code).toBe(EXIT.ok);
+  });
+
+  it.each([
+    ['operators', 'list', 'list, history, cancel'],
+    ['locks', 'ls', 'ls, resolve'],
+    ['gc', 'show', 'show, set'],
+  ])('%s: is %s without a verb, and knows its verbs', async (noun, verb, verbs) => {
+    const shown = await ctl(noun, verb);
+    expect(await ctl(noun)).toEqual({ code: EXIT.ok, output: shown.output });
+    expect(await ctl(noun, 'frobnicate')).toEqual({
+      code: EXIT.usage,
+      output: `tinykv: ${noun}: there is no "frobnicate"; there are ${verbs}\n`,
+    });
+  });
+
   it('split, regions, operators: an order is carried out, shown and remembered', async () => {
     const client = await live.client();
     for (let i = 0; i < 4; i++) await client.raw.put(utf8(`split/${i}`), utf8('something'));
@@ -193,6 +228,19 @@ describe('tinykv ctl', { timeout: 180_000 }, () => {
     expect((await ctl('transfer-leader', id, '99')).output).toContain(
       'there is no store 99; there are',
     );
+  });
+
+  it('store offline, online: a store that is not yet a tombstone can be kept', async () => {
+    const [{ spec }] = live.cluster.stores as [(typeof live.cluster.stores)[number]];
+    const state = async (): Promise<string> => (await ctl('stores')).output;
+    expect((await ctl('store', 'online', spec.address)).output).toContain('it was not offline');
+    const sent = await ctl('store', 'offline', spec.address);
+    expect(sent).toMatchObject({ code: EXIT.ok, output: expect.stringContaining('is offline') });
+    expect(await state()).toContain(' Offline ');
+    const kept = await ctl('store', 'online', spec.address, '--json');
+    expect(JSON.parse(kept.output)).toMatchObject({ state: 'up' });
+    expect(await state()).toContain(' Up ');
+    expect((await ctl('store', 'online', '99')).output).toContain('there is no store 99');
   });
 
   it('health, timestamp, --watch: what an operator looks at', async () => {
