@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { commandsOf, pages } from './docs/code-blocks.js';
+import { documentedCommands, HOW_COMMANDS_RUN } from './docs/how-commands-run.js';
 import { complaintAbout } from './docs/known-command.js';
 
 describe('commands in README and docs', () => {
@@ -9,6 +10,14 @@ describe('commands in README and docs', () => {
       return complaint === undefined ? [] : [`${line}: ${complaint}`];
     });
     expect(complaints).toEqual([]);
+  });
+
+  it('run in a test, or are listed with the reason why not', () => {
+    const documented = documentedCommands();
+    const unlisted = [...documented].filter((line) => !HOW_COMMANDS_RUN.has(line));
+    expect(unlisted, 'add these to docs/how-commands-run.ts').toEqual([]);
+    const gone = [...HOW_COMMANDS_RUN.keys()].filter((line) => !documented.has(line));
+    expect(gone, 'no page has these any more').toEqual([]);
   });
 
   it('are found, and a wrong one is refused', () => {
