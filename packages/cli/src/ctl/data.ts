@@ -1,10 +1,9 @@
-import { prefixEnd, toHex } from '@tinykv/base';
+import { describeBytes, prefixEnd, toHex } from '@tinykv/base';
 import type { KvPair } from '@tinykv/client';
 import { describeGatewayValue } from '@tinykv/gateway';
 import { EXIT } from '@tinykv/server';
 import { Command } from 'commander';
 import { CliError, parseCount } from '../program.js';
-import { describeValue } from './read.js';
 import { showUserKey } from './show-key.js';
 import { type CtlTools, parseKey, print } from './tools.js';
 
@@ -20,6 +19,8 @@ interface ScanFlags extends Space {
 }
 
 const SCAN_LIMIT = 100;
+/** Of a long value a list shows the beginning; `get`, `--json` and `--hex` have the whole. */
+const VALUE_SHOWN_MAX = 256;
 const RAW_DOC = 'by the raw API';
 
 /** `tinykv ctl put KEY VALUE`: one key, in a transaction of its own or by the raw API. */
@@ -104,8 +105,10 @@ function scanText(
 ): string {
   const show = ({ key, value }: KvPair): string => {
     if (hex) return toHex(value);
-    const ofGateway = raw ? undefined : describeGatewayValue(key, value, value.length);
-    return ofGateway ?? describeValue(value);
+    const ofGateway = raw
+      ? undefined
+      : describeGatewayValue(key, value, VALUE_SHOWN_MAX, expiryText);
+    return ofGateway ?? describeBytes(value, VALUE_SHOWN_MAX);
   };
   const lines = pairs.map((pair) => {
     const shown = showUserKey(pair.key, hex);
@@ -115,6 +118,20 @@ function scanText(
   return lines.length === 0 ? 'no keys' : lines.join('\n');
 }
 
+/** An expiry beyond what a Date can hold is shown as the number that it is. */
+function expiryText(ms: bigint): string {
+  const date = new Date(Number(ms));
+  return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString();
+}
+
+/** What the verbs do without transactions. */
+const RAW_VERBS: ReadonlyMap<string, string> = new Map([
+  ['get', 'the value of a key'],
+  ['put', 'write one key'],
+  ['delete', 'remove one key; one that is not there is no error'],
+  ['scan', 'keys in order with their values'],
+]);
+
 /** `tinykv ctl raw get | put | delete | scan`: the same commands with `--raw`, as many would guess. */
 export function rawCommand(verbs: readonly Command[]): Command {
   const raw = new Command('raw').description(
@@ -122,7 +139,7 @@ export function rawCommand(verbs: readonly Command[]): Command {
   );
   for (const verb of verbs) {
     verb.setOptionValue('raw', true);
-    raw.addCommand(verb);
+    raw.addCommand(verb.description(RAW_VERBS.get(verb.name()) ?? verb.description()));
   }
   return raw;
 }

@@ -14,15 +14,19 @@ export function describeStore(
   return name === undefined ? `store ${store.id}` : `${name} (id ${store.id})`;
 }
 
-/** Names by id of the stores that a playground runs. A tombstone has left its name to another store. */
+/** Names by id of the stores that a playground runs. A tombstone loses its name to a store that has its address since. */
 export function namesById(
   stores: readonly StoreStatus[],
   names: ReadonlyMap<string, string>,
 ): ReadonlyMap<StoreId, string> {
+  const alive = new Set(
+    stores.filter(({ store }) => store.state !== 'tombstone').map(({ store }) => store.address),
+  );
   const byId = new Map<StoreId, string>();
   for (const { store } of stores) {
     const name = names.get(store.address);
-    if (name !== undefined && store.state !== 'tombstone') byId.set(store.id, name);
+    const hasHeir = store.state === 'tombstone' && alive.has(store.address);
+    if (name !== undefined && !hasHeir) byId.set(store.id, name);
   }
   return byId;
 }

@@ -4,12 +4,14 @@ import { type Meta, readMeta, UNREADABLE } from './meta-codec.js';
 
 /**
  * The record under a gateway's key for people: type, size, expiry, and a value that lies in the record. Undefined for
- * a key that holds no value of Redis: another program's, or a gateway's own.
+ * a key that holds no value of Redis: another program's, or a gateway's own. `timeText` shows milliseconds since the
+ * Unix epoch.
  */
 export function describeGatewayValue(
   key: Uint8Array,
   record: Uint8Array,
   max: number,
+  timeText: (ms: bigint) => string,
 ): string | undefined {
   if (!isMetaKey(key)) return undefined;
   const meta = readMeta(record);
@@ -24,9 +26,4 @@ export function describeGatewayValue(
 function sizeText({ type, id, body }: Meta): string {
   if (type !== 'string') return '';
   return ` of ${id === undefined ? body.length : new ByteReader(body).varint()} bytes`;
-}
-
-function timeText(ms: bigint): string {
-  const date = new Date(Number(ms));
-  return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString();
 }
