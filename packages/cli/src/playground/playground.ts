@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import type { Server } from 'node:net';
+import { join } from 'node:path';
 import type { Env } from '@tinykv/base';
 import { describeEnd, type Member, type MemberEnd, waitReady } from '@tinykv/kvs';
 import { EXIT } from '@tinykv/server';
@@ -7,7 +8,7 @@ import { Cluster } from './cluster.js';
 import { type ControlAnswer, type ControlRequest, serveControl } from './control.js';
 import type { TagFolders } from './folders.js';
 import type { ChosenPorts } from './ports.js';
-import { reportStarts } from './progress.js';
+import { reportStarts, tombstoneIn } from './progress.js';
 import { endpointTable, linesToPaste, readyLine } from './report.js';
 import { StoreIds } from './store-ids.js';
 import { viewOf } from './view.js';
@@ -35,6 +36,8 @@ export class Playground {
   /** Resolves with the exit code once something has ended the playground. */
   readonly #stopped: Promise<number>;
   #resolveStopped: (code: number) => void = () => undefined;
+  /** Stores of the data folder that are tombstones: they stay out. */
+  readonly #retired = new Set<Member>();
   #control: Server | undefined;
   #isReady = false;
   #isStopping = false;
@@ -81,11 +84,15 @@ export class Playground {
     const { print } = this.#options;
     const cluster = this.#cluster;
     const deadline = performance.now() + READY_MS;
-    const isOver = (): boolean => this.#isStopping || performance.now() > deadline;
+    const isOver = (member: Member): boolean =>
+      this.#isStopping || this.#retired.has(member) || performance.now() > deadline;
     const started = reportStarts(cluster.members, print, isOver);
+    const awaited = (): number => cluster.stores.length - this.#retired.size;
     const missing = await waitReady({
       admin: () => this.#ids.admin.get(),
-      stores: cluster.stores.length,
+      get stores() {
+        return awaited();
+      },
       gatewayStatus: cluster.member('gateway')?.spec.statusAddress,
       timeoutMs: READY_MS,
       aborted: () => this.#isStopping,
@@ -127,6 +134,16 @@ export class Playground {
   #onEnd(member: Member, end: MemberEnd): void {
     if (end.asked || this.#isStopping) return;
     const { name } = member.spec;
+    const retired = tombstoneIn(member.logTail(1));
+    if (retired !== undefined) {
+      this.#retired.add(member);
+      const folder = join(this.#options.folders.dataDir, name);
+      this.#options.print(`${name} stays out: store ${retired} is a Tombstone`);
+      this.#options.print(
+        `to have a new store in its place: remove ${folder}, then restart ${name}`,
+      );
+      return;
+    }
     this.#options.print(`${name} has ended with ${describeEnd(end)}; the end of its log:`);
     this.#options.print(member.logTail(LOG_TAIL_LINES));
     if (this.#isReady) {

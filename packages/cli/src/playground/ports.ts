@@ -71,6 +71,13 @@ export function isPortFree(port: number): Promise<boolean> {
   });
 }
 
+/** Ports of a block that other processes hold. */
+export async function takenPorts(block: PortBlock, stores: number): Promise<readonly number[]> {
+  const ports = portsInUse(block, stores);
+  const free = await Promise.all(ports.map(isPortFree));
+  return ports.filter((_, i) => !free[i]);
+}
+
 export interface ChosenPorts {
   readonly block: PortBlock;
   /** Ports that other processes hold, of the blocks that were passed over. */
@@ -85,10 +92,8 @@ export async function choosePorts(
   const taken: number[] = [];
   for (let n = 0; n < BLOCKS_MAX; n++) {
     const block = portBlock(base, n);
-    const ports = portsInUse(block, stores);
-    if (Math.max(...ports) > PORT_MAX) break;
-    const free = await Promise.all(ports.map(isPortFree));
-    const busy = ports.filter((_, i) => !free[i]);
+    if (Math.max(...portsInUse(block, stores)) > PORT_MAX) break;
+    const busy = await takenPorts(block, stores);
     if (busy.length === 0) return { block, taken };
     taken.push(...busy);
   }

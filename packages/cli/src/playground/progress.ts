@@ -6,16 +6,17 @@ const POLL_MS = 100;
 const ANSWER_MS = 1_000;
 const GREEN = 32;
 
-/** Says of each process when it serves, and how long that took; until all do, or `isOver`. */
+/** Says of each process when it serves, and how long that took; until it does, or nobody waits for it any more. */
 export async function reportStarts(
   members: readonly Member[],
   print: (line: string) => void,
-  isOver: () => boolean,
+  isOver: (member: Member) => boolean,
 ): Promise<void> {
   const startedAt = performance.now();
   await Promise.all(
-    members.map(async ({ spec }) => {
-      while (!isOver()) {
+    members.map(async (member) => {
+      const { spec } = member;
+      while (!isOver(member)) {
         if (await isReady(spec.statusAddress)) {
           print(startLine(spec.name, performance.now() - startedAt, hasColours()));
           return;
@@ -44,4 +45,10 @@ async function isReady(statusAddress: string): Promise<boolean> {
     // The process does not listen yet.
     return false;
   }
+}
+
+/** The store that the last line of a log tells to be a tombstone: its process cannot come back. */
+export function tombstoneIn(logTail: string): number | undefined {
+  const id = /\bstore (\d+) is tombstone$/.exec(logTail.trimEnd())?.[1];
+  return id === undefined ? undefined : Number(id);
 }

@@ -60,7 +60,8 @@ export function linesToPaste(cluster: Cluster, tag: string): string[] {
 
 /** The line that programs wait for; `ids` are the stores' ids by address. */
 export function readyLine(cluster: Cluster, ids: ReadonlyMap<string, number>): string {
-  const stores = cluster.stores.map((member) => ({
+  const running = cluster.stores.filter((member) => member.pid !== undefined);
+  const stores = running.map((member) => ({
     id: ids.get(member.spec.address) ?? 0,
     addr: member.spec.address,
     pid: member.pid,

@@ -6,7 +6,7 @@ import { CliError } from '../program.js';
 import { storesOnDisk } from './cluster.js';
 import { askControl } from './control.js';
 import { Playground, type PlaygroundOptions } from './playground.js';
-import { type ChosenPorts, choosePorts, STORES_MAX } from './ports.js';
+import { type ChosenPorts, choosePorts, portBlock, STORES_MAX, takenPorts } from './ports.js';
 
 /** Chooses ports, says what it chose, and runs the playground to its end. */
 export async function runPlayground(options: PlaygroundOptions): Promise<number> {
@@ -56,14 +56,16 @@ async function portsFor(
   { portBase, print }: PlaygroundOptions,
   stores: number,
 ): Promise<ChosenPorts> {
-  const ports = await choosePorts(portBase, stores);
-  const taken = ports?.taken.join(', ') ?? '';
-  if (portBase !== undefined && taken !== '') {
-    throw new CliError(
-      `taken: ports ${taken}: end what listens there, or choose another --port-base`,
-    );
+  if (portBase !== undefined) {
+    const block = portBlock(portBase, 0);
+    const taken = await takenPorts(block, stores);
+    if (taken.length === 0) return { block, taken };
+    const way = 'end what listens there, or choose another --port-base';
+    throw new CliError(`taken: ports ${taken.join(', ')}: ${way}`);
   }
-  if (ports === undefined) throw new CliError('no free block of ports: choose another --port-base');
+  const ports = await choosePorts(undefined, stores);
+  if (ports === undefined) throw new CliError('no free block of ports: choose a --port-base');
+  const taken = ports.taken.join(', ');
   if (taken !== '') print(`taken: ports ${taken}; using the next free block instead`);
   return ports;
 }

@@ -2,17 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage } from '@tinykv/base';
 import type { ClusterStatus, RegionStatus, SchedulerAdmin } from '@tinykv/client';
 
-/** Why a cluster is not ready yet; undefined when every Region has a leader and enough voters. */
+/**
+ * Why a cluster is not ready yet; undefined when every Region has a leader and enough voters. A store that was sent
+ * offline counts as there, for it may stay so for ever where no other can take its peers; it is owed no voters.
+ */
 export function whatIsMissing(
   status: ClusterStatus,
   regions: readonly RegionStatus[],
   stores: number,
 ): string | undefined {
   if (!status.bootstrapped) return 'the cluster is not bootstrapped';
-  const up = status.stores.filter((info) => info.store.state === 'up').length;
-  if (up < stores) return `${up} of ${stores} stores have registered`;
+  const states = status.stores.map((info) => info.store.state);
+  const up = states.filter((state) => state === 'up').length;
+  const registered = states.filter((state) => state !== 'tombstone').length;
+  if (registered < stores) return `${registered} of ${stores} stores have registered`;
   if (regions.length === 0) return 'no Region has reported';
-  const voters = Math.min(stores, 3);
+  const voters = Math.min(stores, up, 3);
   for (const { region, leader } of regions) {
     if (leader === undefined) return `Region ${region.id} has no leader`;
     const count = region.peers.filter((peer) => !peer.learner).length;
