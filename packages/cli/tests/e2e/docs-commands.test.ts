@@ -7,8 +7,8 @@ import { root, wordsOf } from '../docs/code-blocks.js';
 import { commandsToRun } from '../docs/how-commands-run.js';
 import { freePort, Program, runProgram } from './process.js';
 
-/** Far from the blocks of other tests. */
-const BASE = 41_000;
+/** Below the ports that systems give to outgoing connections, and no block of another test. */
+const BASE = 25_500;
 const PLAYGROUND = 'tinykv playground';
 const STORE = /^tinykv-server /;
 
