@@ -75,11 +75,7 @@ export function countSizes(full: boolean): Omit<CountOptions, 'print'> {
 
 /** `FUZZ_SEED` gives other inputs, `FUZZ_ONLY` those of some methods alone. */
 export function fuzzSizes(full: boolean): Omit<FuzzOptions, 'print'> {
-  const {
-    FUZZ_SEED: seed = '1',
-    FUZZ_ONLY: only,
-    FUZZ_SIZE: size,
-  } = process.env;
+  const { FUZZ_SEED: seed = '1', FUZZ_ONLY: only, FUZZ_SIZE: size } = process.env;
   const perMethod = Number(size ?? (full ? 10_000 : 40));
   return {
     seed: Number(seed),

@@ -1,15 +1,17 @@
 import type { ClusterStatus, RegionStatus } from '@tinykv/client';
-import type { StoreState } from '@tinykv/model';
 import { expect, it } from 'vitest';
 import { whatIsMissing } from './ready.js';
 
-const cluster = (...states: StoreState[]) =>
-  ({ bootstrapped: true, stores: states.map((state) => ({ store: { state } })) }) as ClusterStatus;
+const cluster = (...states: readonly ('up' | 'offline' | 'tombstone')[]) =>
+  ({
+    bootstrapped: true,
+    stores: states.map((state) => ({ store: { state } })),
+  }) as unknown as ClusterStatus;
 const region = (voters: number) =>
   ({
     region: { id: 2, peers: Array.from({ length: voters }, () => ({ learner: false })) },
     leader: {},
-  }) as RegionStatus;
+  }) as unknown as RegionStatus;
 
 it('a cluster is ready with a store that was sent offline, and without one that is a tombstone', () => {
   expect(whatIsMissing(cluster('up', 'up', 'up'), [region(3)], 3)).toBeUndefined();
