@@ -7,6 +7,7 @@ import { InspectCommands } from './inspect-commands.js';
 import { LatchedCommands } from './latched-commands.js';
 import { LockWaits } from './lock-waits.js';
 import { ObservedAccess } from './observed-access.js';
+import { OneKeyCommands } from './one-key-commands.js';
 import { OnePhaseGate } from './one-phase-gate.js';
 import { PessimisticCommands } from './pessimistic-commands.js';
 import { ReadCommands } from './read-commands.js';
@@ -24,6 +25,7 @@ export interface ClusterParts {
 export class TxnExecutor {
   readonly reads: ReadCommands;
   readonly writes: WriteCommands;
+  readonly oneKey: OneKeyCommands;
   readonly locks: PessimisticCommands;
   readonly inspect: InspectCommands;
   readonly gc: GcCommands;
@@ -47,6 +49,7 @@ export class TxnExecutor {
     this.inspect = new InspectCommands({ env, access, concurrency, gate });
     this.gc = new GcCommands(commands, resolvedUpTo);
     this.writes = new WriteCommands({ commands, concurrency, gate });
+    this.oneKey = new OneKeyCommands({ commands, concurrency, gate });
     this.locks = new PessimisticCommands({ env, commands, waits, gate });
   }
 }

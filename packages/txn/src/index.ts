@@ -6,9 +6,17 @@ export type { Answer } from './latched-commands.js';
 export { AnswerTooLargeError } from './mvcc/answer-budget.js';
 export type { TxnStatus } from './mvcc/check-txn.js';
 export type { KeyHistory, KeyVersion } from './mvcc/key-history.js';
+export type {
+  Change,
+  Companion,
+  Condition,
+  OneKeyOutcome,
+  OneKeyWrite,
+} from './mvcc/one-key.js';
 export type { Mutation } from './mvcc/prewrite.js';
 export type { ResolveTxn } from './mvcc/resolve.js';
 export type { ScanPair, TakePage } from './mvcc/scan.js';
+export type { OneKeyRequest } from './one-key-commands.js';
 export {
   type RawAnswer,
   RawExecutor,

@@ -13,7 +13,14 @@ import {
 import type { KeyError, Modify, RegionAccess, RegionError, RegionView } from '@tinykv/model';
 import { Latches } from './latches.js';
 import { type Decision, distinctKeys } from './mvcc/decision.js';
-import { findOwnCommits, NO_COMMITS, readTxnKeys, type TxnKeyFacts } from './mvcc/key-view.js';
+import {
+  findOwnCommits,
+  type KeyFacts,
+  NO_COMMITS,
+  readKey,
+  readTxnKeys,
+  type TxnKeyFacts,
+} from './mvcc/key-view.js';
 import { keyTooLongMessage, proposeModifies, readConfirmed, stopIfGone } from './region-read.js';
 import type { TxnContext } from './requests.js';
 
@@ -127,6 +134,22 @@ export class LatchedCommands {
       modifies.push(...part.modifies);
     }
     return { modifies, answer: undefined };
+  }
+
+  /** Whether a command on these keys would have their latches at once. */
+  areFree(keys: readonly Uint8Array[]): boolean {
+    return keys.every((key) => this.#latches.isFree(keyString(key)));
+  }
+
+  /** What is stored about each of the latched keys. */
+  readCurrent(
+    context: TxnContext,
+    view: RegionView,
+    keys: readonly Uint8Array[],
+  ): Answer<readonly KeyFacts[]> {
+    return this.readInParts(context, keys, (part) =>
+      readConfirmed(view, (reader) => part.map((key) => readKey(reader, key))),
+    );
   }
 
   /** Holds the latches of the keys while `run` reads, decides and proposes. `valueBytes`: what it keeps beside the keys. */

@@ -34,6 +34,10 @@ export class Latches {
     this.#waitingBytes = new MemoryBudget(waitingBytesMax);
   }
 
+  isFree(key: string): boolean {
+    return !this.#queues.has(key);
+  }
+
   /** Commands that hold or wait. */
   get commands(): number {
     return this.#commands;

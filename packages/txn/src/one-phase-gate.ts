@@ -52,6 +52,11 @@ export class OnePhaseGate {
     return this.#sync.isSynced(view);
   }
 
+  /** Whether a commit timestamp is not ahead of what was granted: `clientTs` was, to the client that names it. */
+  isReached(commitTs: Timestamp, clientTs: Timestamp): boolean {
+    return commitTs <= clientTs + 1n || this.#bound.isGranted(commitTs - 1n);
+  }
+
   /** Whether the timestamp of these locks lies above all granted reads, as far as is known now; raises it where that helps. */
   isProven(locks: MemoryLocks): boolean {
     const { unprovenTs } = locks;

@@ -16,7 +16,7 @@ import {
 import { lowestCommitTs } from './mvcc/async-commit.js';
 import type { Decision } from './mvcc/decision.js';
 import { type FormerCommit, formerCommit } from './mvcc/former-commit.js';
-import { type KeyFacts, readKey } from './mvcc/key-view.js';
+import type { KeyFacts } from './mvcc/key-view.js';
 import { commitOnePhase } from './mvcc/one-phase.js';
 import {
   isFreeToLock,
@@ -27,7 +27,7 @@ import {
   prewrite,
 } from './mvcc/prewrite.js';
 import type { OnePhaseGate } from './one-phase-gate.js';
-import { belowSafePoint, isKeyTooLong, proposeModifies, readConfirmed } from './region-read.js';
+import { belowSafePoint, isKeyTooLong, proposeModifies } from './region-read.js';
 import type { PrewriteAnswer, PrewriteRequest, TxnContext } from './requests.js';
 
 /** What the writing commands of a store stand on. */
@@ -72,9 +72,7 @@ export class PrewriteCommands {
             : this.#answerAgain(context, view, keys, former, tryOnePc);
         });
       }
-      const facts = await this.#commands.readInParts(context, keys, (part) =>
-        readConfirmed(view, (reader) => part.map((key) => readKey(reader, key))),
-      );
+      const facts = await this.#commands.readCurrent(context, view, keys);
       return facts.ok ? this.#prewrite(context, view, facts.value, mutations, request) : facts;
     };
     return this.#commands.latched(context, keys, run, valueBytes(mutations));

@@ -6,6 +6,7 @@ import { serveDeadlocks } from './deadlock-service.js';
 import type { DestroyRange } from './destroy-range.js';
 import { serveGc } from './gc-handlers.js';
 import { serveInspect } from './inspect-handlers.js';
+import { serveOneKey } from './one-key-handlers.js';
 import { servePessimistic } from './pessimistic-handlers.js';
 import { serveRaw } from './raw-handlers.js';
 import { serveTxnExt } from './txn-ext-handlers.js';
@@ -29,6 +30,7 @@ export function tinykvService(env: Env, options: TinyKvServiceOptions): ServiceT
   serveInspect(table, options.txn);
   serveGc(table, options.txn, options.destroyRange);
   serveTxnExt(table, options.txn);
+  serveOneKey(table, options.txn);
   servePessimistic(table, options.txn);
   serveDeadlocks(table, env, options.access);
   serveRaw(table, options.raw);

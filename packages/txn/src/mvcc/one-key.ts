@@ -1,0 +1,225 @@
+import { assert, equalBytes, keyString, maxTimestamp, type Timestamp, TS_ZERO } from '@tinykv/base';
+import { type KeyError, type Modify, shortValueBytesMax, type WriteRecord } from '@tinykv/model';
+import { placeWrite } from './commit.js';
+import { abortError, lockedError } from './decision.js';
+import { type KeyFacts, newestTs, type TxnKeyFacts } from './key-view.js';
+
+/** What becomes of a key. */
+export type Change =
+  | { readonly kind: 'put'; readonly value: Uint8Array }
+  | { readonly kind: 'delete' };
+
+/** What must hold of the newest committed value for a write to happen. */
+export type Condition =
+  | { readonly type: 'always' }
+  | { readonly type: 'absent' }
+  /** The commit timestamp of the newest Put or Delete; 0: there is none. */
+  | { readonly type: 'version'; readonly version: Timestamp }
+  /** The value begins with one of these. */
+  | { readonly type: 'head'; readonly heads: readonly Uint8Array[]; readonly orAbsent: boolean };
+
+/** A blind write of another key of the same Region, which happens with the write that it belongs to, or not at all. */
+export interface Companion {
+  readonly key: Uint8Array;
+  readonly change: Change;
+}
+
+/** A transaction of one key that the store decides. Its identity is (key, ts): there is at most one for each. */
+export interface OneKeyWrite {
+  readonly key: Uint8Array;
+  /** Fetched after the write was asked for: it lies above all that was acknowledged before. */
+  readonly ts: Timestamp;
+  readonly condition: Condition;
+  readonly change: Change;
+  readonly companions: readonly Companion[];
+}
+
+export type OneKeyOutcome =
+  /** `commitTs` undefined: there is no version of it, since a later write of the request replaced it or it had nothing to delete. */
+  | { readonly type: 'written'; readonly commitTs: Timestamp | undefined }
+  /** The condition does not hold: what is there instead. */
+  | {
+      readonly type: 'refused';
+      /** Undefined: nothing. */
+      readonly value: Uint8Array | undefined;
+      readonly version: Timestamp;
+    }
+  /** Another command has the latches of its keys; nothing was looked at. */
+  | { readonly type: 'latched' }
+  /** The store may not choose a timestamp at present: the write takes the way of a transaction. */
+  | { readonly type: 'unready' }
+  | { readonly type: 'error'; readonly error: KeyError };
+
+/** A write with what is stored about its keys, all of them latched. */
+export interface OneKeyFacts {
+  readonly write: OneKeyWrite;
+  readonly main: TxnKeyFacts;
+  /** One for each companion. */
+  readonly companions: readonly KeyFacts[];
+}
+
+/** A version to be made. */
+interface Pending {
+  readonly facts: KeyFacts;
+  readonly startTs: Timestamp;
+  readonly change: Change;
+  /** The place of the write whose own key it is; undefined for a companion. */
+  readonly owner: number | undefined;
+}
+
+/** What has been decided before a commit timestamp is chosen: none of it depends on that. */
+export class OneKeyPlan {
+  readonly #pending = new Map<string, Pending>();
+  readonly #outcomes: ((commitTs: Timestamp) => OneKeyOutcome)[] = [];
+  /** Writes whose outcome rests on what the plan writes, themselves or others. */
+  readonly #writers = new Set<number>();
+  #lowest: Timestamp = TS_ZERO;
+  #highestTs: Timestamp = TS_ZERO;
+
+  /** `readNewest` reads the value of the newest version. The writes are decided in their order, each on what those before it leave. */
+  constructor(
+    all: readonly OneKeyFacts[],
+    readNewest: (key: Uint8Array, write: WriteRecord) => Uint8Array,
+  ) {
+    for (const [i, one] of all.entries()) this.#outcomes.push(this.#decide(i, one, readNewest));
+  }
+
+  get isEmpty(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  /** Keys that get a version. */
+  get keys(): readonly Uint8Array[] {
+    return [...this.#pending.values()].map(({ facts }) => facts.key);
+  }
+
+  /** The commit timestamp lies at or above it: above every version of the keys, and above each `ts`. */
+  get lowest(): Timestamp {
+    return this.#lowest;
+  }
+
+  /** The highest `ts` of what is written. */
+  get highestTs(): Timestamp {
+    return this.#highestTs;
+  }
+
+  /** One version for each key. */
+  modifies(commitTs: Timestamp): Modify[] {
+    return [...this.#pending.values()].map(({ facts, startTs, change }) => {
+      assert(commitTs > startTs, () => `commit_ts ${commitTs} is not after start_ts ${startTs}`);
+      const value = change.kind === 'put' ? change.value : undefined;
+      const isLong = value !== undefined && value.length > shortValueBytesMax;
+      const shortValue = isLong ? undefined : value;
+      const write: WriteRecord = { kind: change.kind, startTs, commitTs, shortValue };
+      const longValue = isLong ? value : undefined;
+      return {
+        ...placeWrite(facts.key, write, facts.newest),
+        longValue,
+        addsValue: value !== undefined,
+      };
+    });
+  }
+
+  /** The outcomes when nothing is written: what would have been has the given one. */
+  without(instead: OneKeyOutcome): readonly OneKeyOutcome[] {
+    return this.#outcomes.map((outcome, i) => (this.#writers.has(i) ? instead : outcome(TS_ZERO)));
+  }
+
+  outcomes(commitTs: Timestamp): readonly OneKeyOutcome[] {
+    return this.#outcomes.map((outcome) => outcome(commitTs));
+  }
+
+  #decide(
+    at: number,
+    { write, main, companions }: OneKeyFacts,
+    readNewest: (key: Uint8Array, write: WriteRecord) => Uint8Array,
+  ): (commitTs: Timestamp) => OneKeyOutcome {
+    const { key, ts } = write;
+    const { outcome } = main;
+    if (outcome.type === 'commit') {
+      const { commitTs } = outcome.write;
+      return () => ({ type: 'written', commitTs });
+    }
+    // Its client, or a reader, was told that it never happened.
+    if (outcome.type === 'rollback') return failed(abortError(`write ${ts} is rolled back`, key));
+    for (const facts of [main, ...companions]) {
+      if (facts.lock !== undefined) return failed(lockedError(facts.key, facts.lock));
+    }
+    const before = this.#pending.get(keyString(key));
+    const present = presentValue(main, before, readNewest);
+    if (before !== undefined) this.#writers.add(at);
+    if (!holds(write.condition, present, main, before)) {
+      const { value } = present;
+      const version = main.newest?.write?.commitTs ?? TS_ZERO;
+      if (before === undefined) return () => ({ type: 'refused', value, version });
+      return (commitTs) => ({ type: 'refused', value, version: commitTs });
+    }
+    this.#writers.add(at);
+    this.#put(at, write, main, present.value === undefined);
+    for (const [i, { key: other, change }] of write.companions.entries()) {
+      const facts = companions[i]!;
+      const isAbsent = facts.newest?.write?.kind !== 'put' && !this.#pending.has(keyString(other));
+      this.#add({ facts, startTs: ts, change, owner: undefined }, isAbsent);
+    }
+    return (commitTs) => {
+      const last = this.#pending.get(keyString(key));
+      return { type: 'written', commitTs: last?.owner === at ? commitTs : undefined };
+    };
+  }
+
+  #put(owner: number, { ts, change }: OneKeyWrite, facts: KeyFacts, isAbsent: boolean): void {
+    this.#add({ facts, startTs: ts, change, owner }, isAbsent);
+  }
+
+  #add(pending: Pending, isAbsent: boolean): void {
+    const { facts, startTs, change } = pending;
+    const name = keyString(facts.key);
+    // A version that says that there is nothing, where nothing was, is seen by nobody.
+    if (change.kind === 'delete' && isAbsent && !this.#pending.has(name)) return;
+    this.#pending.set(name, pending);
+    this.#lowest = maxTimestamp(this.#lowest, newestTs(facts.newest) + 1n);
+    this.#lowest = maxTimestamp(this.#lowest, startTs + 1n);
+    this.#highestTs = maxTimestamp(this.#highestTs, startTs);
+  }
+}
+
+function failed(error: KeyError): () => OneKeyOutcome {
+  return () => ({ type: 'error', error });
+}
+
+interface Present {
+  /** Undefined: there is none. */
+  readonly value: Uint8Array | undefined;
+}
+
+function presentValue(
+  { key, newest }: KeyFacts,
+  before: Pending | undefined,
+  readNewest: (key: Uint8Array, write: WriteRecord) => Uint8Array,
+): Present {
+  if (before !== undefined) {
+    return { value: before.change.kind === 'put' ? before.change.value : undefined };
+  }
+  const write = newest?.write;
+  return { value: write?.kind === 'put' ? readNewest(key, write) : undefined };
+}
+
+function holds(
+  condition: Condition,
+  { value }: Present,
+  { newest }: KeyFacts,
+  before: Pending | undefined,
+): boolean {
+  switch (condition.type) {
+    case 'always':
+      return true;
+    case 'absent':
+      return value === undefined;
+    case 'version':
+      // The version that a write of the same request makes is known to nobody yet.
+      return before === undefined && (newest?.write?.commitTs ?? TS_ZERO) === condition.version;
+    case 'head':
+      if (value === undefined) return condition.orAbsent;
+      return condition.heads.some((head) => equalBytes(value.subarray(0, head.length), head));
+  }
+}
