@@ -136,6 +136,8 @@ export const limits = {
   clientParallelRequestsMax: 256,
   /** Batches of one call that a client has under way at once: more would make stores answer later, not sooner. */
   clientParallelBatchesMax: 64,
+  /** Writes of one key that a client sends in one request. */
+  clientOneKeyWritesMax: 256,
   /** Keys that a client asks for in one batch get. */
   clientBatchGetKeysMax: 1_024,
   /** Requests for timestamps in flight from one client; later ones gather into the next. */

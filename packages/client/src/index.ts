@@ -22,6 +22,7 @@ export {
 export type { Inspector, KeyHistory, KeyVersion, LockScanOptions } from './inspector.js';
 export { LockSweeper } from './lock-sweeper.js';
 export type { OneKey } from './one-key.js';
+export type { OneKeyResult, OneKeyWrite, WriteCondition } from './one-key-writes.js';
 export type { KvPair, ScanOptions } from './range-scan.js';
 export type { RawClient, RawOptions, RawScanOptions, RawSwap, RawWriteOptions } from './raw.js';
 export type { ReadSnapshot } from './read-snapshot.js';

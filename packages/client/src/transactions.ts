@@ -1,6 +1,7 @@
 import type { Timestamp } from '@tinykv/base';
 import type { CallOptions } from './call-limits.js';
 import type { Committed } from './committed.js';
+import type { OneKeyResult, OneKeyWrite } from './one-key-writes.js';
 import type { ReadVersions } from './snapshot.js';
 import type { Txn } from './txn.js';
 import type { RunOptions, TxnClient } from './txn-client.js';
@@ -42,6 +43,12 @@ export interface Transactions {
     ts?: Timestamp,
     options?: CallOptions,
   ): Promise<ReadVersions>;
+  /**
+   * A write of one key that its store decides, in one hop: those that are asked for in one turn share a request for each
+   * Region. Asked for twice with one timestamp it happens once. Throws {@link UndeterminedError} when nobody knows whether
+   * it happened, {@link KeyLockedError} when a transaction held the key for as long as the call may take.
+   */
+  writeOneKey(write: OneKeyWrite, options?: Pick<CallOptions, 'timeoutMs'>): Promise<OneKeyResult>;
   /** A fresh timestamp of the cluster. */
   timestamp(options?: CallOptions): Promise<Timestamp>;
 }
@@ -58,6 +65,8 @@ export function transactionsOf(client: TxnClient): Transactions {
     snapshotGet: (key: Uint8Array, options?: CallOptions) => client.getNewest(key, options),
     snapshotVersions: (keys: readonly Uint8Array[], ts?: Timestamp, options?: CallOptions) =>
       client.snapshotVersions(keys, ts, options),
+    writeOneKey: (write: OneKeyWrite, options?: Pick<CallOptions, 'timeoutMs'>) =>
+      client.writeOneKey(write, options),
     timestamp: (options?: CallOptions) => client.timestamp(options),
   });
 }

@@ -9,6 +9,7 @@ import type { Committed } from './committed.js';
 import { ContendedKeys } from './contended-keys.js';
 import { LockWaitTimeoutError, RetryableTxnError } from './errors.js';
 import { inTime } from './in-time.js';
+import { type OneKeyResult, type OneKeyWrite, OneKeyWrites } from './one-key-writes.js';
 import { ReadSnapshot } from './read-snapshot.js';
 import { type Isolation, type ReadVersions, Snapshot } from './snapshot.js';
 import { traced } from './tracing.js';
@@ -34,10 +35,13 @@ const DEFAULT_RETRIES = 20;
 export class TxnClient {
   readonly #context: TxnContext;
   readonly #newest: ReadSnapshot;
+  readonly #writes: OneKeyWrites;
   readonly #background = new BackgroundWork();
 
   constructor(context: TxnContext) {
     this.#context = context;
+    const { env, router, resolver } = context;
+    this.#writes = new OneKeyWrites(router, resolver, (fn) => env.clock.defer(fn));
     this.#newest = this.#snapshotAt(TS_MAX, {});
   }
 
@@ -150,6 +154,15 @@ export class TxnClient {
     const what = 'a timestamp of the scheduler';
     const shared = router.life.signals.share(signal);
     return orAborted(shared, inTime(env.clock, router.life.calls, timestamp(), ms, what));
+  }
+
+  /** As {@link Transactions.writeOneKey}. */
+  writeOneKey(
+    write: OneKeyWrite,
+    { timeoutMs = DEFAULT_TIMEOUT_MS }: Pick<CallOptions, 'timeoutMs'> = {},
+  ): Promise<OneKeyResult> {
+    checkCount(timeoutMs, 'timeoutMs');
+    return this.#writes.write(write, timeoutMs);
   }
 
   /** A fresh timestamp of the cluster. */

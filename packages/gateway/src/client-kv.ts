@@ -22,6 +22,10 @@ export function clientKv(client: Client): GatewayKv {
     },
     readVersions: (keys, ts) => translated(client.txn.snapshotVersions(keys, ts)),
     timestamp: () => translated(client.txn.timestamp()),
+    writeOneKey: async (write, timeoutMs) => {
+      const { type } = await translated(client.txn.writeOneKey(write, { timeoutMs }));
+      return type;
+    },
   };
 }
 

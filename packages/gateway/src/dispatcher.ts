@@ -195,6 +195,7 @@ export class Dispatcher {
       writes,
       flushes,
       batchable: true,
+      oneKey: writes.length === 1 ? spec.oneKey?.(argv) : undefined,
       run: async (txn) => spec.run({ argv, session, gateway, db: txn.database(db) }),
     };
   }

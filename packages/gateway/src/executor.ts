@@ -7,7 +7,8 @@ import { type GatewayKv, GatewayKvError, type KvTxn } from './kv-port.js';
 import { BUSY, CONFLICT, lateReply, replyTo, UNDETERMINED } from './kv-replies.js';
 import { LatestReads } from './latest-read.js';
 import { SharedPace } from './model/pace.js';
-import { nameOf, RedisTxn } from './model/redis-txn.js';
+import { type EpochTable, nameOf, RedisTxn } from './model/redis-txn.js';
+import { OneKeyPath, type OneKeyUse } from './one-key-path.js';
 import type { Request } from './resp/request.js';
 import type { Reply } from './resp/types.js';
 
@@ -29,6 +30,7 @@ export class Executor {
   readonly #deadlines: CommandDeadlines;
   readonly #late: LateReplies;
   readonly #reads: LatestReads;
+  readonly #oneKey: OneKeyPath;
 
   constructor(env: Env, kv: GatewayKv, gateway: GatewayState) {
     this.#env = env;
@@ -44,6 +46,7 @@ export class Executor {
       },
     };
     this.#reads = new LatestReads(kv, gateway);
+    this.#oneKey = new OneKeyPath(kv, gateway);
     this.#queue = new KeyQueue((batch) => this.#runBatch(batch), limits.gatewayBatchCommandsMax);
   }
 
@@ -147,11 +150,35 @@ export class Executor {
     deadlineMono: number,
   ): Promise<Reply[]> {
     if (flushes.length > 0) return this.#attemptFlush(jobs, flushes, body, deadlineMono);
-    const { epochs, config } = this.#gateway;
-    const table = epochs.current() ?? (await epochs.acquire(deadlineMono - this.#env.clock.mono()));
+    const use = oneKeyUse(jobs);
+    if (use !== undefined) {
+      const replies = await this.#attemptOneKey(jobs, use, body, deadlineMono);
+      if (replies !== undefined) return replies;
+    }
+    const table = await this.#epochs(deadlineMono);
     const pace = new SharedPace(this.#env.clock, jobs);
-    const txn = new RedisTxn(await this.#begin(deadlineMono), config.instance, table, pace);
+    const { instance } = this.#gateway.config;
+    const txn = new RedisTxn(await this.#begin(deadlineMono), instance, table, pace);
     return this.#finish(jobs, txn, body);
+  }
+
+  /** Undefined: it takes a transaction. */
+  async #attemptOneKey(
+    jobs: readonly Job[],
+    use: OneKeyUse,
+    body: Body,
+    deadlineMono: number,
+  ): Promise<Reply[] | undefined> {
+    const table = await this.#epochs(deadlineMono);
+    const pace = new SharedPace(this.#env.clock, jobs);
+    const key = jobs[0]!.work.writes[0]!;
+    const timeoutMs = Math.max(1, STORE_SHARE * (deadlineMono - this.#env.clock.mono()));
+    return this.#oneKey.attempt({ jobs, key, use, table, pace, timeoutMs, body });
+  }
+
+  async #epochs(deadlineMono: number): Promise<EpochTable> {
+    const { epochs } = this.#gateway;
+    return epochs.current() ?? (await epochs.acquire(deadlineMono - this.#env.clock.mono()));
   }
 
   async #begin(deadlineMono: number): Promise<KvTxn> {
@@ -227,4 +254,14 @@ export class Executor {
     const ms = this.#env.rng.float() * ceiling;
     return new Promise((resolve) => this.#env.clock.after(ms, () => resolve()));
   }
+}
+
+/** Of work that is done together. */
+function oneKeyUse(jobs: readonly Job[]): OneKeyUse | undefined {
+  let use: OneKeyUse | undefined = 'overwrites';
+  for (const { work } of jobs) {
+    if (work.oneKey === undefined) return undefined;
+    if (work.oneKey === 'changes') use = 'changes';
+  }
+  return use;
 }

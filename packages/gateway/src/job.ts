@@ -2,6 +2,7 @@ import type { Bounded } from './command-deadlines.js';
 import type { QueueJob } from './key-queue.js';
 import type { Waiter } from './model/pace.js';
 import type { RedisTxn, TouchedKey } from './model/redis-txn.js';
+import type { OneKeyUse } from './one-key-path.js';
 import type { Reply } from './resp/types.js';
 
 /** What runs in a transaction of its own, perhaps with others of the same key. */
@@ -11,6 +12,8 @@ export interface Work {
   readonly writes: readonly TouchedKey[];
   /** Takes part in a transaction with others of its key. */
   readonly batchable: boolean;
+  /** It changes the one key of `writes` and needs no other; undefined: perhaps not. */
+  readonly oneKey?: OneKeyUse | undefined;
   /** Databases that it empties. */
   readonly flushes: readonly number[];
   /** Computes the answer; called again from the start when the transaction conflicts. */

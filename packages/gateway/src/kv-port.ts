@@ -33,7 +33,34 @@ export interface GatewayKv extends VersionReader {
   readLatest(key: Uint8Array, timeoutMs?: number): Promise<Uint8Array | undefined>;
   /** A timestamp fetched after this call. */
   timestamp(): Promise<bigint>;
+  /**
+   * A write of one key that the store decides. Asked for once with each timestamp, which was fetched for it. Throws as a
+   * commit does.
+   */
+  writeOneKey(write: KvWrite, timeoutMs: number): Promise<KvWritten>;
 }
+
+export interface KvWrite {
+  readonly key: Uint8Array;
+  readonly ts: bigint;
+  /** The newest committed value must be that of the version (0: there is none), or must begin with one of the heads, or must not be there. */
+  readonly condition:
+    | { readonly type: 'version'; readonly version: bigint }
+    | {
+        readonly type: 'head';
+        readonly heads: readonly Uint8Array[];
+        readonly orAbsent: boolean;
+      };
+  /** Undefined: the key is deleted. */
+  readonly value: Uint8Array | undefined;
+}
+
+/**
+ * - `written`: durable, and seen by whoever begins afterwards.
+ * - `refused`: the condition does not hold. Nothing was applied.
+ * - `unready`: the store cannot decide it now; a transaction can. Nothing was applied.
+ */
+export type KvWritten = 'written' | 'refused' | 'unready';
 
 export interface KvPair {
   readonly key: Uint8Array;

@@ -2,6 +2,7 @@ import type { Env } from '@tinykv/base';
 import type { GatewayConfig } from '../config.js';
 import type { Epochs } from '../epochs/epochs.js';
 import type { Database } from '../model/redis-txn.js';
+import type { OneKeyUse } from '../one-key-path.js';
 import type { Request } from '../resp/request.js';
 import type { ProtocolVersion, Reply } from '../resp/types.js';
 import type { TtlClock } from '../ttl-clock.js';
@@ -70,6 +71,8 @@ export interface SessionCommand extends CommandBase {
 export interface DataCommand extends CommandBase {
   readonly kind: 'data';
   run(call: DataCall): Reply | Promise<Reply>;
+  /** How it uses its one key, if it needs nothing else; undefined: it may need more. */
+  oneKey?(argv: Request): OneKeyUse | undefined;
   /** Databases that it empties, which has to be prepared before its transaction (`epochs/epochs.ts`). */
   flushes?(argv: Request, db: number, databases: number): readonly number[];
 }

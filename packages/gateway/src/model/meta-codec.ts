@@ -25,6 +25,11 @@ export const META_HEAD_BYTES = 32;
 const PLAIN_HEADER_BYTES = 2;
 const PLAIN_STRING = 1 | INLINE;
 
+/** How the records of keys begin whose overwriting leaves nothing to be cleared away: inline, without a TTL. */
+export const PLAIN_HEADS: readonly Uint8Array[] = TYPES.map((_, i) =>
+  Uint8Array.of((i + 1) | INLINE, FORMAT_VERSION),
+);
+
 /** Layout: type|flags u8, format version varint, id10 unless inline, expireAt u64 when flagged, body. */
 export function encodeMeta(meta: Meta): Uint8Array {
   let flags = TYPES.indexOf(meta.type) + 1;

@@ -5,6 +5,8 @@ import {
   type KvPair,
   type KvTxn,
   type KvVersions,
+  type KvWrite,
+  type KvWritten,
 } from '../kv-port.js';
 import type { MemoryKv } from './memory-kv.js';
 
@@ -65,6 +67,18 @@ export class FaultyKv implements GatewayKv {
     await this.gate;
     this.#needScheduler();
     return this.#kv.timestamp();
+  }
+
+  async writeOneKey(write: KvWrite): Promise<KvWritten> {
+    await this.gate;
+    await this.beforeCommit?.();
+    const fate = this.script.shift() ?? 'ok';
+    this.fates.push(fate);
+    if (fate === 'ok') return this.#kv.writeOneKey(write);
+    if (fate === 'conflict') return 'refused';
+    if (fate !== 'applied-then-lost') throw new GatewayKvError(fate, `scripted ${fate}`);
+    await this.#kv.writeOneKey(write);
+    throw new GatewayKvError('undetermined', 'the answer was lost');
   }
 
   #needScheduler(): void {

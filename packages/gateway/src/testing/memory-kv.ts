@@ -4,9 +4,11 @@ import {
   compareBytes,
   composeTimestamp,
   EMPTY_BYTES,
+  equalBytes,
   fromKeyString,
   keyString,
   LOGICAL_COUNT,
+  TS_MAX,
 } from '@tinykv/base';
 import {
   type GatewayKv,
@@ -15,6 +17,8 @@ import {
   type KvScanOptions,
   type KvTxn,
   type KvVersions,
+  type KvWrite,
+  type KvWritten,
 } from '../kv-port.js';
 
 interface Version {
@@ -44,9 +48,18 @@ export class MemoryKv implements GatewayKv {
     readLatest: number;
     readVersions: number;
     timestamp: number;
+    writeOneKey: number;
     commit: number;
     conflict: number;
-  } = { begin: 0, readLatest: 0, readVersions: 0, timestamp: 0, commit: 0, conflict: 0 };
+  } = {
+    begin: 0,
+    readLatest: 0,
+    readVersions: 0,
+    timestamp: 0,
+    writeOneKey: 0,
+    commit: 0,
+    conflict: 0,
+  };
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -90,6 +103,23 @@ export class MemoryKv implements GatewayKv {
       return { value: seen?.value, commitTs: seen?.writeTs ?? 0n };
     });
     return { versions, safePoint };
+  }
+
+  async writeOneKey({ key, ts, condition, value }: KvWrite): Promise<KvWritten> {
+    this.counts.writeOneKey++;
+    const name = keyString(key);
+    const newest = this.#versions.get(name)?.at(-1);
+    const there = newest?.value;
+    const holds =
+      condition.type === 'version'
+        ? (newest?.writeTs ?? 0n) === condition.version
+        : there === undefined
+          ? condition.orAbsent
+          : condition.heads.some((head) => equalBytes(there.subarray(0, head.length), head));
+    if (!holds) return 'refused';
+    assert(ts > 0n, 'a write has a timestamp');
+    this.commit(TS_MAX, new Map([[name, value && new Uint8Array(value)]]));
+    return 'written';
   }
 
   readAt(key: string, ts: bigint): Uint8Array | undefined {

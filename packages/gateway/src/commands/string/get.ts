@@ -7,7 +7,7 @@ import type { Request } from '../../resp/request.js';
 import { array, bulk, integer, NULL, type Reply } from '../../resp/types.js';
 import { ANSWER_TOO_LARGE, NOT_AN_INTEGER, WRONG_TYPE } from '../errors.js';
 import { parseExpire } from '../expire-time.js';
-import type { CommandSpec, DataCall } from '../spec.js';
+import type { CommandSpec, DataCall, DataCommand } from '../spec.js';
 import { parseGetExOptions } from './options.js';
 
 const ONE_KEY = { first: 1, last: 1, step: 1 } as const;
@@ -105,7 +105,7 @@ function reader(
   arity: number,
   fast: boolean,
   run: (call: DataCall) => Promise<Reply>,
-): CommandSpec {
+): DataCommand {
   const flags = fast ? (['readonly', 'fast'] as const) : (['readonly'] as const);
   return { kind: 'data', name, arity, flags, group: 'string', keys: ONE_KEY, run };
 }
@@ -116,7 +116,7 @@ export const stringReadCommands: readonly CommandSpec[] = [
   reader('getrange', 4, false, getRange),
   reader('substr', 4, false, getRange),
   { ...reader('mget', -2, true, mget), keys: { first: 1, last: -1, step: 1 } },
-  { ...reader('getdel', 2, true, getDel), flags: ['write', 'fast'] },
+  { ...reader('getdel', 2, true, getDel), flags: ['write', 'fast'], oneKey: () => 'changes' },
   { ...reader('getex', -2, true, getEx), flags: ['write', 'fast'] },
 ];
 

@@ -53,6 +53,7 @@ function counter(
     group: 'string',
     keys: { first: 1, last: 1, step: 1 },
     run,
+    oneKey: () => 'changes',
   };
 }
 

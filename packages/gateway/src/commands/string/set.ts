@@ -2,11 +2,13 @@ import { EMPTY_BYTES, limits } from '@tinykv/base';
 import { UNREADABLE } from '../../model/meta-codec.js';
 import { stepsOf } from '../../model/pace.js';
 import { patchString, stringLength, writeString } from '../../model/strings.js';
+import type { OneKeyUse } from '../../one-key-path.js';
 import { parseInt64 } from '../../resp/decimal.js';
+import type { Request } from '../../resp/request.js';
 import { error, integer, NULL, OK, ONE, type Reply, ZERO } from '../../resp/types.js';
 import { NOT_AN_INTEGER, TOO_LONG, UNREADABLE_RECORD, WRONG_TYPE, wrongArity } from '../errors.js';
 import { EX, type ExpireUnit, PX, parseExpire } from '../expire-time.js';
-import type { CommandFlag, CommandSpec, DataCall, KeyPositions } from '../spec.js';
+import type { CommandFlag, CommandSpec, DataCall, DataCommand, KeyPositions } from '../spec.js';
 import { oldValue } from './get.js';
 import { parseSetOptions } from './options.js';
 
@@ -141,19 +143,31 @@ function writer(
   fast: boolean,
   run: (call: DataCall) => Promise<Reply>,
   keys: KeyPositions = ONE_KEY,
-): CommandSpec {
+): DataCommand {
   const flags: readonly CommandFlag[] = fast ? ['write', 'denyoom', 'fast'] : ['write', 'denyoom'];
   return { kind: 'data', name, arity, flags, group: 'string', keys, run };
 }
 
+/** One that changes its key and needs no other. */
+function changer(...spec: Parameters<typeof writer>): CommandSpec {
+  return { ...writer(...spec), oneKey: () => 'changes' };
+}
+
+/** A TTL has an entry of its own in the index of those that expire. */
+function useOfSet(argv: Request): OneKeyUse | undefined {
+  if (argv.length === 3) return 'overwrites';
+  const options = parseSetOptions(argv);
+  return options.ok && options.value.expire === undefined ? 'changes' : undefined;
+}
+
 export const stringWriteCommands: readonly CommandSpec[] = [
-  writer('set', -3, false, set),
+  { ...writer('set', -3, false, set), oneKey: useOfSet },
   writer('setex', 4, false, setWithTtl('setex', EX)),
   writer('psetex', 4, false, setWithTtl('psetex', PX)),
-  writer('setnx', 3, true, setNx),
-  writer('getset', 3, true, getSet),
+  changer('setnx', 3, true, setNx),
+  changer('getset', 3, true, getSet),
   writer('mset', -3, false, mset, PAIRS),
   writer('msetnx', -3, false, msetNx, PAIRS),
-  writer('append', 3, true, append),
-  writer('setrange', 4, false, setRange),
+  changer('append', 3, true, append),
+  changer('setrange', 4, false, setRange),
 ];

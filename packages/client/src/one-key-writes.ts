@@ -1,0 +1,271 @@
+import { copyBytes, KvError, limits, type Timestamp, TS_ZERO } from '@tinykv/base';
+import { type LockInfo, locationKey } from '@tinykv/model';
+import { type Init, keyErrorFromWire, tinykvtxn } from '@tinykv/proto';
+import { checkBytes, checkKey } from './check-arguments.js';
+import { KeyLockedError } from './errors.js';
+import { keyErrorToThrow } from './key-errors.js';
+import type { LockResolver } from './lock-resolver.js';
+import { type Operation, undetermined } from './operation.js';
+import { statusAtPrimary } from './primary-status.js';
+import type { CachedRegion } from './region-cache.js';
+import type { Router } from './router.js';
+import { splitByCount } from './split-by-count.js';
+
+/** What must hold of the newest committed value of a key for a write to happen. */
+export type WriteCondition =
+  | { readonly type: 'always' }
+  | { readonly type: 'absent' }
+  /** The commit timestamp of the newest Put or Delete; 0: there is none. */
+  | { readonly type: 'version'; readonly version: Timestamp }
+  /** The value begins with one of these. */
+  | { readonly type: 'head'; readonly heads: readonly Uint8Array[]; readonly orAbsent: boolean };
+
+/** A write that the store of the key decides. */
+export interface OneKeyWrite {
+  readonly key: Uint8Array;
+  /** From {@link Transactions.timestamp}, fetched for this write alone, or for writes of other keys as well. */
+  readonly ts: Timestamp;
+  readonly condition: WriteCondition;
+  /** Undefined: the key is deleted. */
+  readonly value: Uint8Array | undefined;
+}
+
+export type OneKeyResult =
+  /** `commitTs` undefined: it has no version, as there was nothing to delete. */
+  | { readonly type: 'written'; readonly commitTs: Timestamp | undefined }
+  /** The condition does not hold: what is there instead. Nothing was written, nor will be. */
+  | {
+      readonly type: 'refused';
+      readonly value: Uint8Array | undefined;
+      readonly version: Timestamp;
+    }
+  /** The store cannot choose a timestamp now. Nothing was written, nor will be: a transaction can. */
+  | { readonly type: 'unready' };
+
+/** A write on its way to its one result. */
+interface Call {
+  readonly write: OneKeyWrite;
+  /** Monotonic milliseconds. */
+  readonly deadline: number;
+  /** An attempt was sent whose outcome is not known. */
+  maybeApplied: boolean;
+  readonly resolve: (result: OneKeyResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const { OneKeyResult: Result, Txn, WriteCondition: Wire } = tinykvtxn;
+
+/** Sends the writes that are asked for in one turn together, one request for each Region. */
+export class OneKeyWrites {
+  readonly #router: Router;
+  readonly #resolver: LockResolver;
+  readonly #defer: (fn: () => void) => void;
+  #asked: Call[] = [];
+
+  constructor(router: Router, resolver: LockResolver, defer: (fn: () => void) => void) {
+    this.#router = router;
+    this.#resolver = resolver;
+    this.#defer = defer;
+  }
+
+  /** As {@link Transactions.writeOneKey}. */
+  write(write: OneKeyWrite, timeoutMs: number): Promise<OneKeyResult> {
+    checkKey(write.key);
+    if (write.value !== undefined) checkBytes(write.value, 'value');
+    this.#router.life.calls.check();
+    const deadline = this.#router.now() + timeoutMs;
+    return new Promise((resolve, reject) => {
+      this.#ask({ write, deadline, maybeApplied: false, resolve, reject });
+    });
+  }
+
+  #ask(call: Call): void {
+    if (this.#asked.length === 0) this.#defer(() => this.#send());
+    this.#asked.push(call);
+  }
+
+  #send(): void {
+    const calls = this.#asked;
+    this.#asked = [];
+    const known = new Map<CachedRegion, Call[]>();
+    const unknown: Call[] = [];
+    for (const call of calls) {
+      const region = this.#router.cache.find(locationKey(this.#router.api, call.write.key));
+      if (region === undefined) unknown.push(call);
+      else listOf(known, region).push(call);
+    }
+    for (const [region, some] of known) this.#sendParts(region, some);
+    if (unknown.length > 0) this.#locate(unknown);
+  }
+
+  #sendParts(region: CachedRegion, calls: readonly Call[]): void {
+    for (const part of splitByCount(calls, limits.clientOneKeyWritesMax)) {
+      void this.#sendToRegion(region, part, false);
+    }
+  }
+
+  #locate(calls: readonly Call[]): void {
+    const operation = this.#operationOf(calls);
+    this.#router
+      .group(calls, ({ write }) => write.key, operation)
+      .then(
+        (groups) => {
+          for (const { region, items } of groups) this.#sendParts(region, items);
+        },
+        (error: unknown) => {
+          for (const call of calls) call.reject(error);
+        },
+      );
+  }
+
+  /** What is sent again is the same write, so nothing is done twice; but its outcome matters. */
+  #operationOf(calls: readonly Call[]): Operation {
+    const deadline = Math.max(...calls.map((call) => call.deadline));
+    const operation = this.#router.begin('decisive', Math.max(0, deadline - this.#router.now()));
+    operation.maybeApplied = calls.some(({ maybeApplied }) => maybeApplied);
+    return operation;
+  }
+
+  /** Never rejects: what goes wrong is the outcome of the calls. */
+  async #sendToRegion(
+    region: CachedRegion,
+    calls: readonly Call[],
+    waitForLatches: boolean,
+  ): Promise<void> {
+    const operation = this.#operationOf(calls);
+    try {
+      const response = await this.#router.sendToRegion(
+        region,
+        Txn.kvOneKeyWrite,
+        (context) => ({ context, writes: calls.map(toWire), waitForLatches }),
+        operation,
+      );
+      for (const call of calls) call.maybeApplied = operation.maybeApplied;
+      if (response === undefined) for (const call of calls) this.#ask(call);
+      else await this.#take(region, calls, response.outcomes, operation);
+    } catch (error) {
+      for (const call of calls) call.reject(error);
+    }
+  }
+
+  async #take(
+    region: CachedRegion,
+    calls: readonly Call[],
+    outcomes: readonly tinykvtxn.OneKeyOutcome[],
+    operation: Operation,
+  ): Promise<void> {
+    const latched: Call[] = [];
+    const locked: { readonly call: Call; readonly lock: LockInfo }[] = [];
+    for (const [i, call] of calls.entries()) {
+      const outcome = outcomes[i];
+      if (outcome === undefined) throw new KvError('INTERNAL', 'a write has no outcome');
+      const lock = lockOf(outcome);
+      if (outcome.result === Result.OneKeyLatched) latched.push(call);
+      else if (lock !== undefined) locked.push({ call, lock });
+      else this.#conclude(call, outcome, operation);
+    }
+    if (latched.length > 0) void this.#sendToRegion(region, latched, true);
+    if (locked.length > 0) await this.#afterLocks(locked, operation);
+  }
+
+  /** A write that was not done must not be done by a copy of the request that is still on its way. */
+  #conclude(call: Call, outcome: tinykvtxn.OneKeyOutcome, operation: Operation): void {
+    if (outcome.result === Result.OneKeyWritten) {
+      const { commitTs } = outcome;
+      call.resolve({ type: 'written', commitTs: commitTs === TS_ZERO ? undefined : commitTs });
+    } else if (call.maybeApplied) {
+      this.#seal(call, operation).then((isDone) => {
+        if (!isDone) settle(call, outcome);
+      }, call.reject);
+    } else settle(call, outcome);
+  }
+
+  /** The question at the key leaves a rollback there. True: the write was done after all, and its caller told. */
+  async #seal(call: Call, operation: Operation): Promise<boolean> {
+    const name = { startTs: call.write.ts, primary: call.write.key };
+    const status = await statusAtPrimary(this.#resolver, name, operation.fork());
+    if (status.type === 'rolled-back') return false;
+    if (status.type === 'alive') throw undetermined(new KvError('UNKNOWN', 'the key is locked'));
+    call.resolve({ type: 'written', commitTs: status.commitTs });
+    return true;
+  }
+
+  /** Resolves the locks, or waits for them, and asks again. */
+  async #afterLocks(
+    locked: readonly { readonly call: Call; readonly lock: LockInfo }[],
+    operation: Operation,
+  ): Promise<void> {
+    const locks = locked.map(({ lock }) => lock);
+    const waitMs = await this.#resolver.resolve(locks, operation);
+    const { backoff } = operation;
+    const goesOn =
+      waitMs === 0 ? backoff.remainingMs() > 0 : await backoff.pause('key-locked', waitMs);
+    for (const { call, lock } of locked) {
+      if (goesOn) this.#ask(call);
+      else this.#giveUp(call, new KeyLockedError(lock), operation);
+    }
+  }
+
+  #giveUp(call: Call, error: unknown, operation: Operation): void {
+    if (!call.maybeApplied) call.reject(error);
+    else {
+      this.#seal(call, operation).then((isDone) => {
+        if (!isDone) call.reject(error);
+      }, call.reject);
+    }
+  }
+}
+
+function listOf(groups: Map<CachedRegion, Call[]>, region: CachedRegion): Call[] {
+  let list = groups.get(region);
+  if (list === undefined) {
+    list = [];
+    groups.set(region, list);
+  }
+  return list;
+}
+
+function lockOf({ error }: tinykvtxn.OneKeyOutcome): LockInfo | undefined {
+  if (error === undefined) return undefined;
+  const keyError = keyErrorFromWire(error);
+  return keyError.type === 'locked' ? keyError.lock : undefined;
+}
+
+/** What was certainly not written. */
+function settle({ write, resolve, reject }: Call, outcome: tinykvtxn.OneKeyOutcome): void {
+  switch (outcome.result) {
+    case Result.OneKeyRefused: {
+      const { found, value, version } = outcome;
+      resolve({ type: 'refused', value: found ? copyBytes(value) : undefined, version });
+      return;
+    }
+    case Result.OneKeyUnready:
+      resolve({ type: 'unready' });
+      return;
+    default: {
+      const { error } = outcome;
+      if (error === undefined)
+        reject(new KvError('INTERNAL', `a write has result ${outcome.result}`));
+      else reject(keyErrorToThrow(keyErrorFromWire(error), write.ts));
+    }
+  }
+}
+
+function toWire({ write }: Call): Init<tinykvtxn.OneKeyWrite> {
+  const { key, ts, condition, value } = write;
+  const change = value === undefined ? { delete: true } : { value };
+  switch (condition.type) {
+    case 'always':
+      return { key, ts, ...change };
+    case 'absent':
+      return { key, ts, ...change, condition: Wire.WriteIfAbsent };
+    case 'version': {
+      const { version } = condition;
+      return { key, ts, ...change, condition: Wire.WriteIfVersion, version };
+    }
+    case 'head': {
+      const { heads, orAbsent } = condition;
+      return { key, ts, ...change, condition: Wire.WriteIfHead, heads, orAbsent };
+    }
+  }
+}
