@@ -34,6 +34,7 @@ import {
   schedulerpb,
   timestampToWire,
   tinykvstream,
+  tinykvtxn,
   type UnaryMethod,
 } from '@tinykv/proto';
 import { FakeData } from './fake-data.js';
@@ -80,6 +81,10 @@ export class FakeCluster {
   script: (call: StoreCall) => Script | undefined = () => undefined;
   /** Whether stores commit in one phase where they are asked to. */
   onePhase = false;
+  /** Stores do not choose timestamps for writes of one key. */
+  unready = false;
+  /** Keys whose latches others have. */
+  readonly latched: Set<string> = new Set<string>();
   /** What stores answer to reads of versions. */
   safePoint: Timestamp = 0n;
   /** Stores that leave the locks of async commit where they are asked to. */
@@ -332,6 +337,7 @@ export class FakeCluster {
       ...(request.primaryKey === undefined ? [] : [request.primaryKey]),
       ...(request.keys ?? []),
       ...(request.mutations ?? []).map((m: kvrpcpb.Mutation) => m.key),
+      ...(request.writes ?? []).map((w: tinykvtxn.OneKeyWrite) => w.key),
     ];
     const outside = keys.find(
       (key) => !rangeContains(hosted.region.range, locationKey(this.api, key)),
@@ -384,6 +390,16 @@ export class FakeCluster {
           ...data.read(key, request.version, context?.resolvedLocks),
         }));
         return { pairs: pairs.filter(({ error, value }) => error ?? value) };
+      }
+      case 'KvOneKeyWrite': {
+        const { writes, waitForLatches } = request as tinykvtxn.OneKeyWriteRequest;
+        const latched = { result: tinykvtxn.OneKeyResult.OneKeyLatched };
+        const outcomes = writes.map((write) =>
+          !waitForLatches && this.latched.has(keyString(write.key))
+            ? latched
+            : data.writeOneKey(write, this.unready),
+        );
+        return { outcomes };
       }
       case 'KvPessimisticLock':
         return data.lockPessimistically(request);

@@ -7,7 +7,7 @@ import {
   type Timestamp,
   TS_MAX,
 } from '@tinykv/base';
-import { kvrpcpb, type tinykvext, type tinykvtxn } from '@tinykv/proto';
+import { kvrpcpb, type tinykvext, tinykvtxn } from '@tinykv/proto';
 
 interface Lock {
   readonly startTs: Timestamp;
@@ -157,6 +157,40 @@ export class FakeData {
   }
 
   /** As a store that knows every read that was served: the next timestamp will do. */
+  writeOneKey(write: tinykvtxn.OneKeyWrite, unready: boolean): tinykvtxn.OneKeyOutcomeInit {
+    const { OneKeyResult, WriteCondition } = tinykvtxn;
+    const { key, ts, value } = write;
+    const { lock, writes, rollbacks } = this.at(key);
+    const own = writes.find(({ startTs }) => startTs === ts);
+    if (own !== undefined) return { result: OneKeyResult.OneKeyWritten, commitTs: own.commitTs };
+    if (rollbacks.has(ts)) {
+      return { result: OneKeyResult.OneKeyFailed, error: { abort: `${ts} is rolled back` } };
+    }
+    if (lock !== undefined) {
+      return { result: OneKeyResult.OneKeyFailed, error: this.locked(key, lock) };
+    }
+    const newest = writes[0];
+    const found = newest?.op === kvrpcpb.Op.Put;
+    const version = newest?.commitTs ?? 0n;
+    const holds: Readonly<Record<number, boolean>> = {
+      [WriteCondition.WriteAlways]: true,
+      [WriteCondition.WriteIfAbsent]: !found,
+      [WriteCondition.WriteIfVersion]: version === write.version,
+      [WriteCondition.WriteIfHead]: found
+        ? write.heads.some((head) => equalBytes(newest.value.subarray(0, head.length), head))
+        : write.orAbsent,
+    };
+    if (!holds[write.condition]) {
+      const there = found ? { found, value: newest.value } : {};
+      return { result: OneKeyResult.OneKeyRefused, version, ...there };
+    }
+    if (unready) return { result: OneKeyResult.OneKeyUnready };
+    const commitTs = (newest?.commitTs ?? 0n) > ts ? newest!.commitTs + 1n : ts + 1n;
+    const op = write.delete ? kvrpcpb.Op.Del : kvrpcpb.Op.Put;
+    writes.unshift({ commitTs, startTs: ts, op, value: new Uint8Array(value) });
+    return { result: OneKeyResult.OneKeyWritten, commitTs };
+  }
+
   prewriteOnePhase(request: kvrpcpb.PrewriteRequest): kvrpcpb.PrewriteResponseInit {
     const { startVersion: startTs, mutations } = request;
     const isHeld = mutations.some(({ key }) => this.at(key).lock?.startTs === startTs);

@@ -1,0 +1,165 @@
+import { fromUtf8, keyString, type Timestamp, utf8 } from '@tinykv/base';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { FakeCluster, SCHEDULER } from '../tests/fake-cluster.js';
+import { Client } from './client.js';
+import { KeyLockedError, UndeterminedError } from './errors.js';
+import type { OneKeyResult, WriteCondition } from './one-key-writes.js';
+
+let cluster: FakeCluster;
+let client: Client;
+
+const run = <T>(promise: Promise<T>): Promise<T> => cluster.env.clock.runUntil(promise);
+const methods = (): string[] => cluster.calls.map((call) => call.method);
+const ALWAYS: WriteCondition = { type: 'always' };
+const ABSENT: WriteCondition = { type: 'absent' };
+
+function write(
+  key: string,
+  ts: Timestamp,
+  value: string | undefined,
+  condition = ALWAYS,
+): Promise<OneKeyResult> {
+  const change = value === undefined ? undefined : utf8(value);
+  return client.txn.writeOneKey({ key: utf8(key), ts, condition, value: change });
+}
+
+async function get(key: string): Promise<string | undefined> {
+  const value = await run(client.txn.getNewest(utf8(key)));
+  return value && fromUtf8(value);
+}
+
+/** Loses the answers to the first `count` requests. */
+function loseAnswers(count: number, served: boolean): void {
+  let left = count;
+  cluster.script = ({ method }) =>
+    method === 'KvOneKeyWrite' && left-- > 0 ? { type: 'lose', served } : undefined;
+}
+
+beforeEach(async () => {
+  cluster = await FakeCluster.start();
+  client = await run(Client.connect(cluster.env, { scheduler: SCHEDULER }));
+});
+
+describe('writes of one key', () => {
+  it('of one turn share a request for each Region', async () => {
+    cluster.split(utf8('m'));
+    const ts = await run(client.txn.timestamp());
+    await run(write('a', ts, 'warm'));
+    await run(write('z', ts, 'warm'));
+    cluster.calls.length = 0;
+    const later = await run(client.txn.timestamp());
+    const keys = ['a', 'z', 'b', 'y', 'c'];
+    const results = await run(Promise.all(keys.map((key) => write(key, later, `${key}!`))));
+    expect(results.map(({ type }) => type)).toEqual(keys.map(() => 'written'));
+    expect(methods()).toEqual(['KvOneKeyWrite', 'KvOneKeyWrite']);
+    for (const key of keys) expect(await get(key)).toBe(`${key}!`);
+  });
+
+  it('have an outcome each', async () => {
+    const ts = await run(client.txn.timestamp());
+    await run(write('a', ts, 'one'));
+    const later = await run(client.txn.timestamp());
+    const results = await run(
+      Promise.all([
+        write('a', later, 'two', ABSENT),
+        write('b', later, 'two', ABSENT),
+        write('c', later, undefined, { type: 'version', version: 0n }),
+        write('d', later, 'x', { type: 'head', heads: [utf8('o')], orAbsent: false }),
+      ]),
+    );
+    expect(results).toMatchObject([
+      { type: 'refused', value: utf8('one'), version: ts + 1n },
+      { type: 'written' },
+      { type: 'written' },
+      { type: 'refused', value: undefined, version: 0n },
+    ]);
+  });
+
+  it('go on where their Region was split or moved', async () => {
+    const ts = await run(client.txn.timestamp());
+    await run(write('a', ts, 'one'));
+    cluster.split(utf8('m'));
+    const later = await run(client.txn.timestamp());
+    const results = await run(Promise.all(['a', 'z'].map((key) => write(key, later, 'two'))));
+    expect(results).toMatchObject([{ type: 'written' }, { type: 'written' }]);
+    expect([await get('a'), await get('z')]).toEqual(['two', 'two']);
+  });
+
+  it('that meet a latch ask again by themselves, and hold up no other', async () => {
+    cluster.latched.add(keyString(utf8('a')));
+    const ts = await run(client.txn.timestamp());
+    await run(Promise.all([write('a', ts, '1'), write('b', ts, '2')]));
+    const asked = cluster.callsOf('KvOneKeyWrite').map(({ request }) => request);
+    expect(asked.map(({ writes }) => writes.length)).toEqual([2, 1]);
+    expect(asked.map(({ waitForLatches }) => waitForLatches)).toEqual([false, true]);
+    expect(await get('a')).toBe('1');
+  });
+
+  it('resolve the lock of a transaction that is over, and wait for one that lives', async () => {
+    const abandoned = await run(client.txn.begin());
+    abandoned.put(utf8('a'), utf8('never'));
+    cluster.script = ({ method }) => (method === 'KvCommit' ? { type: 'hang' } : undefined);
+    const commit = abandoned.commit();
+    commit.catch(() => undefined);
+    await cluster.env.clock.run(100);
+    const ts = await run(client.txn.timestamp());
+    const options = { timeoutMs: 500 };
+    const request = { key: utf8('a'), ts, condition: ALWAYS, value: utf8('mine') };
+    await expect(run(client.txn.writeOneKey(request, options))).rejects.toThrow(KeyLockedError);
+    cluster.script = () => undefined;
+    await cluster.env.clock.run(20_000);
+    const later = await run(client.txn.timestamp());
+    expect(await run(write('a', later, 'mine'))).toMatchObject({ type: 'written' });
+    expect(await get('a')).toBe('mine');
+  });
+
+  it('say when their store cannot decide', async () => {
+    cluster.unready = true;
+    const ts = await run(client.txn.timestamp());
+    expect(await run(write('a', ts, '1'))).toEqual({ type: 'unready' });
+    expect(await get('a')).toBeUndefined();
+  });
+});
+
+describe('a write of one key whose answer is lost', () => {
+  it('is done once, and says so', async () => {
+    for (const served of [true, false]) {
+      loseAnswers(1, served);
+      const ts = await run(client.txn.timestamp());
+      const key = `k${served}`;
+      expect(await run(write(key, ts, 'one', ABSENT))).toEqual({
+        type: 'written',
+        commitTs: ts + 1n,
+      });
+      expect(await get(key)).toBe('one');
+    }
+  });
+
+  it('and that is then refused is never done by a late copy', async () => {
+    const first = await run(client.txn.timestamp());
+    await run(write('a', first, 'theirs'));
+    loseAnswers(1, false);
+    const ts = await run(client.txn.timestamp());
+    expect(await run(write('a', ts, 'mine', ABSENT))).toMatchObject({ type: 'refused' });
+    // The key remembers that it was asked.
+    expect(cluster.callsOf('KvCheckTxnStatus')).toHaveLength(1);
+    expect(cluster.data.at(utf8('a')).rollbacks.has(ts)).toBe(true);
+  });
+
+  it('is unknown when nobody tells', async () => {
+    cluster.script = ({ method }) =>
+      method === 'KvOneKeyWrite' || method === 'KvCheckTxnStatus' ? { type: 'hang' } : undefined;
+    const ts = await run(client.txn.timestamp());
+    await expect(run(write('a', ts, 'one'))).rejects.toThrow(UndeterminedError);
+  });
+
+  it('is not unknown when it was never sent', async () => {
+    cluster.script = ({ method }) =>
+      method === 'KvOneKeyWrite'
+        ? { type: 'region-error', error: { type: 'server-is-busy', reason: 'full' } }
+        : undefined;
+    const ts = await run(client.txn.timestamp());
+    const failure = run(write('a', ts, 'one'));
+    await expect(failure).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+});
