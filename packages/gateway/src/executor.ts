@@ -1,6 +1,6 @@
 import { type Env, limits } from '@tinykv/base';
 import { CommandDeadlines } from './command-deadlines.js';
-import type { DataCommand, GatewayState, SessionState } from './commands/spec.js';
+import type { DataCommand, GatewayState, OneKeyUse, SessionState } from './commands/spec.js';
 import { Job, type LateReplies, type Work } from './job.js';
 import { KeyQueue } from './key-queue.js';
 import { type GatewayKv, GatewayKvError, type KvTxn } from './kv-port.js';
@@ -8,7 +8,7 @@ import { BUSY, CONFLICT, lateReply, replyTo, UNDETERMINED } from './kv-replies.j
 import { LatestReads } from './latest-read.js';
 import { SharedPace } from './model/pace.js';
 import { type EpochTable, nameOf, RedisTxn } from './model/redis-txn.js';
-import { OneKeyPath, type OneKeyUse } from './one-key-path.js';
+import { OneKeyPath } from './one-key-path.js';
 import type { Request } from './resp/request.js';
 import type { Reply } from './resp/types.js';
 

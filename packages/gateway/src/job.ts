@@ -1,8 +1,8 @@
 import type { Bounded } from './command-deadlines.js';
+import type { OneKeyUse } from './commands/spec.js';
 import type { QueueJob } from './key-queue.js';
 import type { Waiter } from './model/pace.js';
 import type { RedisTxn, TouchedKey } from './model/redis-txn.js';
-import type { OneKeyUse } from './one-key-path.js';
 import type { Reply } from './resp/types.js';
 
 /** What runs in a transaction of its own, perhaps with others of the same key. */

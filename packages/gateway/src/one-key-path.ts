@@ -1,5 +1,5 @@
 import { equalBytes, KvError, TS_MAX } from '@tinykv/base';
-import type { GatewayState } from './commands/spec.js';
+import type { GatewayState, OneKeyUse } from './commands/spec.js';
 import type { Job } from './job.js';
 import { type GatewayKv, GatewayKvError, type KvTxn, type KvWrite } from './kv-port.js';
 import { databasePrefix, metaKey } from './model/keys.js';
@@ -13,12 +13,6 @@ import {
 import type { Pace } from './model/pace.js';
 import { type EpochTable, RedisTxn, type TouchedKey } from './model/redis-txn.js';
 import type { Reply } from './resp/types.js';
-
-/**
- * What a command that changes one key needs of it. `overwrites`: nothing, as long as it is a plain inline value or not there.
- * `changes`: what it is, inline.
- */
-export type OneKeyUse = 'overwrites' | 'changes';
 
 /** The work of one attempt. */
 export interface OneKeyAttempt {

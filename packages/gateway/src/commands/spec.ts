@@ -2,7 +2,6 @@ import type { Env } from '@tinykv/base';
 import type { GatewayConfig } from '../config.js';
 import type { Epochs } from '../epochs/epochs.js';
 import type { Database } from '../model/redis-txn.js';
-import type { OneKeyUse } from '../one-key-path.js';
 import type { Request } from '../resp/request.js';
 import type { ProtocolVersion, Reply } from '../resp/types.js';
 import type { TtlClock } from '../ttl-clock.js';
@@ -46,6 +45,12 @@ export interface KeyPositions {
   readonly last: number;
   readonly step: number;
 }
+
+/**
+ * What a command that changes one key needs of it. `overwrites`: nothing, as long as it is a plain inline value or not there.
+ * `changes`: what it is, inline.
+ */
+export type OneKeyUse = 'overwrites' | 'changes';
 
 interface CommandBase {
   /** In lower case. */

@@ -2,13 +2,19 @@ import { EMPTY_BYTES, limits } from '@tinykv/base';
 import { UNREADABLE } from '../../model/meta-codec.js';
 import { stepsOf } from '../../model/pace.js';
 import { patchString, stringLength, writeString } from '../../model/strings.js';
-import type { OneKeyUse } from '../../one-key-path.js';
 import { parseInt64 } from '../../resp/decimal.js';
 import type { Request } from '../../resp/request.js';
 import { error, integer, NULL, OK, ONE, type Reply, ZERO } from '../../resp/types.js';
 import { NOT_AN_INTEGER, TOO_LONG, UNREADABLE_RECORD, WRONG_TYPE, wrongArity } from '../errors.js';
 import { EX, type ExpireUnit, PX, parseExpire } from '../expire-time.js';
-import type { CommandFlag, CommandSpec, DataCall, DataCommand, KeyPositions } from '../spec.js';
+import type {
+  CommandFlag,
+  CommandSpec,
+  DataCall,
+  DataCommand,
+  KeyPositions,
+  OneKeyUse,
+} from '../spec.js';
 import { oldValue } from './get.js';
 import { parseSetOptions } from './options.js';
 
