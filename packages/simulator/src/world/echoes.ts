@@ -28,6 +28,7 @@ const repeatable: ReadonlySet<string> = new Set(
     kv.kvBatchRollback,
     kv.kvResolveLock,
     kv.kvCheckTxnStatus,
+    txn.kvOneKeyWrite,
     txn.kvTxnHeartBeat,
     txn.kvCheckSecondaryLocks,
     txn.kvPessimisticLock,
