@@ -1,6 +1,7 @@
 import { clientMutants } from './client.js';
 import { gatewayMutants } from './gateway.js';
 import type { Mutant } from './mutant.js';
+import { oneKeyMutants } from './one-key.js';
 import { raftMutants } from './raft.js';
 import { raftstoreMutants1 } from './raftstore-1.js';
 import { raftstoreMutants2 } from './raftstore-2.js';
@@ -20,4 +21,5 @@ export const mutants: readonly Mutant[] = [
   ...schedulerMutants,
   ...replicaMutants,
   ...clientMutants,
+  ...oneKeyMutants,
 ];
