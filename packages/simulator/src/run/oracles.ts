@@ -91,10 +91,13 @@ function changeOf({ group, entries, ...rest }: GroupUpdate): LogChange {
 
 /** Values of raw puts, which are unique, in an entry that passes the check of terms at its apply. */
 function writesSentOnce({ type, term, data }: Entry): readonly string[] {
-  if (type !== 'EntryNormal' || data.length === 0) return [];
+  if (type !== 'EntryNormal') return [];
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
+  // Most entries have no such value, and need not be decoded.
+  if (!bytes.includes('<v')) return [];
   const payload = decodePayload(data);
   if (payload.type !== 'data' || payload.term !== term) return [];
-  const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1');
+  const text = bytes.toString('latin1');
   // An entry of an older version is refused at its apply, and its client sends the put again.
   return Array.from(
     text.matchAll(/<v\d+>/g),

@@ -20,6 +20,14 @@ export interface Listener {
   readonly services: ServiceTable;
 }
 
+/** One direction between two hosts. */
+interface Link {
+  isCut: boolean;
+  cloggedUntil: number;
+  /** Nothing arrives before this. */
+  floor: number;
+}
+
 /** The least time between two arrivals that are in order. */
 const STEP_MS = 1e-6;
 
@@ -43,11 +51,10 @@ export class Network {
   readonly counts: NetworkCounts = { lost: 0, duplicated: 0, reordered: 0, reset: 0, echoed: 0 };
   traits: NetworkTraits;
   readonly #listeners = new Map<string, Listener>();
-  readonly #cut = new Set<string>();
-  readonly #cloggedUntil = new Map<string, number>();
-  readonly #waiting = new Map<string, (() => void)[]>();
-  /** Nothing arrives over a link before this. */
-  readonly #floors = new Map<string, number>();
+  /** By the host that sends, then by the one that receives. */
+  readonly #links = new Map<string, Map<string, Link>>();
+  /** What a cut holds back, in the order in which the links began to hold something. */
+  readonly #waiting = new Map<Link, (() => void)[]>();
   readonly #connections = new Set<Breakable>();
   #nextPort = 40_000;
 
@@ -78,39 +85,58 @@ export class Network {
 
   /** Cuts the way from one host to another, in this direction alone. */
   cut(from: string, to: string): void {
-    this.#cut.add(link(from, to));
+    this.#link(from, to).isCut = true;
   }
 
   /** Opens all ways again: what waited goes on, with a delay of its own. */
   healAll(): void {
-    this.#cut.clear();
-    this.#cloggedUntil.clear();
-    for (const name of [...this.#waiting.keys()]) this.#release(name);
+    for (const links of this.#links.values()) {
+      for (const link of links.values()) {
+        link.isCut = false;
+        link.cloggedUntil = 0;
+      }
+    }
+    for (const link of [...this.#waiting.keys()]) this.#release(link);
   }
 
   heal(from: string, to: string): void {
-    this.#cut.delete(link(from, to));
-    this.#release(link(from, to));
+    const link = this.#link(from, to);
+    link.isCut = false;
+    this.#release(link);
   }
 
   /** What waited goes on in its order, and nothing that is sent from now on overtakes it. */
-  #release(name: string): void {
-    const waiting = this.#waiting.get(name) ?? [];
-    this.#waiting.delete(name);
+  #release(link: Link): void {
+    const waiting = this.#waiting.get(link) ?? [];
+    this.#waiting.delete(link);
     let delay = this.delay();
     for (const go of waiting) {
       this.world.after(delay, 'healed', go);
       delay += STEP_MS;
     }
-    this.#floors.set(name, this.world.now + delay);
+    link.floor = this.world.now + delay;
+  }
+
+  #link(from: string, to: string): Link {
+    let links = this.#links.get(from);
+    if (links === undefined) {
+      links = new Map();
+      this.#links.set(from, links);
+    }
+    let link = links.get(to);
+    if (link === undefined) {
+      link = { isCut: false, cloggedUntil: 0, floor: 0 };
+      links.set(to, link);
+    }
+    return link;
   }
 
   isCut(from: string, to: string): boolean {
-    return this.#cut.has(link(from, to));
+    return this.#link(from, to).isCut;
   }
 
   clog(from: string, to: string, ms: number): void {
-    this.#cloggedUntil.set(link(from, to), this.world.now + ms);
+    this.#link(from, to).cloggedUntil = this.world.now + ms;
   }
 
   /** Breaks open connections between two hosts: both ends hear of it, each in its own time. */
@@ -138,14 +164,14 @@ export class Network {
 
   /** Carries something over a link, after what was due at `after`; returns when it is due if nothing holds it. */
   carry(from: string, to: string, after: number, label: string, arrive: () => void): number {
-    const name = link(from, to);
+    const link = this.#link(from, to);
     const { now } = this.world;
-    const start = Math.max(now, this.#cloggedUntil.get(name) ?? 0, this.#floors.get(name) ?? 0);
+    const start = Math.max(now, link.cloggedUntil, link.floor);
     const at = Math.max(after + STEP_MS, start + (from === to ? 0.01 : this.delay()));
     const attempt = (): void => {
-      if (this.isCut(from, to)) {
-        const waiting = this.#waiting.get(link(from, to)) ?? [];
-        this.#waiting.set(link(from, to), waiting);
+      if (link.isCut) {
+        const waiting = this.#waiting.get(link) ?? [];
+        this.#waiting.set(link, waiting);
         waiting.push(attempt);
       } else {
         arrive();
@@ -168,8 +194,4 @@ export interface Breakable {
 export function hostOf(address: string): string {
   const colon = address.lastIndexOf(':');
   return colon < 0 ? address : address.slice(0, colon);
-}
-
-function link(from: string, to: string): string {
-  return `${from}>${to}`;
 }
