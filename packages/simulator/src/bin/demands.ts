@@ -14,7 +14,7 @@ export const suiteLimits = {
   /** Keys whose history no checker could judge, which says nothing of them. */
   tooHardMax: 5,
   /** Of real time, in seconds: what the suite may take of `make test` on two processors. */
-  secondsBudget: 240,
+  secondsBudget: 180,
 } as const;
 
 const happenings = [

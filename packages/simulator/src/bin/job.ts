@@ -10,7 +10,7 @@ export interface Job {
   readonly plan: PlanOptions | Plan;
   readonly log?: boolean;
   readonly untilEvent?: number;
-  /** Run it in two fresh processes, whose hashes must agree. */
+  /** Run it in a fresh process, and in one that has run others before if there is one: the hashes must agree. */
   readonly twice?: boolean;
 }
 

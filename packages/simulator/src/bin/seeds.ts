@@ -1,7 +1,7 @@
 import type { Profile } from '../faults/fault.js';
 import { type PlanOptions, type WorkloadName, workloadNames } from '../run/plan.js';
 
-/** Every so many seeds one is run twice, in fresh processes. */
+/** Every so many seeds one is run twice, in two processes. */
 const TWICE_EVERY = 20;
 
 export interface SeedChoice {
