@@ -37,7 +37,7 @@ pack: build
 
 ## check: format, lint, types, layers, dead code, unit tests; under a minute
 check: build
-	@$(BIN)/tsx scripts/check.ts
+	@$(BIN)/tsx scripts/check.ts $(ARGS)
 
 ## fix: mends what `make check` complains about, where a machine can
 fix: $(INSTALLED)
@@ -65,9 +65,9 @@ stages: $(GENERATED)
 project%: $(GENERATED)
 	@$(BIN)/tsx scripts/test.ts --stage $@
 
-## ci: what .ci/run does: check, then test
+## ci: what .ci/run does: check, then test; the unit tests run once, with the rest of the suite
 ci:
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory check ARGS=--static
 	@$(MAKE) --no-print-directory test
 
 ## bench: speed of a running cluster (ARGS="raw-put --clients 64", ARGS="--rate 1000")
