@@ -27,7 +27,7 @@ it('a prewrite at the last timestamp is refused, and damages nothing', {
   timeout: 120_000,
 }, async () => {
   const print = (line: string): void => console.log(line);
-  const options = { name: 'last-timestamp', stores: 1, gateway: false, portBase: 30_000, print };
+  const options = { name: 'last-timestamp', stores: 1, gateway: false, portBase: 30_200, print };
   await withCluster(options, async (live) => {
     const client = await live.client();
     try {
