@@ -116,14 +116,22 @@ describe('the log', () => {
         entries: type === 'MsgApp' ? [entry(4, 2)] : [],
         snapshot: type === 'MsgSnap' ? { data: utf8(''), metadata } : undefined,
       });
+    // A node that asks for votes of its next term first gets them.
+    const stands = (node: SyncNode): void => {
+      node.campaign();
+      if (node.raw.state === 'StatePreCandidate') {
+        node.step({ type: 'MsgPreVoteResp', from: 3, term: 5 });
+      }
+    };
     const leads = (node: SyncNode): void => {
-      node.winElection();
+      stands(node);
+      node.step({ type: 'MsgVoteResp', from: 3, term: 5 });
       node.propose('mine');
     };
-    const roles: readonly ((node: SyncNode) => void)[] = [
-      (node) => node.follow(3, 5),
-      (node) => node.campaign(),
-      leads,
+    const roles: readonly (readonly [string, (node: SyncNode) => void])[] = [
+      ['StateFollower', (node) => node.follow(3, 5)],
+      ['StateCandidate', stands],
+      ['StateLeader', leads],
     ];
     const types: readonly MessageType[] = [
       'MsgApp',
@@ -139,10 +147,11 @@ describe('the log', () => {
       'MsgReadIndexResp',
     ];
     for (const config of [{}, { checkQuorum: true, preVote: true }]) {
-      for (const takeRole of roles) {
+      for (const [state, takeRole] of roles) {
         for (const type of types) {
-          const node = new SyncNode({ terms: [1, 3], hardState: { term: 4 } });
+          const node = new SyncNode({ terms: [1, 3], hardState: { term: 4 }, config });
           takeRole(node);
+          expect(node.raw).toMatchObject({ state, term: 5 });
           node.takeMessages();
           const before = JSON.stringify([node.raw.status(), node.log, node.raw.progressOf(2)]);
           node.step(stale(type));
