@@ -13,6 +13,8 @@ export default defineConfig({
     include: ['packages/*/src/**/*.test.ts', 'packages/*/tests/**/*.test.ts'],
     testTimeout,
     hookTimeout: 30_000,
+    // A test that has checked nothing fails: its loop was empty, or its callback never ran.
+    expect: { requireAssertions: true },
     maxWorkers: 2,
   },
 });

@@ -65,6 +65,7 @@ describe('closing a client', () => {
     await begun();
     await run(client.close());
     for (const { error } of await Promise.all(commits)) expect(error).toBeUndefined();
+    expect(cluster.data.keys.size).toBe(2 * commits.length);
     for (const { lock } of cluster.data.keys.values()) expect(lock).toBeUndefined();
   });
 
@@ -184,6 +185,7 @@ describe('closing a client', () => {
 
   it('may be asked for twice', async () => {
     await run(Promise.all([client.close(), client.close()]));
-    await run(client.close());
+    expect(await run(client.close())).toBeUndefined();
+    await expect(run(client.raw.get(a))).rejects.toMatchObject(CANCELLED);
   });
 });

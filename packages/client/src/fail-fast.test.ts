@@ -57,11 +57,12 @@ describe('a Region that is away', () => {
     await cluster.env.clock.run(3_000);
     cluster.transferLeader(1, 2);
     await run(reading);
+    expect(cluster.calls.at(-1)!.storeId).toBe(2);
   });
 
   it('is tried afresh when nobody has tried for long', async () => {
     for (const id of [1, 2, 3]) await cluster.stopStore(id);
-    await failure();
+    expect((await failure()).error).toBeInstanceOf(RegionUnavailableError);
     await cluster.env.clock.run(60_000);
     const reading = read();
     await cluster.env.clock.run(500);

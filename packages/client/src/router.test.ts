@@ -243,6 +243,7 @@ describe('stores', () => {
     await cluster.env.clock.run(5_000);
     await cluster.startScheduler();
     await run(write);
+    expect(await get('k')).toBe('v');
   });
 });
 

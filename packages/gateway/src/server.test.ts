@@ -40,6 +40,7 @@ describe('the socket edge', () => {
     await ended;
     const client = await RespClient.open(port);
     while (gateway.stats().connectedClients > 1) await client.send('PING');
+    expect(gateway.stats().connectedClients).toBe(1);
     socket.destroy();
     client.close();
   });

@@ -61,11 +61,13 @@ describe.skipIf(!redisIsInstalled && process.env['CI'] !== 'true')('against redi
     ]);
     const rng = new Prng(`commands ${protocol} ${SEED}`);
     const commands = generateCommands(rng, GENERATED_COMMANDS / 2);
+    let compared = 0;
     for (let from = 0; from < commands.length; ) {
       const batch = commands.slice(from, from + rng.int(1, 40));
       const [expected, actual] = await Promise.all([theirs.pipeline(batch), ours.pipeline(batch)]);
       for (const [i, argv] of batch.entries()) {
         const [want, got] = [normalise(argv, expected[i]!), normalise(argv, actual[i]!)];
+        compared++;
         if (want === got) continue;
         const story = commands.slice(Math.max(0, from + i - STORY), from + i + 1);
         const lines = story.map((words) => JSON.stringify(words.join(' ')));
@@ -73,6 +75,8 @@ describe.skipIf(!redisIsInstalled && process.env['CI'] !== 'true')('against redi
       }
       from += batch.length;
     }
+    expect(compared).toBe(commands.length);
+    expect(compared).toBeGreaterThan(0);
     ours.close();
     theirs.close();
   });

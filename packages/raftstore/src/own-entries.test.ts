@@ -41,6 +41,7 @@ describe('entries out of a frame of many Regions', () => {
       envelope(2 + i, [entry(8, 20), entry(9, 20)]),
     );
     const read = readEnvelopes(frameOf([large, ...small]));
+    expect(read).toHaveLength(1 + REGIONS);
     for (const { message } of read) {
       const entries = message!.entries;
       const bytes = entries.reduce((sum, each) => sum + encodeEntry(each).length, 0);
@@ -54,6 +55,7 @@ describe('entries out of a frame of many Regions', () => {
   it('are what was sent', () => {
     const sent = [envelope(1, [entry(8, 3_000)]), envelope(2, [entry(8, 20), entry(9, 0)])];
     const read = readEnvelopes(frameOf(sent));
+    expect(read).toHaveLength(sent.length);
     for (const [i, { message }] of read.entries()) {
       const fields = message!.entries.map(({ term, index, type, data }) => {
         return { term, index, type, data: new Uint8Array(data) };

@@ -180,6 +180,7 @@ describe('the load of a store', () => {
     const withError = methods.filter(({ clientStream, path }) => {
       return !clientStream && !/Coprocessor|DestroyRange|Snapshot|Raft$/.test(path);
     });
+    expect(withError.length).toBeGreaterThan(20);
     for (const { path, response } of withError) {
       const answer = response.decode(busyAnswer(path)) as kvrpcpb.RawGetResponse;
       expect(answer.regionError?.serverIsBusy, path).toBeDefined();

@@ -85,6 +85,7 @@ describe('apply_index_atomic_with_data', () => {
     await scenario.wait(clients);
     await scenario.until('all replicas are level', () => unsettled(cluster) === undefined);
     expect(await divergence(cluster)).toBeUndefined();
+    expect(increments.counters.size).toBe(3);
     for (const [key, { done, unknown }] of increments.counters) {
       expect(done).toBeGreaterThan(20);
       const value = await scenario.wait(increments.value(key));

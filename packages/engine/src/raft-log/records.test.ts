@@ -77,12 +77,15 @@ describe('records of the log', () => {
       entry.map((e) => sealEntry(1, e)[1]),
       state.map((log) => encodeState(log)[1]),
     );
+    let refused = 0;
     fc.assert(
       fc.property(badBytes(good), (bad) => {
-        outcomeOf(() => openEntry(1, 2, entryKey(1, 2), bad), KvError);
-        outcomeOf(() => decodeState(1, stateKey(1), bad), KvError);
+        const asEntry = outcomeOf(() => openEntry(1, 2, entryKey(1, 2), bad), KvError);
+        const asState = outcomeOf(() => decodeState(1, stateKey(1), bad), KvError);
+        if (asEntry.type === 'refused' && asState.type === 'refused') refused++;
       }),
       runs(200),
     );
+    expect(refused).toBeGreaterThan(0);
   });
 });

@@ -45,6 +45,7 @@ describe('found by simulation', () => {
     await cluster.removePeer(id, 1);
     cluster.net.heal(cluster.nodes[1]!.address);
     await cluster.until('it is gone', () => cluster.nodes[1]!.store!.regions().length === 0);
+    expect(cluster.regionOf('').peers.map((one) => one.storeId)).not.toContain(storeId);
   });
 
   it('a read error while a message looks for its peer stops the store, not the process', async () => {
@@ -82,6 +83,7 @@ describe('found by simulation', () => {
     await cluster.until('the new peer has the data', () =>
       store!.regions().some(({ peerId, applied }) => peerId === peer.id && applied > 5),
     );
+    expect(await cluster.dataOf(2)).toBe(await cluster.dataOf(0));
   });
 
   it('of two voters the one that is left learns that the other has been removed', async () => {
