@@ -65,7 +65,7 @@ describe('closing a client', () => {
     await begun();
     await run(client.close());
     for (const { error } of await Promise.all(commits)) expect(error).toBeUndefined();
-    expect(cluster.data.keys.size).toBe(2 * commits.length);
+    expect(cluster.data.keys.size).toBeGreaterThanOrEqual(2 * commits.length);
     for (const { lock } of cluster.data.keys.values()) expect(lock).toBeUndefined();
   });
 

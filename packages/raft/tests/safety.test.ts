@@ -1,6 +1,6 @@
 import { InvariantError, Prng, utf8 } from '@tinykv/base';
 import fc from 'fast-check';
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ConfChangeType } from '../src/index.js';
 import { Cluster, type ClusterNode } from './cluster.js';
 import { type ConfigOverrides, change } from './config.js';

@@ -283,7 +283,9 @@ describe('a damaged disk', { timeout: 300_000 }, () => {
     return [...new Set(found)].sort().join(' and ');
   }
 
-  it('a full disk: writes fail, the store says why, and serves again with room', async ({ skip }) => {
+  it('a full disk: writes fail, the store says why, and serves again with room', async ({
+    skip,
+  }) => {
     const mount = `${folder}/small`;
     mkdirSync(mount);
     if (!mountTmpfs(mount)) skip('mounting a tmpfs needs root');

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: source text of the product is quoted.
 import type { Mutant } from './mutant.js';
 
 const PURE = 'packages/txn/src/mvcc/one-key.ts';
