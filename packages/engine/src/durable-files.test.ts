@@ -7,6 +7,7 @@ import { makeDurableFolder, replaceFile } from './durable-files.js';
 import { LevelEngine } from './level-engine.js';
 import { LogEngine } from './log-engine/log-engine.js';
 import { NodeLogFiles } from './segment-log/node-log-files.js';
+import { SegmentedRaftLog } from './segment-log/segmented-raft-log.js';
 
 describe('folders that are made', () => {
   let root: string;
@@ -52,6 +53,24 @@ describe('folders that are made', () => {
     synced.length = 0;
     await makeDurableFolder(folder());
     expect(synced).toEqual([]);
+  });
+
+  it.each<readonly [string, (path: string) => Promise<void>]>([
+    [
+      'the Raft log',
+      async (path) => {
+        const log = new SegmentedRaftLog(new NodeLogFiles(path), { segmentBytes: 4_096 });
+        await log.open();
+        await log.append([{ group: 1, hardState: { term: 1, vote: 1, commit: 0 } }]);
+        await log.close();
+      },
+    ],
+    ['the log engine', async (path) => (await LogEngine.open(path)).close()],
+  ])('have names that a killed process left synced at the start of %s', async (_, use) => {
+    await use(folder());
+    synced.length = 0;
+    await use(folder());
+    expect(synced).toContain(statSync(folder()).ino);
   });
 });
 

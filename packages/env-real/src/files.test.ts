@@ -1,4 +1,13 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import {
+  type FileHandle,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -30,6 +39,25 @@ describe('Files', () => {
     await files.remove('a/b/c');
     await files.remove('a/b/c');
     expect(await files.list('a/b')).toEqual([]);
+  });
+
+  it('reads nothing that a power cut may take back: the name of a killed process is synced', async () => {
+    await files.writeFileAtomic('a/f', bytes('left'));
+    const handle = await open(root);
+    const prototype = Object.getPrototypeOf(handle) as FileHandle;
+    await handle.close();
+    const { sync } = prototype;
+    const synced: number[] = [];
+    prototype.sync = async function (this: FileHandle) {
+      await sync.call(this);
+      synced.push((await this.stat()).ino);
+    };
+    try {
+      await new Files(root).readFile('a/f');
+    } finally {
+      prototype.sync = sync;
+    }
+    expect(synced).toEqual([(await stat(join(root, 'a'))).ino]);
   });
 
   it('shows a file only once it is finished', async () => {

@@ -27,6 +27,7 @@ export class Files implements Fs {
   }
 
   async readFile(path: string): Promise<Uint8Array | undefined> {
+    await this.#syncNames(path);
     let reader: FileReader;
     try {
       reader = await this.openRead(path);
@@ -110,6 +111,16 @@ export class Files implements Fs {
       return { capacity: blocks * bsize, available: bavail * bsize };
     } catch (error) {
       throw fileError(error, 'cannot tell the free space');
+    }
+  }
+
+  /** A killed process may have left a name that nobody has synced, and that a power cut would undo. */
+  async #syncNames(path: string): Promise<void> {
+    const folder = dirname(this.#locate(path));
+    try {
+      await syncFolder(folder);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw fileError(error, `cannot make ${path} durable`);
     }
   }
 

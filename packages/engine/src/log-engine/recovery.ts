@@ -30,6 +30,8 @@ export interface RecoveryHost {
  */
 export async function recover(folder: string, host: RecoveryHost): Promise<Recovered> {
   const files = await listFiles(folder);
+  // A process that was killed leaves names which nobody has synced: what is appended must not go with them.
+  await syncFolder(folder);
   const open: DataSegment[] = [];
   try {
     for (const number of files.segments) open.push(await DataSegment.open(folder, number));

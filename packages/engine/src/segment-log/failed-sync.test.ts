@@ -39,6 +39,10 @@ class CachedFiles implements LogFiles {
     this.#files.delete(name);
   }
 
+  syncNames(): Promise<void> {
+    return Promise.resolve();
+  }
+
   losePower(): void {
     for (const file of this.#files.values()) file.losePower();
   }

@@ -4,13 +4,17 @@ export interface LogFiles {
   locate(name: string): string;
   /** Names in no particular order. */
   list(): Promise<readonly string[]>;
-  /** A new file of `bytes` that read as zero. Its name is durable when this resolves. */
+  /** A new file of `bytes` that read as zero, which are durable when this resolves; its name is not. */
   create(name: string, bytes: number): Promise<LogFile>;
   open(name: string): Promise<LogFile>;
-  /** Also of an open file. Durable when this resolves. */
+  /** Also of an open file. */
   rename(from: string, to: string): Promise<void>;
-  /** Durable when this resolves. */
   remove(name: string): Promise<void>;
+  /**
+   * Makes durable what was created, renamed and removed before, by an earlier process too. A power cut may undo
+   * any part of it until then.
+   */
+  syncNames(): Promise<void>;
 }
 
 export interface LogFile {

@@ -31,7 +31,6 @@ export class NodeLogFiles implements LogFiles {
     try {
       await handle.truncate(bytes);
       await handle.sync();
-      await syncFolder(this.#folder);
     } catch (error) {
       await handle.close();
       throw error;
@@ -48,12 +47,14 @@ export class NodeLogFiles implements LogFiles {
 
   async rename(from: string, to: string): Promise<void> {
     await rename(this.locate(from), this.locate(to));
-    await syncFolder(this.#folder);
   }
 
   async remove(name: string): Promise<void> {
     await rm(this.locate(name));
-    await syncFolder(this.#folder);
+  }
+
+  syncNames(): Promise<void> {
+    return syncFolder(this.#folder);
   }
 }
 

@@ -175,6 +175,10 @@ class CountingFiles implements LogFiles {
     return this.#files.remove(name);
   }
 
+  syncNames(): Promise<void> {
+    return this.#files.syncNames();
+  }
+
   #counted(file: LogFile): LogFile {
     return {
       size: file.size,

@@ -58,6 +58,10 @@ class FullFiles implements LogFiles {
     return this.#files.remove(name);
   }
 
+  syncNames(): Promise<void> {
+    return this.#files.syncNames();
+  }
+
   #wrap(file: LogFile): LogFile {
     return {
       size: file.size,

@@ -26,6 +26,8 @@ export class SegmentSet {
   /** Those of the folder, with nothing read of them yet. Rejects with DATA_LOSS when one is missing. */
   async open(): Promise<readonly Segment[]> {
     const names = [...(await this.#files.list())].sort();
+    // A process that was killed leaves names which nobody has synced: what is appended must not go with them.
+    await this.#files.syncNames();
     for (const name of names) {
       const number = segmentNumber(name);
       if (number !== undefined) {
@@ -81,10 +83,12 @@ export class SegmentSet {
     const spare = this.#spares[at];
     if (spare !== undefined) {
       await this.#files.rename(spare.name, segmentName(number));
+      await this.#files.syncNames();
       this.#spares.splice(at, 1);
       file = spare.file;
     } else {
       file = await this.#files.create(segmentName(number), bytes);
+      await this.#files.syncNames();
     }
     const segment = new Segment(number, this.#files.locate(segmentName(number)), file);
     this.#segments.push(segment);
@@ -96,6 +100,7 @@ export class SegmentSet {
     const last = this.#segments.at(-1);
     if (last === undefined || !last.isEmpty) return;
     await this.#files.remove(segmentName(last.number));
+    await this.#files.syncNames();
     this.#segments.pop();
     await last.file.close();
   }
@@ -114,10 +119,12 @@ export class SegmentSet {
     if (file.size === this.#segmentBytes && this.#spares.length < SPARES_MAX) {
       const spare = { name: `${name}${SPARE_SUFFIX}`, file };
       await this.#files.rename(name, spare.name);
+      await this.#files.syncNames();
       this.#spares.push(spare);
       return;
     }
     await this.#files.remove(name);
+    await this.#files.syncNames();
     await file.close();
   }
 

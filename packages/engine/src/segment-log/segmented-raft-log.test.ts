@@ -75,6 +75,10 @@ class MortalFiles implements LogFiles {
     return this.#files.remove(name);
   }
 
+  syncNames(): Promise<void> {
+    return this.#files.syncNames();
+  }
+
   #mortal(file: LogFile): LogFile {
     return {
       size: file.size,

@@ -6,6 +6,12 @@ import { SimFs } from './sim-fs.js';
 import type { SimProcess } from './sim-proc.js';
 import { SimRaftLog } from './sim-raft-log.js';
 
+/** What a power cut took away. */
+export interface MachineLoss extends EngineLoss {
+  /** Changes of names in folders that were undone. */
+  readonly names: number;
+}
+
 /** A machine with its clock and its disk: what is left when a process dies. */
 export class Machine {
   readonly host: string;
@@ -39,14 +45,14 @@ export class Machine {
 
   /** The process is gone and the machine runs on: its page cache has what was not synced. */
   exit(): void {
-    this.fs.crash(this.#rng);
+    this.fs.exit(this.#rng);
     this.engine.exit();
   }
 
   /** The power is gone: what was not synced is lost in part. */
-  crash(): Promise<EngineLoss> {
-    this.log.crash(this.#rng);
-    this.fs.crash(this.#rng);
-    return this.engine.crash(this.#rng);
+  async crash(): Promise<MachineLoss> {
+    const names = [this.log.crash(this.#rng), this.fs.crash(this.#rng)];
+    const engine = await this.engine.crash(this.#rng);
+    return { ...engine, names: names.reduce((sum, { lost }) => sum + lost, 0) };
   }
 }

@@ -8,51 +8,70 @@ import {
   type Rng,
 } from '@tinykv/base';
 import type { Disk } from './disk.js';
+import { Folder, type NameLoss } from './folder.js';
 
 const CAPACITY_BYTES = 1_000_000_000;
 
 /**
  * Files on a simulated disk: what was finished stays; a file that was being written when the process died
- * is found cut short, empty, or not at all.
+ * is found cut short, empty, or not at all. A removal lasts once the folder has been synced, which only a
+ * file that is finished does.
  */
 export class SimFs implements Fs {
   readonly #disk: Disk;
-  readonly #files = new Map<string, Uint8Array>();
+  readonly #files = new Folder<Uint8Array>();
   readonly #writing = new Map<string, Uint8Array[]>();
 
   constructor(disk: Disk) {
     this.#disk = disk;
   }
 
-  crash(rng: Rng): void {
+  /** The process is gone. Its machine runs on, and names that it changed are seen by the next one. */
+  exit(rng: Rng): void {
     for (const [path, parts] of this.#writing) {
       const whole = concatBytes(...parts);
       const kind = rng.int(0, 3);
-      if (kind > 0)
-        this.#files.set(path, whole.slice(0, kind === 1 ? 0 : rng.int(0, whole.length + 1)));
+      if (kind === 0) continue;
+      const length = kind === 1 ? 0 : rng.int(0, whole.length + 1);
+      this.#files.change([[path, whole.slice(0, length)]]);
     }
     this.#writing.clear();
   }
 
+  crash(rng: Rng): NameLoss {
+    const loss = this.#files.crash(rng);
+    this.exit(rng);
+    return loss;
+  }
+
   /** Damages one finished file; false when there is none whose name ends so. */
   damage(suffix: string, rng: Rng): boolean {
-    const paths = [...this.#files.keys()].filter((path) => path.endsWith(suffix)).sort();
+    const paths = this.#files
+      .names()
+      .filter((path) => path.endsWith(suffix))
+      .sort();
     const path = paths[rng.int(0, Math.max(1, paths.length))];
     if (path === undefined) return false;
     const bytes = copyBytes(this.#files.get(path)!);
     const kind = rng.int(0, 3);
     if (kind === 0 || bytes.length === 0) {
-      this.#files.delete(path);
+      this.#files.place(path, undefined);
     } else if (kind === 1) {
-      this.#files.set(path, bytes.slice(0, rng.int(0, bytes.length)));
+      this.#files.place(path, bytes.slice(0, rng.int(0, bytes.length)));
     } else {
       bytes[rng.int(0, bytes.length)]! ^= 1 << rng.int(0, 8);
-      this.#files.set(path, bytes);
+      this.#files.place(path, bytes);
     }
     return true;
   }
 
+  /** As the machine sees a file: for a checker, takes no time. */
+  peek(path: string): Uint8Array | undefined {
+    return this.#files.get(path);
+  }
+
   async readFile(path: string): Promise<Uint8Array | undefined> {
+    await this.#files.sync(() => this.#disk.sync('sync folder'));
     await this.#disk.read('read file');
     const bytes = this.#files.get(path);
     return bytes === undefined ? undefined : copyBytes(bytes);
@@ -62,7 +81,7 @@ export class SimFs implements Fs {
     const copy = copyBytes(bytes);
     await this.#disk.write('write file');
     await this.#disk.sync('sync file');
-    this.#files.set(path, copy);
+    await this.#rename(path, copy);
   }
 
   async openWrite(path: string): Promise<FileWriter> {
@@ -78,7 +97,7 @@ export class SimFs implements Fs {
       finish: async (): Promise<void> => {
         await this.#disk.sync('sync file');
         this.#writing.delete(path);
-        this.#files.set(path, concatBytes(...parts));
+        await this.#rename(path, concatBytes(...parts));
       },
       abort: async (): Promise<void> => {
         this.#writing.delete(path);
@@ -104,7 +123,8 @@ export class SimFs implements Fs {
   async list(folder: string): Promise<string[]> {
     await this.#disk.read('list files');
     const prefix = folder === '' || folder === '.' ? '' : `${folder.replace(/\/$/, '')}/`;
-    return [...this.#files.keys()]
+    return this.#files
+      .names()
       .filter((path) => path.startsWith(prefix) && !path.slice(prefix.length).includes('/'))
       .map((path) => path.slice(prefix.length))
       .sort();
@@ -112,7 +132,13 @@ export class SimFs implements Fs {
 
   async remove(path: string): Promise<void> {
     await this.#disk.operation('remove file');
-    this.#files.delete(path);
+    if (this.#files.get(path) !== undefined) this.#files.change([[path, undefined]]);
+  }
+
+  /** A file that is durable takes its name, whose change is durable when this resolves. */
+  #rename(path: string, bytes: Uint8Array): Promise<void> {
+    this.#files.change([[path, bytes]]);
+    return this.#files.sync(() => this.#disk.sync('sync folder'));
   }
 
   space(): Promise<{ readonly capacity: number; readonly available: number }> {

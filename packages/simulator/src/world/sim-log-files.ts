@@ -1,6 +1,7 @@
-import { assert, copyBytes, KvError, type Rng } from '@tinykv/base';
+import { assert, copyBytes, equalBytes, KvError, type Rng } from '@tinykv/base';
 import type { LogFile, LogFiles } from '@tinykv/engine';
 import type { Disk } from './disk.js';
+import { Folder, type NameLoss } from './folder.js';
 
 const SECTOR_BYTES = 512;
 
@@ -18,6 +19,8 @@ interface Content {
   unsynced: Unsynced[];
   /** Behind the last byte that was ever written. */
   used: number;
+  /** Where the last write began. */
+  lastAt: number;
 }
 
 /** What becomes of sectors that a crash finds unsynced. */
@@ -29,7 +32,7 @@ type Tear = 'lost' | 'kept' | 'torn';
  */
 export class SimLogFiles implements LogFiles {
   readonly #disk: Disk;
-  readonly #files = new Map<string, Content>();
+  readonly #files = new Folder<Content>();
 
   constructor(disk: Disk) {
     this.#disk = disk;
@@ -37,8 +40,8 @@ export class SimLogFiles implements LogFiles {
 
   /** Takes over the files of another log. */
   copyFrom(other: SimLogFiles): void {
-    for (const [name, { bytes, used }] of other.#files) {
-      this.#files.set(name, { bytes: copyBytes(bytes), unsynced: [], used });
+    for (const [name, { bytes, used, lastAt }] of other.#files.entries()) {
+      this.#files.place(name, { bytes: copyBytes(bytes), unsynced: [], used, lastAt });
     }
   }
 
@@ -48,17 +51,17 @@ export class SimLogFiles implements LogFiles {
 
   async list(): Promise<readonly string[]> {
     await this.#disk.read('list log files');
-    return [...this.#files.keys()];
+    return this.#files.names();
   }
 
   async create(name: string, bytes: number): Promise<LogFile> {
     await this.#disk.write('create log file');
     if (this.#disk.traits.logFull) {
-      this.#files.set(name, { bytes: new Uint8Array(0), unsynced: [], used: 0 });
+      this.#files.change([[name, { bytes: new Uint8Array(0), unsynced: [], used: 0, lastAt: 0 }]]);
       throw noSpace();
     }
-    const content = { bytes: new Uint8Array(bytes), unsynced: [], used: 0 };
-    this.#files.set(name, content);
+    const content = { bytes: new Uint8Array(bytes), unsynced: [], used: 0, lastAt: 0 };
+    this.#files.change([[name, content]]);
     return new SimLogFile(this.#disk, content);
   }
 
@@ -69,18 +72,23 @@ export class SimLogFiles implements LogFiles {
 
   async rename(from: string, to: string): Promise<void> {
     await this.#disk.operation('rename log file');
-    const content = this.#content(from);
-    this.#files.delete(from);
-    this.#files.set(to, content);
+    this.#files.change([
+      [from, undefined],
+      [to, this.#content(from)],
+    ]);
   }
 
   async remove(name: string): Promise<void> {
     await this.#disk.operation('remove log file');
-    this.#files.delete(name);
+    this.#files.change([[name, undefined]]);
   }
 
-  /** Of writes that were not synced all sectors are lost, none, or any. */
-  crash(rng: Rng): void {
+  syncNames(): Promise<void> {
+    return this.#files.sync(() => this.#disk.sync('sync log folder'));
+  }
+
+  /** Of writes that were not synced all sectors are lost, none, or any; so are names. */
+  crash(rng: Rng): NameLoss {
     const tear = (['lost', 'kept', 'torn'] as const)[rng.int(0, 3)]!;
     for (const content of this.#files.values()) {
       for (const write of content.unsynced.reverse()) {
@@ -88,14 +96,34 @@ export class SimLogFiles implements LogFiles {
       }
       content.unsynced = [];
     }
+    return this.#files.crash(rng);
   }
 
   /** Flips one bit of what was written; false when nothing was. */
   rot(rng: Rng): boolean {
-    const written = [...this.#files.values()].filter(({ used }) => used > 0);
+    const written = this.#files.values().filter(({ used }) => used > 0);
     const content = written[rng.int(0, Math.max(1, written.length))];
     if (content === undefined) return false;
     content.bytes[rng.int(0, content.used)]! ^= 1 << rng.int(0, 8);
+    return true;
+  }
+
+  /**
+   * A sector of a former write went to the place of another, in the same file or another, and its own place has what
+   * it had before: zeros. Never in the last write of a file: an append whose end is missing and that nothing
+   * follows is one that a crash cut off, and no checksum tells them apart. False when there are too few sectors.
+   */
+  misdirect(rng: Rng): boolean {
+    const sectors = this.#files.values().flatMap((content) => {
+      const count = Math.floor(Math.min(content.lastAt, content.used) / SECTOR_BYTES);
+      return Array.from({ length: count }, (_, i) => ({ content, at: i * SECTOR_BYTES }));
+    });
+    const meant = sectors[rng.int(0, Math.max(1, sectors.length))];
+    const others = sectors.filter((one) => meant !== undefined && !isSame(meant, one));
+    const hit = others[rng.int(0, Math.max(1, others.length))];
+    if (meant === undefined || hit === undefined) return false;
+    hit.content.bytes.set(sectorAt(meant), hit.at);
+    sectorAt(meant).fill(0);
     return true;
   }
 
@@ -115,6 +143,20 @@ export class SimLogFiles implements LogFiles {
     assert(content !== undefined, () => `no log file ${name}`);
     return content;
   }
+}
+
+interface Sector {
+  readonly content: Content;
+  readonly at: number;
+}
+
+function sectorAt({ content, at }: Sector): Uint8Array {
+  return content.bytes.subarray(at, at + SECTOR_BYTES);
+}
+
+/** Nothing would change if one were written in the place of the other. */
+function isSame(a: Sector, b: Sector): boolean {
+  return equalBytes(sectorAt(a), sectorAt(b));
 }
 
 function noSpace(): KvError {
@@ -172,6 +214,7 @@ class SimLogFile implements LogFile {
     content.unsynced.push({ offset, before, isDoomed: false });
     content.bytes.set(bytes, offset);
     content.used = Math.max(content.used, end);
+    content.lastAt = offset;
   }
 
   async sync(): Promise<void> {

@@ -2,6 +2,7 @@ import { assert, type LogIndex, type Rng } from '@tinykv/base';
 import { SegmentedRaftLog } from '@tinykv/engine';
 import type { Entry, GroupUpdate, LogDamage, RaftLog, RecoveredGroup } from '@tinykv/raft';
 import type { Disk } from './disk.js';
+import type { NameLoss } from './folder.js';
 import { SimLogFiles } from './sim-log-files.js';
 
 /** Sees what became durable in a log: how a checker looks into replicas without their help. */
@@ -66,13 +67,18 @@ export class SimRaftLog implements RaftLog {
     this.#files.copyFrom(other.#files);
   }
 
-  crash(rng: Rng): void {
-    this.#files.crash(rng);
+  crash(rng: Rng): NameLoss {
+    return this.#files.crash(rng);
   }
 
   /** One bit of what was written flips; false when nothing was. */
   rot(rng: Rng): boolean {
     return this.#files.rot(rng);
+  }
+
+  /** A sector of a former append went to another place; false when there is too little to take one from. */
+  misdirect(rng: Rng): boolean {
+    return this.#files.misdirect(rng);
   }
 
   /** One bit of these very bytes flips; false when they are nowhere. */
