@@ -1,5 +1,6 @@
 import type { Awaitable } from './awaitable.js';
 import type { KvErrorCode } from './errors.js';
+import type { FailPoint } from './fail-points.js';
 import type { Rng } from './prng.js';
 
 /**
@@ -32,7 +33,7 @@ export interface Clock {
 
 /** Fail points: a no-op in production, a crash or delay in the simulator. */
 export interface Faults {
-  hit(name: string): void;
+  hit(name: FailPoint): void;
 }
 
 export interface Logger {
@@ -135,6 +136,7 @@ export interface NetServer {
 
 /** Files for snapshots and small state; paths are relative to the folder that the process owns. */
 export interface Fs {
+  /** Also durable then, whatever was left undone by the process that wrote it. */
   readFile(path: string): Promise<Uint8Array | undefined>;
   /** Writes all bytes to `path.tmp`, fsyncs, renames, fsyncs the folder: all or nothing. */
   writeFileAtomic(path: string, bytes: Uint8Array): Promise<void>;

@@ -6,6 +6,7 @@ export * from './codec.js';
 export * from './crc.js';
 export * from './env.js';
 export * from './errors.js';
+export { type FailPoint, failPoints } from './fail-points.js';
 export * from './ids.js';
 export * from './kv-engine.js';
 export * from './limits.js';

@@ -71,7 +71,7 @@ export class TwoPhaseCommit implements Abandonable {
    * certainly not committed, {@link UndeterminedError} when that is not known.
    */
   async run(): Promise<Timestamp> {
-    const { timestamp } = this.#context;
+    const { timestamp, env } = this.#context;
     const { startTs } = this.#input;
     let rest: readonly Uint8Array[];
     let commitTs: Timestamp;
@@ -82,8 +82,10 @@ export class TwoPhaseCommit implements Abandonable {
         commitTs = prewritten.commitTs;
         rest = prewritten.locked;
       } else {
+        env.faults.hit('client-prewritten');
         commitTs = await timestamp();
         this.#decide();
+        env.faults.hit('client-before-commit');
         [commitTs, rest] = await this.#commitPrimary(commitTs);
       }
     } catch (error) {
@@ -94,6 +96,7 @@ export class TwoPhaseCommit implements Abandonable {
       throw error;
     }
     assert(commitTs > startTs, () => `commit_ts ${commitTs} is not after start_ts ${startTs}`);
+    env.faults.hit('client-committed');
     if (rest.length > 0) {
       this.#background = this.#inBackground('commit', () => this.#commitRest(rest, commitTs));
     }
@@ -184,6 +187,7 @@ export class TwoPhaseCommit implements Abandonable {
   }
 
   #commitRest(keys: readonly Uint8Array[], commitTs: Timestamp): Promise<void> {
+    this.#context.env.faults.hit('client-before-rest');
     return this.#sendKeys(keys, async (region, part, operation) => {
       const response = await this.#sendCommit(region, part, commitTs, operation);
       if (response?.error !== undefined) {
@@ -194,6 +198,7 @@ export class TwoPhaseCommit implements Abandonable {
   }
 
   #rollback(): Promise<void> {
+    this.#context.env.faults.hit('client-before-rollback');
     const { startTs: startVersion } = this.#input;
     return this.#sendKeys(this.#prewriter.locked, async (region, keys, operation) => {
       const response = await this.#context.router.sendToRegion(

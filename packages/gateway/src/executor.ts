@@ -237,6 +237,7 @@ export class Executor {
     for (const job of jobs) job.decide();
     try {
       await txn.commit();
+      this.#env.faults.hit('gateway-before-reply');
     } catch (failure) {
       const isUnknown = failure instanceof GatewayKvError && failure.failure === 'undetermined';
       if (!isUnknown) for (const job of jobs) job.undecide();

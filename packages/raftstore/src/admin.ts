@@ -44,6 +44,7 @@ export class AdminApplier {
     const { engine, registry, env } = this.#host;
     const batch = engine.batch();
     for (const other of others) putInitialState(batch, other, registry.storeId);
+    env.faults.hit('admin-before-barrier');
     await engine.barrier();
     env.faults.hit('admin-before-write');
     batch.put(
@@ -91,7 +92,9 @@ export class AdminApplier {
       version: parent.epoch.version,
       new_regions: made.map((region) => region.id),
     });
+    env.faults.hit('split-before-children');
     for (const region of children) await this.#addChild(peer, region, lifecycle);
+    env.faults.hit('split-before-report');
     this.#host.changed(peer);
   }
 
@@ -144,12 +147,15 @@ export class AdminApplier {
     });
     if (change.type === 'remove' && change.peer.id === peer.meta.id) {
       await this.#host.engine.barrier();
+      env.faults.hit('own-removal-before-destroy');
       await lifecycle.destroy(peer, region, { index: entry.index, term: entry.term });
       return;
     }
     await this.#write(peer, entry, region, []);
+    env.faults.hit('conf-change-before-core');
     registry.setRegion(peer, region);
     peer.group.applyConfChange(confChange);
+    env.faults.hit('conf-change-before-report');
     peer.group.touch();
     this.#host.changed(peer);
   }

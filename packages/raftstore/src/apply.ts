@@ -1,4 +1,4 @@
-import { assert, type KvEngine, type Result } from '@tinykv/base';
+import { assert, type Env, type KvEngine, type Result } from '@tinykv/base';
 import { type ApiMode, applyModify, applyStateKey, type RegionError } from '@tinykv/model';
 import type { Entry } from '@tinykv/raft';
 import type { ApplyWork } from '@tinykv/replica';
@@ -10,6 +10,7 @@ import type { SafePointMark } from './safe-point.js';
 
 /** What applying data entries needs of the store. */
 export interface ApplyHost {
+  readonly env: Pick<Env, 'faults'>;
   readonly engine: KvEngine;
   readonly api: ApiMode;
   readonly registry: PeerRegistry;
@@ -26,7 +27,7 @@ interface Answer {
  * same batch as its data. Waiting clients are answered when the batch is readable.
  */
 export async function applyData(host: ApplyHost, work: readonly ApplyWork[]): Promise<void> {
-  const { engine, registry } = host;
+  const { engine, registry, env } = host;
   const batch = engine.batch();
   const answers: Answer[] = [];
   for (const { group, entries } of work) {
@@ -39,7 +40,9 @@ export async function applyData(host: ApplyHost, work: readonly ApplyWork[]): Pr
     batch.put(applyStateKey(group.id), encodeApplyState({ index, term }));
     peer.writtenBytes += batch.bytes - before;
   }
+  env.faults.hit('apply-before-write');
   await engine.write(batch, { sync: false });
+  env.faults.hit('apply-before-answers');
   for (const { waiter, result } of answers) waiter.done(result);
 }
 

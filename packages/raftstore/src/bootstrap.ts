@@ -59,7 +59,9 @@ export async function bootstrapCluster(
   const prepared = engine.get(prepareBootstrapKey);
   if (prepared === undefined && (await scheduler.isBootstrapped())) return;
   const region = prepared ? decodeRegion(prepared) : await prepare(engine, scheduler, ident);
+  env.faults.hit('bootstrap-before-offer');
   const mine = await offer(env, scheduler, ident, address, region);
+  env.faults.hit('bootstrap-offered');
   const clusterApi = mine ? ident.api : await scheduler.clusterApi();
   const batch = engine.batch();
   batch.delete(prepareBootstrapKey);
@@ -70,9 +72,11 @@ export async function bootstrapCluster(
     if (clusterApi !== ident.api) batch.delete(storeIdentKey);
   } else if (engine.get(regionStateKey(region.id)) === undefined) {
     await log.append([initialLog(region.id)]);
+    env.faults.hit('bootstrap-log-begun');
     putInitialState(batch, region, ident.storeId);
   }
   await engine.write(batch, { sync: true });
+  env.faults.hit('bootstrap-recorded');
   if (clusterApi !== ident.api) {
     const text = `this store was started with api ${ident.api}, and another bootstrapped the cluster with api ${clusterApi}`;
     throw new KvError('FAILED_PRECONDITION', text);

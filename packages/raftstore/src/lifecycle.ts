@@ -100,12 +100,14 @@ export class PeerLifecycle {
       hardState = { ...orphan.hardState, commit: INITIAL_INDEX };
     }
     const position = { index: INITIAL_INDEX, term: INITIAL_TERM };
+    this.#env.faults.hit('split-child-before-log');
     await this.#loop.writeLog({
       group: region.id,
       reset: position,
       hardState,
       durableApplied: INITIAL_INDEX,
     });
+    this.#env.faults.hit('split-child-before-start');
     const start = emptyGroupState(hardState, position);
     return this.add(meta, region, start, orphan !== undefined, early?.group.promisedUntil);
   }
@@ -185,12 +187,15 @@ export class PeerLifecycle {
         otherRange: this.#registry.reserved.get(region.id),
       }),
     );
+    this.#env.faults.hit('death-before-record');
     await this.#engine.write(batch, { sync: true });
+    this.#env.faults.hit('death-recorded');
   }
 
   /** Removes the data of peers that are gone, durably. */
   async wipe(ranges: readonly KeyRange[]): Promise<void> {
     for (const range of ranges) await wipeRange(this.#engine, this.#registry.api, range);
+    this.#env.faults.hit('wipe-before-barrier');
     await this.#engine.barrier();
     for (const range of ranges) this.#wiped(range);
   }
@@ -198,7 +203,9 @@ export class PeerLifecycle {
   /** Work that a tombstone still asks for: the data goes, then the log. */
   async finishDestroy(id: number, ranges: readonly KeyRange[]): Promise<void> {
     await this.wipe(ranges);
+    this.#env.faults.hit('death-before-log-destroyed');
     await this.#loop.writeLog({ group: id, destroy: true });
+    this.#env.faults.hit('death-log-destroyed');
     this.#registry.ranges.delete(id);
     this.#registry.reserved.delete(id);
     this.#registry.destroying.delete(id);

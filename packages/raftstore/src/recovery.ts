@@ -138,6 +138,7 @@ async function mendGroup(
   // message had made before may have voted.
   const voted = group !== undefined && group.hardState.term >= INITIAL_TERM;
   const { term, vote } = voted ? group.hardState : { term: INITIAL_TERM, vote: 0 };
+  host.env.faults.hit('recovery-before-child-log');
   return resetLog(host.log, {
     group: state.region.id,
     reset: { index: INITIAL_INDEX, term: INITIAL_TERM },
@@ -155,7 +156,8 @@ async function resumeSnapshot(
   const { region, appliedIndex, appliedTerm, otherRange } = state;
   env.logger.info('snapshot resumed', { region_id: region.id, index: appliedIndex });
   const wipe = otherRange === undefined ? [region.range] : [otherRange, region.range];
-  await installSnapshotData(engine, env.fs, registry.api, state.snapshotFile, wipe);
+  await installSnapshotData(engine, env, registry.api, state.snapshotFile, wipe);
+  env.faults.hit('recovered-snapshot-before-log-reset');
   const { term, vote } = group?.hardState ?? { term: appliedTerm, vote: 0 };
   const mended = await resetLog(log, {
     group: region.id,
@@ -163,6 +165,7 @@ async function resumeSnapshot(
     hardState: { term: Math.max(term, appliedTerm), vote, commit: appliedIndex },
     durableApplied: appliedIndex,
   });
+  env.faults.hit('recovered-snapshot-before-normal');
   const batch = engine.batch();
   batch.put(
     regionStateKey(region.id),
@@ -234,6 +237,7 @@ async function finishTombstone(
   const ranges = otherRange === undefined ? own : [...own, otherRange];
   const live = liveRanges(registry.ranges);
   const free = ranges.flatMap((one) => subtractRanges(one, live));
+  host.env.faults.hit('recovery-before-tombstone-finished');
   if (group.lastIndex > 0) {
     await lifecycle.finishDestroy(id, free);
     return;
@@ -248,6 +252,7 @@ function liveRanges(ranges: RegionMap<Region>): KeyRange[] {
 
 /** What was being installed is installed by now: no snapshot file is waited for any more. */
 async function removeSnapshotFiles({ env }: RecoveryHost): Promise<void> {
+  env.faults.hit('recovery-before-files-removed');
   for (const file of await env.fs.list('')) {
     if (file.endsWith('.snap')) await env.fs.remove(file);
   }

@@ -95,6 +95,7 @@ export class Registration {
       throw new KvError('FAILED_PRECONDITION', text);
     }
     await scheduler.putStore(store);
+    this.#host.env.faults.hit('registration-accepted');
     await this.#host.accepted();
   }
 }

@@ -1,4 +1,11 @@
-import { CodecError, type FileReader, type Fs, type KvEngine, KvError } from '@tinykv/base';
+import {
+  CodecError,
+  type Env,
+  type FileReader,
+  type Fs,
+  type KvEngine,
+  KvError,
+} from '@tinykv/base';
 import { type ApiMode, applyStateKey, type KeyRange } from '@tinykv/model';
 import { encodeApplyState } from './local-state.js';
 import { PART_PREFIX_BYTES, partLength, SnapshotChecker } from './snapshot-format.js';
@@ -11,12 +18,13 @@ import { wipeRange } from './wipe.js';
  */
 export async function installSnapshotData(
   engine: KvEngine,
-  fs: Fs,
+  { fs, faults }: Pick<Env, 'fs' | 'faults'>,
   api: ApiMode,
   file: string,
   wipe: readonly KeyRange[],
 ): Promise<void> {
   for (const range of wipe) await wipeRange(engine, api, range);
+  faults.hit('snapshot-range-wiped');
   await forEachPart(fs, file, async (part) => {
     if (part.kind === 'header') {
       const metadata = part.envelope.message?.snapshot?.metadata;
@@ -30,6 +38,7 @@ export async function installSnapshotData(
       await engine.write(batch, { sync: false });
     }
   });
+  faults.hit('snapshot-data-before-barrier');
   await engine.barrier();
 }
 

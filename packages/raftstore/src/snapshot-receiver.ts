@@ -179,12 +179,15 @@ class Incoming {
     this.#envelope = envelope;
     this.#file = this.#name();
     this.#writer = await this.#env.fs.openWrite(this.#file);
+    this.#env.faults.hit('snapshot-file-begun');
   }
 
   async #end(): Promise<void> {
     const writer = this.#writer;
     this.#writer = undefined;
+    this.#env.faults.hit('snapshot-file-before-finish');
     await writer?.finish();
+    this.#env.faults.hit('snapshot-file-finished');
     const file = this.#file!;
     this.#file = undefined;
     await this.#host.received(this.#envelope!, file);

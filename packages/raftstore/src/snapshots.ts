@@ -184,6 +184,7 @@ export class Snapshots {
       this.#removeFile(file);
       throw new KvError(problem ? 'DATA_LOSS' : 'FAILED_PRECONDITION', refusal ?? 'no snapshot');
     }
+    env.faults.hit('snapshot-file-checked');
     this.#release(envelope.regionId);
     const peer = registry.peers.get(envelope.regionId);
     assert(peer !== undefined, 'checked just now');
@@ -253,6 +254,7 @@ export class Snapshots {
       return;
     }
     const former = peer.initialized ? peer.region.range : undefined;
+    env.faults.hit('snapshot-before-mark');
     await this.#writeState(peer, region, snapshot, {
       state: 'applying',
       snapshotFile: delivered.file,
@@ -260,7 +262,7 @@ export class Snapshots {
     });
     env.faults.hit('snapshot-before-data');
     const wipe: KeyRange[] = former === undefined ? [region.range] : [former, region.range];
-    await installSnapshotData(engine, env.fs, api, delivered.file, wipe);
+    await installSnapshotData(engine, env, api, delivered.file, wipe);
     env.faults.hit('snapshot-after-data');
   }
 
@@ -281,7 +283,9 @@ export class Snapshots {
   async finish(peer: Peer, snapshot: Snapshot): Promise<void> {
     const { registry, env } = this.#host;
     const region = decodeRegion(snapshot.data);
+    env.faults.hit('snapshot-before-normal');
     await this.#writeState(peer, region, snapshot, { state: 'normal', snapshotFile: '' });
+    env.faults.hit('snapshot-before-file-removed');
     this.#installing--;
     const delivered = this.#delivered.get(region.id);
     this.#delivered.delete(region.id);

@@ -46,7 +46,9 @@ export async function openIdent(
   const formerStartToken = ident.startToken;
   const startToken = nextStartToken(env, formerStartToken);
   const started = { ...ident, startToken, formerStartToken };
+  env.faults.hit('start-before-its-record');
   await writeIdent(engine, started);
+  env.faults.hit('start-recorded');
   return started;
 }
 

@@ -85,6 +85,7 @@ function setUp(): SetUp {
     flush: () => undefined,
     full: (reason) => full.push(reason),
     after: (ms, fn) => clock.after(ms, fn),
+    hit: () => undefined,
     fatal: (error) => fatal.push(error),
   });
   return { log, stage, answered, clock, full, fatal };

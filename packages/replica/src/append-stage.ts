@@ -1,4 +1,4 @@
-import { assert, KvError, type Timer } from '@tinykv/base';
+import { assert, type FailPoint, KvError, type Timer } from '@tinykv/base';
 import type { Entry, GroupUpdate, HardState, Message, RaftLog, Snapshot } from '@tinykv/raft';
 import type { Group } from './group.js';
 
@@ -15,6 +15,7 @@ export interface AppendHost {
   /** The disk under the log is full, and why; undefined: it takes writes again. */
   full(reason: string | undefined): void;
   after(ms: number, fn: () => void): Timer;
+  hit(point: FailPoint): void;
   fatal(error: unknown): void;
 }
 
@@ -145,6 +146,7 @@ export class AppendStage {
   #write(write: Write): void {
     const { updates } = write;
     this.#writing = true;
+    this.#host.hit('log-before-append');
     const written = updates.length === 0 ? Promise.resolve() : this.#log.append(updates);
     written.then(
       () => this.#written(write),
@@ -194,12 +196,14 @@ export class AppendStage {
   }
 
   #written({ appends, extra }: Write): void {
+    this.#host.hit('log-appended');
     this.#writing = false;
     this.#running = false;
     if (this.#isFull) this.#host.full(undefined);
     this.#isFull = false;
     for (const { group, message } of appends) this.#finish(group, message);
     for (const { done } of extra) done();
+    this.#host.hit('log-answers-before-flush');
     this.#host.flush();
     this.kick();
     if (this.#isIdle()) this.#wakeIdle();
@@ -257,6 +261,7 @@ export class AppendStage {
       assert(hardState.commit >= index, () => `commit ${hardState.commit} < snapshot ${index}`);
       this.#notes.delete(group);
       const { entries } = message;
+      this.#host.hit('snapshot-before-log-reset');
       return this.write({
         group: group.id,
         reset: { index, term },
@@ -274,6 +279,7 @@ export class AppendStage {
   }
 
   #installed(group: Group, message: Message, snapshot: Snapshot): void {
+    this.#host.hit('snapshot-before-its-answers');
     const behind = this.#installing.get(group) ?? [];
     this.#installing.delete(group);
     const waiting = this.#whenSettled.filter((waiter) => waiter.group === group);

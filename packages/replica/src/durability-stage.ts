@@ -1,4 +1,4 @@
-import { type Clock, type Env, type LogIndex, limits, type Timer } from '@tinykv/base';
+import { type Clock, type Env, type Faults, type LogIndex, limits, type Timer } from '@tinykv/base';
 import type { GroupUpdate } from '@tinykv/raft';
 import type { ReplicaConfig } from './config.js';
 import type { Group } from './group.js';
@@ -25,6 +25,7 @@ export interface DurabilityHost {
  */
 export class DurabilityStage {
   readonly #clock: Clock;
+  readonly #faults: Faults;
   readonly #config: ReplicaConfig;
   readonly #host: DurabilityHost;
   /** Groups that applied something since the last barrier began. */
@@ -40,6 +41,7 @@ export class DurabilityStage {
 
   constructor(env: Env, config: ReplicaConfig, host: DurabilityHost) {
     this.#clock = env.clock;
+    this.#faults = env.faults;
     this.#config = config;
     this.#host = host;
     const { logGcEntries, logGcBytes, logGcAgeMs } = config;
@@ -78,9 +80,11 @@ export class DurabilityStage {
     for (const group of this.#dirty) covered.push({ group, index: group.applied });
     this.#dirty.clear();
     this.#bytes = 0;
+    this.#faults.hit('barrier-before');
     this.#running = this.#host.barrier().then(
       () => {
         this.#running = undefined;
+        this.#faults.hit('barrier-before-note');
         for (const { group, index } of covered) this.covered(group, index);
       },
       (error: unknown) => this.#host.fatal(error),
@@ -146,7 +150,9 @@ export class DurabilityStage {
     };
     const wanted = forgettableIndex(facts, this.#keep);
     const index = group.isLeader ? Math.min(wanted, bound) : wanted;
-    if (index >= first) this.#host.note(group, { truncate: storage.truncate(index) });
+    if (index < first) return;
+    this.#faults.hit('log-before-truncate');
+    this.#host.note(group, { truncate: storage.truncate(index) });
   }
 
   /** What was durably applied at least an age ago. */

@@ -77,6 +77,7 @@ export class ReplicaLoop {
       flush,
       full: (reason) => this.#setFull(reason),
       after: (ms, fn) => env.clock.after(ms, fn),
+      hit: (point) => env.faults.hit(point),
       fatal,
       installSnapshot: (group, snapshot) =>
         // What was committed before the snapshot is applied first: the two must not interleave.

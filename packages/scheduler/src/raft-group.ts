@@ -1,4 +1,12 @@
-import { assert, type Env, KvError, type LogIndex, limits, type Term } from '@tinykv/base';
+import {
+  assert,
+  type Env,
+  type FailPoint,
+  KvError,
+  type LogIndex,
+  limits,
+  type Term,
+} from '@tinykv/base';
 import type { ConfState, Entry, RaftLog, RecoveredGroup } from '@tinykv/raft';
 import {
   type ApplyWork,
@@ -44,6 +52,25 @@ export interface RaftGroupParts {
   fatal(error: unknown): void;
 }
 
+/** Fail points between the durable entry of a command and its answer. */
+const BEFORE_ANSWER: Readonly<Record<Command['type'] | 'none', FailPoint>> = {
+  none: 'scheduler-leads-before-answers',
+  'name-cluster': 'scheduler-cluster-named',
+  bootstrap: 'scheduler-bootstrapped',
+  'put-store': 'scheduler-store-put',
+  'set-store-state': 'scheduler-store-state-set',
+  'set-max-peer-count': 'scheduler-other-command',
+  'reserve-ids': 'scheduler-ids-reserved',
+  'save-tso': 'scheduler-tso-saved',
+  'raise-gc-safe-point': 'scheduler-gc-safe-point-raised',
+  'raise-gc-resolved': 'scheduler-gc-resolved',
+  'set-gc-service': 'scheduler-other-command',
+  'remove-gc-service': 'scheduler-other-command',
+  'expire-gc-services': 'scheduler-other-command',
+  'set-gc': 'scheduler-other-command',
+  'note-silence': 'scheduler-other-command',
+};
+
 interface Proposal {
   readonly bytes: Uint8Array;
   resolve(outcome: Outcome): void;
@@ -84,7 +111,7 @@ export class RaftGroup implements StateGroup, StateMachine {
   ): Promise<RaftGroup> {
     const recovered = (await parts.log.open()).find(({ group }) => group === GROUP_ID);
     const stored = (await readStateFile(env.fs)) ?? (await createState(env, recovered));
-    const log = recovered ?? (await createLog(parts.log, stored));
+    const log = recovered ?? (await createLog(env, parts.log, stored));
     checkWhole(log, stored);
     const entries: Entry[] = [];
     const first = stored.index + 1;
@@ -120,6 +147,7 @@ export class RaftGroup implements StateGroup, StateMachine {
 
   start(): void {
     // The only voter need not wait for an election timeout.
+    this.#env.faults.hit('scheduler-before-campaign');
     const result = this.#group.node.campaign();
     assert(result.ok, 'the only member cannot campaign');
     this.#group.touch();
@@ -180,7 +208,9 @@ export class RaftGroup implements StateGroup, StateMachine {
     this.#applied = { index, term };
     const proposals = this.#proposals.take(index, term);
     // A new leader's first entry is empty.
-    const outcome = entry.data.length > 0 ? this.state.apply(decodeCommand(entry.data)) : 'done';
+    const command = entry.data.length > 0 ? decodeCommand(entry.data) : undefined;
+    const outcome = command === undefined ? 'done' : this.state.apply(command);
+    this.#env.faults.hit(BEFORE_ANSWER[command?.type ?? 'none']);
     for (const { resolve } of proposals) resolve(outcome);
   }
 
@@ -270,12 +300,14 @@ async function createState(env: Env, recovered: RecoveredGroup | undefined): Pro
   return stored;
 }
 
-async function createLog(log: RaftLog, stored: StoredState): Promise<RecoveredGroup> {
+async function createLog(env: Env, log: RaftLog, stored: StoredState): Promise<RecoveredGroup> {
   if (stored.index !== BEGINNING.index) throw new KvError('DATA_LOSS', 'the raft log is lost');
   const { index, term } = BEGINNING;
   const hardState = { term, vote: 0, commit: index };
   const update = { group: GROUP_ID, reset: BEGINNING, hardState, durableApplied: index };
+  env.faults.hit('scheduler-before-first-log');
   await log.append([update]);
+  env.faults.hit('scheduler-first-log');
   return {
     group: GROUP_ID,
     hardState,

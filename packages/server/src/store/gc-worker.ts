@@ -105,6 +105,7 @@ export class GcWorker {
     const locks = await this.#host.sweep(safePoint);
     this.#env.faults.hit('gc-locks-resolved');
     await this.#host.scheduler.locksResolved(safePoint);
+    this.#env.faults.hit('gc-locks-reported');
     this.#env.logger.info('locks resolved', { safe_point: String(safePoint), locks });
   }
 
@@ -120,7 +121,9 @@ export class GcWorker {
     for (const status of led) {
       if (this.#isStopped) return;
       if (safePoint <= (this.#done.get(nameOf(status)) ?? 0n)) continue;
-      if (await this.#collectRegion(status, safePoint)) this.#done.set(nameOf(status), safePoint);
+      if (!(await this.#collectRegion(status, safePoint))) continue;
+      this.#env.faults.hit('gc-region-collected');
+      this.#done.set(nameOf(status), safePoint);
     }
   }
 
