@@ -136,6 +136,7 @@ describe('a damaged log', () => {
         create: (name, size) => files.create(name, size),
         rename: (from, to) => files.rename(from, to),
         remove: (name) => files.remove(name),
+        syncNames: () => files.syncNames(),
       },
       { segmentBytes: SEGMENT_BYTES },
     );
