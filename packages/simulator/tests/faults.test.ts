@@ -122,13 +122,57 @@ describe('faults', () => {
   });
 
   it('clock-drift keeps two clocks within what leases bear', async () => {
-    const { scenario, begin } = await started('drift');
+    const { scenario, begin, tally } = await started('drift');
     const [a, b] = scenario.cluster.stores.map(({ machine }) => machine.clock);
     begin('clock-drift', { target: 0, amount: 0 });
-    begin('clock-drift', { target: 1, amount: 0.99 });
+    begin('clock-drift', { target: 4, amount: 0.99 });
     expect(Math.min(a!.rate, b!.rate)).toBeLessThan(0.98);
     const all = scenario.cluster.stores.map(({ machine }) => machine.clock.rate);
     expect(Math.max(...all) / Math.min(...all)).toBeLessThanOrEqual(1.05);
+    expect(tally.events.get('clocks of stores as far apart as leases bear')).toBe(1);
+  });
+
+  it('fatal-point ends a process at one point that it has passed before, once', async () => {
+    const { scenario, begin, level } = await started('fatal point');
+    const store = scenario.cluster.stores[0]!;
+    const at = [...store.passed].sort().indexOf('log-appended');
+    expect(at).toBeGreaterThanOrEqual(0);
+    expect(begin('fatal-point', { target: 0, amount: (at + 0.5) / 1_000, lastsMs: 60_000 })).toBe(
+      true,
+    );
+    expect(store.fatalPoint).toBe('log-appended');
+    void scenario.putAt(scenario.leader().node, 'x', '1').catch(() => undefined);
+    await scenario.until('it dies', () => !store.running);
+    expect(store.fatalPoint).toBeUndefined();
+    void store.start();
+    await level();
+  });
+
+  it('wall-jump moves the day of a store', async () => {
+    const { scenario, begin, tally, level } = await started('wall jump');
+    const { now } = scenario.world;
+    const { clock } = scenario.cluster.stores[0]!.machine;
+    const before = clock.wall(now);
+    begin('wall-jump', { target: 0, amount: 0.99 });
+    expect(clock.wall(now) - before).toBeGreaterThan(50_000);
+    expect(tally.events.get('wall clock of a store jumps')).toBe(1);
+    await level();
+  });
+
+  it('misdirected-write takes the log of a store that others can spare', async () => {
+    const { scenario, begin } = await started('misdirected');
+    const { node } = scenario.leader();
+    for (let i = 0; i < 30; i++) {
+      expect(await scenario.wait(scenario.putAt(node, `k${i}`, 'x'.repeat(100)))).toBe('ok');
+    }
+    const [store] = scenario.cluster.stores;
+    expect(begin('misdirected-write', { target: 0, amount: 0.9, lastsMs: 10 })).toBe(true);
+    expect(store!.damaged).toBe(true);
+    await scenario.until('it finds it at its start', () => store!.running === false);
+    await scenario.run(2_000);
+    // Its log is refused: it never serves what it holds.
+    expect(store!.up).toBe(false);
+    expect(scenario.others(store!).every(({ up }) => up)).toBe(true);
   });
 
   it('disks and fail points of the scheduler are among those that fail', async () => {

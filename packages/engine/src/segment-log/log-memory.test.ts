@@ -58,5 +58,6 @@ function forgetfulFiles(): LogFiles {
     open: () => Promise.reject(new Error('there are no files')),
     rename: () => Promise.resolve(),
     remove: () => Promise.resolve(),
+    syncNames: () => Promise.resolve(),
   };
 }

@@ -1,4 +1,6 @@
+import { failPoints } from '@tinykv/base';
 import { describe, expect, it } from 'vitest';
+import { PASSED } from '../run/tally.js';
 import { sampleReport, staleRead } from '../testing/reports.js';
 import { demandsOf } from './demands.js';
 import { DETERMINISM } from './job.js';
@@ -27,7 +29,10 @@ const enough = sampleReport({
     ['b', 1],
     ['c', 1],
   ],
-  happened: happenings.map((name) => [name, 50] as const),
+  happened: [
+    ...happenings.map((name) => [name, 50] as const),
+    ...failPoints.slice(0, 60).map((name) => [`${PASSED}${name}`, 1] as const),
+  ],
 });
 
 function unmet(report: typeof enough): string[] {
@@ -56,6 +61,11 @@ describe('demandsOf', () => {
       const happened = enough.happened.with(i, [name, 49]);
       expect(unmet({ ...enough, happened })).toEqual([`${name} 49 times, at least 50`]);
     }
+  });
+
+  it('misses fail points that nobody came to', () => {
+    const happened = enough.happened.slice(0, -1);
+    expect(unmet({ ...enough, happened })).toEqual(['59 fail points passed, at least 60']);
   });
 
   it('allows few histories that were too hard to judge', () => {

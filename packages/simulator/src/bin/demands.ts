@@ -11,6 +11,8 @@ export const suiteLimits = {
   /** Of each of the events below. */
   happenedMin: 50,
   faultKindsPerSeedMin: 3,
+  /** Names of fail points that some process came to. */
+  failPointsMin: 60,
   /** Keys whose history no checker could judge, which says nothing of them. */
   tooHardMax: 5,
   /** Of real time, in seconds: what the suite may take of `make test` on two processors. */
@@ -38,7 +40,8 @@ export interface Demand {
 }
 
 export function demandsOf(totals: Totals): Demand[] {
-  const { busyHoursMin, checkedMin, happenedMin, faultKindsPerSeedMin, tooHardMax } = suiteLimits;
+  const { busyHoursMin, checkedMin, happenedMin, faultKindsPerSeedMin, tooHardMax, failPointsMin } =
+    suiteLimits;
   const tooHard = totals.happened.get('history too hard to judge') ?? 0;
   const busyHours = hours(totals.busyMs);
   return [
@@ -61,6 +64,10 @@ export function demandsOf(totals: Totals): Demand[] {
     {
       met: totals.checked > 0 && tooHard <= tooHardMax,
       text: `${tooHard} histories too hard to judge, at most ${tooHardMax}`,
+    },
+    {
+      met: totals.passed.size >= failPointsMin,
+      text: `${totals.passed.size} fail points passed, at least ${failPointsMin}`,
     },
     ...happenings.map((name) => {
       const count = totals.happened.get(name) ?? 0;

@@ -1,3 +1,4 @@
+import { failPoints } from '@tinykv/base';
 import { describe, expect, it } from 'vitest';
 import { sampleReport, staleRead } from '../testing/reports.js';
 import { failureText, faultLines, progressText, replayCommand, totalsText } from './text.js';
@@ -57,6 +58,7 @@ describe('text', () => {
         'operations 800 checked',
         'faults     move-peer 10, crash-store 4; 2.0 kinds a seed',
         'happened   split 6',
+        `points     0 of ${failPoints.length} passed, 0 died at; never passed: ${failPoints.join(', ')}`,
       ].join('\n'),
     );
     expect(progressText(totals, 10, 75)).toBe(

@@ -1,3 +1,4 @@
+import { failPoints } from '@tinykv/base';
 import type { Plan } from '../run/plan.js';
 import type { Report } from './job.js';
 import { hours, type Totals } from './totals.js';
@@ -69,8 +70,19 @@ export function totalsText(totals: Totals, seconds: number): string {
     ['operations', `${checked} checked`],
     ['faults', `${pairs(totals.faults)}; ${totals.faultKindsPerSeed.toFixed(1)} kinds a seed`],
     ['happened', pairs(totals.happened)],
+    ['points', pointsText(totals)],
   ];
   return rows.map(([name, text]) => `${name.padEnd(11)}${text}`).join('\n');
+}
+
+/** Fail points: how many were met, and which never. */
+function pointsText({ passed, deaths }: Totals): string {
+  const never = failPoints.filter((name) => !passed.has(name));
+  const survived = failPoints.filter((name) => passed.has(name) && !deaths.has(name));
+  const parts = [`${passed.size} of ${failPoints.length} passed, ${deaths.size} died at`];
+  if (never.length > 0) parts.push(`never passed: ${never.join(', ')}`);
+  if (survived.length > 0) parts.push(`never died at: ${survived.join(', ')}`);
+  return parts.join('; ');
 }
 
 function pairs(counts: ReadonlyMap<string, number>): string {

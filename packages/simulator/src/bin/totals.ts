@@ -1,3 +1,4 @@
+import { DEATH_AT, PASSED } from '../run/tally.js';
 import { DETERMINISM, type Report } from './job.js';
 
 /** The sum of many runs. */
@@ -18,6 +19,9 @@ export class Totals {
   disagreed = 0;
   readonly faults: Map<string, number> = new Map();
   readonly happened: Map<string, number> = new Map();
+  /** Fail points by name: how often a process came there, and how often it died there. */
+  readonly passed: Map<string, number> = new Map();
+  readonly deaths: Map<string, number> = new Map();
 
   add(report: Omit<Report, 'plan' | 'hash' | 'lines'>): void {
     this.seeds++;
@@ -35,7 +39,13 @@ export class Totals {
     if (report.ranTwice) this.ranTwice++;
     this.faultKinds += report.faults.length;
     for (const [kind, count] of report.faults) increase(this.faults, kind, count);
-    for (const [name, count] of report.happened) increase(this.happened, name, count);
+    for (const [name, count] of report.happened) this.#addEvent(name, count);
+  }
+
+  #addEvent(name: string, count: number): void {
+    if (name.startsWith(PASSED)) increase(this.passed, name.slice(PASSED.length), count);
+    else if (name.startsWith(DEATH_AT)) increase(this.deaths, name.slice(DEATH_AT.length), count);
+    else increase(this.happened, name, count);
   }
 
   /** Simulated hours for each minute of a processor. */

@@ -15,6 +15,7 @@ export interface ClusterOptions {
   readonly network: NetworkTraits;
   readonly onCrash: NodeWorld['onCrash'];
   readonly onPoint: NodeWorld['onPoint'];
+  readonly onDeath?: NodeWorld['onDeath'];
 }
 
 export interface StoreRegion {
@@ -37,11 +38,11 @@ export class Cluster {
   #onStore: (node: StoreNode) => void = () => undefined;
 
   constructor(options: ClusterOptions) {
-    const { world, shape, onCrash, onPoint } = options;
+    const { world, shape, onCrash, onPoint, onDeath } = options;
     this.world = world;
     this.shape = shape;
     this.network = new Network(world, options.network);
-    this.#surroundings = { world, network: this.network, onCrash, onPoint };
+    this.#surroundings = { world, network: this.network, onCrash, onPoint, onDeath };
     this.scheduler = new SchedulerNode(
       'scheduler',
       this.#machine('scheduler'),

@@ -1,8 +1,7 @@
 import { type Env, errorMessage, KvError, type Rng } from '@tinykv/base';
 import { KilledError } from '../world/killed-error.js';
-import type { Machine } from '../world/machine.js';
+import type { Machine, MachineLoss } from '../world/machine.js';
 import type { Network } from '../world/network.js';
-import type { EngineLoss } from '../world/sim-engine.js';
 import { simEnv } from '../world/sim-env.js';
 import { SimProcess } from '../world/sim-proc.js';
 import type { World } from '../world/world.js';
@@ -11,9 +10,11 @@ import type { World } from '../world/world.js';
 export interface NodeWorld {
   readonly world: World;
   readonly network: Network;
-  readonly onCrash: (node: Node, loss: EngineLoss) => void;
+  readonly onCrash: (node: Node, loss: MachineLoss) => void;
   /** A fail point has been passed. */
   readonly onPoint: (name: string) => void;
+  /** A process has died at a fail point. */
+  readonly onDeath?: ((name: string) => void) | undefined;
 }
 
 /** A program on a machine, which may be killed and started again. */
@@ -29,6 +30,10 @@ export abstract class Node {
   up = false;
   /** Fail points at which the process is to die, with the probability of each. */
   fatalPoints = 0;
+  /** The fail point at which the process is to die once. */
+  fatalPoint: string | undefined;
+  /** Fail points that its processes have passed. */
+  readonly passed: Set<string> = new Set();
   /** Called at every fail point that the process passes: how a fault waits for its moment. */
   atPoint: ((name: string) => void) | undefined;
   /** Its disk has rotted or is gone: it may refuse to go on, and is not part of what must heal. */
@@ -73,9 +78,13 @@ export abstract class Node {
       rng,
       fs: this.machine.fs,
       hit: (name) => {
+        this.passed.add(name);
         this.surroundings.onPoint(name);
         this.atPoint?.(name);
-        if (proc.dead || (this.fatalPoints > 0 && points.float() < this.fatalPoints)) {
+        const isDrawn = this.fatalPoints > 0 && points.float() < this.fatalPoints;
+        if (proc.dead || isDrawn || name === this.fatalPoint) {
+          this.fatalPoint = undefined;
+          if (!proc.dead) this.surroundings.onDeath?.(name);
           world.log(this.name, `dies at ${name}`);
           this.crash();
           throw new KilledError(name);

@@ -8,6 +8,9 @@ import type { Strike } from './strike.js';
 /** Longer than any lease: a leader frozen for this long has been replaced. */
 export const LONGER_THAN_LEASE_MS = 1_500;
 
+/** From this on a partition counts as one of minutes. */
+const LONG_MS = 60_000;
+
 /** The way from one host to another. */
 export type Way = readonly [from: string, to: string];
 
@@ -19,6 +22,8 @@ export class Arena {
   readonly #held = new Set<Node>();
   /** One store of this run will be lost for good: every Region must be able to spare one. */
   losesStore = false;
+  /** Stores that stay down when all else is healed. */
+  away: readonly Node[] = [];
   /** Nothing is broken from now on. */
   healed = false;
 
@@ -53,7 +58,7 @@ export class Arena {
   restartLater(node: Node, ms: number): void {
     this.cluster.world.after(ms, 'restart', () => {
       this.#held.delete(node);
-      if (!node.running) void node.start();
+      if (!node.running && !this.away.includes(node)) void node.start();
     });
   }
 
@@ -76,6 +81,7 @@ export class Arena {
   cut(ways: readonly Way[], ms: number): boolean {
     const { network } = this.cluster;
     for (const [from, to] of ways) network.cut(from, to);
+    if (ms >= LONG_MS) this.tally.event('partition of minutes');
     return this.after(ms, () => {
       for (const [from, to] of ways) network.heal(from, to);
     });
@@ -114,7 +120,7 @@ export class Arena {
     traits.delayMeanMs = this.cluster.shape.diskDelayMs;
   }
 
-  store({ target }: Strike): StoreNode {
+  store({ target }: Pick<Strike, 'target'>): StoreNode {
     return pick(this.cluster.stores, target);
   }
 

@@ -40,7 +40,7 @@ export function voters(region: Region): number {
 }
 
 /** Each Region as the peer says that has seen most of it. */
-function newestRegions(cluster: Cluster): Region[] {
+export function newestRegions(cluster: Cluster): Region[] {
   const newest = new Map<number, Region>();
   for (const { status } of cluster.peers()) {
     const { region } = status;

@@ -178,6 +178,7 @@ export const raftstoreMutants1: readonly Mutant[] = [
       {
         file: 'packages/raftstore/src/apply.ts',
         find: `  await engine.write(batch, { sync: false });
+  env.faults.hit('apply-before-answers');
   for (const { waiter, result } of answers) waiter.done(result);`,
         replace: `  const written = engine.write(batch, { sync: false });
   for (const { waiter, result } of answers) waiter.done(result);

@@ -11,12 +11,18 @@ import {
 } from '@tinykv/model';
 import { describeGap } from '../checkers/region-map.js';
 import type { Cluster, StoreRegion } from '../cluster/cluster.js';
+import type { Node } from '../cluster/node.js';
 
-/** What keeps the replicas of the cluster from being level, or undefined when nothing does. */
-export function unsettled(cluster: Cluster): string | undefined {
+/**
+ * What keeps the replicas of the cluster from being level, or undefined when nothing does. Nothing is expected
+ * of stores that are away.
+ */
+export function unsettled(cluster: Cluster, away: readonly Node[] = []): string | undefined {
   for (const node of cluster.nodes) {
-    if (!node.up && !node.retired) return `${node.name} is not up`;
+    if (!node.up && !node.retired && !away.includes(node)) return `${node.name} is not up`;
   }
+  const isAway = (storeId: number): boolean =>
+    cluster.stores.some((node) => node.storeId === storeId && away.includes(node));
   const peers = cluster.peers();
   const byRegion = new Map<number, StoreRegion[]>();
   for (const peer of peers) {
@@ -37,8 +43,10 @@ export function unsettled(cluster: Cluster): string | undefined {
     if (region.peers.length < Math.min(3, cluster.soundStores.length)) {
       return `region ${id} has ${region.peers.length} peers`;
     }
-    if (region.peers.some(({ learner }) => learner)) return `region ${id} has a learner`;
+    if (region.peers.some(({ learner, storeId }) => learner && !isAway(storeId)))
+      return `region ${id} has a learner`;
     for (const { storeId } of region.peers) {
+      if (isAway(storeId)) continue;
       if (cluster.stores.some((node) => node.drained && node.storeId === storeId)) {
         return `region ${id} has a peer on store ${storeId}, which is to be empty`;
       }

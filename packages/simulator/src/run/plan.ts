@@ -2,6 +2,7 @@ import { limits, Prng, type Rng } from '@tinykv/base';
 import type { ClusterShape } from '../cluster/sim-config.js';
 import { drawFaults, drawNetwork, type Fault, type Profile } from '../faults/fault.js';
 import type { NetworkTraits } from '../world/network.js';
+import { overMinutes } from './minutes.js';
 
 export const workloadNames = ['raw', 'txn', 'redis', 'churn', 'all'] as const;
 export type WorkloadName = (typeof workloadNames)[number];
@@ -20,6 +21,8 @@ export interface Plan {
   readonly faults: readonly Fault[];
   readonly thinkMs: number;
   readonly keys: number;
+  /** Stores that stay away when all else is healed, until everybody has seen that the others do without them. */
+  readonly absent?: number;
 }
 
 export interface PlanOptions {
@@ -31,6 +34,8 @@ export interface PlanOptions {
 
 /** Time for the cluster to come up before faults begin. */
 const WARM_UP_MS = 3_000;
+/** Of seeds with partitions of minutes. */
+const LONG_SHARE = 0.03;
 
 const shapes: Readonly<
   Record<Profile, { readonly thinkMs: number; readonly clients: number; readonly tickMs: number }>
@@ -45,7 +50,7 @@ export function drawPlan({ seed, profile, workload, mutant }: PlanOptions): Plan
   const { thinkMs, clients, tickMs } = shapes[profile];
   const durationMs = profile === 'light' ? 60_000 : rng.int(24_000, 50_000);
   const faults = drawFaults(rng.fork('faults'), profile, WARM_UP_MS, durationMs);
-  return {
+  const plan: Plan = {
     seed,
     profile,
     workload,
@@ -68,7 +73,11 @@ export function drawPlan({ seed, profile, workload, mutant }: PlanOptions): Plan
     faults: [...faults, ...churnOf(workload, rng, durationMs)],
     thinkMs: profile === 'swarm' ? drawThinkMs(rng.fork('think'), thinkMs) : thinkMs,
     keys: drawKeys(rng.fork('keys')),
+    absent: rng.fork('absent').int(0, 3),
   };
+  const minutes = rng.fork('minutes');
+  const isLong = profile === 'swarm' && minutes.float() < LONG_SHARE;
+  return isLong ? overMinutes(plan, minutes) : plan;
 }
 
 /** In most seeds shorter than some transactions take; in some nothing is collected at all. */

@@ -6,7 +6,7 @@ import { World } from '../world/world.js';
 import { divergence, leftLock, strayData, unsettled } from './converge.js';
 import { Oracles } from './oracles.js';
 import type { Plan } from './plan.js';
-import { Tally } from './tally.js';
+import { DEATH_AT, PASSED, Tally } from './tally.js';
 import { Watch } from './watch.js';
 import { Workloads } from './workloads.js';
 
@@ -85,10 +85,13 @@ class Run {
         if (loss.lost > 0) tally.event('crash that loses un-fsynced bytes');
         if (loss.lost > 0 && loss.kept > 0)
           tally.event('crash that keeps some unsynced engine batches and loses others');
+        if (loss.names > 0) tally.event('crash that undoes a change of names');
         if (node === this.#cluster.scheduler) tally.event('scheduler restart');
         this.#nemesis.stopped(node);
       },
+      onDeath: (name) => tally.event(`${DEATH_AT}${name}`),
       onPoint: (name) => {
+        tally.event(`${PASSED}${name}`);
         if (name === 'snapshot-after-data') tally.event('snapshot applied');
         if (name === 'gc-page-collected') tally.event('versions collected');
       },
@@ -136,13 +139,20 @@ class Run {
     if (world.events >= eventsMax) return undefined;
     world.log('run', 'heals');
     this.#stopping = true;
-    await this.#nemesis.heal();
+    const away = await this.#nemesis.heal(this.#plan.absent);
     const unfinished = (): string | undefined =>
-      finished.has(clients) ? unsettled(this.#cluster) : 'clients have not finished';
+      finished.has(clients) ? unsettled(this.#cluster, away) : 'clients have not finished';
     const stuck = await this.#within(unfinished, eventsMax);
     if (stuck !== undefined || world.events >= eventsMax) return stuck;
     await clients;
     await this.#finalReads(eventsMax);
+    if (away.length > 0) {
+      this.#tally.event('healing with stores away');
+      world.log('run', 'the last stores come back', { stores: away.map(({ name }) => name) });
+      await this.#nemesis.bringBack();
+      const late = await this.#within(() => unsettled(this.#cluster), eventsMax);
+      if (late !== undefined || world.events >= eventsMax) return late;
+    }
     const locked = await this.#untilUnlocked(eventsMax);
     if (locked !== undefined) return locked;
     // Reads resolve locks: the replicas have to be level once more.

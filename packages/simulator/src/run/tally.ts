@@ -1,3 +1,7 @@
+/** Events of fail points: the names come behind. */
+export const PASSED = 'passed ';
+export const DEATH_AT = 'death at ';
+
 /** What happened in runs, counted: faults by kind, and events that a suite must have seen. */
 export class Tally {
   readonly faults: Map<string, number> = new Map();

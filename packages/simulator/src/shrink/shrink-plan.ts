@@ -68,6 +68,7 @@ const reductions: readonly Reduction[] = [
   (plan) => smaller(plan.shape.clients, 1).map((clients) => withShape(plan, { clients })),
   (plan) => smaller(plan.shape.gateways, 1).map((gateways) => withShape(plan, { gateways })),
   (plan) => smaller(plan.shape.stores, 1).map((stores) => withShape(plan, { stores })),
+  (plan) => smaller(plan.absent ?? 0, 0).map((absent) => ({ ...plan, absent })),
   (plan) => smaller(plan.keys, 2).map((keys) => ({ ...plan, keys })),
   shorter,
   quieter,

@@ -19,6 +19,19 @@ export const damage: readonly FaultRule[] = [
     },
   },
   {
+    // The disk writes a sector to another place. Checksums find it when it is read, at the next start at the latest.
+    kind: 'misdirected-write',
+    weight: 1,
+    lastsMs: [0, 500],
+    begin: (arena, strike) => {
+      const store = arena.store(strike);
+      if (!mayDamage(arena, store)) return false;
+      if (!store.machine.log.misdirect(arena.cluster.world.rng)) return false;
+      store.damaged = true;
+      return strike.amount < 0.5 || arena.later(strike.lastsMs, () => arena.crash(store, 100));
+    },
+  },
+  {
     // The machine burns down; a new one takes its place some time later.
     kind: 'wipe-store',
     weight: 1,
