@@ -14,7 +14,7 @@ export const suiteLimits = {
   /** Names of fail points that some process came to. */
   failPointsMin: 60,
   /** Keys whose history no checker could judge, which says nothing of them. */
-  tooHardMax: 5,
+  tooHardMax: 0,
   /** Of real time, in seconds: what the suite may take of `make test` on two processors. */
   secondsBudget: 180,
 } as const;

@@ -306,6 +306,17 @@ describe('the search', () => {
     expect(20_000_000 - budget.left).toBeLessThan(2_000_000);
   });
 
+  it('judges a key of 5,000 operations within the steps that a key may take', () => {
+    const rng = new Prng('one key');
+    for (const clients of [2, 8, 16]) {
+      const history = simulate(rng, 5_000, clients);
+      expect(checkLinearizable(registerModel, history, { left: 5_000_000 })).toBe('linearizable');
+      const last = history.at(-1)!.call + 1_000_000;
+      const lost = [...history, get('never written', last, last + 1)];
+      expect(checkLinearizable(registerModel, lost, { left: 5_000_000 })).toBe('illegal');
+    }
+  });
+
   it('finds one stale read among thousands of operations', () => {
     const rng = new Prng('stale');
     for (let round = 0; round < 20; round++) {
