@@ -7,7 +7,6 @@ import type { Database } from './redis-txn.js';
  * `gatewayChunkBytes` under data keys `c` | u32, every chunk but the last full, and its length as the
  * body of the meta. Each writer writes the meta, so two writers of one string always conflict.
  */
-const CHUNK = limits.gatewayChunkBytes;
 
 export function stringLength(meta: Meta | undefined): number {
   if (meta === undefined) return 0;
@@ -29,10 +28,10 @@ export async function readRange(
 ): Promise<Uint8Array> {
   if (meta.id === undefined) return meta.body.subarray(from, to);
   if (from >= to) return EMPTY_BYTES;
-  const first = Math.floor(from / CHUNK);
-  const last = Math.floor((to - 1) / CHUNK);
+  const first = Math.floor(from / limits.gatewayChunkBytes);
+  const last = Math.floor((to - 1) / limits.gatewayChunkBytes);
   const chunks = await readChunks(db, meta.id, first, last);
-  const base = first * CHUNK;
+  const base = first * limits.gatewayChunkBytes;
   return concatBytes(...chunks).subarray(from - base, to - base);
 }
 
@@ -58,7 +57,7 @@ export function writeString(
   value: Uint8Array,
   expireAtMs?: bigint,
 ): void {
-  if (value.length <= CHUNK) {
+  if (value.length <= limits.gatewayChunkBytes) {
     db.put(key, makeMeta('string', value, expireAtMs));
     return;
   }
@@ -88,11 +87,14 @@ export async function patchString(
     return newLength;
   }
   const from = Math.min(offset, length);
-  const first = Math.floor(from / CHUNK);
-  const lastKept = Math.min(Math.floor((offset + patch.length - 1) / CHUNK), lastChunk(length));
+  const first = Math.floor(from / limits.gatewayChunkBytes);
+  const lastKept = Math.min(
+    Math.floor((offset + patch.length - 1) / limits.gatewayChunkBytes),
+    lastChunk(length),
+  );
   const chunks = first <= lastKept ? await readChunks(db, meta.id, first, lastKept) : [];
   const kept = concatBytes(...chunks);
-  const base = first * CHUNK;
+  const base = first * limits.gatewayChunkBytes;
   const part = new Uint8Array(Math.max(kept.length, offset + patch.length - base));
   part.set(kept);
   part.set(patch, offset - base);
@@ -102,13 +104,13 @@ export async function patchString(
 }
 
 function writeChunks(db: Database, id: Uint8Array, first: number, bytes: Uint8Array): void {
-  for (let at = 0, i = first; at < bytes.length; at += CHUNK, i++) {
-    db.putData(id, 'c', chunkSuffix(i), bytes.subarray(at, at + CHUNK));
+  for (let at = 0, i = first; at < bytes.length; at += limits.gatewayChunkBytes, i++) {
+    db.putData(id, 'c', chunkSuffix(i), bytes.subarray(at, at + limits.gatewayChunkBytes));
   }
 }
 
 function lastChunk(length: number): number {
-  return Math.floor((length - 1) / CHUNK);
+  return Math.floor((length - 1) / limits.gatewayChunkBytes);
 }
 
 function chunkSuffix(index: number): Uint8Array {

@@ -53,7 +53,8 @@ export class Cluster {
     for (let i = 1; i <= shape.stores; i++) this.addStore();
     for (let i = 1; i <= shape.gateways; i++) {
       const name = `gateway-${i}`;
-      this.gateways.push(new GatewayNode(name, this.#machine(name), this.#surroundings, address));
+      const machine = this.#machine(name);
+      this.gateways.push(new GatewayNode(name, machine, this.#surroundings, address, shape));
     }
     for (let i = 1; i <= shape.clients; i++) {
       const name = `client-${i}`;

@@ -1,16 +1,25 @@
 import type { Env } from '@tinykv/base';
 import { Client } from '@tinykv/client';
-import { clientKv, defaultGatewayConfig, GatewayCore } from '@tinykv/gateway';
+import { clientKv, GatewayCore } from '@tinykv/gateway';
 import type { Machine } from '../world/machine.js';
 import type { SimProcess } from '../world/sim-proc.js';
 import { Node, type NodeWorld } from './node.js';
+import { type ClusterShape, gatewayConfig } from './sim-config.js';
 
 export class GatewayNode extends Node {
   readonly #scheduler: string;
+  readonly #shape: ClusterShape;
   #core: GatewayCore | undefined;
 
-  constructor(name: string, machine: Machine, surroundings: NodeWorld, scheduler: string) {
+  constructor(
+    name: string,
+    machine: Machine,
+    surroundings: NodeWorld,
+    scheduler: string,
+    shape: ClusterShape,
+  ) {
     super(name, machine, surroundings);
+    this.#shape = shape;
     this.#scheduler = scheduler;
   }
 
@@ -26,7 +35,7 @@ export class GatewayNode extends Node {
     const options = { scheduler: this.#scheduler, retries: 1_000, failFast: true, ...commits };
     const client = await Client.connect(env, options);
     if (proc.dead) return;
-    const core = new GatewayCore(env, clientKv(client), defaultGatewayConfig);
+    const core = new GatewayCore(env, clientKv(client), gatewayConfig(this.#shape));
     core.start();
     this.#core = core;
   }

@@ -1,8 +1,10 @@
+import { defaultGatewayConfig, type GatewayConfig } from '@tinykv/gateway';
 import { defaultRaftStoreConfig } from '@tinykv/raftstore';
 import type { SchedulerConfig } from '@tinykv/scheduler';
 import type { StoreConfig } from '@tinykv/server/store';
+import type { Settings } from './settings.js';
 
-/** What a seed draws of the cluster itself. */
+/** The outline of a cluster: its machines, and the sizes and periods that tests set by name. */
 export interface ClusterShape {
   readonly stores: number;
   readonly gateways: number;
@@ -24,9 +26,12 @@ export interface ClusterShape {
   readonly snapshotRate?: number;
   /** Short, so that what a transaction may still ask for is collected as soon as it may be; 0: nothing is. */
   readonly gcLifeMs: number;
+  /** Everything else that differs from the settings below. */
+  readonly settings?: Settings;
 }
 
 export function storeConfig(address: string, shape: ClusterShape): StoreConfig {
+  const { settings = {} } = shape;
   return {
     ...defaultRaftStoreConfig,
     address,
@@ -40,6 +45,7 @@ export function storeConfig(address: string, shape: ClusterShape): StoreConfig {
       // Short, so that logs are emptied and filled again all the time.
       logGcAgeMs: 3_000,
       messageBytesMax: shape.messageBytesMax,
+      ...settings.replica,
     },
     snapshotBytesPerSecond: shape.snapshotRate ?? defaultRaftStoreConfig.snapshotBytesPerSecond,
     regionMaxBytes: shape.regionMaxBytes,
@@ -52,12 +58,13 @@ export function storeConfig(address: string, shape: ClusterShape): StoreConfig {
     requestTimeoutMs: 5_000,
     gcPollMs: 200,
     gcPagePauseMs: 5,
+    ...settings.store,
   };
 }
 
 export function schedulerConfig(
   address: string,
-  { gcLifeMs }: ClusterShape,
+  { gcLifeMs, settings = {} }: ClusterShape,
 ): Partial<SchedulerConfig> {
   return {
     clientUrls: [`http://${address}`],
@@ -70,5 +77,20 @@ export function schedulerConfig(
     scheduleIntervalMaxMs: 1_000,
     gcLifeMs,
     gcIntervalMs: 1_000,
+    ...settings.scheduler,
   };
+}
+
+export function gatewayConfig({ settings = {} }: ClusterShape): GatewayConfig {
+  return { ...defaultGatewayConfig, ...settings.gateway };
+}
+
+/** Peers that each Region is to have at the end. */
+export function replicasOf({ settings = {} }: ClusterShape): number {
+  return settings.scheduler?.maxReplicas ?? 3;
+}
+
+/** How the cluster locates keys. */
+export function apiOf({ settings = {} }: ClusterShape): StoreConfig['api'] {
+  return settings.store?.api ?? 'txn';
 }

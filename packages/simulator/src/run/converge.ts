@@ -1,5 +1,6 @@
 import { describeBytes, EMPTY_BYTES, toHex } from '@tinykv/base';
 import {
+  type ApiMode,
   decodeLock,
   family,
   findPeerOnStore,
@@ -12,6 +13,7 @@ import {
 import { describeGap } from '../checkers/region-map.js';
 import type { Cluster, StoreRegion } from '../cluster/cluster.js';
 import type { Node } from '../cluster/node.js';
+import { apiOf, replicasOf } from '../cluster/sim-config.js';
 
 /**
  * What keeps the replicas of the cluster from being level, or undefined when nothing does. Nothing is expected
@@ -40,7 +42,7 @@ export function unsettled(cluster: Cluster, away: readonly Node[] = []): string 
     if (leader === undefined) return `region ${id} has no leader`;
     const { region, lastIndex } = leader.status;
     led.push(region);
-    if (region.peers.length < Math.min(3, cluster.soundStores.length)) {
+    if (region.peers.length < Math.min(replicasOf(cluster.shape), cluster.soundStores.length)) {
       return `region ${id} has ${region.peers.length} peers`;
     }
     if (region.peers.some(({ learner, storeId }) => learner && !isAway(storeId)))
@@ -67,9 +69,10 @@ export function unsettled(cluster: Cluster, away: readonly Node[] = []): string 
 
 /** Compares the data of all replicas of each Region; undefined when all are equal. */
 export async function divergence(cluster: Cluster): Promise<string | undefined> {
+  const api = apiOf(cluster.shape);
   const seen = new Map<number, { readonly text: string; readonly where: string }>();
   for (const { node, status } of cluster.peers()) {
-    const text = await dump(node.machine.engine, status.region);
+    const text = await dump(node.machine.engine, api, status.region);
     const first = seen.get(status.region.id);
     if (first === undefined) seen.set(status.region.id, { text, where: node.name });
     else if (first.text !== text) {
@@ -81,10 +84,11 @@ export async function divergence(cluster: Cluster): Promise<string | undefined> 
 
 /** Data of a store that lies in no Region which it has a peer of; undefined when no store has any. */
 export async function strayData(cluster: Cluster): Promise<string | undefined> {
+  const api = apiOf(cluster.shape);
   for (const node of cluster.soundStores) {
     if (node.store === undefined || node.damaged) continue;
-    const owned = node.store.regions().flatMap(({ region }) => regionRanges('txn', region.range));
-    for (const range of regionRanges('txn', { start: EMPTY_BYTES, end: EMPTY_BYTES })) {
+    const owned = node.store.regions().flatMap(({ region }) => regionRanges(api, region.range));
+    for (const range of regionRanges(api, { start: EMPTY_BYTES, end: EMPTY_BYTES })) {
       for (const [key] of await node.machine.engine.peek(range)) {
         if (!owned.some((one) => rangeContains(one, key))) {
           return `${node.name} has ${toHex(key)}, which lies in none of its regions`;
@@ -119,10 +123,11 @@ function firstDifference(a: string, b: string): string {
 
 async function dump(
   engine: Cluster['stores'][number]['machine']['engine'],
+  api: ApiMode,
   region: Region,
 ): Promise<string> {
   const lines: string[] = [];
-  for (const range of regionRanges('txn', region.range)) {
+  for (const range of regionRanges(api, region.range)) {
     for (const [key, value] of await engine.peek(range)) {
       lines.push(`${toHex(key)}=${toHex(value)}`);
     }

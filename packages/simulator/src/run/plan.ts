@@ -1,11 +1,14 @@
-import { limits, Prng, type Rng } from '@tinykv/base';
+import { limits, Prng } from '@tinykv/base';
+import type { Settings } from '../cluster/settings.js';
 import type { ClusterShape } from '../cluster/sim-config.js';
 import { drawFaults, drawNetwork, type Fault, type Profile } from '../faults/fault.js';
+import type { StepRange } from '../workloads/workload.js';
 import type { NetworkTraits } from '../world/network.js';
+import { drawKnobs } from './knobs.js';
 import { overMinutes } from './minutes.js';
+import type { WorkloadName } from './workload-name.js';
 
-export const workloadNames = ['raw', 'txn', 'redis', 'churn', 'all'] as const;
-export type WorkloadName = (typeof workloadNames)[number];
+export { type WorkloadName, workloadNames } from './workload-name.js';
 
 /** Everything that a run is made of, drawn before it begins: what shrinking works on. */
 export interface Plan {
@@ -23,6 +26,10 @@ export interface Plan {
   readonly keys: number;
   /** Stores that stay away when all else is healed, until everybody has seen that the others do without them. */
   readonly absent?: number;
+  /** The steps that each client takes, by their numbers; all, when it is not given. Shrinking leaves some out. */
+  readonly steps?: readonly StepRange[];
+  /** Above 1, the first keys are used more than the others. */
+  readonly skew?: number;
 }
 
 export interface PlanOptions {
@@ -36,6 +43,20 @@ export interface PlanOptions {
 const WARM_UP_MS = 3_000;
 /** Of seeds with partitions of minutes. */
 const LONG_SHARE = 0.03;
+const BUSY_MS = 9_000;
+const STORES_MIN = 3;
+const STORES_MAX = 5;
+
+/** Where no knob says otherwise. */
+const KEYS = 6;
+const defaults = {
+  regionMaxBytes: 65_536,
+  logGcEntries: 100,
+  barrierIntervalMs: 500,
+  diskDelayMs: 1,
+  messageBytesMax: limits.raftMessageBytesMax,
+  gcLifeMs: 0,
+} as const;
 
 const shapes: Readonly<
   Record<Profile, { readonly thinkMs: number; readonly clients: number; readonly tickMs: number }>
@@ -48,8 +69,13 @@ const shapes: Readonly<
 export function drawPlan({ seed, profile, workload, mutant }: PlanOptions): Plan {
   const rng = new Prng(`plan ${seed} ${profile} ${workload}`);
   const { thinkMs, clients, tickMs } = shapes[profile];
-  const durationMs = profile === 'light' ? 60_000 : rng.int(24_000, 50_000);
+  const { shape, pace, settings } = drawKnobs(rng.fork('knobs'), { profile, workload });
+  const usualMs = profile === 'light' ? 60_000 : rng.int(24_000, 50_000);
+  // Clients that never pause do as much in less time.
+  const durationMs = pace.thinkMs === 0 ? BUSY_MS : usualMs;
   const faults = drawFaults(rng.fork('faults'), profile, WARM_UP_MS, durationMs);
+  const needed = settings.scheduler?.maxReplicas ?? STORES_MIN;
+  const stores = profile === 'dense' ? STORES_MAX : rng.int(STORES_MIN, STORES_MAX + 1);
   const plan: Plan = {
     seed,
     profile,
@@ -57,22 +83,20 @@ export function drawPlan({ seed, profile, workload, mutant }: PlanOptions): Plan
     ...(mutant === undefined ? {} : { mutant }),
     durationMs,
     shape: {
-      stores: profile === 'dense' ? 5 : rng.int(3, 6),
+      ...defaults,
+      stores: Math.max(needed, stores),
       gateways: workload === 'redis' || workload === 'all' ? 2 : 0,
       clients,
       mortals: 1,
-      regionMaxBytes: profile === 'light' ? 65_536 : rng.int(4_000, 40_000),
       tickMs,
-      logGcEntries: rng.int(5, 200),
-      barrierIntervalMs: rng.int(100, 2_000),
-      diskDelayMs: 0.1 + rng.float() * 2,
-      messageBytesMax: rng.float() < 0.5 ? rng.int(100, 2_000) : limits.raftMessageBytesMax,
-      gcLifeMs: drawGcLife(rng.fork('gc')),
+      ...shape,
+      settings: withSplit(settings, shape.regionMaxBytes ?? defaults.regionMaxBytes),
     },
     network: drawNetwork(rng.fork('network'), profile),
     faults: [...faults, ...churnOf(workload, rng, durationMs)],
-    thinkMs: profile === 'swarm' ? drawThinkMs(rng.fork('think'), thinkMs) : thinkMs,
-    keys: drawKeys(rng.fork('keys')),
+    thinkMs,
+    keys: KEYS,
+    ...pace,
     absent: rng.fork('absent').int(0, 3),
   };
   const minutes = rng.fork('minutes');
@@ -80,22 +104,11 @@ export function drawPlan({ seed, profile, workload, mutant }: PlanOptions): Plan
   return isLong ? overMinutes(plan, minutes) : plan;
 }
 
-/** In most seeds shorter than some transactions take; in some nothing is collected at all. */
-function drawGcLife(rng: Rng): number {
-  const kind = rng.float();
-  if (kind < 0.2) return 0;
-  return kind < 0.5 ? rng.int(100, 800) : rng.int(800, 8_000);
-}
-
-/** Some seeds are busy, a few of them without a pause, and most are not: those are run in less time. */
-function drawThinkMs(rng: Rng, thinkMs: number): number {
-  if (rng.float() < 0.1) return 10 * rng.float();
-  return thinkMs + rng.float() * rng.float() * 500;
-}
-
-/** In a few seeds so few that everybody works on the same ones. */
-function drawKeys(rng: Rng): number {
-  return rng.float() < 0.15 ? 2 : rng.int(3, 12);
+/** Pieces are no larger than what is split. */
+function withSplit(settings: Settings, regionMaxBytes: number): Settings {
+  const { regionSplitBytes } = settings.store ?? {};
+  if (regionSplitBytes === undefined || regionSplitBytes <= regionMaxBytes) return settings;
+  return { ...settings, store: { ...settings.store, regionSplitBytes: regionMaxBytes } };
 }
 
 /** On top of what else is drawn: always with the workload that is named after it, and leaders move in half of the others. */

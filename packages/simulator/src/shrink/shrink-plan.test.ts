@@ -41,6 +41,25 @@ describe('shrinkPlan', () => {
     expect(small.faults.map(({ at }) => at)).toEqual([first!.at]);
   });
 
+  it('leaves out the steps that a failure does not need', async () => {
+    const needed = [3, 40, 41, 700];
+    const small = await shrink(
+      ({ steps }) =>
+        steps === undefined ||
+        needed.every((step) => steps.some(([from, to]) => step >= from && step < to)),
+    );
+    const left = (small.steps ?? []).reduce((sum, [from, to]) => sum + to - from, 0);
+    expect(left).toBeLessThan(16);
+  });
+
+  it('leaves out the settings that a failure does not need', async () => {
+    const settings = { limits: { scanPageKeys: 2, lockWaitsMax: 1 }, gateway: { sweepMs: 50 } };
+    const turned: Plan = { ...plan, shape: { ...plan.shape, settings } };
+    const fails = ({ shape }: Plan): boolean => shape.settings?.limits?.lockWaitsMax === 1;
+    const small = await shrinkPlan(turned, async (candidates) => candidates.find(fails));
+    expect(small.shape.settings).toEqual({ limits: { lockWaitsMax: 1 } });
+  });
+
   it('tries no plan twice', async () => {
     const tried = new Set<string>();
     await shrinkPlan(plan, async (candidates) => {

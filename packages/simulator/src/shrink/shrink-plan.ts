@@ -1,5 +1,6 @@
 import type { Fault } from '../faults/fault.js';
 import { type Plan, workloadNames } from '../run/plan.js';
+import type { StepRange } from '../workloads/workload.js';
 import { ddmin, type FindFailing } from './ddmin.js';
 
 /** Plans that are smaller than this one in one respect, the boldest first. */
@@ -8,10 +9,12 @@ type Reduction = (plan: Plan) => readonly Plan[];
 const DURATION_MIN_MS = 1_000;
 /** Times are tried as multiples of these, in milliseconds. */
 const ROUND_MS = [1_000, 100, 10, 1] as const;
+/** Steps of each client that are tried first. */
+const FIRST_STEPS = [16, 64, 256, 1_024, 4_096] as const;
 
 /**
- * Makes a failing plan small: faults first, since they explain most, then clients, nodes, keys and time,
- * then round numbers; again, until a whole turn changes nothing. What a plan is tried for is the caller's.
+ * Makes a failing plan small: faults first, since they explain most, then clients, nodes, keys, time, steps of
+ * clients and settings, then round numbers; again, until a whole turn changes nothing. What a plan is tried for is the caller's.
  */
 export async function shrinkPlan(
   plan: Plan,
@@ -71,6 +74,8 @@ const reductions: readonly Reduction[] = [
   (plan) => smaller(plan.absent ?? 0, 0).map((absent) => ({ ...plan, absent })),
   (plan) => smaller(plan.keys, 2).map((keys) => ({ ...plan, keys })),
   shorter,
+  fewerSteps,
+  plainer,
   quieter,
   (plan) =>
     ROUND_MS.map((unit) => ({
@@ -101,6 +106,49 @@ function shorter(plan: Plan): readonly Plan[] {
       durationMs,
       faults: plan.faults.filter(({ at }) => at < durationMs),
     }));
+}
+
+/** Most failures need few of the steps before them: the first ones alone, then less and less of those. */
+function fewerSteps(plan: Plan): readonly Plan[] {
+  const { steps } = plan;
+  if (steps === undefined) return FIRST_STEPS.map((to) => ({ ...plan, steps: [[0, to]] }));
+  return steps
+    .flatMap(([from, to], i) =>
+      lessOf(from, to).map((left) => [...steps.slice(0, i), ...left, ...steps.slice(i + 1)]),
+    )
+    .map((fewer) => ({ ...plan, steps: fewer }));
+}
+
+/** Nothing of a row of steps, one half of it, or all but its middle. */
+function lessOf(from: number, to: number): readonly (readonly StepRange[])[] {
+  const length = to - from;
+  if (length === 1) return [[]];
+  const half = from + Math.ceil(length / 2);
+  const halves: readonly (readonly StepRange[])[] = [[[from, half]], [[half, to]]];
+  if (length < 3) return [[], ...halves];
+  const third = Math.floor(length / 3);
+  const ends: readonly StepRange[] = [
+    [from, from + third],
+    [to - third, to],
+  ];
+  return [[], ...halves, ends];
+}
+
+/** Settings as without a plan: all of them, those of one kind, single ones. */
+function plainer(plan: Plan): readonly Plan[] {
+  const { settings = {} } = plan.shape;
+  const kinds = Object.entries(settings);
+  const withOnly = (left: object): Plan => withShape(plan, { settings: left });
+  const fewerKinds = kinds.map(([kind]) => withOnly(without(settings, kind)));
+  const fewerValues = kinds.flatMap(([kind, values]) =>
+    Object.keys(values).map((name) => withOnly({ ...settings, [kind]: without(values, name) })),
+  );
+  const { skew: _, ...even } = plan;
+  return [withOnly({}), ...fewerKinds, ...fewerValues, even].filter((one) => differs(one, plan));
+}
+
+function without(object: object, name: string): object {
+  return Object.fromEntries(Object.entries(object).filter(([other]) => other !== name));
 }
 
 /** A network that loses, doubles and reorders nothing, and disks and links that are quick. */

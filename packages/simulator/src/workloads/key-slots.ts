@@ -17,9 +17,12 @@ export interface KeySlot {
 export class KeySlots {
   readonly #slots: readonly KeySlot[];
   readonly #opsMax: number;
+  readonly #skew: number;
 
-  constructor(keys: number, opsMax: number) {
+  /** With a skew above 1 the first keys are picked more than the others. */
+  constructor(keys: number, opsMax: number, skew: number = 1) {
     this.#opsMax = opsMax;
+    this.#skew = skew;
     this.#slots = Array.from({ length: keys }, (_, at) => ({
       at,
       generation: 0,
@@ -30,7 +33,8 @@ export class KeySlots {
 
   /** The key of the next operation, which is counted. */
   pick(rng: Rng): KeySlot {
-    return this.#counted(this.#slots[rng.int(0, this.#slots.length)]!);
+    const at = Math.floor(rng.float() ** this.#skew * this.#slots.length);
+    return this.#counted(this.#slots[at]!);
   }
 
   /** The keys of one operation on a row of them, each counted. */

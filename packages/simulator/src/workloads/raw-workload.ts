@@ -31,7 +31,7 @@ export class RawWorkload {
 
   constructor(context: WorkloadContext, keys: number) {
     this.#context = context;
-    this.#slots = new KeySlots(keys, OPS_PER_KEY_MAX);
+    this.#slots = new KeySlots(keys, OPS_PER_KEY_MAX, context.skew);
   }
 
   run(): Promise<unknown> {
@@ -43,7 +43,7 @@ export class RawWorkload {
         const context = isReader(i)
           ? { ...this.#context, thinkMs: READER_THINKS * thinkMs }
           : this.#context;
-        return loop(context, node, own, (client) => this.#step(client, own, i));
+        return loop(context, node, own, (client, rngOfStep) => this.#step(client, rngOfStep, i));
       }),
     );
   }
