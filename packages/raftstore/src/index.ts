@@ -1,6 +1,8 @@
 export type { SpaceGauge } from './access.js';
-export { decodePayload, type EntryPayload } from './command.js';
+export { decodePayload, type EntryPayload, nextCommand } from './command.js';
 export { defaultRaftStoreConfig, type RaftStoreConfig } from './config.js';
+export { type Envelope, readEnvelope } from './envelope.js';
+export { decodeApplyState } from './local-state.js';
 export { type DestroyKeyRange, RangeDestroyer } from './range-destroyer.js';
 export { SafePointMark } from './safe-point.js';
 export { RaftStore, type RaftStoreParts, type RegionStatus } from './store.js';

@@ -1,6 +1,6 @@
 import { crc32 } from '@tinykv/base';
-import type { Entry, GroupUpdate } from '@tinykv/raft';
-import { decodePayload } from '@tinykv/raftstore';
+import type { GroupUpdate } from '@tinykv/raft';
+import { Capacity } from '../checkers/capacity.js';
 import type { Violation } from '../checkers/history.js';
 import { type PeerStatus, RaftInvariants } from '../checkers/raft-invariants.js';
 import { RegionHistory } from '../checkers/region-map.js';
@@ -8,11 +8,18 @@ import type { LogChange } from '../checkers/replica-log.js';
 import type { Cluster, StoreRegion } from '../cluster/cluster.js';
 import type { StoreNode } from '../cluster/store-node.js';
 import type { SimProcess } from '../world/sim-proc.js';
+import { PromiseWatch } from './promise-watch.js';
+import { writesOnce } from './writes-once.js';
+
+/** Entries that a full store lets in all the same, of each Region, so that a new leader can commit those of a lost one. */
+const MEMORY_SLACK_BYTES = 1_048_576;
 
 /** What is judged while a run goes on. */
 export class Oracles {
   readonly #raft = new RaftInvariants();
   readonly #regions = new RegionHistory();
+  readonly #sent = new PromiseWatch();
+  readonly #capacity = new Capacity();
   /** Stores by number: the order in which they were first seen. */
   readonly #stores = new Map<StoreNode, number>();
   readonly #lives = new Map<SimProcess, number>();
@@ -22,18 +29,36 @@ export class Oracles {
 
   get violations(): Violation[] {
     return [
+      ...this.#sent.promises.violations(),
+      ...this.#capacity.violations(),
       ...this.#raft.violations(),
       ...this.#regions.violations(),
       ...this.#soundButStopped.values(),
     ];
   }
 
+  /** How many promises of each kind were compared with a disk. */
+  get compared(): PromiseWatch['promises']['compared'] {
+    return this.#sent.promises.compared;
+  }
+
+  /** The greatest physical time of all timestamps so far. */
+  get schedulerMs(): number {
+    return this.#sent.schedulerMs;
+  }
+
   /** Looks at the logs of all stores, and of those to come, from their first write on. */
   watch(cluster: Cluster): void {
+    this.#sent.watch(cluster);
     cluster.eachStore((node) => this.#watch(node));
   }
 
   sample(cluster: Cluster): void {
+    for (const { name, store } of cluster.stores) {
+      if (store === undefined) continue;
+      const { used, limit } = store.memory;
+      this.#capacity.observe({ name: `memory of ${name}`, used, limit, slack: MEMORY_SLACK_BYTES });
+    }
     for (const { node, status } of cluster.peers()) {
       // A damaged peer has no Raft state to show.
       if (status.role !== 'Damaged') this.#raft.onStatus(this.#statusOf({ node, status }));
@@ -45,8 +70,13 @@ export class Oracles {
   #watch(node: StoreNode): void {
     const store = this.#stores.size + 1;
     this.#stores.set(node, store);
+    this.#sent.watchStore(node, store);
     node.machine.log.observer = (updates) => {
-      for (const update of updates) this.#raft.onDurable(store, changeOf(update));
+      for (const update of updates) {
+        const change = changeOf(update);
+        this.#raft.onDurable(store, change);
+        this.#sent.onDurable(node, store, change);
+      }
     };
   }
 
@@ -84,23 +114,7 @@ function changeOf({ group, entries, ...rest }: GroupUpdate): LogChange {
     index: entry.index,
     term: entry.term,
     digest: `${entry.type} ${crc32(entry.data).toString(16)}`,
-    once: writesSentOnce(entry),
+    once: writesOnce(entry),
   }));
   return { region: group, ...rest, ...(digests === undefined ? {} : { entries: digests }) };
-}
-
-/** Values of raw puts, which are unique, in an entry that passes the check of terms at its apply. */
-function writesSentOnce({ type, term, data }: Entry): readonly string[] {
-  if (type !== 'EntryNormal') return [];
-  const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
-  // Most entries have no such value, and need not be decoded.
-  if (!bytes.includes('<v')) return [];
-  const payload = decodePayload(data);
-  if (payload.type !== 'data' || payload.term !== term) return [];
-  const text = bytes.toString('latin1');
-  // An entry of an older version is refused at its apply, and its client sends the put again.
-  return Array.from(
-    text.matchAll(/<v\d+>/g),
-    ([value]) => `${value} of version ${payload.version}`,
-  );
 }

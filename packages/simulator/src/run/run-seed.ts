@@ -1,6 +1,9 @@
 import { errorMessage, KvError } from '@tinykv/base';
+import { Deadlines } from '../checkers/deadlines.js';
 import type { Violation } from '../checkers/history.js';
 import { Cluster } from '../cluster/cluster.js';
+import { enforceLimits, restoreLimits } from '../cluster/limits-in-force.js';
+import { apiOf, type ClusterShape, schedulerConfig, storeConfig } from '../cluster/sim-config.js';
 import { Nemesis } from '../faults/nemesis.js';
 import { World } from '../world/world.js';
 import { divergence, leftLock, strayData, unsettled } from './converge.js';
@@ -10,13 +13,24 @@ import { DEATH_AT, PASSED, Tally } from './tally.js';
 import { Watch } from './watch.js';
 import { Workloads } from './workloads.js';
 
-/** How long a healed cluster may take until everything is level again, in simulated milliseconds. */
-const HEALING_MS = 90_000;
+/**
+ * How long a healed cluster may take until everything is level again, in simulated milliseconds: as long, and three
+ * times what a peer waits before it asks whether it still exists.
+ */
+const HEALING_MS = 75_000;
+function healingMs(shape: ClusterShape): number {
+  return HEALING_MS + 3 * storeConfig('', shape).staleLeaderMs;
+}
 /** How often it is looked at, in simulated milliseconds. */
 const LOOK_MS = 100;
-/** How long locks may stay behind once nobody writes: their time to live, the life of versions, and a collection. */
+/** How long locks may stay behind once nobody writes: their time to live, the life of versions, and two collections. */
 const LOCKS_MS = 60_000;
+function locksMs(shape: ClusterShape): number {
+  return LOCKS_MS + 2 * (schedulerConfig('', shape).gcIntervalMs ?? 0);
+}
 const LOCKS_LOOK_MS = 500;
+/** An answer may come so much after its deadline: what it still waits for is a turn of its process. */
+const DEADLINE_SLACK_MS = 100;
 /** Events without end are a bug of their own. */
 const EVENTS_MAX = 1_500_000;
 
@@ -42,7 +56,10 @@ export async function runSeed(plan: Plan, options: RunOptions = {}): Promise<Run
   const world = new World(`${plan.seed}`, { log: options.log ?? false });
   const tally = new Tally();
   const run = new Run(world, plan, tally);
-  const violations = await run.execute(options.untilEvent ?? EVENTS_MAX);
+  const former = enforceLimits(plan.shape.settings?.limits ?? {});
+  const violations = await run
+    .execute(options.untilEvent ?? EVENTS_MAX)
+    .finally(() => restoreLimits(former));
   if (options.untilEvent === undefined && world.events >= EVENTS_MAX) {
     violations.push({
       oracle: 'endless',
@@ -69,6 +86,7 @@ class Run {
   readonly #nemesis: Nemesis;
   readonly #workloads: Workloads;
   readonly #oracles: Oracles;
+  readonly #deadlines = new Deadlines(DEADLINE_SLACK_MS);
   #stopping = false;
   #ticks = 0;
 
@@ -102,8 +120,12 @@ class Run {
       cluster: this.#cluster,
       rng: world.rng.fork('workloads'),
       tally,
+      deadlines: this.#deadlines,
       thinkMs: plan.thinkMs,
+      ...(plan.skew === undefined ? {} : { skew: plan.skew }),
+      ...(plan.steps === undefined ? {} : { steps: plan.steps }),
       tick: () => ++this.#ticks,
+      schedulerMs: () => this.#oracles.schedulerMs,
       stopping: () => this.#stopping,
     });
   }
@@ -114,6 +136,7 @@ class Run {
     if (this.#world.events >= eventsMax) return [];
     return [
       ...this.#oracles.violations,
+      ...this.#deadlines.violations(),
       ...(ended === undefined ? this.#workloads.judge() : [ended]),
     ];
   }
@@ -170,7 +193,8 @@ class Run {
     eventsMax: number,
   ): Promise<Violation | undefined> {
     const world = this.#world;
-    const deadline = world.now + HEALING_MS;
+    const boundMs = healingMs(this.#plan.shape);
+    const deadline = world.now + boundMs;
     let left = reason();
     let nextLook = world.now + LOOK_MS;
     const isOver = (): boolean => {
@@ -181,19 +205,21 @@ class Run {
     };
     await world.run(() => isOver() || world.now >= deadline, eventsMax);
     if (left === undefined || world.events >= eventsMax) return undefined;
-    return { oracle: 'liveness', message: `${HEALING_MS} ms after healing: ${left}`, history: [] };
+    return { oracle: 'liveness', message: `${boundMs} ms after healing: ${left}`, history: [] };
   }
 
   /** Versions that may be collected have no locks: the collection resolves what clients have left behind. */
   async #untilUnlocked(eventsMax: number): Promise<Violation | undefined> {
     const world = this.#world;
-    if (this.#plan.shape.gcLifeMs === 0) return undefined;
-    const deadline = world.now + LOCKS_MS;
+    const { shape } = this.#plan;
+    if (shape.gcLifeMs === 0 || apiOf(shape) === 'raw') return undefined;
+    const boundMs = locksMs(shape);
+    const deadline = world.now + boundMs;
     for (;;) {
       const lock = await leftLock(this.#cluster);
       if (lock === undefined || world.events >= eventsMax) return undefined;
       if (world.now >= deadline) {
-        const message = `${LOCKS_MS} ms after the last transaction: ${lock}`;
+        const message = `${boundMs} ms after the last transaction: ${lock}`;
         return { oracle: 'locks', message, history: [] };
       }
       const until = world.now + LOCKS_LOOK_MS;
@@ -207,7 +233,7 @@ class Run {
       () => outcomes.push(undefined),
       (error: unknown) => outcomes.push(error instanceof Error ? error : new Error(String(error))),
     );
-    const deadline = this.#world.now + HEALING_MS;
+    const deadline = this.#world.now + healingMs(this.#plan.shape);
     await this.#world.run(() => outcomes.length > 0 || this.#world.now >= deadline, eventsMax);
     if (outcomes.length === 0) throw new KvError('DEADLINE_EXCEEDED', 'the final reads do not end');
     if (outcomes[0] !== undefined) throw outcomes[0];

@@ -1,5 +1,6 @@
 import { assert } from '@tinykv/base';
 import { checkBank } from '../checkers/bank.js';
+import { checkExpiry } from '../checkers/expiry.js';
 import type { Verdict, Violation } from '../checkers/history.js';
 import { checkListAppend } from '../checkers/list-append.js';
 import { registerModel, stringModel } from '../checkers/models.js';
@@ -23,6 +24,9 @@ import type { Plan, WorkloadName } from './plan.js';
 
 /** Share of the seeds with transactions that judge them by snapshots and not by lists. */
 const SNAPSHOTS_SHARE = 0.4;
+
+/** Of gateways that do not reach the scheduler, whose time jumps by what it reserves at each of its starts. */
+const EXPIRY_SLACK_MS = 6_000;
 
 /** The workloads of one run. */
 export class Workloads {
@@ -90,6 +94,8 @@ export class Workloads {
       verdicts.push(checkPairs(redis.pairReads));
       verdicts.push(checkPipelines(redis.pipelines));
       verdicts.push(checkScans(redis.scans.scans));
+      const { keys, reads } = redis.ttl;
+      verdicts.push(checkExpiry(keys, reads, EXPIRY_SLACK_MS));
     }
     return verdicts;
   }
@@ -124,6 +130,7 @@ export class Workloads {
     await this.bank?.finalReads(client);
     await this.snapshots?.finalReads(client);
     if (this.redis === undefined) return;
+    await this.redis.ttl.untilSwept(client);
     for (const gateway of cluster.gateways) {
       const session = new RedisSession(this.#context, node, rng.fork(gateway.name), gateway);
       this.finalCounters = await this.redis.finalReads(session);

@@ -51,13 +51,15 @@ export class BankWorkload {
     const mortals = cluster.mortals.map((node, i) => {
       const own = rng.fork(`bank-mortal-${i}`);
       const id = cluster.clients.length + i;
-      return mortalLoop(this.#context, node, own, (client) =>
-        this.#transferIfOpen(client, own, id),
+      return mortalLoop(this.#context, node, own, (client, rngOfStep) =>
+        this.#transferIfOpen(client, rngOfStep, id),
       );
     });
     const clients = cluster.clients.map((node, i) => {
       const own = rng.fork(`bank-${i}`);
-      return loop(this.#context, node, own, (client) => this.#step(client, own, i));
+      return loop(this.#context, node, own, (client, rngOfStep) =>
+        this.#step(client, rngOfStep, i),
+      );
     });
     return Promise.all([...clients, ...mortals]);
   }

@@ -8,6 +8,7 @@ import { FINAL_CLIENT, untilRead } from './final-read.js';
 import { type KeySlot, KeySlots } from './key-slots.js';
 import { RedisScans } from './redis-scans.js';
 import { effectOf, type RedisResult, RedisSession } from './redis-session.js';
+import { RedisTtl } from './redis-ttl.js';
 import { RespError } from './resp-socket.js';
 import { loop, type WorkloadContext } from './workload.js';
 
@@ -26,6 +27,7 @@ export class RedisWorkload {
   readonly pairReads: PairRead[] = [];
   readonly pipelines: Pipeline[] = [];
   readonly scans: RedisScans;
+  readonly ttl: RedisTtl;
   readonly #context: WorkloadContext;
   readonly #slots: KeySlots;
   readonly #flushed = new KeySlots(FLUSHED_AT_A_TIME, OPS_PER_KEY_MAX);
@@ -33,8 +35,9 @@ export class RedisWorkload {
 
   constructor(context: WorkloadContext, keys: number) {
     this.#context = context;
-    this.#slots = new KeySlots(keys, OPS_PER_KEY_MAX);
+    this.#slots = new KeySlots(keys, OPS_PER_KEY_MAX, context.skew);
     this.scans = new RedisScans(context);
+    this.ttl = new RedisTtl(context);
   }
 
   run(): Promise<unknown> {
@@ -43,13 +46,14 @@ export class RedisWorkload {
       cluster.clients.map((node, i) => {
         const own = rng.fork(`redis-${i}`);
         const session = new RedisSession(this.#context, node, own.fork('session'));
-        return loop(this.#context, node, own, async () => {
-          const draw = own.float();
-          if (draw < 0.55) await this.#string(session, own, i);
-          else if (draw < 0.75) await this.#count(session, own, i);
-          else if (draw < 0.87) await this.#pair(session, own);
-          else if (draw < 0.9) await this.scans.step(session, own, i);
-          else await this.#flushable(session, own, i);
+        return loop(this.#context, node, own, async (_client, rngOfStep) => {
+          const draw = rngOfStep.float();
+          if (draw < 0.55) await this.#string(session, rngOfStep, i);
+          else if (draw < 0.75) await this.#count(session, rngOfStep, i);
+          else if (draw < 0.87) await this.#pair(session, rngOfStep);
+          else if (draw < 0.9) await this.scans.step(session, rngOfStep, i);
+          else if (draw < 0.94) await this.ttl.step(session, rngOfStep, i);
+          else await this.#flushable(session, rngOfStep, i);
         });
       }),
     );

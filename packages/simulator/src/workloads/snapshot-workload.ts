@@ -66,12 +66,14 @@ export class SnapshotWorkload {
     const context = { ...this.#context, thinkMs: THINKS * thinkMs };
     const clients = cluster.clients.map((node, i) => {
       const own = rng.fork(`snapshot-${i}`);
-      return loop(context, node, own, (client) => this.#step(client, own, i));
+      return loop(context, node, own, (client, rngOfStep) => this.#step(client, rngOfStep, i));
     });
     const mortals = cluster.mortals.map((node, i) => {
       const own = rng.fork(`snapshot-mortal-${i}`);
       const id = cluster.clients.length + i;
-      return mortalLoop(context, node, own, (client) => this.#write(client, own, id));
+      return mortalLoop(context, node, own, (client, rngOfStep) =>
+        this.#write(client, rngOfStep, id),
+      );
     });
     return Promise.all([...clients, ...mortals]);
   }

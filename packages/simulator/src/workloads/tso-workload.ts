@@ -16,8 +16,8 @@ export class TsoWorkload {
     return Promise.all(
       cluster.clients.map((node, i) => {
         const own = rng.fork(`tso-${i}`);
-        return loop({ ...this.#context, thinkMs: 400 }, node, own, async (client) => {
-          const count = own.float() < 0.8 ? 1 : own.int(2, 2_000);
+        return loop({ ...this.#context, thinkMs: 400 }, node, own, async (client, rngOfStep) => {
+          const count = rngOfStep.float() < 0.8 ? 1 : rngOfStep.int(2, 2_000);
           const call = this.#context.tick();
           try {
             const last = await client.scheduler.tso(count);

@@ -39,7 +39,9 @@ export class ListAppendWorkload {
     return Promise.all(
       cluster.clients.map((node, i) => {
         const own = rng.fork(`list-${i}`);
-        return loop(this.#context, node, own, (client) => this.#step(client, own, i));
+        return loop(this.#context, node, own, (client, rngOfStep) =>
+          this.#step(client, rngOfStep, i),
+        );
       }),
     );
   }

@@ -1,24 +1,36 @@
 import { nextKey, type Rng } from '@tinykv/base';
 import { BelowSafePointError, type Txn, type TxnOptions } from '@tinykv/client';
+import type { Deadlines } from '../checkers/deadlines.js';
 import type { ClientNode } from '../cluster/client-node.js';
 import type { Cluster } from '../cluster/cluster.js';
 import type { Tally } from '../run/tally.js';
+import { OPERATION_TIMEOUT_MS } from './operation-timeout.js';
+import { timedClient } from './timed-client.js';
+
+export { OPERATION_TIMEOUT_MS };
 
 /** What a workload is given to work with. */
 export interface WorkloadContext {
   readonly cluster: Cluster;
   readonly rng: Rng;
   readonly tally: Tally;
+  readonly deadlines: Deadlines;
   /** Mean pause of a client between two operations, in milliseconds. */
   readonly thinkMs: number;
+  /** Above 1, the first keys are used more than the others. */
+  readonly skew?: number;
   /** Ordinals of calls and returns: strictly increasing, so that real-time order is exact. */
   readonly tick: () => number;
+  /** The steps that each client takes, by their numbers; the others are left out. All, when it is not given. */
+  readonly steps?: readonly StepRange[];
+  /** The greatest physical time, in milliseconds, of all timestamps that the scheduler has given out. */
+  readonly schedulerMs: () => number;
   /** Clients finish what they are at and begin nothing new. */
   readonly stopping: () => boolean;
 }
 
-/** How long a client waits for one operation. */
-export const OPERATION_TIMEOUT_MS = 4_000;
+/** Steps from the first number on, without the second. */
+export type StepRange = readonly [from: number, to: number];
 
 /** So that a suite can tell that it has met the safe point. */
 export function countRefusal({ tally }: WorkloadContext, error: unknown): void {
@@ -35,28 +47,37 @@ export async function dawdle({ cluster: { world } }: WorkloadContext, rng: Rng):
   if (rng.float() < 0.1) await world.sleep(rng.float() * DAWDLE_MAX_MS, 'a slow transaction');
 }
 
-/** Runs `step` again and again in a client's process until the run stops; resolves when it has. */
+/**
+ * Runs `step` again and again in a client's process until the run stops; resolves when it has. Each step draws from a
+ * stream of its own, so that it is the same when others before it are left out.
+ */
 export async function loop(
   context: WorkloadContext,
   node: ClientNode,
   rng: Rng,
-  step: (client: NonNullable<ClientNode['client']>) => Promise<void>,
+  step: (client: NonNullable<ClientNode['client']>, rng: Rng) => Promise<void>,
 ): Promise<void> {
   const { world } = context.cluster;
-  while (!context.stopping()) {
+  for (let number = 0; !context.stopping(); ) {
     const { client, env } = node;
     if (client === undefined || env === undefined) {
       await world.sleep(NOT_UP_MS, 'client not up');
       continue;
     }
+    const own = rng.fork(`step ${number}`);
     await new Promise<void>((resolve) => {
-      env.clock.after(-context.thinkMs * Math.log(1 - rng.float()), resolve);
+      env.clock.after(-context.thinkMs * Math.log(1 - own.float()), resolve);
     });
     if (context.stopping()) return;
+    if (!isTaken(context, number++)) continue;
     const calledAt = world.now;
-    await step(client);
+    await step(timedClient(client, node, context.deadlines), own);
     context.tally.inFlight(calledAt, world.now);
   }
+}
+
+function isTaken({ steps }: WorkloadContext, number: number): boolean {
+  return steps === undefined || steps.some(([from, to]) => number >= from && number < to);
 }
 
 /** As {@link loop} in a client that is killed now and then: what it was at then ends with it. */
@@ -64,19 +85,22 @@ export async function mortalLoop(
   context: WorkloadContext,
   node: ClientNode,
   rng: Rng,
-  step: (client: NonNullable<ClientNode['client']>) => Promise<void>,
+  step: (client: NonNullable<ClientNode['client']>, rng: Rng) => Promise<void>,
 ): Promise<void> {
   const { world } = context.cluster;
-  while (!context.stopping()) {
+  for (let number = 0; !context.stopping(); number++) {
     const { client, env, proc } = node;
     if (client === undefined || env === undefined || proc === undefined || proc.dead) {
       await world.sleep(NOT_UP_MS, 'client not up');
       continue;
     }
+    const own = rng.fork(`step ${number}`);
+    const isLeftOut = !isTaken(context, number);
     await new Promise<void>((resolve) => {
       proc.onKill(resolve);
-      env.clock.after(-context.thinkMs * Math.log(1 - rng.float()), () => {
-        step(client).then(resolve, resolve);
+      env.clock.after(-context.thinkMs * Math.log(1 - own.float()), () => {
+        if (isLeftOut) resolve();
+        else step(client, own).then(resolve, resolve);
       });
     });
   }

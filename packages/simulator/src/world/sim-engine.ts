@@ -84,6 +84,11 @@ export class SimEngine implements KvEngine {
     return this.#live.get(key);
   }
 
+  /** What is left of a record when all that no barrier covers is lost, for a checker. */
+  getDurable(key: Uint8Array): Uint8Array | undefined {
+    return this.#durable.get(key);
+  }
+
   iterator(range: IteratorRange): KvIterator {
     return new SlowIterator(this.#disk, this.#live.iterator(range));
   }

@@ -87,6 +87,15 @@ export class SimLogFiles implements LogFiles {
     return this.#files.sync(() => this.#disk.sync('sync log folder'));
   }
 
+  /** Writes that a crash could take away now, and a sync could still bring to the disk. */
+  get unsynced(): number {
+    let count = 0;
+    for (const content of this.#files.values()) {
+      for (const { isDoomed } of content.unsynced) if (!isDoomed) count++;
+    }
+    return count;
+  }
+
   /** Of writes that were not synced all sectors are lost, none, or any; so are names. */
   crash(rng: Rng): NameLoss {
     const tear = (['lost', 'kept', 'torn'] as const)[rng.int(0, 3)]!;

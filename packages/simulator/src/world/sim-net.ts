@@ -115,6 +115,9 @@ export class SimNet implements Net {
       this.#isLossy(method),
     );
     connection.client.receive(events);
+    for (const end of [connection.client, connection.server]) {
+      end.onSend = (message) => this.#network.onSend?.(end.host, method, message);
+    }
     const handler = listener?.services.stream.get(method);
     if (handler === undefined || this.#network.isCut(this.#host, to)) {
       const error = {

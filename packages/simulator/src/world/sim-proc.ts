@@ -11,6 +11,8 @@ export class SimProcess {
   #dead = false;
   #frozen = false;
   #held: (() => void)[] = [];
+  #frozenAt = 0;
+  #frozenMs = 0;
   readonly #onKill: (() => void)[] = [];
 
   constructor(world: World, name: string) {
@@ -24,6 +26,11 @@ export class SimProcess {
 
   get frozen(): boolean {
     return this.#frozen;
+  }
+
+  /** How long it has been frozen up to now, in all. */
+  get frozenMs(): number {
+    return this.#frozenMs + (this.#frozen ? this.world.now - this.#frozenAt : 0);
   }
 
   /** Runs `fn` in this process after `ms`, unless it is dead by then; later when it is frozen. */
@@ -55,11 +62,13 @@ export class SimProcess {
   }
 
   freeze(): void {
+    if (!this.#frozen) this.#frozenAt = this.world.now;
     this.#frozen = true;
   }
 
   thaw(): void {
     if (!this.#frozen) return;
+    this.#frozenMs = this.frozenMs;
     this.#frozen = false;
     const held = this.#held;
     this.#held = [];

@@ -8,6 +8,12 @@ import { SimLogFiles } from './sim-log-files.js';
 /** Sees what became durable in a log: how a checker looks into replicas without their help. */
 export type LogObserver = (updates: readonly GroupUpdate[]) => void;
 
+/** Sees more of a log: what it holds at its start, and what it calls durable although a crash could take it away. */
+interface DiskObserver {
+  opened(groups: readonly RecoveredGroup[]): void;
+  appendedUnsynced(writes: number): void;
+}
+
 /** Small, so that a run goes through many of them. */
 const SEGMENT_BYTES = 32_768;
 
@@ -21,6 +27,7 @@ export class SimRaftLog implements RaftLog {
   /** The append that has not resolved, and the number that it would have. */
   #inFlight: { readonly updates: readonly GroupUpdate[]; readonly sequence: number } | undefined;
   observer: LogObserver | undefined;
+  diskObserver: DiskObserver | undefined;
 
   constructor(disk: Disk) {
     this.#files = new SimLogFiles(disk);
@@ -34,6 +41,7 @@ export class SimRaftLog implements RaftLog {
     const log = new SegmentedRaftLog(this.#files, { segmentBytes: SEGMENT_BYTES });
     this.#log = log;
     const groups = await log.open();
+    this.diskObserver?.opened(groups);
     const survived = this.#inFlight;
     this.#inFlight = undefined;
     if (survived !== undefined && log.sequence === survived.sequence) {
@@ -45,8 +53,12 @@ export class SimRaftLog implements RaftLog {
   async append(updates: readonly GroupUpdate[]): Promise<void> {
     const log = this.#opened();
     this.#inFlight = { updates, sequence: log.sequence + 1 };
+    // Of an earlier process, or of a write that found the disk full.
+    const before = this.#files.unsynced;
     await log.append(updates);
     this.#inFlight = undefined;
+    const unsynced = this.#files.unsynced - before;
+    if (unsynced > 0) this.diskObserver?.appendedUnsynced(unsynced);
     this.observer?.(updates);
   }
 

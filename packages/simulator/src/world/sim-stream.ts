@@ -84,6 +84,7 @@ export class StreamEnd implements NetStream {
   #wantsDrain = false;
   #lastArrival = 0;
   bufferedBytes = 0;
+  onSend: ((message: Uint8Array) => void) | undefined;
 
   constructor(
     network: Network,
@@ -110,6 +111,7 @@ export class StreamEnd implements NetStream {
 
   send(message: Uint8Array): boolean {
     if (this.#ended || this.proc.dead) return true;
+    this.onSend?.(message);
     const bytes = copyBytes(message);
     this.bufferedBytes += bytes.length;
     const { traits } = this.#network;
