@@ -55,6 +55,11 @@ export class GatewayCore {
     };
   }
 
+  /** Memory that all clients hold, of the configured `clientsBytesMax`. */
+  get clientsBytes(): number {
+    return this.#context.memory.used;
+  }
+
   #makeState(
     env: Env,
     config: GatewayConfig,

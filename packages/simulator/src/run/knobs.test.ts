@@ -6,7 +6,7 @@ import { apiOf, gatewayConfig, schedulerConfig, storeConfig } from '../cluster/s
 import { knobs } from './knobs.js';
 import { drawPlan, type Plan, workloadNames } from './plan.js';
 
-const SEEDS = 400;
+const SEEDS = 300;
 
 const plans: readonly Plan[] = workloadNames.flatMap((workload) =>
   Array.from({ length: SEEDS }, (_, seed) => drawPlan({ seed, profile: 'swarm', workload })),
@@ -50,7 +50,7 @@ describe('knobs', () => {
   });
 
   it('draw clients that never pause, and keys of which some are hot', () => {
-    expect(counts(({ thinkMs }) => thinkMs === 0).get(true)).toBeGreaterThan(10);
+    expect(counts(({ thinkMs }) => thinkMs === 0).get(true)).toBeGreaterThan(5);
     expect(counts(({ skew }) => (skew ?? 1) > 2).get(true)).toBeGreaterThan(100);
   });
 
@@ -70,9 +70,8 @@ describe('knobs', () => {
       expect(scheduler.scheduleIntervalMinMs, of).toBeLessThan(scheduler.scheduleIntervalMaxMs!);
       expect(2 * store.storeHeartbeatMs, of).toBeLessThanOrEqual(scheduler.storeDisconnectedMs!);
       expect(gateway.epochRenewMs, of).toBeLessThan(gateway.epochLeaseMs);
-      for (const value of Object.values(shape.settings?.limits ?? {})) {
-        expect(Number.isSafeInteger(value) && value > 0, of).toBe(true);
-      }
+      const lowered = Object.values(shape.settings?.limits ?? {});
+      expect(lowered.every((value) => Number.isSafeInteger(value) && value > 0)).toBe(true);
     }
   });
 
@@ -88,10 +87,11 @@ describe('knobs', () => {
     ['batchStreamItemsMax', 'batchStreamInflightMax'],
     ['commandPartKeys', 'commandKeysMax'],
   ])('keep %s < %s', (small, large) => {
-    for (const { shape } of plans) {
+    const broken = plans.filter(({ shape }) => {
       const inForce = { ...limits, ...shape.settings?.limits };
-      expect(inForce[small]).toBeLessThan(inForce[large]);
-    }
+      return inForce[small] >= inForce[large];
+    });
+    expect(broken).toEqual([]);
   });
 });
 

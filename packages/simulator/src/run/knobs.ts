@@ -139,6 +139,7 @@ export const knobs: readonly Knob[] = [
   one('gateway', 'gcDelayMs', 0.3, about(10_000, 60_000)),
   one('gateway', 'commandTimeoutMs', 0.2, about(3_000, 10_000)),
   one('gateway', 'txnAttemptsMax', 0.2, between(2, 16)),
+  one('gateway', 'clientsBytesMax', 0.1, about(100_000, 1_000_000)),
   // Batches and pages.
   limit('entryCommandsMax', 1, 16),
   limit('entryBatchBytesMax', 4_200, 16_000),
@@ -162,7 +163,11 @@ export const knobs: readonly Knob[] = [
   limit('onePhaseBytesMax', 300, 2_000),
   limit('asyncCommitKeysMax', 1, 4),
   // Queues, and what is remembered.
-  limit('regionPendingCommandsMax', 20, 200),
+  // More than are gathered into one entry.
+  group('limits', 'pending commands', LOWERED, (rng) => ({
+    entryCommandsMax: about(1, 16)(rng),
+    regionPendingCommandsMax: about(20, 200)(rng),
+  })),
   limit('peerInboxMessagesMax', 16, 256),
   limit('raftInflightMessagesMax', 1, 8),
   limit('raftWaitingMessagesMax', 1, 16),

@@ -1,4 +1,4 @@
-import { crc32 } from '@tinykv/base';
+import { crc32, limits } from '@tinykv/base';
 import type { GroupUpdate } from '@tinykv/raft';
 import { Capacity } from '../checkers/capacity.js';
 import type { Violation } from '../checkers/history.js';
@@ -6,6 +6,7 @@ import { type PeerStatus, RaftInvariants } from '../checkers/raft-invariants.js'
 import { RegionHistory } from '../checkers/region-map.js';
 import type { LogChange } from '../checkers/replica-log.js';
 import type { Cluster, StoreRegion } from '../cluster/cluster.js';
+import { gatewayConfig } from '../cluster/sim-config.js';
 import type { StoreNode } from '../cluster/store-node.js';
 import type { SimProcess } from '../world/sim-proc.js';
 import { PromiseWatch } from './promise-watch.js';
@@ -58,6 +59,13 @@ export class Oracles {
       if (store === undefined) continue;
       const { used, limit } = store.memory;
       this.#capacity.observe({ name: `memory of ${name}`, used, limit, slack: MEMORY_SLACK_BYTES });
+    }
+    const { clientsBytesMax } = gatewayConfig(cluster.shape);
+    for (const { name, core } of cluster.gateways) {
+      if (core === undefined) continue;
+      const slack = core.state.stats.connectedClients * limits.gatewayClientBytesMin;
+      const level = { used: core.clientsBytes, limit: clientsBytesMax, slack };
+      this.#capacity.observe({ name: `memory of the clients of ${name}`, ...level });
     }
     for (const { node, status } of cluster.peers()) {
       // A damaged peer has no Raft state to show.
