@@ -106,9 +106,8 @@ export const knobs: readonly Knob[] = [
   one('replica', 'logGcBytes', 0.15, about(4_000, 64_000)),
   one('replica', 'snapshotLogKeepMs', 0.15, about(500, 20_000)),
   // Stores.
-  group('store', 'regionSplitBytes', 0.3, (rng) => ({
-    regionSplitBytes: 1_000 + rng.int(0, 3_001),
-  })),
+  // Pieces far smaller than what is split would make very many of them.
+  one('store', 'regionSplitBytes', 0.3, between(6_000, 30_000)),
   one('store', 'splitCheckIntervalMs', 0.3, about(100, 2_000)),
   one('store', 'snapshotBytesPerSecond', 0.1, about(50_000, 500_000)),
   one('store', 'memoryBytes', 0.05, about(1_000_000, 4_000_000)),
