@@ -1,4 +1,4 @@
-export { type Command, decodeCommand } from './command.js';
+export { decodeCommand } from './command.js';
 export { defaultSchedulerConfig, type SchedulerConfig } from './config.js';
 export type { SchedulerStatus } from './member.js';
 export type { RaftGroupParts } from './raft-group.js';

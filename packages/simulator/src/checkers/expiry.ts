@@ -1,35 +1,34 @@
 import { Findings } from './findings.js';
 import { describeInterval, type Interval, type Verdict } from './history.js';
 
-/** Clocks may be slower than time by so much. */
-const DRIFT = 1.1;
+/** A moment, in milliseconds: by the scheduler's greatest timestamp until then, and by simulated time. */
+export interface Moment {
+  readonly schedulerMs: number;
+  readonly worldMs: number;
+}
 
-/** A key that was put once, with a time to live. Times are the scheduler's, in milliseconds. */
+/** A key that was put once, with a time to live, between two moments. */
 export interface ExpiringKey {
   readonly key: string;
-  /** It was put no earlier than that, and no later. */
-  readonly putFromMs: number;
-  readonly putToMs: number;
-  /** Simulated time when the put had returned. */
-  readonly putAt: number;
+  readonly from: Moment;
+  readonly to: Moment;
   readonly ttlMs: number;
 }
 
-/** A read of such a key. */
+/** A read of such a key, between two moments. */
 export interface ExpiringRead extends Interval {
   readonly key: string;
-  /** It was answered no earlier than that, and no later. */
-  readonly fromMs: number;
-  readonly toMs: number;
-  /** Simulated time when it began. */
-  readonly readAt: number;
+  readonly from: Moment;
+  readonly to: Moment;
   readonly found: boolean;
 }
 
+/** Clocks may be faster or slower than simulated time by so much. */
+const DRIFT = 1.1;
+
 /**
- * A key is there until its time and never afterwards. The scheduler's time may jump by what it reserves, or with its
- * clock, and a gateway that does not reach it goes by its own clock meanwhile: a read is late when it is by both.
- * `slackMs` is how far they may be apart otherwise.
+ * A key is there until its time and never afterwards. The scheduler's time jumps by what it reserves, or with its clock,
+ * and a gateway that does not reach it goes by its own clock meanwhile: a read is late, or early, when it is by both.
  */
 export function checkExpiry(
   keys: readonly ExpiringKey[],
@@ -38,20 +37,30 @@ export function checkExpiry(
 ): Verdict {
   const findings = new Findings('expiry');
   const byName = new Map(keys.map((key) => [key.key, key]));
-  for (const { key, fromMs, toMs, readAt, found, ...interval } of reads) {
-    const put = byName.get(key);
+  for (const read of reads) {
+    const put = byName.get(read.key);
     if (put === undefined) continue;
-    const { putFromMs, putToMs, putAt, ttlMs } = put;
-    const isLate = fromMs > putToMs + ttlMs + slackMs && readAt > putAt + DRIFT * ttlMs + slackMs;
-    const shown = [
-      `put ${key} between ${putFromMs} and ${putToMs} for ${ttlMs} ms`,
-      `${describeInterval(interval)} get between ${fromMs} and ${toMs} → ${found ? 'found' : 'nil'}`,
-    ];
-    if (found && isLate) {
-      findings.add('seen too late', `${key} was read after its time`, shown);
-    } else if (!found && toMs + slackMs < putFromMs + ttlMs) {
-      findings.add('gone too early', `${key} was gone before its time`, shown);
+    const { ttlMs } = put;
+    const late =
+      read.from.schedulerMs > put.to.schedulerMs + ttlMs + slackMs &&
+      read.from.worldMs > put.to.worldMs + ttlMs * DRIFT + slackMs;
+    const early =
+      read.to.schedulerMs + slackMs < put.from.schedulerMs + ttlMs &&
+      read.to.worldMs + slackMs < put.from.worldMs + ttlMs / DRIFT;
+    if (read.found && late) {
+      findings.add('seen too late', `${read.key} was read after its time`, describe(put, read));
+    } else if (!read.found && early) {
+      findings.add('gone too early', `${read.key} was gone before its time`, describe(put, read));
     }
   }
   return { violations: findings.violations(), checked: reads.length, gaveUp: [] };
+}
+
+function describe(put: ExpiringKey, read: ExpiringRead): string[] {
+  const between = ({ from, to }: ExpiringKey | ExpiringRead): string =>
+    `between ${from.schedulerMs} and ${to.schedulerMs} (simulated ${from.worldMs} and ${to.worldMs})`;
+  return [
+    `put ${put.key} for ${put.ttlMs} ms ${between(put)}`,
+    `${describeInterval(read)} get → ${read.found ? 'found' : 'nil'} ${between(read)}`,
+  ];
 }

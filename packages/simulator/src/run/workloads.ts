@@ -25,8 +25,8 @@ import type { Plan, WorkloadName } from './plan.js';
 /** Share of the seeds with transactions that judge them by snapshots and not by lists. */
 const SNAPSHOTS_SHARE = 0.4;
 
-/** Of gateways that do not reach the scheduler, whose time jumps by what it reserves at each of its starts. */
-const EXPIRY_SLACK_MS = 6_000;
+/** For what is on its way to a client, or rounded. */
+const EXPIRY_SLACK_MS = 500;
 
 /** The workloads of one run. */
 export class Workloads {

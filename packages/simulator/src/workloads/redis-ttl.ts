@@ -1,12 +1,12 @@
 import type { Rng } from '@tinykv/base';
 import type { Client } from '@tinykv/client';
-import type { ExpiringKey, ExpiringRead } from '../checkers/expiry.js';
+import type { ExpiringKey, ExpiringRead, Moment } from '../checkers/expiry.js';
 import { untilRead } from './final-read.js';
 import { effectOf, type RedisSession } from './redis-session.js';
 import type { WorkloadContext } from './workload.js';
 
 const PREFIX = 'ttl:';
-const TTL_MS_MAX = 15_000;
+const TTL_MS_MAX = 6_000;
 /** Keys among which the next one to be read is: most of the others have expired long ago. */
 const RECENT = 12;
 const PUT_SHARE = 0.35;
@@ -30,26 +30,34 @@ export class RedisTtl {
   async #put(session: RedisSession, rng: Rng): Promise<void> {
     const key = `${PREFIX}${++this.#names}`;
     const ttlMs = Math.round(50 + rng.float() ** 2 * TTL_MS_MAX);
-    const { schedulerMs, cluster } = this.#context;
-    const putFromMs = schedulerMs();
+    const from = this.#now();
     const reply = (await session.send(['SET', key, 'x', 'PX', String(ttlMs)]))?.[0];
     if (reply === undefined || effectOf(reply) !== 'done') return;
-    const putAt = cluster.world.now;
-    this.keys.push({ key, putFromMs, putToMs: schedulerMs(), putAt, ttlMs });
+    this.keys.push({ key, from, to: this.#now(), ttlMs });
   }
 
   async #read(session: RedisSession, rng: Rng, client: number): Promise<void> {
     const at = this.keys.length - 1 - Math.floor(rng.float() ** 2 * RECENT);
     const { key } = this.keys[Math.max(0, at)]!;
-    const { schedulerMs, tick, cluster } = this.#context;
-    const readAt = cluster.world.now;
+    const { tick } = this.#context;
     const call = tick();
-    const fromMs = schedulerMs();
+    const from = this.#now();
     const reply = (await session.send(['GET', key]))?.[0];
     if (reply === undefined || effectOf(reply) !== 'done') return;
-    const toMs = schedulerMs();
-    const found = reply !== null;
-    this.reads.push({ client, call, ret: tick(), key, fromMs, toMs, readAt, found });
+    this.reads.push({
+      client,
+      call,
+      ret: tick(),
+      key,
+      from,
+      to: this.#now(),
+      found: reply !== null,
+    });
+  }
+
+  #now(): Moment {
+    const { schedulerMs, cluster } = this.#context;
+    return { schedulerMs: schedulerMs(), worldMs: cluster.world.now };
   }
 
   /** Resolves when no expired key is left, in the newest version of the data: the gateways remove them by themselves. */
