@@ -1,5 +1,6 @@
 import { Prng } from '@tinykv/base';
 import { describe, expect, it } from 'vitest';
+import { Deadlines } from '../src/checkers/deadlines.js';
 import type { StoreNode } from '../src/cluster/store-node.js';
 import { divergence, unsettled } from '../src/run/converge.js';
 import { Tally } from '../src/run/tally.js';
@@ -25,6 +26,8 @@ class Increments {
       cluster,
       rng,
       tally: new Tally(),
+      deadlines: new Deadlines(100),
+      schedulerMs: () => 0,
       thinkMs: 0,
       tick: () => 0,
       stopping: () => this.#isOver,
