@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const DIRTY = '-dirty';
-const root = fileURLToPath(new URL('../../../..', import.meta.url));
+/** Of the repository. */
+export const root: string = fileURLToPath(new URL('../../../..', import.meta.url));
 /** Where commands leave what they find; git does not look there. */
 export const resultsFolder: string = join(root, 'test-long-results');
 
 /** Small records of long runs, which git keeps: commit, seeds, verdicts. */
-const recordsFolder: string = join(root, 'docs/records');
+export const recordsFolder: string = join(root, 'docs/records');
 
 /** Where the records of an area go: those of a dirty tree say nothing to others, and stay here. */
 export function recordsPath(area: string, commit: string): string {

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Mutant } from '../mutants/mutant.js';
-import { type PlantedRecord, plantedTable, progressOf, verdictOf } from './planted-record.js';
+import {
+  latestOf,
+  type PlantedRecord,
+  plantedTable,
+  progressOf,
+  verdictOf,
+} from './planted-record.js';
 
 function convicted(mutant: string, seed: number): PlantedRecord {
   return { commit: 'a', mutant, tried: seed, seed, oracle: 'linearizability' };
@@ -38,6 +44,17 @@ describe('planted results', () => {
     const records = [{ ...escaped('x'), tried: 50 }, { ...escaped('x'), tried: 100 }, other];
     expect(progressOf(records, 'a')).toEqual(new Map([['x', { ...escaped('x'), tried: 100 }]]));
     expect(progressOf(records, 'c')).toEqual(new Map());
+  });
+
+  it('add up over commits, and a search that was cut short takes nothing back', () => {
+    const first = convicted('x', 30);
+    const short = { ...escaped('x'), commit: 'b', tried: 20 };
+    const whole = { ...escaped('x'), commit: 'c' };
+    const again = { ...convicted('x', 4), commit: 'd' };
+    expect(latestOf([first, short]).get('x')).toBe(first);
+    expect(latestOf([first, short, whole]).get('x')).toBe(whole);
+    expect(latestOf([first, whole, again, short]).get('x')).toBe(short);
+    expect(latestOf([]).size).toBe(0);
   });
 
   it('print as a table', () => {

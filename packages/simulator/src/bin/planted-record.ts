@@ -23,6 +23,17 @@ export function progressOf(
   return new Map(known.map((record) => [record.mutant, record]));
 }
 
+/** The last word of all commits on each mutant. A search that ended before the seed of an earlier conviction says nothing. */
+export function latestOf(records: readonly PlantedRecord[]): ReadonlyMap<string, PlantedRecord> {
+  const latest = new Map<string, PlantedRecord>();
+  for (const record of records) {
+    const known = latest.get(record.mutant);
+    const isNews = record.seed !== undefined || record.tried >= (known?.seed ?? known?.tried ?? 0);
+    if (isNews) latest.set(record.mutant, record);
+  }
+  return latest;
+}
+
 export interface PlantedVerdict {
   readonly convicted: number;
   /** Seeds needed; infinite when fewer than half are convicted. */

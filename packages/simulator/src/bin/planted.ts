@@ -4,6 +4,7 @@ import { EXIT } from './arguments.js';
 import { currentCommit, isDirty, recordsPath, resultsFolder } from './commit.js';
 import { trySeeds } from './convict.js';
 import { writeCounts } from './counts.js';
+import { writePage } from './planted-page.js';
 import { type PlantedRecord, plantedTable, progressOf, verdictOf } from './planted-record.js';
 import { Pool, runFresh } from './pool.js';
 import { Progress } from './progress.js';
@@ -17,11 +18,17 @@ export interface PlantedOptions {
   readonly mutant?: readonly string[];
   readonly jobs: number;
   readonly counts?: string;
+  /** Run nothing: write what the records say into the page. */
+  readonly table?: boolean;
 }
 
 /** `pnpm sim planted`: does what is broken on purpose get convicted, and how soon? */
 export async function runPlanted(options: PlantedOptions): Promise<number> {
   const { seeds, mutant: names, jobs, counts } = options;
+  if (options.table === true) {
+    writePage(allMutants);
+    return EXIT.ok;
+  }
   const mutants = allMutants.filter(({ name }) => names?.includes(name) ?? true);
   const file = new ResultsFile<PlantedRecord>(join(resultsFolder, 'planted.jsonl'));
   const commit = currentCommit();
@@ -55,6 +62,7 @@ export async function runPlanted(options: PlantedOptions): Promise<number> {
     progress.note(describe(record));
   }
   const results = mutants.map(({ name }) => records.get(name)!);
+  if (!isDirty(commit)) writePage(allMutants);
   const { convicted, median, good } = verdictOf(results);
   progress.print(plantedTable(mutants, records));
   const half = Number.isFinite(median) ? `half of all by seed ${median}` : 'not even half of all';

@@ -49,7 +49,40 @@ function isLegalByForce<S extends State, Op extends Interval>(
   return place(model.initial, ops);
 }
 
+const swap = (
+  expected: string | undefined,
+  value: string,
+  call: number,
+  ret: number,
+): RegisterOp => ({
+  ...op('swap', value, call, ret),
+  expected,
+});
+
 describe('a register', () => {
+  it('is swapped only where it has what is expected', () => {
+    expect(judge(registerModel, [swap(undefined, 'a', 1, 2), swap('a', 'b', 3, 4)])).toBe(
+      'linearizable',
+    );
+    expect(judge(registerModel, [put('a', 1, 2), swap('a', 'b', 3, 4), swap('a', 'c', 5, 6)])).toBe(
+      'illegal',
+    );
+    // Another write came in between, whatever overlaps.
+    expect(judge(registerModel, [put('a', 1, 2), put('x', 3, 4), swap('a', 'b', 5, 6)])).toBe(
+      'illegal',
+    );
+  });
+
+  it('may have been swapped by one that nobody knows of, once', () => {
+    const maybe = swap('a', 'b', 3, NEVER);
+    expect(judge(registerModel, [put('a', 1, 2), maybe, get('b', 4, 5)])).toBe('linearizable');
+    expect(judge(registerModel, [put('a', 1, 2), maybe, get('a', 4, 5)])).toBe('linearizable');
+    const back = [put('a', 1, 2), maybe, get('b', 4, 5), put('c', 6, 7), get('b', 8, 9)];
+    expect(judge(registerModel, back)).toBe('illegal');
+    // The put of `a` must stay, though nobody but the swap has read it.
+    expect(judge(registerModel, [put('a', 1, NEVER), maybe, get('b', 4, 5)])).toBe('linearizable');
+  });
+
   it('passes when reads see the last write', () => {
     const ops = [put('a', 1, 2), get('a', 3, 4), remove(5, 6), get(undefined, 7, 8)];
     expect(judge(registerModel, ops)).toBe('linearizable');

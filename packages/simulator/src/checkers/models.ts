@@ -3,9 +3,11 @@ import type { Model } from './model.js';
 
 /** An operation on one key of the raw API. */
 export interface RegisterOp extends Interval {
-  readonly kind: 'get' | 'put' | 'delete';
+  readonly kind: 'get' | 'put' | 'delete' | 'swap';
   /** What was read or written; undefined for no value. */
   readonly value: string | undefined;
+  /** Of a swap that found it: what stood there before. One that did not is a read of what it found. */
+  readonly expected?: string | undefined;
 }
 
 /** A Redis command on one string key. */
@@ -25,10 +27,10 @@ export interface StringOp extends Interval {
   readonly output?: string | number | null;
 }
 
-/** A register that is read, written and deleted. */
+/** A register that is read, written, deleted, and written where it has an expected value. */
 export const registerModel: Model<string | null, RegisterOp> = {
   initial: null,
-  step(state, { kind, value }) {
+  step(state, { kind, value, expected }) {
     switch (kind) {
       case 'get':
         return (value ?? null) === state ? state : undefined;
@@ -36,10 +38,15 @@ export const registerModel: Model<string | null, RegisterOp> = {
         return value ?? null;
       case 'delete':
         return null;
+      case 'swap':
+        return (expected ?? null) === state ? (value ?? null) : undefined;
     }
   },
   isPure: ({ kind }) => kind === 'get',
-  demands: ({ kind, value = null }) => (kind === 'get' ? value : undefined),
+  demands({ kind, value = null, expected = null }) {
+    if (kind === 'swap') return expected;
+    return kind === 'get' ? value : undefined;
+  },
   pins: ({ value = null }) => value,
   yields({ kind, value = null }, states) {
     return kind !== 'get' && states.has(value) ? [value] : [];
@@ -48,22 +55,29 @@ export const registerModel: Model<string | null, RegisterOp> = {
   // Reads can always go. A write that nobody has read can go, since no reply depends on it; one that was
   // read must stay, or its reader would seem to have made the value up.
   spare(ops) {
-    const read = new Set(ops.filter(isKnownRead).map(({ value }) => value));
+    const read = valuesRead(ops);
     return (op) => op.kind === 'get' || !read.has(op.value);
   },
   sources(ops) {
-    const read = new Set(ops.filter(isKnownRead).map(({ value }) => value));
-    return ({ kind, value }) => kind === 'put' && read.has(value);
+    const read = valuesRead(ops);
+    return ({ kind, value }) => (kind === 'put' || kind === 'swap') && read.has(value);
   },
   describe: (op) => `${describeInterval(op)} ${op.kind}${describeRegister(op)}`,
 };
 
-function isKnownRead({ kind, ret }: RegisterOp): boolean {
-  return kind === 'get' && Number.isFinite(ret);
+/** A swap has read what it expects, also one that nobody knows of: it may be what another value came from. */
+function valuesRead(ops: readonly RegisterOp[]): ReadonlySet<string | undefined> {
+  return new Set(
+    ops.flatMap(({ kind, ret, value, expected }) => {
+      if (kind === 'swap') return [expected];
+      return kind === 'get' && Number.isFinite(ret) ? [value] : [];
+    }),
+  );
 }
 
-function describeRegister({ kind, value }: RegisterOp): string {
+function describeRegister({ kind, value, expected }: RegisterOp): string {
   if (kind === 'delete') return '';
+  if (kind === 'swap') return ` ${expected ?? 'nothing'} for ${value ?? 'nothing'}`;
   return kind === 'put' ? ` ${value}` : ` → ${value ?? 'nothing'}`;
 }
 

@@ -98,4 +98,34 @@ export const clientMutants: readonly Mutant[] = [
     breaks: 'Writes since a savepoint are committed although they were taken back.',
     workload: 'txn',
   },
+  {
+    name: 'client-scan-skips-changed-region',
+    edits: [
+      {
+        file: 'packages/client/src/range-scan.ts',
+        find: `        const page = await this.#fetch(region, rest, most, operation);
+        if (page !== undefined) return this.#advance(rest, region, page);`,
+        replace: `        const fetched = await this.#fetch(region, rest, most, operation);
+        const page = fetched ?? { pairs: [], last: undefined };
+        return this.#advance(rest, region, page);`,
+      },
+    ],
+    breaks:
+      'A scan takes a Region that has changed meanwhile for an empty one: keys are missing, which linearizability and snapshots show.',
+    workload: 'raw',
+  },
+  {
+    name: 'client-newest-read-shares-answer',
+    edits: [
+      {
+        file: 'packages/client/src/lock-resolver.ts',
+        find: `    if (callerStartTs === TS_MAX) return this.#ask(name, met, operation, callerStartTs);
+`,
+        replace: '',
+      },
+    ],
+    breaks:
+      'A read of the newest commit shares the answer about a lock with one that asked before: what has been decided since it takes for undecided, so reads are stale.',
+    workload: 'redis',
+  },
 ];

@@ -270,4 +270,73 @@ export const gatewayMutants: readonly Mutant[] = [
     breaks: 'A page of SCAN goes on behind the slot that it has not given yet: keys are missing.',
     workload: 'redis',
   },
+  {
+    name: 'gateway-expired-key-shown',
+    edits: [
+      {
+        file: 'packages/gateway/src/model/meta-codec.ts',
+        find: '  return meta.expireAtMs <= nowMs;',
+        replace: '  return meta.expireAtMs + 1_000n <= nowMs;',
+      },
+    ],
+    breaks:
+      'A key outlives its time by a second, which the times of the scheduler before and after a read show.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-persist-keeps-time',
+    edits: [
+      {
+        file: 'packages/gateway/src/commands/generic/expire.ts',
+        find: `  db.put(argv[1]!, makeMeta(meta.type, meta.body, undefined, meta.id));
+  return ONE;`,
+        replace: `  db.put(argv[1]!, makeMeta(meta.type, meta.body, meta.expireAtMs, meta.id));
+  return ONE;`,
+      },
+    ],
+    breaks:
+      'PERSIST answers that the key stays, and its time runs on: it is gone, which reads after that time show.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-set-keeps-time',
+    edits: [
+      {
+        file: 'packages/gateway/src/commands/string/set.ts',
+        find: '  if (options.keepTtl) expireAtMs = old?.expireAtMs;',
+        replace: '  if (options.keepTtl || expireAtMs === undefined) expireAtMs = old?.expireAtMs;',
+      },
+    ],
+    breaks:
+      'SET without a time leaves the key the time that it had: it is gone, which reads after that time show.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-chunk-forgets-rest',
+    edits: [
+      {
+        file: 'packages/gateway/src/model/strings.ts',
+        find: `  part.set(kept);
+`,
+        replace: '',
+      },
+    ],
+    breaks:
+      'SETRANGE and APPEND on a string of several records clear the rest of the record that they write, which its only writer sees.',
+    workload: 'redis',
+  },
+  {
+    name: 'gateway-reads-unguarded',
+    edits: [
+      {
+        file: 'packages/gateway/src/model/redis-txn.ts',
+        find: `    for (const database of this.#databases.values()) await database.guardReads();
+`,
+        replace: '',
+      },
+    ],
+    breaks:
+      'A transaction does not lock what it has read and does not write: two that each write what the other reads both come first.',
+    workload: 'redis',
+  },
 ];

@@ -180,32 +180,6 @@ export const raftMutants: readonly Mutant[] = [
     workload: 'all',
   },
   {
-    name: 'raft-commit-past-append',
-    edits: [
-      {
-        file: 'packages/raft/src/log.ts',
-        find: '    this.commitTo(Math.min(commit, lastNewIndex));',
-        replace: '    this.commitTo(Math.min(commit, this.lastIndex()));',
-      },
-    ],
-    breaks:
-      "A follower commits up to the leader's commit index whatever the append has shown to match: a conflicting tail is applied, which an assertion or the comparison of replicas shows.",
-    workload: 'raw',
-  },
-  {
-    name: 'raft-ack-of-whole-log',
-    edits: [
-      {
-        file: 'packages/raft/src/follower.ts',
-        find: "    r.send({ type: 'MsgAppResp', to: m.from, index: lastIndex });",
-        replace: "    r.send({ type: 'MsgAppResp', to: m.from, index: r.log.lastIndex() });",
-      },
-    ],
-    breaks:
-      'A follower acknowledges its whole log after an append, not what the append has matched: a conflicting tail counts for the quorum, so committed entries are lost.',
-    workload: 'raw',
-  },
-  {
     name: 'raft-joint-majority-of-new',
     edits: [
       {
@@ -247,5 +221,32 @@ export const raftMutants: readonly Mutant[] = [
     breaks:
       'A node follows the higher term of a pre-vote: whoever is cut off deposes healthy leaders, and its log may be elected.',
     workload: 'raw',
+  },
+  {
+    name: 'raft-old-snapshot-taken',
+    edits: [
+      {
+        file: 'packages/raft/src/follower.ts',
+        find: `  if (index <= r.log.committed) return false;
+`,
+        replace: '',
+      },
+    ],
+    breaks:
+      'A follower takes a snapshot that its log has passed: it forgets acknowledged entries, which an assertion or leader completeness shows.',
+    workload: 'churn',
+  },
+  {
+    name: 'raft-changes-overlap',
+    edits: [
+      {
+        file: 'packages/raft/src/proposal.ts',
+        find: '  const pending = r.pendingConfIndex > r.log.applied;',
+        replace: '  const pending = r.pendingConfIndex < 0;',
+      },
+    ],
+    breaks:
+      'A change of members is taken while another one is not applied: two majorities need not meet, so a term may have two leaders.',
+    workload: 'churn',
   },
 ];

@@ -68,4 +68,62 @@ export const raftstoreMutants2: readonly Mutant[] = [
       'A replica that has not applied the addition of a peer never listens to it: with that peer as the leader it stays behind, and a Region that needs its vote has none.',
     workload: 'churn',
   },
+  {
+    name: 'raftstore-snapshot-index-ahead',
+    edits: [
+      {
+        file: 'packages/raftstore/src/snapshot-sender.ts',
+        find: '      metadata: { confState: confStateOf(region), index, term },',
+        replace: '      metadata: { confState: confStateOf(region), index: index + 1, term },',
+      },
+    ],
+    breaks:
+      'A snapshot names an index that its data does not reach: its follower misses an entry, which the comparison of replicas shows.',
+    workload: 'churn',
+  },
+  {
+    name: 'raftstore-dead-child-comes-back',
+    edits: [
+      {
+        file: 'packages/raftstore/src/admin.ts',
+        find: `    if (bytes !== undefined && decodeRegionState(bytes).state === 'tombstone') return true;
+`,
+        replace: `    if (bytes !== undefined && decodeRegionState(bytes).peerId === 0) return true;
+`,
+      },
+    ],
+    breaks:
+      'A split that is applied late makes the peer of a child anew that was removed before: it votes again, and its data stays behind.',
+    workload: 'churn',
+  },
+  {
+    name: 'raftstore-removed-peer-keeps-data',
+    edits: [
+      {
+        file: 'packages/raftstore/src/lifecycle.ts',
+        find: `    await this.wipe(ranges);
+    await`,
+        replace: `    await this.wipe(ranges.slice(ranges.length));
+    await`,
+      },
+    ],
+    breaks:
+      'A peer is removed and its data stays on the store: it lies in none of its Regions, and comes back with the next peer of that range.',
+    workload: 'churn',
+  },
+  {
+    name: 'raftstore-death-not-written',
+    edits: [
+      {
+        file: 'packages/raftstore/src/lifecycle.ts',
+        find: `    await this.#writeDeath(peer, region, 'tombstone', removedBy);
+`,
+        replace: `    if (removedBy?.index === 0) await this.#writeDeath(peer, region, 'tombstone', removedBy);
+`,
+      },
+    ],
+    breaks:
+      'A removed peer leaves no tombstone: after a restart it is there again, without its log and its data.',
+    workload: 'churn',
+  },
 ];

@@ -143,4 +143,18 @@ export const replicaMutants: readonly Mutant[] = [
       'A hard state is written only with entries: a vote is forgotten in a crash, so a term has two leaders.',
     workload: 'churn',
   },
+  {
+    name: 'replica-read-before-apply',
+    edits: [
+      {
+        file: 'packages/replica/src/read-gate.ts',
+        find: '    if (state.index <= applied) this.#finish(callbacks, undefined);',
+        replace:
+          '    if (state.index <= applied || applied >= 0) this.#finish(callbacks, undefined);',
+      },
+    ],
+    breaks:
+      'A read whose index a quorum has confirmed is served before that index is applied: it misses acknowledged writes, which linearizability shows.',
+    workload: 'raw',
+  },
 ];

@@ -242,4 +242,17 @@ export const schedulerMutants: readonly Mutant[] = [
       'The safe point stands still while the wall clock lags behind timestamps: the locks of clients that died stay.',
     workload: 'all',
   },
+  {
+    name: 'scheduler-drained-store-kept',
+    edits: [
+      {
+        file: 'packages/scheduler/src/policy/replica-checker.ts',
+        find: "  if (store === undefined || store.state !== 'up' || isDown(store, config)) return true;",
+        replace: '  if (store === undefined || isDown(store, config)) return true;',
+      },
+    ],
+    breaks:
+      'Peers of a store that is being drained are not replaced: it is never empty, which liveness after healing shows.',
+    workload: 'churn',
+  },
 ];

@@ -158,4 +158,33 @@ export const txnMutants2: readonly Mutant[] = [
       'A scan downwards meets locks and records in the wrong order: it gives keys twice or out of order where there are locks.',
     workload: 'txn',
   },
+  {
+    name: 'txn-raw-put-beside-swap',
+    edits: [
+      {
+        file: 'packages/txn/src/raw.ts',
+        find: `    const name = turnName(cf, key);
+    const turn = this.#turns.enter(name, false, turnBytes(key, value.length));`,
+        replace: `    const name = \`put \${turnName(cf, key)}\`;
+    const turn = this.#turns.enter(name, false, turnBytes(key, value.length));`,
+      },
+    ],
+    breaks:
+      'A put runs beside a compare-and-swap of its key: the swap replaces a value that it has not compared, which linearizability shows.',
+    workload: 'raw',
+  },
+  {
+    name: 'txn-raw-swap-refused-unproven',
+    edits: [
+      {
+        file: 'packages/txn/src/raw.ts',
+        find: '        : await this.#prove(context, key, view);',
+        replace:
+          '        : ok(key.length > 0 ? undefined : void (await this.#prove(context, key, view)));',
+      },
+    ],
+    breaks:
+      'A compare-and-swap that is refused needs no proof of leadership: a deposed leader answers from an old value, which linearizability shows.',
+    workload: 'raw',
+  },
 ];

@@ -1,8 +1,11 @@
 import { assert } from '@tinykv/base';
 import { checkBank } from '../checkers/bank.js';
+import { checkExecSkew } from '../checkers/exec-skew.js';
 import { checkExpiry } from '../checkers/expiry.js';
 import type { Verdict, Violation } from '../checkers/history.js';
+import { checkLifetimes } from '../checkers/lifetimes.js';
 import { checkListAppend } from '../checkers/list-append.js';
+import { checkMirror } from '../checkers/mirror.js';
 import { registerModel, stringModel } from '../checkers/models.js';
 import { checkSkew } from '../checkers/pair-skew.js';
 import { checkPairs } from '../checkers/pairs.js';
@@ -96,6 +99,9 @@ export class Workloads {
       verdicts.push(checkScans(redis.scans.scans));
       const { keys, reads } = redis.ttl;
       verdicts.push(checkExpiry(keys, reads, EXPIRY_SLACK_MS));
+      verdicts.push(checkLifetimes(redis.lifetimes.reads));
+      verdicts.push(checkExecSkew(redis.skew.reads));
+      verdicts.push(checkMirror(redis.ownStrings.answers));
     }
     return verdicts;
   }
@@ -134,6 +140,7 @@ export class Workloads {
     for (const gateway of cluster.gateways) {
       const session = new RedisSession(this.#context, node, rng.fork(gateway.name), gateway);
       this.finalCounters = await this.redis.finalReads(session);
+      await this.redis.lifetimes.finalReads(session, client);
     }
   }
 }

@@ -12,6 +12,7 @@ const READER_SHARE = 0.475;
 const SCAN_SHARE = 0.04;
 const BATCH_SHARE = 0.04;
 const BATCH_KEYS_MAX = 4;
+const SWAP_SHARE = 0.08;
 const OPTIONS = { timeoutMs: OPERATION_TIMEOUT_MS } as const;
 /** How many times as long as others a reading client thinks. */
 const READER_THINKS = 4;
@@ -27,6 +28,8 @@ export class RawWorkload {
   readonly histories: Map<string, RegisterOp[]> = new Map();
   readonly #context: WorkloadContext;
   readonly #slots: KeySlots;
+  /** What was last seen or written by anybody, by key; none: no value. */
+  readonly #last = new Map<string, Uint8Array>();
   #values = 0;
 
   constructor(context: WorkloadContext, keys: number) {
@@ -65,6 +68,7 @@ export class RawWorkload {
     const draw = rng.float();
     if (draw < SCAN_SHARE) await this.#scan(client, rng, id);
     else if (draw < SCAN_SHARE + BATCH_SHARE && !isReader(id)) await this.#batch(client, rng, id);
+    else if (draw > 1 - SWAP_SHARE && !isReader(id)) await this.#swap(client, rng, id);
     else await this.#one(client, rng, id);
   }
 
@@ -78,10 +82,12 @@ export class RawWorkload {
     try {
       if (op.kind === 'get') {
         const value = await client.raw.get(key, OPTIONS);
+        this.#see(name, value);
         this.#keep(name, { ...begun, ret: this.#context.tick(), kind: 'get', value: known(value) });
         return;
       }
       const removed = await write(client, key, op);
+      this.#see(name, op.kind === 'put' ? op.bytes : undefined);
       const kind = removed === 0 ? 'get' : op.kind;
       this.#keep(name, { ...begun, ret: this.#context.tick(), kind, value: op.value });
     } catch (error) {
@@ -89,6 +95,37 @@ export class RawWorkload {
         this.#unknown({ slot, name }, begun, op);
       }
     }
+  }
+
+  /** Writes over what somebody has seen there last: often it is still there. */
+  async #swap(client: Client, rng: Rng, id: number): Promise<void> {
+    const slot = this.#slots.pick(rng);
+    const name = nameOf(slot);
+    const before = this.#last.get(name);
+    const expected = known(before);
+    const { value, bytes } = this.#put(rng);
+    const begun = { client: id, call: this.#context.tick() };
+    try {
+      const { swapped, previous } = await client.raw.compareAndSwap(
+        utf8(name),
+        before,
+        bytes,
+        OPTIONS,
+      );
+      const ret = this.#context.tick();
+      this.#see(name, swapped ? bytes : previous);
+      if (swapped) this.#keep(name, { ...begun, ret, kind: 'swap', value, expected });
+      this.#keep(name, { ...begun, ret, kind: 'get', value: known(previous) });
+    } catch (error) {
+      if (outcomeOf(error) === 'unknown') {
+        this.#unknown({ slot, name }, begun, { kind: 'swap', value, expected });
+      }
+    }
+  }
+
+  #see(name: string, bytes: Uint8Array | undefined): void {
+    if (bytes === undefined) this.#last.delete(name);
+    else this.#last.set(name, bytes);
   }
 
   /** Each page is read at one moment, not all of them at the same: to a key, a scan is a read during all of it. */
@@ -134,11 +171,11 @@ export class RawWorkload {
   #unknown(
     { slot, name }: { readonly slot: KeySlot; readonly name: string },
     begun: { readonly client: number; readonly call: number },
-    { kind, value }: Pick<RegisterOp, 'kind' | 'value'>,
+    { kind, value, expected }: Pick<RegisterOp, 'kind' | 'value' | 'expected'>,
   ): void {
     slot.unknown++;
     this.#context.tally.event('result unknown');
-    this.#keep(name, { ...begun, ret: Number.POSITIVE_INFINITY, kind, value });
+    this.#keep(name, { ...begun, ret: Number.POSITIVE_INFINITY, kind, value, expected });
   }
 
   #keep(name: string, op: RegisterOp): void {

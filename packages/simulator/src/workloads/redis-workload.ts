@@ -6,8 +6,11 @@ import type { PairRead } from '../checkers/pairs.js';
 import type { Pipeline } from '../checkers/pipelines.js';
 import { FINAL_CLIENT, untilRead } from './final-read.js';
 import { type KeySlot, KeySlots } from './key-slots.js';
+import { RedisLifetimes } from './redis-lifetimes.js';
+import { RedisOwnStrings } from './redis-own-strings.js';
 import { RedisScans } from './redis-scans.js';
 import { effectOf, type RedisResult, RedisSession } from './redis-session.js';
+import { RedisSkew } from './redis-skew.js';
 import { RedisTtl } from './redis-ttl.js';
 import { RespError } from './resp-socket.js';
 import { loop, type WorkloadContext } from './workload.js';
@@ -28,6 +31,9 @@ export class RedisWorkload {
   readonly pipelines: Pipeline[] = [];
   readonly scans: RedisScans;
   readonly ttl: RedisTtl;
+  readonly lifetimes: RedisLifetimes;
+  readonly ownStrings: RedisOwnStrings;
+  readonly skew: RedisSkew;
   readonly #context: WorkloadContext;
   readonly #slots: KeySlots;
   readonly #flushed = new KeySlots(FLUSHED_AT_A_TIME, OPS_PER_KEY_MAX);
@@ -38,6 +44,9 @@ export class RedisWorkload {
     this.#slots = new KeySlots(keys, OPS_PER_KEY_MAX, context.skew);
     this.scans = new RedisScans(context);
     this.ttl = new RedisTtl(context);
+    this.lifetimes = new RedisLifetimes(context);
+    this.ownStrings = new RedisOwnStrings(context);
+    this.skew = new RedisSkew(context);
   }
 
   run(): Promise<unknown> {
@@ -46,13 +55,16 @@ export class RedisWorkload {
       cluster.clients.map((node, i) => {
         const own = rng.fork(`redis-${i}`);
         const session = new RedisSession(this.#context, node, own.fork('session'));
-        return loop(this.#context, node, own, async (_client, rngOfStep) => {
+        return loop(this.#context, node, own, async (client, rngOfStep) => {
           const draw = rngOfStep.float();
-          if (draw < 0.55) await this.#string(session, rngOfStep, i);
-          else if (draw < 0.75) await this.#count(session, rngOfStep, i);
-          else if (draw < 0.87) await this.#pair(session, rngOfStep);
-          else if (draw < 0.9) await this.scans.step(session, rngOfStep, i);
-          else if (draw < 0.94) await this.ttl.step(session, rngOfStep, i);
+          if (draw < 0.37) await this.#string(session, rngOfStep, i);
+          else if (draw < 0.53) await this.#count(session, rngOfStep, i);
+          else if (draw < 0.66) await this.#pair(session, rngOfStep);
+          else if (draw < 0.7) await this.skew.step(session, rngOfStep, i);
+          else if (draw < 0.73) await this.scans.step(session, rngOfStep, i);
+          else if (draw < 0.76) await this.ttl.step(session, rngOfStep, i);
+          else if (draw < 0.83) await this.lifetimes.step(session, client, rngOfStep, i);
+          else if (draw < 0.91) await this.ownStrings.step(session, rngOfStep, i);
           else await this.#flushable(session, rngOfStep, i);
         });
       }),

@@ -10,15 +10,28 @@ export interface SocketEvents {
   onClose(): void;
 }
 
-/** A TCP connection from a client to a gateway: bytes arrive in order, cut anywhere. */
+/** Bytes on their way to the client above which the gateway is told to write no more. */
+const HIGH_WATER_BYTES = 16_384;
+/** Some clients read slowly. */
+const SLOW_SHARE = 0.2;
+const SLOW_MS = 40;
+
+/** A TCP connection from a client to a gateway: bytes arrive in order, cut anywhere. Both ends may make the other wait. */
 export class RespSocket implements Breakable {
   readonly #network: Network;
   readonly #rng: Rng;
   readonly #client: Side;
   readonly #gateway: Side;
   readonly #events: SocketEvents;
+  readonly #isSlow: boolean;
   #server: ConnectionEvents | undefined;
   #closed = false;
+  /** Bytes that the gateway has written and the client has not read. */
+  #unread = 0;
+  #wantsDrain = false;
+  /** The gateway reads nothing: what has come waits. */
+  #paused = false;
+  readonly #arrived: Uint8Array[] = [];
 
   constructor(
     network: Network,
@@ -32,6 +45,7 @@ export class RespSocket implements Breakable {
     this.#events = events;
     this.#client = { host: client.node.host, proc: client.proc, lastArrival: 0 };
     this.#gateway = { host: gateway.node.host, proc: gateway.proc, lastArrival: 0 };
+    this.#isSlow = rng.float() < SLOW_SHARE;
     network.track(this);
     gateway.proc.onKill(() => this.break());
     this.#carry(this.#client, this.#gateway, () => {
@@ -46,7 +60,18 @@ export class RespSocket implements Breakable {
 
   send(bytes: Uint8Array): void {
     for (const piece of this.#cut(copyBytes(bytes))) {
-      this.#carry(this.#client, this.#gateway, () => this.#server?.onData(piece));
+      this.#carry(this.#client, this.#gateway, () => {
+        this.#arrived.push(piece);
+        this.#deliver();
+      });
+    }
+  }
+
+  #deliver(): void {
+    while (!this.#paused && !this.#closed && this.#server !== undefined) {
+      const piece = this.#arrived.shift();
+      if (piece === undefined) return;
+      this.#server.onData(piece);
     }
   }
 
@@ -65,21 +90,47 @@ export class RespSocket implements Breakable {
 
   #connection(): Connection {
     const address = `${this.#client.host}:1`;
+    const unread = (): number => this.#unread;
     return {
       address,
       localAddress: `${this.#gateway.host}:6379`,
-      bufferedBytes: 0,
-      write: (bytes) => {
-        for (const piece of this.#cut(copyBytes(bytes))) {
-          this.#carry(this.#gateway, this.#client, () => this.#events.onData(piece));
-        }
-        return true;
+      get bufferedBytes() {
+        return unread();
       },
+      write: (bytes) => this.#write(bytes),
       end: () => this.break(),
       destroy: () => this.break(),
-      pause: () => undefined,
-      resume: () => undefined,
+      pause: () => {
+        this.#paused = true;
+      },
+      resume: () => {
+        this.#paused = false;
+        // As events of a socket, never in the call itself.
+        this.#gateway.proc.after(0, 'socket resumed', () => this.#deliver());
+      },
     };
+  }
+
+  #write(bytes: Uint8Array): boolean {
+    for (const piece of this.#cut(copyBytes(bytes))) {
+      this.#unread += piece.length;
+      this.#carry(this.#gateway, this.#client, () => {
+        if (this.#isSlow) {
+          this.#client.proc.after(SLOW_MS, 'a slow reader', () => this.#read(piece));
+        } else this.#read(piece);
+      });
+    }
+    if (this.#unread > HIGH_WATER_BYTES) this.#wantsDrain = true;
+    return !this.#wantsDrain;
+  }
+
+  #read(piece: Uint8Array): void {
+    if (this.#closed) return;
+    this.#unread -= piece.length;
+    this.#events.onData(piece);
+    if (this.#unread > 0 || !this.#wantsDrain) return;
+    this.#wantsDrain = false;
+    this.#carry(this.#client, this.#gateway, () => this.#server?.onDrain());
   }
 
   #carry(from: Side, to: Side, arrive: () => void): void {
