@@ -21,6 +21,8 @@ const FLUSHED_DATABASES = 15;
 /** Of them in use at a time. */
 const FLUSHED_AT_A_TIME = 2;
 const COUNTS_AT_ONCE_MAX = 6;
+/** Reads of a pair while it is written. */
+const READS_BESIDE_MAX = 4;
 
 /** Redis commands as bytes through the gateways: strings, counters, and keys that change together. */
 export class RedisWorkload {
@@ -55,11 +57,12 @@ export class RedisWorkload {
       cluster.clients.map((node, i) => {
         const own = rng.fork(`redis-${i}`);
         const session = new RedisSession(this.#context, node, own.fork('session'));
+        const beside = new RedisSession(this.#context, node, own.fork('second session'));
         return loop(this.#context, node, own, async (client, rngOfStep) => {
           const draw = rngOfStep.float();
           if (draw < 0.37) await this.#string(session, rngOfStep, i);
           else if (draw < 0.53) await this.#count(session, rngOfStep, i);
-          else if (draw < 0.66) await this.#pair(session, rngOfStep);
+          else if (draw < 0.66) await this.#pair(session, beside, rngOfStep);
           else if (draw < 0.7) await this.skew.step(session, rngOfStep, i);
           else if (draw < 0.73) await this.scans.step(session, rngOfStep, i);
           else if (draw < 0.76) await this.ttl.step(session, rngOfStep, i);
@@ -244,25 +247,37 @@ export class RedisWorkload {
     return history;
   }
 
-  /** Two keys, far apart, that only change together. */
-  async #pair(session: RedisSession, rng: Rng): Promise<void> {
+  /** Two keys, far apart, that only change together. While they are written they are read over another connection. */
+  async #pair(session: RedisSession, beside: RedisSession, rng: Rng): Promise<void> {
     const pair = rng.int(0, 2);
+    const choice = rng.float();
+    if (choice >= 0.5) {
+      await this.#readPair(session, pair);
+      return;
+    }
     const [a, b] = pairOf(pair);
     const value = `p${++this.#values}`;
-    const choice = rng.float();
-    if (choice < 0.3) {
-      const replies = await session.send(['MSET', a, value, b, value]);
-      this.#noteUnknown(replies);
-    } else if (choice < 0.5) {
-      const replies = await session.send(['MULTI'], ['SET', a, value], ['SET', b, value], ['EXEC']);
-      this.#noteUnknown(replies?.slice(3));
-    } else {
-      const call = this.#context.tick();
-      const reply = (await session.send(['MGET', a, b]))?.[0];
-      if (!Array.isArray(reply)) return;
-      const [left, right] = reply as readonly (string | null)[];
-      this.pairReads.push({ call, values: [left ?? null, right ?? null] });
+    const isExec = choice >= 0.3;
+    const commands = isExec
+      ? [['MULTI'], ['SET', a, value], ['SET', b, value], ['EXEC']]
+      : [['MSET', a, value, b, value]];
+    let isOver = false;
+    const writing = session.send(...commands).finally(() => {
+      isOver = true;
+    });
+    for (let reads = 0; reads < READS_BESIDE_MAX && !isOver; reads++) {
+      await this.#readPair(beside, pair);
     }
+    const replies = await writing;
+    this.#noteUnknown(isExec ? replies?.slice(3) : replies);
+  }
+
+  async #readPair(session: RedisSession, pair: number): Promise<void> {
+    const call = this.#context.tick();
+    const reply = (await session.send(['MGET', ...pairOf(pair)]))?.[0];
+    if (!Array.isArray(reply)) return;
+    const [left, right] = reply as readonly (string | null)[];
+    this.pairReads.push({ call, values: [left ?? null, right ?? null] });
   }
 
   #noteUnknown(replies: readonly RedisResult[] | undefined): void {
