@@ -3,25 +3,35 @@ import type { ExecRead } from '../checkers/exec-skew.js';
 import { effectOf, type RedisSession } from './redis-session.js';
 import type { WorkloadContext } from './workload.js';
 
-/** Pairs at a time: few, so that transactions meet. */
-const PAIRS = 2;
-/** Transactions on one pair, before it is left for a new one. */
-const TURNS = 4;
-
-/** Transactions that write one key of a pair and read the other, by MULTI and EXEC, without WATCH. */
+/**
+ * Two transactions at once over two connections: each writes one key of a pair and reads the other, by MULTI and EXEC,
+ * without WATCH. A pair is used once.
+ */
 export class RedisSkew {
   readonly reads: ExecRead[] = [];
   readonly #context: WorkloadContext;
-  readonly #turns = new Array<number>(PAIRS).fill(0);
+  #pairs = 0;
 
   constructor(context: WorkloadContext) {
     this.#context = context;
   }
 
-  async step(session: RedisSession, rng: Rng, client: number): Promise<void> {
-    const at = rng.int(0, PAIRS);
-    const pair = `pair:${at}:${Math.floor(this.#turns[at]!++ / TURNS)}`;
-    const wrote = rng.float() < 0.5 ? 'left' : 'right';
+  async step(session: RedisSession, beside: RedisSession, rng: Rng, client: number): Promise<void> {
+    const pair = `pair:${++this.#pairs}`;
+    const readsFirst = rng.float() < 0.5;
+    await Promise.all([
+      this.#exec(session, client, pair, 'left', readsFirst),
+      this.#exec(beside, client, pair, 'right', readsFirst),
+    ]);
+  }
+
+  async #exec(
+    session: RedisSession,
+    client: number,
+    pair: string,
+    wrote: ExecRead['wrote'],
+    readsFirst: boolean,
+  ): Promise<void> {
     // Far apart: in different Regions once there are some.
     const keys = { left: `b:${pair}`, right: `y:${pair}` };
     const other = wrote === 'left' ? keys.right : keys.left;
@@ -30,7 +40,7 @@ export class RedisSkew {
       ['SET', keys[wrote], 'x'],
       ['GET', other],
     ];
-    if (rng.float() < 0.5) commands.reverse();
+    if (readsFirst) commands.reverse();
     const replies = await session.send(['MULTI'], ...commands, ['EXEC']);
     const executed = replies?.[3];
     if (executed === undefined || effectOf(executed) !== 'done' || !Array.isArray(executed)) return;

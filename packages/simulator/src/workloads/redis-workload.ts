@@ -63,7 +63,7 @@ export class RedisWorkload {
           if (draw < 0.37) await this.#string(session, rngOfStep, i);
           else if (draw < 0.53) await this.#count(session, rngOfStep, i);
           else if (draw < 0.66) await this.#pair(session, beside, rngOfStep);
-          else if (draw < 0.7) await this.skew.step(session, rngOfStep, i);
+          else if (draw < 0.7) await this.skew.step(session, beside, rngOfStep, i);
           else if (draw < 0.73) await this.scans.step(session, rngOfStep, i);
           else if (draw < 0.76) await this.ttl.step(session, rngOfStep, i);
           else if (draw < 0.83) await this.lifetimes.step(session, client, rngOfStep, i);
