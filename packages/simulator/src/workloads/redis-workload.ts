@@ -261,11 +261,11 @@ export class RedisWorkload {
     const commands = isExec
       ? [['MULTI'], ['SET', a, value], ['SET', b, value], ['EXEC']]
       : [['MSET', a, value, b, value]];
-    let isOver = false;
+    const write = { isOver: false };
     const writing = session.send(...commands).finally(() => {
-      isOver = true;
+      write.isOver = true;
     });
-    for (let reads = 0; reads < READS_BESIDE_MAX && !isOver; reads++) {
+    for (let reads = 0; reads < READS_BESIDE_MAX && !write.isOver; reads++) {
       await this.#readPair(beside, pair);
     }
     const replies = await writing;
