@@ -26,6 +26,7 @@ export const failPoints = [
   'death-log-destroyed',
   'death-recorded',
   'gateway-before-commit',
+  'gateway-before-one-key-write',
   'gateway-before-reply',
   'gc-locks-reported',
   'gc-locks-resolved',

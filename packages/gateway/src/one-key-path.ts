@@ -111,7 +111,7 @@ export class OneKeyPath {
     write: KvWrite,
     timeoutMs: number,
   ): Promise<Awaited<ReturnType<GatewayKv['writeOneKey']>>> {
-    this.#gateway.env.faults.hit('gateway-before-commit');
+    this.#gateway.env.faults.hit('gateway-before-one-key-write');
     for (const job of jobs) job.decide();
     let isKnown = true;
     try {

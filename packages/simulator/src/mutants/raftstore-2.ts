@@ -102,9 +102,9 @@ export const raftstoreMutants2: readonly Mutant[] = [
       {
         file: 'packages/raftstore/src/lifecycle.ts',
         find: `    await this.wipe(ranges);
-    await`,
+    this.#env.faults`,
         replace: `    await this.wipe(ranges.slice(ranges.length));
-    await`,
+    this.#env.faults`,
       },
     ],
     breaks:

@@ -1,6 +1,5 @@
 import type { Rng } from '@tinykv/base';
 import type { Fault } from '../faults/fault.js';
-import type { Plan } from './plan.js';
 
 /** From this on a partition counts as one of minutes. */
 export const MINUTE_MS = 60_000;
@@ -15,8 +14,15 @@ const kinds = [
   'partition-halves',
 ];
 
+/** What of a plan changes. */
+interface Timed {
+  readonly durationMs: number;
+  readonly thinkMs: number;
+  readonly faults: readonly Fault[];
+}
+
 /** The plan with partitions of minutes behind its other faults, and few operations in each of them. */
-export function overMinutes(plan: Plan, rng: Rng): Plan {
+export function overMinutes<P extends Timed>(plan: P, rng: Rng): P {
   const partitions: Fault[] = [];
   let at = plan.durationMs;
   for (let left = rng.int(1, 3); left > 0; left--) {

@@ -35,10 +35,10 @@ describe('what a Region does once', () => {
     expect(writesOnce(entry(2, 2, put))).toEqual(['<v7> of version 3']);
   });
 
-  it('is the end of a transaction on a key: it is not committed and rolled back', () => {
+  it('is the commit of a transaction on a key; a rollback may be asked for again after its collection', () => {
     const [committed] = writesOnce(entry(2, 2, commit));
-    expect(committed).toMatch(/transaction 5/);
-    expect(writesOnce(entry(2, 2, rollback))).toEqual([committed]);
+    expect(committed).toMatch(/commit of transaction 5/);
+    expect(writesOnce(entry(2, 2, rollback))).toEqual([]);
   });
 
   it('is nothing in an entry that its apply refuses', () => {

@@ -5,7 +5,8 @@ import { decodePayload, nextCommand } from '@tinykv/raftstore';
 
 /**
  * Names of what an entry does that a Region does once at most, if it passes the check of terms at its apply: raw puts,
- * whose values are unique, and the end of a transaction on a key, be it a commit or a rollback.
+ * whose values are unique, and the commit of a transaction on a key. A rollback may be written again once the first record
+ * of it has been collected.
  */
 export function writesOnce({ type, term, data }: Entry): readonly string[] {
   if (type !== 'EntryNormal' || data.length === 0) return [];
@@ -29,8 +30,7 @@ function nameOf(modify: Modify): string | undefined {
     case 'raw-put':
       return uniqueValue(modify.value);
     case 'commit':
-    case 'rollback':
-      return `the end of transaction ${modify.startTs} on ${toHex(modify.key)}`;
+      return `the commit of transaction ${modify.startTs} on ${toHex(modify.key)}`;
     default:
       return undefined;
   }

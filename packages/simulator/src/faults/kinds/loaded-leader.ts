@@ -1,6 +1,7 @@
 import { concatBytes } from '@tinykv/base';
 import { findPeerOnStore, type Region, userKeyOfBound } from '@tinykv/model';
 import { tinykvpb } from '@tinykv/proto';
+import { apiOf } from '../../cluster/sim-config.js';
 import type { StoreNode } from '../../cluster/store-node.js';
 import { type Arena, pick } from '../arena.js';
 import { VOTERS_MIN, voters } from '../replacement.js';
@@ -14,7 +15,7 @@ const TURN_MS = 20;
 const LOGICAL_BITS = 18n;
 const BACK_MS = 300;
 
-const { kvBatchRollback } = tinykvpb.TinyKv;
+const { kvBatchRollback, rawDelete } = tinykvpb.TinyKv;
 
 /**
  * A leader is not heard by the other stores while it takes entries, another is elected, and the old one leads again:
@@ -50,16 +51,20 @@ function propose(arena: Arena, node: StoreNode, region: Region, i: number): void
   const { proc, store } = node;
   const peer = store && findPeerOnStore(region, store.storeId);
   if (proc === undefined || store === undefined || peer === undefined) return;
-  const { scheduler, world } = arena.cluster;
+  const { scheduler, world, shape } = arena.cluster;
+  const api = apiOf(shape);
   const wall = BigInt(scheduler.machine.clock.wall(world.now));
-  const request = kvBatchRollback.request.encode({
-    context: { regionId: region.id, regionEpoch: region.epoch, peer },
-    startVersion: ((wall + 1n) << LOGICAL_BITS) - 1n - BigInt(i),
-    // Behind the first key of the Region, each another: one waits for no latch of the other.
-    keys: [concatBytes(userKeyOfBound('txn', region.range.start), Uint8Array.of(0, i))],
-  });
+  const context = { regionId: region.id, regionEpoch: region.epoch, peer };
+  // Behind the first key of the Region, each another: one waits for no latch of the other.
+  const key = concatBytes(userKeyOfBound(api, region.range.start), Uint8Array.of(0, i));
+  const startVersion = ((wall + 1n) << LOGICAL_BITS) - 1n - BigInt(i);
+  const request =
+    api === 'raw'
+      ? rawDelete.request.encode({ context, key })
+      : kvBatchRollback.request.encode({ context, startVersion, keys: [key] });
+  const { path } = api === 'raw' ? rawDelete : kvBatchRollback;
   proc.run(() => {
-    const handler = store.services().unary.get(kvBatchRollback.path)!;
+    const handler = store.services().unary.get(path)!;
     const answer = Promise.resolve(handler(request, { address: 'nemesis:0' }));
     answer.then(
       () => arena.tally.event('rollback of no transaction'),
