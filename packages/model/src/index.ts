@@ -3,6 +3,7 @@ export * from './key-range.js';
 export * from './keys.js';
 export * from './memcomparable.js';
 export * from './modify.js';
+export * from './modify-codec.js';
 export * from './mvcc-records.js';
 export type * from './ports/region-access.js';
 export type * from './ports/scheduler-api.js';

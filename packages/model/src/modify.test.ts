@@ -3,7 +3,8 @@ import { badBytes, outcomeOf, runs } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { historyKey, lockKey, newestKey, rawKey, valueKey } from './keys.js';
-import { applyModify, decodeModify, encodeModify, type Modify, modifiesBytes } from './modify.js';
+import { applyModify, type Modify, modifiesBytes } from './modify.js';
+import { decodeModify, encodeModify } from './modify-codec.js';
 import { sealValue } from './mvcc-records.js';
 
 const bytes = fc.uint8Array({ maxLength: 20 });
