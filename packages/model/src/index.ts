@@ -7,6 +7,7 @@ export * from './modify-codec.js';
 export * from './mvcc-records.js';
 export type * from './ports/region-access.js';
 export type * from './ports/scheduler-api.js';
+export * from './raw-records.js';
 export * from './region.js';
 export * from './region-map.js';
 export * from './store-refused.js';

@@ -6,11 +6,13 @@ import { type KeyRange, rangeContains } from './key-range.js';
 import {
   type ApiMode,
   applyStateKey,
+  expiryKey,
   historyKey,
   locationKey,
   locationOfDataKey,
   lockKey,
   newestKey,
+  parseExpiryKey,
   parseHistoryKey,
   parseRawKey,
   parseRecordKey,
@@ -46,6 +48,7 @@ function dataKeys(mode: ApiMode, key: Uint8Array, at: bigint): Uint8Array[] {
     newestKey(key),
     lockKey(key),
     ...cfs.map((cf) => rawKey(mode, cf, key)),
+    ...cfs.map((cf) => expiryKey(cf, key)),
   ];
 }
 
@@ -93,6 +96,7 @@ describe('data keys', () => {
         expect(parseRecordKey(lockKey(key))).toEqual(key);
         expect(parseRecordKey(newestKey(key))).toEqual(key);
         for (const cf of cfs) expect(parseRawKey(mode, rawKey(mode, cf, key))).toEqual(key);
+        for (const cf of cfs) expect(parseExpiryKey(expiryKey(cf, key))).toEqual({ cf, key });
         expect(userKeyOfBound(mode, locationKey(mode, key))).toEqual(key);
       }),
     );
@@ -110,7 +114,7 @@ describe('data keys', () => {
 
   it('are refused with a CodecError when damaged, or are whole keys again', () => {
     const any = fc
-      .tuple(userKey, ts, api, fc.nat(7))
+      .tuple(userKey, ts, api, fc.nat(10))
       .map(([key, at, mode, i]) => dataKeys(mode, key, at)[i]!);
     fc.assert(
       fc.property(badBytes(any), api, (bad, mode) => {
@@ -129,6 +133,7 @@ describe('data keys', () => {
             toHex(bad.subarray(2)),
           );
         }
+        outcomeOf(() => parseExpiryKey(bad), CodecError);
         outcomeOf(() => locationOfDataKey(mode, bad), CodecError);
         outcomeOf(() => userKeyOfBound(mode, bad), CodecError);
       }),

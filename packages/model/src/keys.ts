@@ -18,8 +18,9 @@ import { decodeBytes, encodeBytes, encodeBytesInto, encodedLength } from './memc
  *   k EncodeBytes(user)                      the newest committed Put or Delete
  *   l EncodeBytes(user)                      the lock
  *   r cf locationKey(key)                    raw API
+ *   t EncodeBytes(user) cf                   when a raw key expires, for the collection
  *
- * Only this file, mvcc-records.ts and modify.ts know it.
+ * Only this file, mvcc-records.ts, raw-records.ts and modify.ts know it.
  */
 export const family = {
   local: 0x01,
@@ -28,6 +29,7 @@ export const family = {
   newest: 0x6b,
   lock: 0x6c,
   raw: 0x72,
+  expiry: 0x74,
 } as const;
 
 /** How a cluster's keys are located; fixed when the cluster is made. */
@@ -128,6 +130,31 @@ export function parseRawKey(api: ApiMode, key: Uint8Array): Uint8Array {
   return userKeyOfBound(api, key.subarray(2));
 }
 
+/** Where it stands when a raw key expires. */
+export function expiryKey(cf: RawCf, userKey: Uint8Array): Uint8Array {
+  const out = withFamily(family.expiry, userKey, 1);
+  out[out.length - 1] = rawColumnFamilies[cf];
+  return out;
+}
+
+/** Inverse of {@link expiryKey}. Throws CodecError. */
+export function parseExpiryKey(key: Uint8Array): { readonly cf: RawCf; readonly key: Uint8Array } {
+  const { bytes, end } = decodeBytes(key, 1);
+  const r = new ByteReader(key.subarray(end));
+  const cf = rawCfOf(r.u8());
+  r.end();
+  return { cf, key: bytes };
+}
+
+/** Throws CodecError. */
+export function rawCfOf(code: number): RawCf {
+  const name = Object.keys(rawColumnFamilies)[code];
+  if (name === undefined || !isRawCf(name)) {
+    throw new CodecError(`column family ${code} is unknown`);
+  }
+  return name;
+}
+
 function familyRange(prefix: readonly number[], start: Uint8Array, end: Uint8Array): KeyRange {
   const head = Uint8Array.from(prefix);
   if (end.length > 0) return { start: concatBytes(head, start), end: concatBytes(head, end) };
@@ -139,7 +166,7 @@ function familyRange(prefix: readonly number[], start: Uint8Array, end: Uint8Arr
 /** Engine range of one record family over a range of location keys. */
 export function recordRange(
   api: ApiMode,
-  code: (typeof family)['value' | 'history' | 'newest' | 'lock'],
+  code: (typeof family)['value' | 'history' | 'newest' | 'lock' | 'expiry'],
   range: KeyRange,
 ): KeyRange {
   if (api === 'txn') return familyRange([code], range.start, range.end);
@@ -162,6 +189,7 @@ export function regionRanges(api: ApiMode, range: KeyRange): readonly KeyRange[]
     rawRange('default', range),
     rawRange('lock', range),
     rawRange('write', range),
+    recordRange(api, family.expiry, range),
   ];
 }
 

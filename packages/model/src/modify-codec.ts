@@ -5,10 +5,20 @@ import {
   CodecError,
   type Timestamp,
 } from '@tinykv/base';
-import { isRawCf, type RawCf, rawColumnFamilies } from './keys.js';
+import { rawCfOf, rawColumnFamilies } from './keys.js';
 import type { Modify } from './modify.js';
 
-const TYPES = ['raw-put', 'raw-delete', 'lock', 'unlock', 'commit', 'rollback', 'collect'] as const;
+const TYPES = [
+  'raw-put',
+  'raw-delete',
+  'lock',
+  'unlock',
+  'commit',
+  'rollback',
+  'collect',
+  'raw-put-expiring',
+  'raw-expire',
+] as const;
 const FLAG_UNLOCK = 1;
 const FLAG_DROP_VALUE = 2;
 const FLAG_LONG_VALUE = 4;
@@ -53,6 +63,12 @@ export function encodeModify(w: ByteWriter, m: Modify): void {
       w.u8(m.newest ? FLAG_NEWEST : 0).timestamp(m.safePoint);
       for (const list of [m.writes, m.rollbacks, m.values]) writeTimestamps(w, list);
       return;
+    case 'raw-put-expiring':
+      w.u8(rawColumnFamilies[m.cf]).timestamp(BigInt(m.expiresAt)).bytes(m.value);
+      return;
+    case 'raw-expire':
+      w.u8(rawColumnFamilies[m.cf]).u8(m.dropValue ? FLAG_DROP_VALUE : 0);
+      return;
     default:
       assertNever(m, 'modify');
   }
@@ -64,9 +80,9 @@ export function decodeModify(r: ByteReader): Modify {
   const key = r.bytes();
   switch (type) {
     case 'raw-put':
-      return { type, cf: readCf(r), key, value: r.bytes() };
+      return { type, cf: rawCfOf(r.u8()), key, value: r.bytes() };
     case 'raw-delete':
-      return { type, cf: readCf(r), key };
+      return { type, cf: rawCfOf(r.u8()), key };
     case 'lock': {
       const flags = r.u8();
       const startTs = r.timestamp();
@@ -121,6 +137,10 @@ export function decodeModify(r: ByteReader): Modify {
         rollbacks: readTimestamps(r),
         values: readTimestamps(r),
       };
+    case 'raw-put-expiring':
+      return { type, cf: rawCfOf(r.u8()), key, expiresAt: readExpiry(r), value: r.bytes() };
+    case 'raw-expire':
+      return { type, cf: rawCfOf(r.u8()), key, dropValue: (r.u8() & FLAG_DROP_VALUE) !== 0 };
     case undefined:
       throw new CodecError('modify type is unknown');
     default:
@@ -139,10 +159,8 @@ function readTimestamps(r: ByteReader): Timestamp[] {
   return list;
 }
 
-function readCf(r: ByteReader): RawCf {
-  const code = r.u8();
-  const name = Object.keys(rawColumnFamilies)[code];
-  if (name === undefined || !isRawCf(name))
-    throw new CodecError(`column family ${code} is unknown`);
-  return name;
+function readExpiry(r: ByteReader): number {
+  const expiresAt = Number(r.timestamp());
+  if (!Number.isSafeInteger(expiresAt)) throw new CodecError(`expiry ${expiresAt} is too large`);
+  return expiresAt;
 }

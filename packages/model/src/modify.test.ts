@@ -2,10 +2,11 @@ import { ByteReader, ByteWriter, CodecError, toHex } from '@tinykv/base';
 import { badBytes, outcomeOf, runs } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { historyKey, lockKey, newestKey, rawKey, valueKey } from './keys.js';
+import { expiryKey, historyKey, lockKey, newestKey, rawKey, valueKey } from './keys.js';
 import { applyModify, type Modify, modifiesBytes } from './modify.js';
 import { decodeModify, encodeModify } from './modify-codec.js';
 import { sealValue } from './mvcc-records.js';
+import { sealExpiring, sealExpiry } from './raw-records.js';
 
 const bytes = fc.uint8Array({ maxLength: 20 });
 const longValue = fc.option(fc.uint8Array({ minLength: 1, maxLength: 20 }), { nil: undefined });
@@ -17,6 +18,14 @@ const record = fc.uint8Array({ minLength: 1, maxLength: 20 });
 const modify: fc.Arbitrary<Modify> = fc.oneof(
   fc.record({ type: is('raw-put'), cf, key: bytes, value: bytes }),
   fc.record({ type: is('raw-delete'), cf, key: bytes }),
+  fc.record({
+    type: is('raw-put-expiring'),
+    cf,
+    key: bytes,
+    value: bytes,
+    expiresAt: fc.maxSafeNat(),
+  }),
+  fc.record({ type: is('raw-expire'), cf, key: bytes, dropValue: fc.boolean() }),
   fc.record({ type: is('lock'), key: bytes, startTs: ts, lock: record, longValue }),
   fc.record({ type: is('unlock'), key: bytes, startTs: ts, dropValue: fc.boolean() }),
   fc.record({
@@ -135,6 +144,25 @@ describe('the layout', () => {
       put(at, sealValue(at, x)),
     ]);
     expect(effects({ type: 'raw-delete', cf: 'lock', key })).toEqual([del(at)]);
+  });
+
+  it('of raw keys with a time to live, which leave no trace when they expire', () => {
+    const at = rawKey('txn', 'write', key);
+    const expiry = expiryKey('write', key);
+    const expiring = {
+      type: 'raw-put-expiring',
+      cf: 'write',
+      key,
+      value: x,
+      expiresAt: 9,
+    } as const;
+    expect(effects(expiring)).toEqual([
+      put(at, sealExpiring(at, x, 9)),
+      put(expiry, sealExpiry(expiry, 9)),
+    ]);
+    const expire = { type: 'raw-expire', cf: 'write', key } as const;
+    expect(effects({ ...expire, dropValue: true })).toEqual([del(at), del(expiry)]);
+    expect(effects({ ...expire, dropValue: false })).toEqual([del(expiry)]);
   });
 
   it('of a lock and its end', () => {

@@ -1,6 +1,7 @@
 import { assertNever, type Timestamp } from '@tinykv/base';
 import {
   type ApiMode,
+  expiryKey,
   historyKey,
   lockKey,
   newestKey,
@@ -9,6 +10,7 @@ import {
   valueKey,
 } from './keys.js';
 import { sealValue } from './mvcc-records.js';
+import { sealExpiring, sealExpiry } from './raw-records.js';
 
 /**
  * What a log entry asks the state machine to do: blind writes, decided by the leader from facts read
@@ -24,6 +26,21 @@ export type Modify =
       readonly value: Uint8Array;
     }
   | { readonly type: 'raw-delete'; readonly cf: RawCf; readonly key: Uint8Array }
+  /** A raw put with a time to live: `expiresAt` in milliseconds of the scheduler's time, as its leader has found it. */
+  | {
+      readonly type: 'raw-put-expiring';
+      readonly cf: RawCf;
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+      readonly expiresAt: number;
+    }
+  /** Removes what says when a raw key expires, and with `dropValue` the key itself: it has expired. */
+  | {
+      readonly type: 'raw-expire';
+      readonly cf: RawCf;
+      readonly key: Uint8Array;
+      readonly dropValue: boolean;
+    }
   /** Writes the lock, and the value when it is too long to stand inside it. */
   | {
       readonly type: 'lock';
@@ -96,6 +113,17 @@ export function applyModify(api: ApiMode, m: Modify, sink: ModifySink): void {
     case 'raw-delete':
       sink.delete(rawKey(api, m.cf, m.key));
       return;
+    case 'raw-put-expiring': {
+      const key = rawKey(api, m.cf, m.key);
+      const expiry = expiryKey(m.cf, m.key);
+      sink.put(key, sealExpiring(key, m.value, m.expiresAt));
+      sink.put(expiry, sealExpiry(expiry, m.expiresAt));
+      return;
+    }
+    case 'raw-expire':
+      if (m.dropValue) sink.delete(rawKey(api, m.cf, m.key));
+      sink.delete(expiryKey(m.cf, m.key));
+      return;
     case 'lock':
       putLongValue(m.key, m.startTs, m.longValue, sink);
       sink.put(lockKey(m.key), m.lock);
@@ -142,7 +170,9 @@ function putLongValue(
 export function addsValue(modifies: readonly Modify[]): boolean {
   return modifies.some(
     (m) =>
-      m.type === 'raw-put' || ((m.type === 'lock' || m.type === 'commit') && m.addsValue === true),
+      m.type === 'raw-put' ||
+      m.type === 'raw-put-expiring' ||
+      ((m.type === 'lock' || m.type === 'commit') && m.addsValue === true),
   );
 }
 
@@ -159,8 +189,10 @@ export function modifiesBytes(modifies: readonly Modify[]): number {
 function payloadBytes(m: Modify): number {
   switch (m.type) {
     case 'raw-put':
+    case 'raw-put-expiring':
       return m.value.length;
     case 'raw-delete':
+    case 'raw-expire':
     case 'unlock':
       return 0;
     case 'lock':

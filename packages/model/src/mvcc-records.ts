@@ -64,12 +64,7 @@ function unseal(key: Uint8Array, bytes: Uint8Array): ByteReader {
   return new ByteReader(body);
 }
 
-/** Throws CodecError unless the bytes under a data key, of whatever family, are those that were written. */
-export function checkRecord(key: Uint8Array, bytes: Uint8Array): void {
-  unseal(key, bytes);
-}
-
-/** Any bytes under a data key: raw values, long values. */
+/** Any bytes under a data key: raw values that never expire, long values. */
 export function sealValue(key: Uint8Array, value: Uint8Array): Uint8Array {
   const out = new Uint8Array(value.length + 4);
   out.set(value);

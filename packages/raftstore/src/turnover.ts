@@ -13,8 +13,12 @@ export class Turnover {
   count(modify: Modify): void {
     switch (modify.type) {
       case 'raw-put':
+      case 'raw-put-expiring':
       case 'commit':
         this.#written++;
+        return;
+      case 'raw-expire':
+        if (modify.dropValue) this.#gone++;
         return;
       case 'raw-delete':
         this.#written++;

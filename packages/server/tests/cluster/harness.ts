@@ -243,7 +243,7 @@ export class TestCluster {
   /** All data that a store holds, in one text: replicas that agree are equal. */
   dataOf(at: number): Promise<string> {
     return this.#dump(at, [
-      { start: Uint8Array.of(family.value), end: Uint8Array.of(family.raw + 1) },
+      { start: Uint8Array.of(family.value), end: Uint8Array.of(family.expiry + 1) },
     ]);
   }
 
