@@ -88,6 +88,10 @@ export const limits = {
   batchGetKeysMax: 10_240,
   /** Records that one command of the collection reads, and may remove. */
   gcPageRecords: 512,
+  /** Expired raw keys that are removed at a time. */
+  rawExpireKeys: 64,
+  /** The longest time to live of a raw key: a hundred years. */
+  rawTtlMsMax: 3_155_760_000_000,
   /** Hashes of keys by which a store remembers reads at timestamps that may not have been granted. */
   unprovenReadSlots: 4_096,
   /** Commands that hold or wait for latches in one store. */

@@ -17,14 +17,16 @@ export type { Mutation } from './mvcc/prewrite.js';
 export type { ResolveTxn } from './mvcc/resolve.js';
 export type { ScanPair, TakePage } from './mvcc/scan.js';
 export type { OneKeyRequest } from './one-key-commands.js';
-export {
-  type RawAnswer,
-  RawExecutor,
-  type RawPair,
-  type RawScanRequest,
-  type RawSwap,
-  type RawSwapRequest,
-} from './raw.js';
+export { RawExecutor } from './raw.js';
+export type { ExpiryPage, RawExpiry } from './raw-expiry.js';
+export type {
+  RawAnswer,
+  RawPair,
+  RawScanRequest,
+  RawSwap,
+  RawSwapRequest,
+} from './raw-requests.js';
+export { hasExpiries } from './raw-scan.js';
 export type {
   CheckTxnRequest,
   CommitRequest,

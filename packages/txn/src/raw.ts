@@ -5,35 +5,43 @@ import {
   type Env,
   equalBytes,
   err,
-  type KvReader,
-  keyString,
   limits,
   ok,
   type Result,
+  type Timestamp,
   whenReady,
 } from '@tinykv/base';
 import {
-  type ApiMode,
-  isRawCf,
-  type KeyRange,
   type Modify,
-  parseRawKey,
   type RawCf,
+  type RawRecord,
   type RegionAccess,
   type RegionError,
   type RegionView,
   type RequestContext,
   rawKey,
-  rawRange,
-  unsealValue,
 } from '@tinykv/model';
-import { AnswerBudget } from './mvcc/answer-budget.js';
-import { asDataLoss } from './mvcc/key-view.js';
+import { GrantedTime } from './granted-time.js';
 import type { TakePage } from './mvcc/scan.js';
-import { RawTurns } from './raw-turns.js';
+import { RawExpiry, TIME_UNKNOWN } from './raw-expiry.js';
+import { RawKeys, readRaw, TOO_MANY, turnBytes, turnName } from './raw-keys.js';
+import {
+  answer,
+  keyTooLong,
+  parseCf,
+  type RawAnswer,
+  type RawPair,
+  type RawScanRequest,
+  type RawSwap,
+  type RawSwapRequest,
+  type RawTtl,
+  unknownCf,
+  written,
+  wrongTtl,
+} from './raw-requests.js';
+import { hasExpiries, rawPages } from './raw-scan.js';
 import {
   isKeyTooLong,
-  keyTooLongMessage,
   locationRange,
   proposeModifies,
   readConfirmed,
@@ -42,55 +50,26 @@ import {
   withSnapshot,
 } from './region-read.js';
 
-export interface RawPair {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
-
-/** `error` is a text for the client: an unknown column family, a key that is too long. */
-export type RawAnswer<T> =
-  | { readonly type: 'ok'; readonly value: T }
-  | { readonly type: 'error'; readonly message: string };
-
-export interface RawScanRequest {
-  readonly cf: string;
-  readonly startKey: Uint8Array;
-  /** Empty: no end. */
-  readonly endKey: Uint8Array;
-  readonly limit: number;
-  readonly reverse: boolean;
-  readonly keyOnly: boolean;
-}
-
-export interface RawSwapRequest {
-  readonly cf: string;
-  readonly key: Uint8Array;
-  /** Empty: the key does not exist. */
-  readonly expected: Uint8Array;
-  /** Empty: the key is deleted. */
-  readonly value: Uint8Array;
-}
-
-export interface RawSwap {
-  /** False: the value was another, and nothing was written. */
-  readonly swapped: boolean;
-  /** The value that was compared; empty: the key did not exist. */
-  readonly previous: Uint8Array;
-}
-
-/** In memory: a key, its name, and its place in a queue. */
-const TURN_OVERHEAD_BYTES = 128;
-const TOO_MANY = err({ type: 'server-is-busy', reason: 'too many commands' } as const);
+type Outcome<T> = Result<RawAnswer<T>, RegionError>;
+type Living = Result<RawRecord | undefined, RegionError>;
 
 /** The raw API: single keys without versions, in three column families that share nothing. */
 export class RawExecutor {
+  readonly expiry: RawExpiry;
   readonly #access: RegionAccess;
   readonly #clock: Clock;
-  readonly #turns = new RawTurns(limits.latchCommandsMax, limits.latchWaitingBytesMax);
+  readonly #keys: RawKeys;
 
-  constructor({ clock }: Pick<Env, 'clock'>, access: RegionAccess) {
-    this.#clock = clock;
+  /** Without a source of timestamps no key gets a time to live. */
+  constructor(
+    env: Pick<Env, 'clock' | 'logger'>,
+    access: RegionAccess,
+    timestamp?: () => Promise<Timestamp>,
+  ) {
+    this.#clock = env.clock;
     this.#access = access;
+    this.#keys = new RawKeys(access);
+    this.expiry = new RawExpiry(access, this.#keys, new GrantedTime(env, timestamp));
   }
 
   /** Undefined: not found. */
@@ -98,16 +77,53 @@ export class RawExecutor {
     context: RequestContext,
     cfName: string,
     key: Uint8Array,
-  ): Awaitable<Result<RawAnswer<Uint8Array | undefined>, RegionError>> {
+  ): Awaitable<Outcome<Uint8Array | undefined>> {
     const cf = parseCf(cfName);
     if (cf === undefined) return unknownCf(cfName);
     if (isKeyTooLong(key)) return keyTooLong(key);
-    return whenReady(this.#access.acquireRead(context, [key]), (view) => {
+    return whenReady(this.#living(context, cf, key), valueAnswer);
+  }
+
+  /** How long the key has left, in milliseconds; `never`: it does not expire. Undefined: not found. */
+  async ttl(
+    context: RequestContext,
+    cfName: string,
+    key: Uint8Array,
+  ): Promise<Outcome<number | 'never' | undefined>> {
+    const cf = parseCf(cfName);
+    if (cf === undefined) return unknownCf(cfName);
+    if (isKeyTooLong(key)) return keyTooLong(key);
+    const record = await this.#living(context, cf, key);
+    if (!record.ok) return record;
+    if (record.value === undefined) return answer(undefined);
+    const { expiresAt } = record.value;
+    if (expiresAt === undefined) return answer('never');
+    const now = await this.expiry.now();
+    // It was there when it was read: what has run out since is not told.
+    return now === undefined ? TIME_UNKNOWN : answer(Math.max(1, expiresAt - now));
+  }
+
+  #living(context: RequestContext, cf: RawCf, key: Uint8Array): Awaitable<Living> {
+    return whenReady(this.#access.acquireRead(context, [key]), (view): Awaitable<Living> => {
       if (!view.ok) return view;
       const at = rawKey(this.#access.api, cf, key);
-      const value = readConfirmed(view.value, (reader) => readRaw(reader, key, at));
-      return value.ok ? answer(value.value) : value;
+      const read = readConfirmed(view.value, (reader) => readRaw(reader, key, at));
+      const expiresAt = read.ok ? read.value?.expiresAt : undefined;
+      if (expiresAt === undefined || this.expiry.hasPassed(expiresAt) === false) return read;
+      return this.#judged(context, { cf, key, expiresAt, read });
     });
+  }
+
+  /** A key whose time has come is removed before anybody is told; then it may have been put anew. */
+  async #judged(
+    context: RequestContext,
+    { cf, key, expiresAt, read }: RawKeyToJudge,
+  ): Promise<Living> {
+    const now = await this.expiry.now();
+    if (now === undefined) return TIME_UNKNOWN;
+    if (expiresAt > now) return read;
+    const removed = await this.expiry.remove(context, [{ cf, key }]);
+    return removed.ok ? this.#living(context, cf, key) : removed;
   }
 
   /** An empty value deletes, as it does in TinyKV. */
@@ -116,64 +132,73 @@ export class RawExecutor {
     cfName: string,
     key: Uint8Array,
     value: Uint8Array,
-  ): Awaitable<Result<RawAnswer<void>, RegionError>> {
-    if (value.length === 0) return this.delete(context, cfName, key);
-    return this.#write(context, cfName, key, value);
+  ): Awaitable<Outcome<void>> {
+    return this.#write(context, cfName, key, value, undefined);
   }
 
-  delete(
+  /** As {@link put}; the key expires so many milliseconds after the store took the request. */
+  async putWithTtl(
     context: RequestContext,
     cfName: string,
     key: Uint8Array,
-  ): Awaitable<Result<RawAnswer<void>, RegionError>> {
-    return this.#write(context, cfName, key, EMPTY_BYTES);
+    value: Uint8Array,
+    ttlMs: number,
+  ): Promise<Outcome<void>> {
+    const wrong = wrongTtl(ttlMs);
+    if (wrong !== undefined) return wrong;
+    const expiresAt = await this.expiry.expiryIn(ttlMs);
+    if (expiresAt === undefined) return TIME_UNKNOWN;
+    stopIfGone(context);
+    return this.#write(context, cfName, key, value, expiresAt);
   }
 
-  /** A blind write has no facts that could change under it: only a compare-and-swap of its key holds it up. */
+  delete(context: RequestContext, cfName: string, key: Uint8Array): Awaitable<Outcome<void>> {
+    return this.#write(context, cfName, key, EMPTY_BYTES, undefined);
+  }
+
+  /** A blind write has no facts that could change under it: only a command that runs alone on its key holds it up. */
   #write(
     context: RequestContext,
     cfName: string,
     key: Uint8Array,
     value: Uint8Array,
-  ): Awaitable<Result<RawAnswer<void>, RegionError>> {
+    expiresAt: number | undefined,
+  ): Awaitable<Outcome<void>> {
     const cf = parseCf(cfName);
     if (cf === undefined) return unknownCf(cfName);
     if (isKeyTooLong(key)) return keyTooLong(key);
     const name = turnName(cf, key);
-    const turn = this.#turns.enter(name, false, turnBytes(key, value.length));
-    if (turn === undefined) return this.#propose(context, key, modifyOf(cf, key, value), name);
+    const modify = modifyOf(cf, key, value, expiresAt);
+    const turn = this.#keys.turns.enter(name, false, turnBytes(key, value.length));
+    if (turn === undefined) return this.#propose(context, modify, name);
     if (turn === 'busy') return TOO_MANY;
-    return turn.then(() => this.#propose(context, key, modifyOf(cf, key, value), name));
+    return turn.then(() => this.#propose(context, modify, name));
   }
 
   /** The turn ends with the outcome of the proposal, without a promise beside those of the proposal itself. */
-  #propose(
-    context: RequestContext,
-    key: Uint8Array,
-    modify: Modify,
-    name: string,
-  ): Awaitable<Result<RawAnswer<void>, RegionError>> {
+  #propose(context: RequestContext, modify: Modify, name: string): Awaitable<Outcome<void>> {
+    const { turns } = this.#keys;
     let outcome: Awaitable<Result<void, RegionError>>;
     try {
       stopIfGone(context);
-      outcome = whenReady(this.#access.acquireWrite(context, [key]), (view) =>
+      outcome = whenReady(this.#access.acquireWrite(context, [modify.key]), (view) =>
         view.ok ? proposeModifies(this.#access, view.value, [modify]) : view,
       );
     } catch (error) {
-      this.#turns.leave(name);
+      turns.leave(name);
       throw error;
     }
     if (!(outcome instanceof Promise)) {
-      this.#turns.leave(name);
+      turns.leave(name);
       return written(outcome);
     }
     return outcome.then(
       (settled) => {
-        this.#turns.leave(name);
+        turns.leave(name);
         return written(settled);
       },
       (error: unknown) => {
-        this.#turns.leave(name);
+        turns.leave(name);
         throw error;
       },
     );
@@ -185,21 +210,33 @@ export class RawExecutor {
    */
   async compareAndSwap(
     context: RequestContext,
-    { cf: cfName, key, expected, value }: RawSwapRequest,
-  ): Promise<Result<RawAnswer<RawSwap>, RegionError>> {
+    request: RawSwapRequest,
+  ): Promise<Outcome<RawSwap>> {
+    const { cf: cfName, key, expected, value, ttl } = request;
     const cf = parseCf(cfName);
     if (cf === undefined) return unknownCf(cfName);
     if (isKeyTooLong(key)) return keyTooLong(key);
+    let expiresAt: RawTtl | 'keep' = ttl;
+    if (typeof ttl === 'number') {
+      const wrong = wrongTtl(ttl);
+      if (wrong !== undefined) return wrong;
+      expiresAt = await this.expiry.expiryIn(ttl);
+      if (expiresAt === undefined) return TIME_UNKNOWN;
+    }
     const bytes = expected.length + value.length;
-    return this.#alone(context, cf, key, bytes, async (view) => {
+    return this.#keys.alone(context, cf, key, bytes, async (view) => {
       const at = rawKey(this.#access.api, cf, key);
-      const read = readConfirmed(view, (reader) => readRaw(reader, key, at) ?? EMPTY_BYTES);
+      const read = readConfirmed(view, (reader) => readRaw(reader, key, at));
       if (!read.ok) return read;
-      const previous = read.value;
+      const record = read.value;
+      const now = record?.expiresAt === undefined ? undefined : await this.expiry.now();
+      if (record?.expiresAt !== undefined && now === undefined) return TIME_UNKNOWN;
+      const isExpired = now !== undefined && record!.expiresAt! <= now;
+      const previous = isExpired ? EMPTY_BYTES : (record?.value ?? EMPTY_BYTES);
       const swapped = equalBytes(previous, expected);
-      const writes = swapped && (previous.length > 0 || value.length > 0);
-      const settled = writes
-        ? await proposeModifies(this.#access, view, [modifyOf(cf, key, value)])
+      const modify = swapModify({ cf, key, value, expiresAt }, { record, isExpired, swapped });
+      const settled = modify
+        ? await proposeModifies(this.#access, view, [modify])
         : await this.#prove(context, key, view);
       return settled.ok ? answer({ swapped, previous }) : settled;
     });
@@ -216,32 +253,11 @@ export class RawExecutor {
     return later.value.term === term ? ok(undefined) : err({ type: 'stale-command' });
   }
 
-  /** The turn lasts until the outcome of the proposal is known or its term is over. */
-  async #alone<T>(
-    context: RequestContext,
-    cf: RawCf,
-    key: Uint8Array,
-    valueBytes: number,
-    run: (view: RegionView) => Promise<Result<T, RegionError>>,
-  ): Promise<Result<T, RegionError>> {
-    const name = turnName(cf, key);
-    const turn = this.#turns.enter(name, true, turnBytes(key, valueBytes));
-    if (turn === 'busy') return TOO_MANY;
-    if (turn !== undefined) await turn;
-    try {
-      if (turn !== undefined) stopIfGone(context);
-      const view = await this.#access.acquireWrite(context, [key]);
-      return view.ok ? await run(view.value) : view;
-    } finally {
-      this.#turns.leave(name);
-    }
-  }
-
   /** As {@link scanPages}, in one list. */
   async scan(
     context: RequestContext,
     request: RawScanRequest,
-  ): Promise<Result<RawAnswer<readonly RawPair[]>, RegionError>> {
+  ): Promise<Outcome<readonly RawPair[]>> {
     const pairs: RawPair[] = [];
     const read = await this.scanPages(context, request, (page) => pairs.push(...page));
     if (!read.ok) return read;
@@ -250,13 +266,13 @@ export class RawExecutor {
 
   /**
    * Gives exactly `limit` pairs to `take` while the Region has them. Throws AnswerTooLargeError when they do not
-   * fit into one answer: what `take` was given is then no answer.
+   * fit into one answer: what `take` was given is then no answer, nor is it when the outcome is an error.
    */
   async scanPages(
     context: RequestContext,
     request: RawScanRequest,
     take: TakePage<RawPair>,
-  ): Promise<Result<RawAnswer<void>, RegionError>> {
+  ): Promise<Outcome<void>> {
     const cf = parseCf(request.cf);
     if (cf === undefined) return unknownCf(request.cf);
     const view = await this.#access.acquireRead(context, request.reverse ? [] : [request.startKey]);
@@ -264,102 +280,72 @@ export class RawExecutor {
     const { api } = this.#access;
     const range = locationRange(api, request.startKey, request.endKey, view.value.region.range);
     const read = await withSnapshot(view.value, async (snapshot) => {
-      if (range === undefined) return;
+      if (range === undefined) return ok(undefined);
+      const isTimed = await hasExpiries(snapshot, api, range);
+      const now = isTimed ? await this.expiry.now() : undefined;
+      if (isTimed && now === undefined) return TIME_UNKNOWN;
       let sinceTurn = 0;
-      for await (const page of rawPages(snapshot, api, rawRange(cf, range), request)) {
-        take(page);
-        sinceTurn += page.length;
+      for await (const page of rawPages(snapshot, { api, cf, range, now }, request)) {
+        const expired = page.expired.map((key) => ({ cf, key }));
+        const removed = await this.expiry.remove(context, expired);
+        if (!removed.ok) return removed;
+        take(page.pairs);
+        sinceTurn += page.pairs.length + expired.length;
         if (sinceTurn < limits.scanPageKeys) continue;
         await turnOf(this.#clock, context);
         sinceTurn = 0;
       }
+      return ok(undefined);
     });
-    return written(read);
+    return written(read.ok ? read.value : read);
   }
 }
 
-function answer<T>(value: T): Result<RawAnswer<T>, never> {
-  return ok({ type: 'ok', value });
+interface RawKeyToJudge {
+  readonly cf: RawCf;
+  readonly key: Uint8Array;
+  readonly expiresAt: number;
+  readonly read: Living;
 }
 
-function written(proposed: Result<void, RegionError>): Result<RawAnswer<void>, RegionError> {
-  return proposed.ok ? answer(undefined) : proposed;
+function valueAnswer(record: Living): Outcome<Uint8Array | undefined> {
+  return record.ok ? answer(record.value?.value) : record;
 }
 
-function refuse(message: string): Result<RawAnswer<never>, never> {
-  return ok({ type: 'error', message });
+function modifyOf(
+  cf: RawCf,
+  key: Uint8Array,
+  value: Uint8Array,
+  expiresAt: number | undefined,
+): Modify {
+  if (value.length === 0) return { type: 'raw-delete', cf, key };
+  if (expiresAt === undefined) return { type: 'raw-put', cf, key, value };
+  return { type: 'raw-put-expiring', cf, key, value, expiresAt };
 }
 
-/** Requests may leave the field out. */
-function parseCf(name: string): RawCf | undefined {
-  if (name === '') return 'default';
-  return isRawCf(name) ? name : undefined;
+interface SwapFacts {
+  readonly record: RawRecord | undefined;
+  readonly isExpired: boolean;
+  readonly swapped: boolean;
 }
 
-function unknownCf(name: string): Result<RawAnswer<never>, never> {
-  return refuse(`column family ${JSON.stringify(name)} is unknown`);
-}
-
-function keyTooLong(key: Uint8Array): Result<RawAnswer<never>, never> {
-  return refuse(keyTooLongMessage(key));
-}
-
-function turnName(cf: RawCf, key: Uint8Array): string {
-  return `${cf}/${keyString(key)}`;
-}
-
-/** In memory, while the command waits. */
-function turnBytes(key: Uint8Array, valueBytes: number): number {
-  return 2 * key.length + valueBytes + TURN_OVERHEAD_BYTES;
-}
-
-function modifyOf(cf: RawCf, key: Uint8Array, value: Uint8Array): Modify {
-  return value.length === 0 ? { type: 'raw-delete', cf, key } : { type: 'raw-put', cf, key, value };
-}
-
-function readRaw(reader: KvReader, key: Uint8Array, at: Uint8Array): Uint8Array | undefined {
-  const bytes = reader.get(at);
-  return bytes && unsealRaw(key, at, bytes);
-}
-
-function unsealRaw(key: Uint8Array, at: Uint8Array, bytes: Uint8Array): Uint8Array {
-  try {
-    return unsealValue(at, bytes);
-  } catch (error) {
-    throw asDataLoss(error, 'raw value', key);
+/** Undefined: nothing changes. That the key has expired is told by the answer, so it has to be so for good. */
+function swapModify(
+  { cf, key, value, expiresAt }: SwapWrite,
+  { record, isExpired, swapped }: SwapFacts,
+): Modify | undefined {
+  if (swapped && value.length > 0) {
+    const kept = isExpired ? undefined : record?.expiresAt;
+    return modifyOf(cf, key, value, expiresAt === 'keep' ? kept : expiresAt);
   }
+  if (record === undefined || !(swapped || isExpired)) return undefined;
+  if (record.expiresAt === undefined) return { type: 'raw-delete', cf, key };
+  return { type: 'raw-expire', cf, key, dropValue: true };
 }
 
-async function* rawPages(
-  snapshot: KvReader,
-  api: ApiMode,
-  range: KeyRange,
-  { reverse, keyOnly, limit }: RawScanRequest,
-): AsyncGenerator<readonly RawPair[], void, void> {
-  const budget = new AnswerBudget();
-  const iterator = snapshot.iterator({ ...range, reverse, keysOnly: keyOnly });
-  try {
-    for (let left = limit; left > 0; ) {
-      const entries = await iterator.next(Math.min(left, limits.scanPageKeys));
-      if (entries.length === 0) return;
-      const page = entries.map(([at, bytes]): RawPair => {
-        const key = rawUserKey(api, at);
-        const value = keyOnly ? EMPTY_BYTES : unsealRaw(key, at, bytes);
-        budget.spend(key, value.length);
-        return { key, value };
-      });
-      left -= page.length;
-      yield page;
-    }
-  } finally {
-    await iterator.close();
-  }
-}
-
-function rawUserKey(api: ApiMode, at: Uint8Array): Uint8Array {
-  try {
-    return parseRawKey(api, at);
-  } catch (error) {
-    throw asDataLoss(error, 'raw key', at);
-  }
+interface SwapWrite {
+  readonly cf: RawCf;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly expiresAt: number | undefined | 'keep';
 }

@@ -145,7 +145,7 @@ export function fakeStore(
     engine: access.engine,
     // All locks count as resolved: the tests know what they do.
     txn: new TxnExecutor(env, access, timestamp, { resolvedUpTo: async () => TS_MAX }),
-    raw: new RawExecutor(env, access),
+    raw: new RawExecutor(env, access, timestamp),
   };
 }
 

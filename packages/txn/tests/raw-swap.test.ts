@@ -12,7 +12,13 @@ beforeEach(() => {
 });
 
 async function swap(expected: string, value: string): Promise<RawSwap> {
-  const request = { cf: '', key, expected: utf8(expected), value: utf8(value) };
+  const request = {
+    cf: '',
+    key,
+    expected: utf8(expected),
+    value: utf8(value),
+    ttl: 'keep',
+  } as const;
   const answer = await store.raw.compareAndSwap(OLD, request);
   if (!answer.ok || answer.value.type !== 'ok') throw new Error(JSON.stringify(answer));
   return answer.value.value;
@@ -83,7 +89,7 @@ it('does not answer from a leadership that has ended', async () => {
     store.access.term += 1;
     return view;
   };
-  const request = { cf: '', key, expected: utf8('x'), value: utf8('b') };
+  const request = { cf: '', key, expected: utf8('x'), value: utf8('b'), ttl: 'keep' } as const;
   expect((await store.raw.compareAndSwap(OLD, request)).ok).toBe(false);
 });
 
