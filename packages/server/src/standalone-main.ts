@@ -4,7 +4,7 @@ import { SchedulerClient, storeRouter } from '@tinykv/client';
 import { NodeLogFiles, SegmentedRaftLog } from '@tinykv/engine';
 import type { RealEnv } from '@tinykv/env-real';
 import { createScheduler } from '@tinykv/scheduler';
-import { RawExecutor, TxnExecutor } from '@tinykv/txn';
+import { hasExpiries, RawExecutor, TxnExecutor } from '@tinykv/txn';
 import { EXIT } from './config/command-line.js';
 import {
   apiOf,
@@ -21,6 +21,7 @@ import { fullOf, openEngine } from './storage.js';
 import { batchService } from './store/batch-service.js';
 import { createGc } from './store/create-gc.js';
 import { rangeDestroyer, standaloneDestroyer } from './store/destroy-range.js';
+import { ExpiryWorker } from './store/expiry-worker.js';
 import { defaultGcConfig, type LedRegion } from './store/gc-worker.js';
 import { RequestLoad, underLoad } from './store/request-load.js';
 import { SpaceWatch } from './store/space-watch.js';
@@ -72,10 +73,11 @@ export async function startStandalone(
   const resolvedUpTo = async (): Promise<Timestamp> => (await started().gcProgress()).resolved;
   const access = new StandaloneAccess(kv, api, space);
   const txn = new TxnExecutor(env, access, timestamp, { resolvedUpTo });
+  const raw = new RawExecutor(env, access, timestamp);
   const { unary, stream } = tinykvService(env, {
     access,
     txn,
-    raw: new RawExecutor(env, access),
+    raw,
     destroyRange: rangeDestroyer(standaloneDestroyer(kv, api), api),
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
   });
@@ -105,6 +107,12 @@ export async function startStandalone(
   const host = { scheduler: client, safePoint, gc: txn.gc, led, fatal };
   const gc = createGc(env, self, host, defaultGcConfig);
   gc.start();
+  const expiry = new ExpiryWorker(
+    env,
+    { expiry: raw.expiry, hasExpiries: () => hasExpiries(kv, api), led, fatal },
+    defaultGcConfig,
+  );
+  expiry.start();
   env.logger.info('standalone store serves', { address: server.address });
   return {
     status: () => ({
@@ -118,6 +126,7 @@ export async function startStandalone(
       registration.stop();
       self.close();
       await gc.stop();
+      await expiry.stop();
       await server.close(DRAIN_MS);
       client.close();
       await scheduler.stop();

@@ -1,4 +1,4 @@
-import type { KvEngine, UnaryHandler } from '@tinykv/base';
+import type { KvEngine, Timestamp, UnaryHandler } from '@tinykv/base';
 import { type FakeEnv, fakeEnv } from '@tinykv/base/testing';
 import { MemoryEngine } from '@tinykv/engine';
 import type { RegionAccess } from '@tinykv/model';
@@ -18,11 +18,12 @@ export class StandaloneStore {
   readonly env: FakeEnv = fakeEnv();
   readonly unary: ReadonlyMap<string, UnaryHandler>;
 
-  constructor() {
+  /** Without a source of timestamps no raw key gets a time to live. */
+  constructor(timestamp?: () => Promise<Timestamp>) {
     this.unary = tinykvService(this.env, {
       access: this.access,
       txn: new TxnExecutor(this.env, this.access),
-      raw: new RawExecutor(this.env, this.access),
+      raw: new RawExecutor(this.env, this.access, timestamp),
       destroyRange: rangeDestroyer(standaloneDestroyer(this.engine, 'txn'), 'txn'),
       requestTimeoutMs: 10_000,
     }).unary;

@@ -15,11 +15,12 @@ import {
   type RegionStatus,
   type SpaceGauge,
 } from '@tinykv/raftstore';
-import { RawExecutor, TxnExecutor } from '@tinykv/txn';
+import { hasExpiries, RawExecutor, TxnExecutor } from '@tinykv/txn';
 import { batchService } from './batch-service.js';
 import { createGc } from './create-gc.js';
 import { DeadlockLink } from './deadlock-link.js';
 import { rangeDestroyer } from './destroy-range.js';
+import { ExpiryWorker } from './expiry-worker.js';
 import type { GcConfig } from './gc-worker.js';
 import { whyStoreNotReady } from './readiness.js';
 import { RequestLoad, underLoad } from './request-load.js';
@@ -85,10 +86,11 @@ export async function createStore(
   const peers = storeRouter(env, api, scheduler);
   const detector = new DeadlockLink(env, peers.router);
   const txn = new TxnExecutor(env, store.access, timestamp, { detector, resolvedUpTo });
+  const raw = new RawExecutor(env, store.access, timestamp);
   const tinykv = tinykvService(env, {
     access: store.access,
     txn,
-    raw: new RawExecutor(env, store.access),
+    raw,
     destroyRange: rangeDestroyer(store.ranges.destroy, api),
     requestTimeoutMs: config.requestTimeoutMs,
   });
@@ -103,6 +105,8 @@ export async function createStore(
     store.regions().filter(({ role }) => role === 'StateLeader');
   const { safePoint } = store;
   const gc = createGc(env, peers, { scheduler, safePoint, gc: txn.gc, led, fatal }, config);
+  const host = { expiry: raw.expiry, hasExpiries: () => hasExpiries(kv, api), led, fatal };
+  const expiry = new ExpiryWorker(env, host, config);
   return {
     storeId: store.storeId,
     clusterId: store.ident.clusterId,
@@ -110,11 +114,13 @@ export async function createStore(
     start: async () => {
       await store.start();
       gc.start();
+      expiry.start();
     },
     transferLeaders: () => store.transferLeaders(),
     stop: async () => {
       peers.close();
       await gc.stop();
+      await expiry.stop();
       await store.stop();
     },
     regions: () => store.regions(),

@@ -1,11 +1,4 @@
-import {
-  EMPTY_BYTES,
-  type Env,
-  errorMessage,
-  KvError,
-  type Timer,
-  type Timestamp,
-} from '@tinykv/base';
+import { EMPTY_BYTES, type Env, errorMessage, KvError, type Timestamp } from '@tinykv/base';
 import {
   describeKeyError,
   describeRegionError,
@@ -14,6 +7,7 @@ import {
 } from '@tinykv/model';
 import type { SafePointMark } from '@tinykv/raftstore';
 import type { TxnContext, TxnExecutor } from '@tinykv/txn';
+import { PacedRounds } from './paced-rounds.js';
 
 export interface GcConfig {
   /** The scheduler is asked this often how far old versions may be collected. */
@@ -55,32 +49,22 @@ export class GcWorker {
   readonly #config: GcConfig;
   /** Up to where Regions are collected, by id and version. */
   #done = new Map<string, Timestamp>();
-  #timer: Timer | undefined;
-  #running: Promise<void> | undefined;
-  #isStopped = false;
-  #wake: () => void = () => undefined;
+  readonly #rounds: PacedRounds;
 
   constructor(env: Env, host: GcHost, config: GcConfig) {
     this.#env = env;
     this.#host = host;
     this.#config = config;
+    this.#rounds = new PacedRounds(env.clock, config.gcPollMs, () => this.#round());
   }
 
   start(): void {
-    this.#timer = this.#env.clock.after(this.#config.gcPollMs, () => {
-      this.#running = this.#round().finally(() => {
-        this.#running = undefined;
-        if (!this.#isStopped) this.start();
-      });
-    });
+    this.#rounds.start();
   }
 
   /** Resolves when nothing is under way any more; a page ends first. */
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    this.#timer?.cancel();
-    this.#wake();
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   async #round(): Promise<void> {
@@ -119,7 +103,7 @@ export class GcWorker {
       if (done !== undefined) this.#done.set(name, done);
     }
     for (const status of led) {
-      if (this.#isStopped) return;
+      if (this.#rounds.isStopped) return;
       if (safePoint <= (this.#done.get(nameOf(status)) ?? 0n)) continue;
       if (!(await this.#collectRegion(status, safePoint))) continue;
       this.#env.faults.hit('gc-region-collected');
@@ -136,7 +120,7 @@ export class GcWorker {
     const collected = this.#env.metrics.counter('tinykv_gc_versions_total', help);
     let startKey: Uint8Array | undefined = EMPTY_BYTES;
     while (startKey !== undefined) {
-      if (this.#isStopped) return false;
+      if (this.#rounds.isStopped) return false;
       const answer = await this.#host.gc.collect(context, { safePoint, startKey });
       if (!answer.ok) return this.#warn(describeRegionError(answer.error), id);
       if (!answer.value.ok) return this.#warn(describeKeyError(answer.value.error), id);
@@ -144,19 +128,9 @@ export class GcWorker {
       collected.add(versions);
       if (versions > 0) this.#env.faults.hit('gc-page-collected');
       startKey = nextKey;
-      await this.#pause();
+      await this.#rounds.pause(this.#config.gcPagePauseMs);
     }
     return true;
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#env.clock.after(this.#config.gcPagePauseMs, resolve);
-      this.#wake = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
   }
 
   #warn(error: string, regionId?: number): false {

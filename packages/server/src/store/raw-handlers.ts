@@ -5,6 +5,7 @@ import { EncodedAnswer } from './encoded-answer.js';
 import { respond, type UnaryTable } from './unary.js';
 
 const { rawDelete, rawGet, rawPut, rawScan } = tinykvpb.TinyKv;
+const { rawCompareAndSwap, rawCompareAndSwapWithTTL, rawGetKeyTTL, rawPutWithTTL } = tinykvtxn.Txn;
 
 /** The raw API: errors of a key or column family are texts in the response (facts of TinyKV, §4.1). */
 export function serveRaw(table: UnaryTable, raw: RawExecutor): void {
@@ -20,8 +21,27 @@ export function serveRaw(table: UnaryTable, raw: RawExecutor): void {
     return respond(answer, writeResponse, refusalFor(q));
   });
   table.serve(rawScan, (q, caller) => scan(raw, q, caller));
-  table.serve(tinykvtxn.Txn.rawCompareAndSwap, (q, caller) =>
-    respond(raw.compareAndSwap({ ...contextFromWire(q.context), caller }, q), swapResponse),
+  table.serve(rawCompareAndSwap, (q, caller) =>
+    respond(
+      raw.compareAndSwap({ ...contextFromWire(q.context), caller }, { ...q, ttl: 'keep' }),
+      swapResponse,
+    ),
+  );
+  serveTtl(table, raw);
+}
+
+function serveTtl(table: UnaryTable, raw: RawExecutor): void {
+  table.serve(rawPutWithTTL, (q, caller) => {
+    const context = { ...contextFromWire(q.context), caller };
+    return respond(raw.putWithTtl(context, q.cf, q.key, q.value, q.ttlMs), writeResponse);
+  });
+  table.serve(rawCompareAndSwapWithTTL, (q, caller) => {
+    const context = { ...contextFromWire(q.context), caller };
+    const ttl = q.ttlMs === 0 ? undefined : q.ttlMs;
+    return respond(raw.compareAndSwap(context, { ...q, ttl }), swapResponse);
+  });
+  table.serve(rawGetKeyTTL, (q) =>
+    respond(raw.ttl(contextFromWire(q.context), q.cf, q.key), ttlResponse),
   );
 }
 
@@ -58,6 +78,14 @@ async function scan(
 function getResponse(answer: RawAnswer<Uint8Array | undefined>): Init<kvrpcpb.RawGetResponse> {
   if (answer.type === 'error') return { error: answer.message };
   return answer.value === undefined ? { notFound: true } : { value: answer.value };
+}
+
+function ttlResponse(
+  answer: RawAnswer<number | 'never' | undefined>,
+): Init<tinykvtxn.RawGetKeyTTLResponse> {
+  if (answer.type === 'error') return { error: answer.message };
+  if (answer.value === undefined) return { notFound: true };
+  return { ttlMs: answer.value === 'never' ? 0 : answer.value };
 }
 
 function swapResponse(answer: RawAnswer<RawSwap>): Init<tinykvtxn.RawCompareAndSwapResponse> {
