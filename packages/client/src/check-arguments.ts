@@ -25,6 +25,17 @@ export function checkScan(start: unknown, options: ScanOptions & CallOptions): v
   checkCount(options.timeoutMs, 'timeoutMs');
 }
 
+/** Undefined: not said. Throws KvError INVALID_ARGUMENT. */
+export function checkTtl(ttlMs: unknown, value: Uint8Array): number | 'never' | undefined {
+  if (ttlMs === undefined) return undefined;
+  if (value.length === 0) throw invalid('a key that is deleted has no ttlMs');
+  if (ttlMs === Number.POSITIVE_INFINITY) return 'never';
+  const isWhole = typeof ttlMs === 'number' && Number.isInteger(ttlMs);
+  if (isWhole && ttlMs >= 1 && ttlMs <= limits.rawTtlMsMax) return ttlMs;
+  const range = `a whole number from 1 to ${limits.rawTtlMsMax}, or Infinity`;
+  throw invalid(`ttlMs is to be ${range}, not ${String(ttlMs)}`);
+}
+
 function kindOf(value: unknown): string {
   return value === null ? 'null' : typeof value;
 }

@@ -24,7 +24,15 @@ export { LockSweeper } from './lock-sweeper.js';
 export type { OneKey } from './one-key.js';
 export type { OneKeyResult, OneKeyWrite, WriteCondition } from './one-key-writes.js';
 export type { KvPair, ScanOptions } from './range-scan.js';
-export type { RawClient, RawOptions, RawScanOptions, RawSwap, RawWriteOptions } from './raw.js';
+export type {
+  RawClient,
+  RawOptions,
+  RawPutOptions,
+  RawScanOptions,
+  RawSwap,
+  RawSwapOptions,
+  RawWriteOptions,
+} from './raw.js';
 export type { ReadSnapshot } from './read-snapshot.js';
 export type { Router } from './router.js';
 export type { Scan } from './scan.js';

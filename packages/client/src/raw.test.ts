@@ -76,6 +76,31 @@ describe('raw', () => {
     expect(await run(client.raw.get(utf8('k')))).toBeUndefined();
   });
 
+  it('puts keys with a time to live, says what is left of it, and keeps it in a swap unless told', async () => {
+    const { raw } = client;
+    await run(raw.put(utf8('k'), utf8('a'), { ttlMs: 5_000 }));
+    expect(await run(raw.ttl(utf8('k')))).toBe(5_000);
+    await run(raw.compareAndSwap(utf8('k'), utf8('a'), utf8('b')));
+    expect(await run(raw.ttl(utf8('k')))).toBe(5_000);
+    await run(raw.compareAndSwap(utf8('k'), utf8('b'), utf8('c'), { ttlMs: 7_000 }));
+    expect(await run(raw.ttl(utf8('k')))).toBe(7_000);
+    await run(raw.compareAndSwap(utf8('k'), utf8('c'), utf8('d'), { ttlMs: Infinity }));
+    expect(await run(raw.ttl(utf8('k')))).toBe(Number.POSITIVE_INFINITY);
+    await run(raw.put(utf8('l'), utf8('a'), { ttlMs: Infinity }));
+    expect(await run(raw.ttl(utf8('l')))).toBe(Number.POSITIVE_INFINITY);
+    expect(await run(raw.ttl(utf8('nothing')))).toBeUndefined();
+  });
+
+  it('refuses a time to live that is none, with a plain error', async () => {
+    for (const ttlMs of [0, -1, 1.5, Number.NaN, 4e15, '5' as unknown as number]) {
+      const put = client.raw.put(utf8('k'), utf8('v'), { ttlMs });
+      await expect(run(put)).rejects.toThrow(/^ttlMs is to be a whole number from 1 to \d+, or/);
+    }
+    const remove = client.raw.put(utf8('k'), utf8(''), { ttlMs: 5 });
+    await expect(run(remove)).rejects.toThrow('a key that is deleted has no ttlMs');
+    expect(cluster.calls).toEqual([]);
+  });
+
   it('never repeats a swap whose outcome is unknown', async () => {
     for (const served of [true, false]) {
       cluster.calls.length = 0;

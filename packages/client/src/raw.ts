@@ -3,7 +3,7 @@ import type { RawCf } from '@tinykv/model';
 import { tinykvpb, tinykvtxn } from '@tinykv/proto';
 import { type AbortSignalLike, orAborted } from './abort.js';
 import { CallLimits, type CallOptions } from './call-limits.js';
-import { checkBytes, checkKey, checkScan } from './check-arguments.js';
+import { checkBytes, checkKey, checkScan, checkTtl } from './check-arguments.js';
 import { UndeterminedError } from './errors.js';
 import { type Operation, undetermined } from './operation.js';
 import { forEachParallel } from './parallel.js';
@@ -31,6 +31,19 @@ export interface RawWriteOptions extends RawOptions {
   readonly retryUnknown?: boolean;
 }
 
+export interface RawPutOptions extends RawWriteOptions {
+  /**
+   * The key is gone so many milliseconds after its store has taken the write, by the clock of the scheduler. Default:
+   * never, as with `Infinity`; a put replaces the time to live together with the value.
+   */
+  readonly ttlMs?: number | undefined;
+}
+
+export interface RawSwapOptions extends RawOptions {
+  /** As in {@link RawPutOptions}; by default the key expires when it would have anyway. */
+  readonly ttlMs?: number | undefined;
+}
+
 export interface RawSwap {
   /** False: the present value was another, and nothing was written. */
   readonly swapped: boolean;
@@ -41,6 +54,7 @@ export interface RawSwap {
 export type RawScanOptions = Omit<ScanOptions, 'valueBytesMax'> & RawOptions;
 
 const rpc = tinykvpb.TinyKv;
+const ext = tinykvtxn.Txn;
 
 /**
  * Single keys without transactions; each call on a key is atomic and linearizable.
@@ -64,18 +78,39 @@ export class RawClient {
   }
 
   /** An empty value deletes the key, as in TinyKV. */
-  async put(key: Uint8Array, value: Uint8Array, options: RawWriteOptions = {}): Promise<void> {
+  async put(key: Uint8Array, value: Uint8Array, options: RawPutOptions = {}): Promise<void> {
     checkKey(key);
     checkBytes(value, 'value');
+    const ttlMs = checkTtl(options.ttlMs, value);
     const cf = options.cf ?? 'default';
     const operation = this.#write(options);
-    const sent = this.#router.send(
-      key,
-      rpc.rawPut,
-      (context) => ({ context, cf, key, value }),
-      operation,
-    );
+    const sent =
+      ttlMs === undefined || ttlMs === 'never'
+        ? this.#router.send(key, rpc.rawPut, (context) => ({ context, cf, key, value }), operation)
+        : this.#router.send(
+            key,
+            ext.rawPutWithTTL,
+            (context) => ({ context, cf, key, value, ttlMs }),
+            operation,
+          );
     checkError((await orAborted(operation.signal, sent, abandoned)).error);
+  }
+
+  /** Milliseconds that the key has left; `Infinity`: it does not expire. Undefined: it does not exist. */
+  ttl(key: Uint8Array, options: RawOptions = {}): Promise<number | undefined> {
+    return this.#limits.read(options, async (operation) => {
+      checkKey(key);
+      const cf = options.cf ?? 'default';
+      const { error, notFound, ttlMs } = await this.#router.send(
+        key,
+        ext.rawGetKeyTTL,
+        (context) => ({ context, cf, key }),
+        operation,
+      );
+      checkError(error);
+      if (notFound) return undefined;
+      return ttlMs === 0 ? Number.POSITIVE_INFINITY : ttlMs;
+    });
   }
 
   /** Deleting a key that does not exist is no error. */
@@ -100,11 +135,12 @@ export class RawClient {
     key: Uint8Array,
     expected: Uint8Array | undefined,
     value: Uint8Array | undefined,
-    options: RawOptions = {},
+    options: RawSwapOptions = {},
   ): Promise<RawSwap> {
     checkKey(key);
     if (expected !== undefined) checkBytes(expected, 'expected value');
     if (value !== undefined) checkBytes(value, 'value');
+    const ttlMs = checkTtl(options.ttlMs, value ?? EMPTY_BYTES);
     const operation = this.#write(options);
     const request = {
       cf: options.cf ?? 'default',
@@ -112,12 +148,20 @@ export class RawClient {
       expected: expected ?? EMPTY_BYTES,
       value: value ?? EMPTY_BYTES,
     };
-    const sent = this.#router.send(
-      key,
-      tinykvtxn.Txn.rawCompareAndSwap,
-      (context) => ({ ...request, context }),
-      operation,
-    );
+    const sent =
+      ttlMs === undefined
+        ? this.#router.send(
+            key,
+            ext.rawCompareAndSwap,
+            (context) => ({ ...request, context }),
+            operation,
+          )
+        : this.#router.send(
+            key,
+            ext.rawCompareAndSwapWithTTL,
+            (context) => ({ ...request, context, ttlMs: ttlMs === 'never' ? 0 : ttlMs }),
+            operation,
+          );
     const { error, swapped, previous } = await orAborted(operation.signal, sent, abandoned);
     checkError(error);
     return { swapped, previous: previous.length === 0 ? undefined : copyBytes(previous) };
@@ -141,7 +185,7 @@ export class RawClient {
    * Puts pairs in parallel, each by itself. When it throws, any of them may have been put; with
    * {@link UndeterminedError} some may still be put later.
    */
-  async batchPut(pairs: readonly KvPair[], options: RawWriteOptions = {}): Promise<void> {
+  async batchPut(pairs: readonly KvPair[], options: RawPutOptions = {}): Promise<void> {
     let unknown: UndeterminedError | undefined;
     await forEachParallel(pairs, limits.clientParallelRequestsMax, async ({ key, value }) => {
       try {

@@ -357,11 +357,21 @@ export class FakeCluster {
       case 'RawPut':
         data.raw.set(rawName(request.key), new Uint8Array(request.value));
         return {};
+      case 'RawPutWithTTL':
+        data.raw.set(rawName(request.key), new Uint8Array(request.value));
+        data.rawTtls.set(rawName(request.key), request.ttlMs);
+        return {};
+      case 'RawGetKeyTTL': {
+        const name = rawName(request.key);
+        return data.raw.has(name) ? { ttlMs: data.rawTtls.get(name) ?? 0 } : { notFound: true };
+      }
       case 'RawDelete':
         data.raw.delete(rawName(request.key));
         return {};
+      case 'RawCompareAndSwapWithTTL':
       case 'RawCompareAndSwap': {
         const name = rawName(request.key);
+        if (request.ttlMs !== undefined) data.rawTtls.set(name, request.ttlMs);
         const previous = data.raw.get(name) ?? new Uint8Array(0);
         const swapped = equalBytes(previous, request.expected);
         if (swapped && request.value.length === 0) data.raw.delete(name);

@@ -41,6 +41,7 @@ const PASSED_BY_READS: ReadonlySet<number> = new Set([kvrpcpb.Op.Lock, kvrpcpb.O
 /** Percolator over maps, as strict as a store is to this client. */
 export class FakeData {
   readonly raw: Map<string, Uint8Array> = new Map();
+  readonly rawTtls: Map<string, number> = new Map();
   readonly keys: Map<string, Versions> = new Map();
 
   at(key: Uint8Array): Versions {

@@ -11,6 +11,10 @@ interface Space {
   readonly raw?: boolean;
 }
 
+interface PutFlags extends Space {
+  readonly ttl?: number;
+}
+
 interface ScanFlags extends Space {
   readonly prefix?: string;
   readonly limit: number;
@@ -29,12 +33,16 @@ export function putCommand(tools: CtlTools): Command {
     .argument('<key>')
     .argument('<value>')
     .description('write one key, in a transaction of its own')
-    .option('--raw', RAW_DOC);
-  return put.action((keyText: string, valueText: string, { raw }: Space) =>
+    .option('--raw', RAW_DOC)
+    .option('--ttl <ms>', 'with --raw: the key is gone after so many milliseconds', parseCount);
+  return put.action((keyText: string, valueText: string, { raw, ttl }: PutFlags) =>
     tools.onCluster(put, async (client, options) => {
+      if (ttl !== undefined && raw !== true) {
+        throw new CliError('--ttl is for raw keys: it needs --raw', EXIT.usage);
+      }
       const key = parseKey(keyText, options);
       const value = parseKey(valueText, options);
-      if (raw === true) await client.raw.put(key, value);
+      if (raw === true) await client.raw.put(key, value, { ttlMs: ttl });
       else await client.txn(async (t) => t.put(key, value));
       print(options, { written: true }, 'written');
       return EXIT.ok;

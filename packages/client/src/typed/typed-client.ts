@@ -1,7 +1,7 @@
 import { EMPTY_BYTES, type Timestamp } from '@tinykv/base';
 import type { CallOptions } from '../call-limits.js';
 import type { Committed } from '../committed.js';
-import type { RawClient, RawOptions, RawWriteOptions } from '../raw.js';
+import type { RawClient, RawOptions, RawPutOptions, RawWriteOptions } from '../raw.js';
 import type { ReadSnapshot } from '../read-snapshot.js';
 import type { Transactions } from '../transactions.js';
 import type { RunOptions, SnapshotOptions } from '../txn-client.js';
@@ -34,12 +34,17 @@ export class TypedRaw<K, V> extends TypedReads<K, V, RawOptions> {
   }
 
   /** As {@link RawClient.put}. */
-  async put(key: K, value: V, options?: RawWriteOptions): Promise<void> {
+  async put(key: K, value: V, options?: RawPutOptions): Promise<void> {
     await this.#raw.put(this.codecs.key.encode(key), this.codecs.value.encode(value), options);
   }
 
+  /** As {@link RawClient.ttl}. */
+  ttl(key: K, options?: RawOptions): Promise<number | undefined> {
+    return this.#raw.ttl(this.codecs.key.encode(key), options);
+  }
+
   /** As {@link RawClient.batchPut}. */
-  async batchPut(pairs: readonly TypedPair<K, V>[], options?: RawWriteOptions): Promise<void> {
+  async batchPut(pairs: readonly TypedPair<K, V>[], options?: RawPutOptions): Promise<void> {
     const { key, value } = this.codecs;
     const encoded = pairs.map((pair) => ({
       key: key.encode(pair.key),
