@@ -187,4 +187,43 @@ export const txnMutants2: readonly Mutant[] = [
       'A compare-and-swap that is refused needs no proof of leadership: a deposed leader answers from an old value, which linearizability shows.',
     workload: 'raw',
   },
+  {
+    name: 'txn-raw-ttl-forgotten',
+    edits: [
+      {
+        file: 'packages/txn/src/raw.ts',
+        find: "  return { type: 'raw-put-expiring', cf, key, value, expiresAt };",
+        replace: "  return { type: 'raw-put', cf, key, value };",
+      },
+    ],
+    breaks: 'A raw key with a time to live is put without one: it is seen long after its time.',
+    workload: 'raw',
+  },
+  {
+    name: 'txn-raw-expiry-takes-newer-put',
+    edits: [
+      {
+        file: 'packages/txn/src/raw-expiry.ts',
+        find: "  return { type: 'raw-expire', cf, key, dropValue: false };",
+        replace: "  return { type: 'raw-expire', cf, key, dropValue: true };",
+      },
+    ],
+    breaks:
+      'The collection goes by the record of an expiry and not by the value: a newer put without a time to live goes with it.',
+    workload: 'raw',
+  },
+  {
+    name: 'txn-raw-expiry-from-old-time',
+    edits: [
+      {
+        file: 'packages/txn/src/granted-time.ts',
+        find: '    if (await this.#askNow()) return this.#grantedMs;',
+        replace: `    if (this.#grantedMs === undefined) await this.#askNow();
+    if (this.#grantedMs !== undefined) return this.#grantedMs;`,
+      },
+    ],
+    breaks:
+      'A time to live is counted from the last time that the store has heard of: the key is gone before its time.',
+    workload: 'raw',
+  },
 ];

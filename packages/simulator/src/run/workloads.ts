@@ -13,6 +13,7 @@ import { checkPipelines } from '../checkers/pipelines.js';
 import { checkRealTime, type Stamped } from '../checkers/real-time.js';
 import { checkScans } from '../checkers/scans.js';
 import { checkSnapshotReads } from '../checkers/snapshot-reads.js';
+import { checkTimeToLive } from '../checkers/time-to-live.js';
 import { checkTso, type TsoGrant } from '../checkers/tso.js';
 import { judgeCounters, judgeKeys, mergeVerdicts } from '../checkers/verdict.js';
 import { BankWorkload } from '../workloads/bank-workload.js';
@@ -21,6 +22,7 @@ import { RedisSession } from '../workloads/redis-session.js';
 import { RedisWorkload } from '../workloads/redis-workload.js';
 import { SnapshotWorkload } from '../workloads/snapshot-workload.js';
 import { TsoWorkload } from '../workloads/tso-workload.js';
+import { TtlWorkload } from '../workloads/ttl-workload.js';
 import { ListAppendWorkload } from '../workloads/txn-workload.js';
 import type { WorkloadContext } from '../workloads/workload.js';
 import type { Plan, WorkloadName } from './plan.js';
@@ -39,6 +41,7 @@ export class Workloads {
   readonly snapshots: SnapshotWorkload | undefined;
   readonly redis: RedisWorkload | undefined;
   readonly tso: TsoWorkload;
+  readonly ttl: TtlWorkload | undefined;
   /** Of the counters, when all was healed. */
   finalCounters: ReadonlyMap<string, number> = new Map();
   readonly #context: WorkloadContext;
@@ -55,6 +58,7 @@ export class Workloads {
     this.snapshots = wants('txn') && isSnapshots ? new SnapshotWorkload(context, keys) : undefined;
     this.redis = wants('redis') ? new RedisWorkload(context, keys) : undefined;
     this.tso = new TsoWorkload(context);
+    this.ttl = wants('raw') ? new TtlWorkload(context) : undefined;
   }
 
   /** Resolves when every client has finished. */
@@ -66,6 +70,7 @@ export class Workloads {
       this.snapshots?.run(),
       this.redis?.run(),
       this.tso.run(),
+      this.ttl?.run(),
     ]);
   }
 
@@ -79,9 +84,10 @@ export class Workloads {
   }
 
   #verdicts(): Verdict[] {
-    const { raw, lists, bank, snapshots, redis } = this;
+    const { raw, lists, bank, snapshots, redis, ttl } = this;
     const verdicts = [checkTso(this.#grants()), checkRealTime(this.#stamped())];
     if (raw !== undefined) verdicts.push(judgeKeys(registerModel, raw.histories));
+    if (ttl !== undefined) verdicts.push(checkTimeToLive(ttl.histories, ttl.clockErrorMs));
     if (lists !== undefined) verdicts.push(checkListAppend(lists.history));
     if (bank !== undefined) {
       verdicts.push(checkBank(bank.total, bank.reads));
