@@ -74,16 +74,18 @@ describe('the collection of expired raw keys', () => {
     expect([pages.length, failures]).toEqual([5, []]);
   });
 
-  it('ends after the page under way, and tells a broken invariant', async () => {
+  it('ends after the page under way', async () => {
     answer = () => ok({ next: Uint8Array.of(1), removed: 1 });
     await env.clock.run(POLL_MS);
     await worker.stop();
     await env.clock.run(3 * POLL_MS);
     expect(pages).toEqual(['1/0']);
+  });
+
+  it('tells a broken invariant', async () => {
     answer = () => {
       throw new Error('broken');
     };
-    worker.start();
     await env.clock.run(POLL_MS);
     expect(failures).toHaveLength(1);
   });

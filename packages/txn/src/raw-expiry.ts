@@ -27,7 +27,7 @@ import { asDataLoss } from './mvcc/key-view.js';
 import { type RawKeys, readRaw } from './raw-keys.js';
 import { proposeModifies, readConfirmed, stopIfGone, withSnapshot } from './region-read.js';
 
-export interface RawKeyName {
+interface RawKeyName {
   readonly cf: RawCf;
   readonly key: Uint8Array;
 }

@@ -14,12 +14,12 @@ import { openRawAt } from './raw-keys.js';
 import type { RawPair, RawScanRequest } from './raw-requests.js';
 
 /** A page of a scan: living pairs, and the keys whose time has come. */
-export interface RawPage {
+interface RawPage {
   readonly pairs: readonly RawPair[];
   readonly expired: readonly Uint8Array[];
 }
 
-export interface RawStretch {
+interface RawStretch {
   readonly api: ApiMode;
   readonly cf: RawCf;
   /** Of location keys. */

@@ -5,7 +5,7 @@ import type { GcConfig, LedRegion } from './gc-worker.js';
 import { PacedRounds } from './paced-rounds.js';
 
 /** What the worker works with. */
-export interface ExpiryHost {
+interface ExpiryHost {
   readonly expiry: Pick<RawExpiry, 'collect'>;
   /** Whether any raw key of the store may have a time to live: without one there is nothing to look for. */
   hasExpiries(): Promise<boolean>;

@@ -1,7 +1,7 @@
 import { describeInterval, type Interval, type Verdict, type Violation } from './history.js';
 
 /** A key with a time to live, put once. */
-export interface TtlPut extends Interval {
+interface TtlPut extends Interval {
   /** World time of the call and of the return, in milliseconds. */
   readonly calledAt: number;
   readonly returnedAt: number;
