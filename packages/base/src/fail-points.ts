@@ -37,6 +37,7 @@ export const failPoints = [
   'log-before-append',
   'log-before-truncate',
   'own-removal-before-destroy',
+  'raw-page-expired',
   'recovered-snapshot-before-log-reset',
   'recovered-snapshot-before-normal',
   'recovery-before-child-log',

@@ -164,9 +164,9 @@ export const txnMutants2: readonly Mutant[] = [
       {
         file: 'packages/txn/src/raw.ts',
         find: `    const name = turnName(cf, key);
-    const turn = this.#turns.enter(name, false, turnBytes(key, value.length));`,
+    const modify = modifyOf(cf, key, value, expiresAt);`,
         replace: `    const name = \`put \${turnName(cf, key)}\`;
-    const turn = this.#turns.enter(name, false, turnBytes(key, value.length));`,
+    const modify = modifyOf(cf, key, value, expiresAt);`,
       },
     ],
     breaks:
