@@ -212,18 +212,4 @@ export const txnMutants2: readonly Mutant[] = [
       'The collection goes by the record of an expiry and not by the value: a newer put without a time to live goes with it.',
     workload: 'raw',
   },
-  {
-    name: 'txn-raw-expiry-from-old-time',
-    edits: [
-      {
-        file: 'packages/txn/src/granted-time.ts',
-        find: '    if (await this.#askNow()) return this.#grantedMs;',
-        replace: `    if (this.#grantedMs === undefined) await this.#askNow();
-    if (this.#grantedMs !== undefined) return this.#grantedMs;`,
-      },
-    ],
-    breaks:
-      'A time to live is counted from the last time that the store has heard of: the key is gone before its time.',
-    workload: 'raw',
-  },
 ];
