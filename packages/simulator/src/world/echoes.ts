@@ -28,7 +28,6 @@ const repeatable: ReadonlySet<string> = new Set(
     kv.kvBatchRollback,
     kv.kvResolveLock,
     kv.kvCheckTxnStatus,
-    txn.kvOneKeyWrite,
     txn.kvTxnHeartBeat,
     txn.kvCheckSecondaryLocks,
     txn.kvPessimisticLock,
@@ -41,6 +40,16 @@ const repeatable: ReadonlySet<string> = new Set(
     scheduler.updateGCSafePoint,
   ].map(({ path }: Method<object, object>) => path),
 );
+
+/**
+ * A prewrite that may commit by itself: that it did not is final for its client, unless an earlier try of it is still on its
+ * way, which the client knows then. A copy behind its back may find the key free later.
+ */
+function isFinal(path: string, request: Uint8Array): boolean {
+  if (path !== kv.kvPrewrite.path) return false;
+  const { tryOnePc, useAsyncCommit } = kv.kvPrewrite.request.decode(request);
+  return tryOnePc || useAsyncCommit;
+}
 
 /** Sends copies of calls that come later than the calls themselves, and whose answers nobody waits for. */
 export class Echoes {
@@ -57,7 +66,8 @@ export class Echoes {
   /** A call has been sent: now and then it is sent once more, later. */
   ofCall(address: string, path: string, request: Uint8Array): void {
     const network = this.#network;
-    if (!repeatable.has(path) || !network.draw(network.traits.echoRate ?? 0)) return;
+    if (!repeatable.has(path) || isFinal(path, request)) return;
+    if (!network.draw(network.traits.echoRate ?? 0)) return;
     const bytes = copyBytes(request);
     network.counts.echoed++;
     // Most come soon, while the transaction is not over.
