@@ -40,6 +40,7 @@ export function countRefusal({ tally }: WorkloadContext, error: unknown): void {
 const DAWDLE_MAX_MS = 4_000;
 
 /** Pause of a program that finds its client not connected yet. */
+const PAUSE_MS_MAX = 20_000;
 const NOT_UP_MS = 50;
 
 /** Now and then a transaction takes its time, and some take more than the versions live that it reads. */
@@ -66,7 +67,7 @@ export async function loop(
     }
     const own = rng.fork(`step ${number}`);
     await new Promise<void>((resolve) => {
-      env.clock.after(-context.thinkMs * Math.log(1 - own.float()), resolve);
+      env.clock.after(pauseMs(context, own), resolve);
     });
     if (context.stopping()) return;
     if (!isTaken(context, number++)) continue;
@@ -74,6 +75,11 @@ export async function loop(
     await step(timedClient(client, node, context.deadlines), own);
     context.tally.inFlight(calledAt, world.now);
   }
+}
+
+/** Clients that think for long must still end when all is healed. */
+function pauseMs({ thinkMs }: WorkloadContext, rng: Rng): number {
+  return Math.min(PAUSE_MS_MAX, -thinkMs * Math.log(1 - rng.float()));
 }
 
 function isTaken({ steps }: WorkloadContext, number: number): boolean {
@@ -98,7 +104,7 @@ export async function mortalLoop(
     const isLeftOut = !isTaken(context, number);
     await new Promise<void>((resolve) => {
       proc.onKill(resolve);
-      env.clock.after(-context.thinkMs * Math.log(1 - own.float()), () => {
+      env.clock.after(pauseMs(context, own), () => {
         if (isLeftOut) resolve();
         else step(client, own).then(resolve, resolve);
       });
