@@ -1,10 +1,10 @@
 import { limits } from '@tinykv/base';
+import { keysOf } from './command/keys.js';
 import {
   type CommandSpec,
   type ControlCommand,
   type DataCommand,
   type GatewayState,
-  keysOf,
   type SessionState,
   statsOf,
 } from './commands/spec.js';
@@ -103,7 +103,7 @@ export class Dispatcher {
       return true;
     }
     const { spec } = found;
-    if (spec.keys === undefined && argv.length > limits.gatewayPlainArgumentsMax) {
+    if (spec.facts.keySpecs.length === 0 && argv.length > limits.gatewayPlainArgumentsMax) {
       this.#refuse(argv, TOO_MANY_ARGUMENTS);
       return true;
     }
@@ -138,7 +138,7 @@ export class Dispatcher {
 
   #enqueue(spec: CommandSpec, argv: Request): true {
     this.#begun(spec);
-    if (hasLongKey(keysOf(spec.keys, argv))) {
+    if (hasLongKey(keysOf(spec, argv))) {
       this.multi.breakOff();
       this.#answer(KEY_TOO_LONG);
     } else {
@@ -160,7 +160,7 @@ export class Dispatcher {
   #runData(spec: DataCommand, argv: Request): boolean {
     const { executor } = this.#context;
     const { db } = this.#session;
-    const keys = keysOf(spec.keys, argv);
+    const keys = keysOf(spec, argv);
     if (hasLongKey(keys)) return this.#runNow(spec, () => KEY_TOO_LONG);
     if (keys.length === 0) {
       const flushes = spec.flushes?.(argv, db, this.#gateway.config.databases) ?? [];
@@ -171,11 +171,12 @@ export class Dispatcher {
       return this.#runAlone(spec, argv, () => executor.submit(this.#work(spec, argv, [], [])));
     }
     const touched = keys.map((key): TouchedKey => ({ db, key }));
-    const turn = this.#order.enter(touched, spec.flags.includes('write'));
+    const turn = this.#order.enter(touched, spec.writes);
     if (turn === undefined) return false;
     let reply: Promise<Reply>;
     if (turn.queued) reply = executor.submit(this.#work(spec, argv, touched, []));
-    else if (keys.length === 1) reply = executor.readOne(spec, argv, this.#session, db);
+    else if (keys.length === 1 && spec.range !== undefined)
+      reply = executor.readOne(spec, argv, this.#session, db);
     else reply = executor.submit(this.#work(spec, argv, [], []));
     this.#await(spec, argv, reply, () => turn.leave());
     return true;

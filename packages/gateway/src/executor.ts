@@ -77,7 +77,7 @@ export class Executor {
     session: SessionState,
     db: number,
   ): Promise<Reply> {
-    const key = argv[command.keys!.first]!;
+    const key = argv[command.range!.first]!;
     const run = async (txn: RedisTxn): Promise<Reply> =>
       command.run({ argv, session, gateway: this.#gateway, db: txn.database(db) });
     try {

@@ -1,8 +1,8 @@
 import { assert, CodecError, limits } from '@tinykv/base';
+import { keysOf } from './command/keys.js';
 import { selectedDatabase } from './commands/connection/basics.js';
 import { UNREADABLE_RECORD } from './commands/errors.js';
 import type { CommandSpec, GatewayState, SessionState } from './commands/spec.js';
-import { keysOf } from './commands/spec.js';
 import type { Work } from './job.js';
 import type { VersionReader } from './kv-port.js';
 import type { RedisTxn, TouchedKey } from './model/redis-txn.js';
@@ -150,7 +150,7 @@ function latched(
       if (selected.ok) db = selected.value;
     }
     if (keyCount <= limits.gatewayLatchedKeysMax) {
-      const keys = keysOf(spec.keys, argv);
+      const keys = keysOf(spec, argv);
       keyCount += keys.length;
       if (keyCount > limits.gatewayLatchedKeysMax) writes = [];
       else for (const key of keys) writes.push({ db, key });

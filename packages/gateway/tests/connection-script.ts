@@ -62,6 +62,41 @@ a command getkeys nope
 a command list filterby pattern setex
 a command list filterby nope x
 a command info nope
+a command info get set getex mset watch select fcall ping
+a command info config|get client|setname function|load function|nope get|x config|get|x
+a command info nope GET
+a command
+a command info
+a command count
+a command count x
+a command list
+a command list x
+a command list filterby aclcat scripting
+a command list filterby aclcat NOPE
+a command list filterby aclcat dangerous
+a command list filterby pattern se*
+a command list filterby pattern CONFIG|*
+a command list filterby module x
+a command docs get x
+a command docs nope
+a command nope
+a command getkeys
+a command getkeys config get x
+a command getkeys config nope x
+a command getkeys config
+a command getkeys ping x
+a command getkeys fcall f 2 a b c
+a command getkeys fcall f 2 a
+a command getkeys fcall f 0
+a command getkeys GET k
+a command getkeysandflags
+a command getkeysandflags set k v get
+a command getkeysandflags set k v
+a command getkeysandflags mget a b c
+a command getkeysandflags fcall_ro f 1 k x
+a command getkeysandflags select 1
+a command help
+a command help x
 a config set nope x
 a config get databases
 a config set maxmemory bla

@@ -1,5 +1,6 @@
 import { Prng } from '@tinykv/base';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CommandTable } from '../src/commands/table.js';
 import { createGateway, type Gateway } from '../src/index.js';
 import { MemoryKv } from '../src/testing/memory-kv.js';
 import { realTimeEnv } from '../src/testing/real-env.js';
@@ -114,6 +115,10 @@ const TIME_COMMANDS: ReadonlyMap<string, number> = new Map([
 
 function normalise(argv: readonly string[], reply: RawReply): string {
   const name = argv[0]!.toLowerCase();
+  if (name === 'command') {
+    const listed = listOfCommands(argv, reply);
+    if (listed !== undefined) return listed;
+  }
   const unit = TIME_COMMANDS.get(name);
   // Within some seconds of one another; the values of the script are chosen so that none is on an edge.
   if (unit !== undefined && typeof reply.value === 'number' && reply.value > 0) {
@@ -130,6 +135,69 @@ function normalise(argv: readonly string[], reply: RawReply): string {
   if (name === 'hello') return reply.raw.replace(/id\r\n:\d+/, 'id');
   return JSON.stringify(reply.raw);
 }
+
+/**
+ * Answers about all commands, in one order and without the commands that the gateway has not or has from later versions; undefined:
+ * the answer is about commands by their names. Redis gives no order and tells of sub-commands in none.
+ */
+function listOfCommands(argv: readonly string[], reply: RawReply): string | undefined {
+  const { value } = reply;
+  switch (argv[1]?.toLowerCase()) {
+    case undefined:
+      break;
+    case 'info':
+      if (argv.length > 2) return undefined;
+      break;
+    case 'docs':
+      return Array.isArray(value) ? JSON.stringify(withoutSentences(value)) : undefined;
+    case 'count':
+      return typeof value === 'number' ? 'a number' : undefined;
+    case 'list': {
+      if (!Array.isArray(value)) return undefined;
+      return JSON.stringify(value.filter((name) => isKnown(name as string)).sort());
+    }
+    default:
+      return undefined;
+  }
+  const rows = (value as readonly ReplyValue[][]).filter((row) => isKnown(row[0] as string));
+  return JSON.stringify(sortedRows(rows));
+}
+
+function sortedRows(rows: readonly ReplyValue[][]): ReplyValue[][] {
+  return rows
+    .map((row) => {
+      const children = (row[9] as readonly ReplyValue[][]).filter(([name]) => isKnown(name as string));
+      return [...row.slice(0, 9), sortedRows(children)];
+    })
+    .sort((a, b) => ((a[0] as string) < (b[0] as string) ? -1 : 1));
+}
+
+const implemented: ReadonlySet<string> = new Set(
+  [...new CommandTable().specs.values()].flatMap((spec) => [
+    spec.name,
+    ...[...(spec.subcommands?.values() ?? [])].map(({ name }) => name),
+  ]),
+);
+/** Answered although Redis 7.0 has them not. */
+const LATER: ReadonlySet<string> = new Set(['client|no-touch', 'client|setinfo']);
+
+function isKnown(name: string): boolean {
+  return implemented.has(name) && !LATER.has(name);
+}
+
+/** COMMAND DOCS of commands without sub-commands, without what the gateway does not tell. */
+function withoutSentences(value: readonly ReplyValue[]): ReplyValue[] {
+  return value.map((one) => {
+    if (!Array.isArray(one)) return one;
+    const kept: ReplyValue[] = [];
+    for (let i = 0; i < one.length; i += 2) {
+      if (!SENTENCES.has(one[i] as string)) kept.push(one[i]!, one[i + 1]!);
+    }
+    return kept;
+  });
+}
+
+const SENTENCES: ReadonlySet<string> = new Set(['summary', 'history', 'arguments', 'replaced_by']);
 
 /** In EXEC, numbers may be times in milliseconds and arrays the answer of KEYS. */
 function roundTimes(values: readonly ReplyValue[]): ReplyValue[] {

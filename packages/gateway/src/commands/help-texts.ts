@@ -66,6 +66,8 @@ export const COMMAND_HELP: readonly string[] = [
   '    commands are returned.',
   'GETKEYS <full-command>',
   '    Return the keys from a full Redis command.',
+  'GETKEYSANDFLAGS <full-command>',
+  '    Return the keys and the access flags from a full Redis command.',
 ];
 
 export const FUNCTION_HELP: readonly string[] = [

@@ -1,4 +1,5 @@
 import type { Env } from '@tinykv/base';
+import type { Keyed } from '../command/keys.js';
 import type { GatewayConfig } from '../config.js';
 import type { Epochs } from '../epochs/epochs.js';
 import type { Database } from '../model/redis-txn.js';
@@ -6,44 +7,10 @@ import type { Request } from '../resp/request.js';
 import type { ProtocolVersion, Reply } from '../resp/types.js';
 import type { TtlClock } from '../ttl-clock.js';
 
-/** As COMMAND INFO names them, in the order in which Redis lists them. */
-export type CommandFlag =
-  | 'write'
-  | 'readonly'
-  | 'denyoom'
-  | 'admin'
-  | 'noscript'
-  | 'loading'
-  | 'stale'
-  | 'skip_monitor'
-  | 'skip_slowlog'
-  | 'fast'
-  | 'no_auth'
-  | 'no_async_loading'
-  | 'no_multi'
-  | 'no_mandatory_keys'
-  | 'movablekeys'
-  | 'allow_busy';
-
-export type CommandGroup =
-  | 'connection'
-  | 'generic'
-  | 'scripting'
-  | 'server'
-  | 'string'
-  | 'transaction';
-
 /** Time that this process has spent on the processor. */
 export interface CpuTimes {
   readonly userMicroseconds: number;
   readonly systemMicroseconds: number;
-}
-
-/** Where keys stand among the arguments: as in COMMAND INFO, a negative `last` counts from the end. */
-export interface KeyPositions {
-  readonly first: number;
-  readonly last: number;
-  readonly step: number;
 }
 
 /**
@@ -52,19 +19,13 @@ export interface KeyPositions {
  */
 export type OneKeyUse = 'overwrites' | 'changes';
 
-interface CommandBase {
-  /** In lower case. */
+interface HandlerBase {
+  /** As the table of facts has it: in lower case, a sub-command as `parent|name`. */
   readonly name: string;
-  /** Arguments with the name; at least so many when negative. */
-  readonly arity: number;
-  readonly flags: readonly CommandFlag[];
-  readonly group: CommandGroup;
-  readonly keys?: KeyPositions;
-  readonly subcommands?: ReadonlyMap<string, CommandSpec>;
 }
 
 /** Works on the session and the gateway alone, at once and in its place among the session's replies. */
-export interface SessionCommand extends CommandBase {
+export interface SessionHandler extends HandlerBase {
   readonly kind: 'session';
   run(call: Call): Reply;
 }
@@ -73,7 +34,7 @@ export interface SessionCommand extends CommandBase {
  * Works on a database in a transaction. Contract: what answers an error has written nothing, and what
  * runs again, since its transaction conflicted, answers as if it ran for the first time.
  */
-export interface DataCommand extends CommandBase {
+export interface DataHandler extends HandlerBase {
   readonly kind: 'data';
   run(call: DataCall): Reply | Promise<Reply>;
   /** How it uses its one key, if it needs nothing else; undefined: it may need more. */
@@ -82,12 +43,25 @@ export interface DataCommand extends CommandBase {
   flushes?(argv: Request, db: number, databases: number): readonly number[];
 }
 
-/** Changes how its session takes commands; `session.ts` knows what it means. */
-export interface ControlCommand extends CommandBase {
+/** Changes how its session takes commands; `dispatcher.ts` knows what it means. */
+export interface ControlHandler extends HandlerBase {
   readonly kind: 'control';
   readonly control: 'multi' | 'exec' | 'discard' | 'watch' | 'unwatch' | 'quit' | 'reset';
 }
 
+/** Carries out a command: `command/attach.ts` puts it together with what the table says of the command. */
+export type Handler = SessionHandler | DataHandler | ControlHandler;
+
+interface Attached extends Keyed {
+  readonly arity: number;
+  /** By their names without the parent's. */
+  readonly subcommands: ReadonlyMap<string, CommandSpec> | undefined;
+  readonly writes: boolean;
+}
+
+export type SessionCommand = SessionHandler & Attached;
+export type DataCommand = DataHandler & Attached;
+export type ControlCommand = ControlHandler & Attached;
 export type CommandSpec = SessionCommand | DataCommand | ControlCommand;
 
 export interface Call {
@@ -183,16 +157,6 @@ export function newGatewayStats(): GatewayStats {
     expiredKeys: 0,
     collectedKeys: 0,
   };
-}
-
-/** Keys of a request, by the positions of its command. */
-export function keysOf(positions: KeyPositions | undefined, argv: Request): Uint8Array[] {
-  if (positions === undefined) return [];
-  const { first, last, step } = positions;
-  const end = last < 0 ? argv.length + last : last;
-  const keys: Uint8Array[] = [];
-  for (let i = first; i <= end && i < argv.length; i += step) keys.push(argv[i]!);
-  return keys;
 }
 
 /** The counts of a command, which begin with its first call. */

@@ -1,9 +1,11 @@
-import { assert } from '@tinykv/base';
+import { attach } from '../command/attach.js';
+import { readFacts } from '../command/facts.js';
+import { laterCommands } from '../command/later-commands.js';
 import type { Request } from '../resp/request.js';
 import { error, type Reply } from '../resp/types.js';
 import { basicCommands } from './connection/basics.js';
-import { clientCommand } from './connection/client.js';
-import { commandCommand } from './connection/command.js';
+import { clientCommands } from './connection/client.js';
+import { commandCommands } from './connection/command.js';
 import { helloCommand } from './connection/hello.js';
 import { wrongArity } from './errors.js';
 import { expireCommands } from './generic/expire.js';
@@ -11,18 +13,20 @@ import { keyspaceCommands } from './generic/keyspace.js';
 import { scanCommands } from './generic/scan.js';
 import { functionCommands } from './scripting/function.js';
 import { adminCommands } from './server/admin.js';
-import { configCommand } from './server/config.js';
+import { configCommands } from './server/config.js';
 import { infoCommand } from './server/info.js';
-import type { CommandSpec } from './spec.js';
+import type { CommandSpec, Handler } from './spec.js';
 import { stringReadCommands } from './string/get.js';
 import { counterCommands } from './string/incr.js';
 import { stringWriteCommands } from './string/set.js';
 import { latin1 } from './text.js';
 import { controlCommands } from './transaction/specs.js';
 
-const families: readonly (readonly CommandSpec[])[] = [
+const families: readonly (readonly Handler[])[] = [
   basicCommands,
-  [helloCommand, clientCommand, infoCommand, configCommand],
+  [helloCommand, infoCommand],
+  clientCommands,
+  configCommands,
   controlCommands,
   adminCommands,
   functionCommands,
@@ -45,13 +49,15 @@ export class CommandTable {
   readonly #specs: ReadonlyMap<string, CommandSpec>;
 
   constructor() {
-    const specs = new Map<string, CommandSpec>();
-    for (const spec of families.flat()) {
-      assert(!specs.has(spec.name), () => `command ${spec.name} is defined twice`);
-      specs.set(spec.name, spec);
-    }
-    specs.set('command', commandCommand(specs));
-    this.#specs = specs;
+    const described: { table: ReadonlyMap<string, CommandSpec> } = { table: new Map() };
+    const handlers = [...families.flat(), ...commandCommands(described)];
+    this.#specs = attach(laterCommands(readFacts()), handlers);
+    described.table = this.#specs;
+  }
+
+  /** The commands by their names. */
+  get specs(): ReadonlyMap<string, CommandSpec> {
+    return this.#specs;
   }
 
   /** The command of a request, or why there is none: unknown name or subcommand, wrong arity. */

@@ -3,7 +3,7 @@ import { parseInt64 } from '../../resp/decimal.js';
 import type { Request } from '../../resp/request.js';
 import { bulk, error, OK, type Reply, simple } from '../../resp/types.js';
 import { DB_OUT_OF_RANGE, NOT_AN_INTEGER, SYNTAX_ERROR, wrongArity } from '../errors.js';
-import type { Call, CommandSpec } from '../spec.js';
+import type { Call, SessionHandler } from '../spec.js';
 import { latin1 } from '../text.js';
 
 const PONG = simple('PONG');
@@ -44,30 +44,9 @@ function auth({ argv }: Call): Reply {
   return latin1(argv[1]!) === 'default' ? OK : WRONG_PASS;
 }
 
-export const basicCommands: readonly CommandSpec[] = [
-  { kind: 'session', name: 'ping', arity: -1, flags: ['fast'], group: 'connection', run: ping },
-  {
-    kind: 'session',
-    name: 'echo',
-    arity: 2,
-    flags: ['loading', 'stale', 'fast'],
-    group: 'connection',
-    run: ({ argv }) => bulk(argv[1]!),
-  },
-  {
-    kind: 'session',
-    name: 'select',
-    arity: 2,
-    flags: ['loading', 'stale', 'fast'],
-    group: 'connection',
-    run: select,
-  },
-  {
-    kind: 'session',
-    name: 'auth',
-    arity: -2,
-    flags: ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'],
-    group: 'connection',
-    run: auth,
-  },
+export const basicCommands: readonly SessionHandler[] = [
+  { kind: 'session', name: 'ping', run: ping },
+  { kind: 'session', name: 'echo', run: ({ argv }) => bulk(argv[1]!) },
+  { kind: 'session', name: 'select', run: select },
+  { kind: 'session', name: 'auth', run: auth },
 ];

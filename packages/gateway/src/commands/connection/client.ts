@@ -3,7 +3,7 @@ import type { Request } from '../../resp/request.js';
 import { bulk, error, integer, NULL, OK, type Reply } from '../../resp/types.js';
 import { SYNTAX_ERROR } from '../errors.js';
 import { CLIENT_HELP } from '../help-texts.js';
-import type { Call, CommandFlag, CommandSpec, SessionState } from '../spec.js';
+import type { Call, SessionHandler, SessionState } from '../spec.js';
 import { container, help, subcommand } from '../subcommands.js';
 import { latin1, latin1Bytes, upper } from '../text.js';
 
@@ -180,39 +180,24 @@ function setInfo({ argv, session }: Call): Reply {
   return OK;
 }
 
-const FLAGS: readonly CommandFlag[] = ['noscript', 'loading', 'stale'];
-const ADMIN: readonly CommandFlag[] = ['admin', ...FLAGS];
-
-function sub(
-  name: string,
-  arity: number,
-  flags: readonly CommandFlag[],
-  run: (call: Call) => Reply,
-): CommandSpec {
-  return subcommand('client', 'connection', name, arity, flags, run);
+function sub(name: string, run: (call: Call) => Reply): SessionHandler {
+  return subcommand('client', name, run);
 }
 
-export const clientCommand: CommandSpec = container(
-  'client',
-  'connection',
-  -2,
-  [],
-  [
-    sub('setname', 3, FLAGS, setName),
-    sub('getname', 2, FLAGS, ({ session }) =>
-      session.name === '' ? NULL : bulk(latin1Bytes(session.name)),
-    ),
-    sub('id', 2, FLAGS, ({ session }) => integer(session.id)),
-    sub('info', 2, FLAGS, info),
-    sub('list', -2, ADMIN, list),
-    sub('kill', -3, ADMIN, kill),
-    sub('no-evict', 3, ADMIN, noEvict),
-    sub('no-touch', 3, FLAGS, ({ argv }) =>
-      /^(on|off)$/i.test(latin1(argv[2]!)) ? OK : SYNTAX_ERROR,
-    ),
-    sub('reply', 3, FLAGS, reply),
-    sub('setinfo', 4, FLAGS, setInfo),
-    sub('getredir', 2, FLAGS, () => integer(-1)),
-    help('client', 'connection', CLIENT_HELP),
-  ],
-);
+export const clientCommands: readonly SessionHandler[] = [
+  container('client'),
+  sub('setname', setName),
+  sub('getname', ({ session }) =>
+    session.name === '' ? NULL : bulk(latin1Bytes(session.name)),
+  ),
+  sub('id', ({ session }) => integer(session.id)),
+  sub('info', info),
+  sub('list', list),
+  sub('kill', kill),
+  sub('no-evict', noEvict),
+  sub('no-touch', ({ argv }) => (/^(on|off)$/i.test(latin1(argv[2]!)) ? OK : SYNTAX_ERROR)),
+  sub('reply', reply),
+  sub('setinfo', setInfo),
+  sub('getredir', () => integer(-1)),
+  help('client', CLIENT_HELP),
+];

@@ -1,7 +1,7 @@
 import { parseInt64 } from '../../resp/decimal.js';
 import { array, bulk, error, integer, type Reply } from '../../resp/types.js';
 import { REDIS_VERSION } from '../../version.js';
-import type { Call, CommandSpec } from '../spec.js';
+import type { Call, SessionHandler } from '../spec.js';
 import { latin1, latin1Bytes, upper } from '../text.js';
 import { WRONG_PASS } from './basics.js';
 import { isClientName, NAME_ERROR } from './client.js';
@@ -54,11 +54,4 @@ function text(value: string): Reply {
   return bulk(latin1Bytes(value));
 }
 
-export const helloCommand: CommandSpec = {
-  kind: 'session',
-  name: 'hello',
-  arity: -1,
-  flags: ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'],
-  group: 'connection',
-  run: hello,
-};
+export const helloCommand: SessionHandler = { kind: 'session', name: 'hello', run: hello };

@@ -3,7 +3,7 @@ import { makeMeta } from '../../model/meta-codec.js';
 import type { Request } from '../../resp/request.js';
 import { error, integer, ONE, type Reply, ZERO } from '../../resp/types.js';
 import { EX, EXAT, type ExpireUnit, PX, PXAT, parseExpire } from '../expire-time.js';
-import type { CommandSpec, DataCall } from '../spec.js';
+import type { DataCall, DataHandler } from '../spec.js';
 import { latin1 } from '../text.js';
 
 interface Conditions {
@@ -84,35 +84,14 @@ function toSeconds(ms: bigint): bigint {
   return (ms + 500n) / 1_000n;
 }
 
-const ONE_KEY = { first: 1, last: 1, step: 1 } as const;
-
-function writer(name: string, run: (call: DataCall) => Promise<Reply>, arity = -3): CommandSpec {
-  const flags = ['write', 'fast'] as const;
-  return { kind: 'data', name, arity, flags, group: 'generic', keys: ONE_KEY, run };
-}
-
-function reader(name: string, run: (call: DataCall) => Promise<Reply>): CommandSpec {
-  const flags = ['readonly', 'fast'] as const;
-  return { kind: 'data', name, arity: 2, flags, group: 'generic', keys: ONE_KEY, run };
-}
-
-export const expireCommands: readonly CommandSpec[] = [
-  writer('expire', expire('expire', EX)),
-  writer('pexpire', expire('pexpire', PX)),
-  writer('expireat', expire('expireat', EXAT)),
-  writer('pexpireat', expire('pexpireat', PXAT)),
-  writer('persist', persist, 2),
-  reader(
-    'ttl',
-    timeOf((at, now) => toSeconds(at - now)),
-  ),
-  reader(
-    'pttl',
-    timeOf((at, now) => at - now),
-  ),
-  reader('expiretime', timeOf(toSeconds)),
-  reader(
-    'pexpiretime',
-    timeOf((at) => at),
-  ),
+export const expireCommands: readonly DataHandler[] = [
+  { kind: 'data', name: 'expire', run: expire('expire', EX) },
+  { kind: 'data', name: 'pexpire', run: expire('pexpire', PX) },
+  { kind: 'data', name: 'expireat', run: expire('expireat', EXAT) },
+  { kind: 'data', name: 'pexpireat', run: expire('pexpireat', PXAT) },
+  { kind: 'data', name: 'persist', run: persist },
+  { kind: 'data', name: 'ttl', run: timeOf((at, now) => toSeconds(at - now)) },
+  { kind: 'data', name: 'pttl', run: timeOf((at, now) => at - now) },
+  { kind: 'data', name: 'expiretime', run: timeOf(toSeconds) },
+  { kind: 'data', name: 'pexpiretime', run: timeOf((at) => at) },
 ];

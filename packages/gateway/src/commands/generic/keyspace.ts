@@ -1,9 +1,7 @@
 import { limits } from '@tinykv/base';
 import { stepsOf } from '../../model/pace.js';
 import { integer, type Reply, simple } from '../../resp/types.js';
-import type { CommandSpec, DataCall } from '../spec.js';
-
-const ALL_KEYS = { first: 1, last: -1, step: 1 } as const;
+import type { DataCall, DataHandler } from '../spec.js';
 
 async function del({ argv, db }: DataCall): Promise<Reply> {
   let removed = 0;
@@ -29,50 +27,10 @@ async function type(call: DataCall): Promise<Reply> {
   return simple(meta?.type ?? 'none');
 }
 
-export const keyspaceCommands: readonly CommandSpec[] = [
-  {
-    kind: 'data',
-    name: 'del',
-    arity: -2,
-    flags: ['write'],
-    group: 'generic',
-    keys: ALL_KEYS,
-    run: del,
-  },
-  {
-    kind: 'data',
-    name: 'unlink',
-    arity: -2,
-    flags: ['write', 'fast'],
-    group: 'generic',
-    keys: ALL_KEYS,
-    run: del,
-  },
-  {
-    kind: 'data',
-    name: 'exists',
-    arity: -2,
-    flags: ['readonly', 'fast'],
-    group: 'generic',
-    keys: ALL_KEYS,
-    run: exists,
-  },
-  {
-    kind: 'data',
-    name: 'touch',
-    arity: -2,
-    flags: ['readonly', 'fast'],
-    group: 'generic',
-    keys: ALL_KEYS,
-    run: exists,
-  },
-  {
-    kind: 'data',
-    name: 'type',
-    arity: 2,
-    flags: ['readonly', 'fast'],
-    group: 'generic',
-    keys: { first: 1, last: 1, step: 1 },
-    run: type,
-  },
+export const keyspaceCommands: readonly DataHandler[] = [
+  { kind: 'data', name: 'del', run: del },
+  { kind: 'data', name: 'unlink', run: del },
+  { kind: 'data', name: 'exists', run: exists },
+  { kind: 'data', name: 'touch', run: exists },
+  { kind: 'data', name: 'type', run: type },
 ];

@@ -6,7 +6,7 @@ import { parseInt64 } from '../../resp/decimal.js';
 import type { Request } from '../../resp/request.js';
 import { array, bulk, error, type Reply } from '../../resp/types.js';
 import { ANSWER_TOO_LARGE, NOT_AN_INTEGER, SYNTAX_ERROR } from '../errors.js';
-import type { CommandSpec, DataCall } from '../spec.js';
+import type { DataCall, DataHandler } from '../spec.js';
 import { latin1, latin1Bytes, upper } from '../text.js';
 
 const INVALID_CURSOR = error('ERR invalid cursor');
@@ -83,7 +83,7 @@ async function keys({ argv, db }: DataCall): Promise<Reply> {
   return bytes > limits.gatewayOutputBytesMax ? ANSWER_TOO_LARGE : array(items);
 }
 
-export const scanCommands: readonly CommandSpec[] = [
-  { kind: 'data', name: 'scan', arity: -2, flags: ['readonly'], group: 'generic', run: scan },
-  { kind: 'data', name: 'keys', arity: 2, flags: ['readonly'], group: 'generic', run: keys },
+export const scanCommands: readonly DataHandler[] = [
+  { kind: 'data', name: 'scan', run: scan },
+  { kind: 'data', name: 'keys', run: keys },
 ];

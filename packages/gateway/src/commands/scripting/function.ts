@@ -2,7 +2,7 @@ import { equalBytes } from '@tinykv/base';
 import type { Request } from '../../resp/request.js';
 import { array, bulk, error, integer, NULL, OK, type Reply } from '../../resp/types.js';
 import { FUNCTION_HELP } from '../help-texts.js';
-import type { Call, CommandFlag, CommandSpec } from '../spec.js';
+import type { Call, SessionHandler } from '../spec.js';
 import { container, help, subcommand } from '../subcommands.js';
 import { latin1, latin1Bytes, upper } from '../text.js';
 
@@ -91,47 +91,21 @@ function text(value: string): Reply {
   return bulk(latin1Bytes(value));
 }
 
-function sub(
-  name: string,
-  arity: number,
-  flags: readonly CommandFlag[],
-  run: (call: Call) => Reply,
-): CommandSpec {
-  return subcommand('function', 'scripting', name, arity, flags, run);
+function sub(name: string, run: (call: Call) => Reply): SessionHandler {
+  return subcommand('function', name, run);
 }
 
-const functionCommand = container(
-  'function',
-  'scripting',
-  -2,
-  [],
-  [
-    sub('load', -3, ['write', 'denyoom', 'noscript'], load),
-    sub('kill', 2, ['noscript', 'allow_busy'], () => NOT_BUSY),
-    sub('restore', -3, ['write', 'denyoom', 'noscript'], restore),
-    sub('delete', 3, ['write', 'noscript'], () => NO_LIBRARY),
-    sub('dump', 2, ['noscript'], () => bulk(EMPTY_DUMP)),
-    sub('stats', 2, ['noscript', 'allow_busy'], stats),
-    sub('list', -2, ['noscript'], list),
-    sub('flush', -2, ['write', 'noscript'], flush),
-    help('function', 'scripting', FUNCTION_HELP),
-  ],
-);
-
-const CALL_FLAGS = [
-  'noscript',
-  'stale',
-  'skip_monitor',
-  'no_mandatory_keys',
-  'movablekeys',
-] as const;
-
-function call(name: string, flags: readonly CommandFlag[]): CommandSpec {
-  return { kind: 'session', name, arity: -3, flags, group: 'scripting', run: () => NOT_FOUND };
-}
-
-export const functionCommands: readonly CommandSpec[] = [
-  functionCommand,
-  call('fcall', CALL_FLAGS),
-  call('fcall_ro', ['readonly', ...CALL_FLAGS]),
+export const functionCommands: readonly SessionHandler[] = [
+  container('function'),
+  sub('load', load),
+  sub('kill', () => NOT_BUSY),
+  sub('restore', restore),
+  sub('delete', () => NO_LIBRARY),
+  sub('dump', () => bulk(EMPTY_DUMP)),
+  sub('stats', stats),
+  sub('list', list),
+  sub('flush', flush),
+  help('function', FUNCTION_HELP),
+  { kind: 'session', name: 'fcall', run: () => NOT_FOUND },
+  { kind: 'session', name: 'fcall_ro', run: () => NOT_FOUND },
 ];

@@ -2,7 +2,7 @@ import { countKeys } from '../../model/scan.js';
 import type { Request } from '../../resp/request.js';
 import { array, bulk, error, integer, OK, type Reply } from '../../resp/types.js';
 import { SYNTAX_ERROR } from '../errors.js';
-import type { Call, CommandSpec, DataCall } from '../spec.js';
+import type { Call, DataCall, DataHandler } from '../spec.js';
 import { latin1, latin1Bytes, upper } from '../text.js';
 
 /** The scheduler's time, by which keys expire. */
@@ -53,47 +53,20 @@ async function debug(call: DataCall): Promise<Reply> {
   );
 }
 
-export const adminCommands: readonly CommandSpec[] = [
-  {
-    kind: 'data',
-    name: 'time',
-    arity: 1,
-    flags: ['loading', 'stale', 'fast'],
-    group: 'server',
-    run: time,
-  },
-  {
-    kind: 'data',
-    name: 'dbsize',
-    arity: 1,
-    flags: ['readonly', 'fast'],
-    group: 'server',
-    run: dbSize,
-  },
+export const adminCommands: readonly DataHandler[] = [
+  { kind: 'data', name: 'time', run: time },
+  { kind: 'data', name: 'dbsize', run: dbSize },
   {
     kind: 'data',
     name: 'flushdb',
-    arity: -1,
-    flags: ['write'],
-    group: 'server',
     flushes: flushedOne,
     run: (call) => flush(call, flushedOne(call.argv, call.db.index, databasesOf(call))),
   },
   {
     kind: 'data',
     name: 'flushall',
-    arity: -1,
-    flags: ['write'],
-    group: 'server',
     flushes: flushedAll,
     run: (call) => flush(call, flushedAll(call.argv, call.db.index, databasesOf(call))),
   },
-  {
-    kind: 'data',
-    name: 'debug',
-    arity: -2,
-    flags: ['admin', 'noscript', 'loading', 'stale'],
-    group: 'server',
-    run: debug,
-  },
+  { kind: 'data', name: 'debug', run: debug },
 ];

@@ -2,7 +2,7 @@ import { Glob } from '../../glob.js';
 import { bulk, error, OK, type Reply } from '../../resp/types.js';
 import { wrongArity } from '../errors.js';
 import { CONFIG_HELP } from '../help-texts.js';
-import type { Call, CommandFlag, CommandSpec } from '../spec.js';
+import type { Call, SessionHandler } from '../spec.js';
 import { container, help, subcommand } from '../subcommands.js';
 import { latin1, latin1Bytes } from '../text.js';
 import { isReadOnly, parseValue } from './parameters.js';
@@ -61,20 +61,11 @@ function resetStat({ gateway }: Call): Reply {
   return OK;
 }
 
-const FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale'];
-
-export const configCommand: CommandSpec = container(
-  'config',
-  'server',
-  -2,
-  [],
-  [
-    subcommand('config', 'server', 'get', -3, FLAGS, get),
-    subcommand('config', 'server', 'set', -4, FLAGS, set),
-    subcommand('config', 'server', 'resetstat', 2, FLAGS, resetStat),
-    subcommand('config', 'server', 'rewrite', 2, FLAGS, () =>
-      error('ERR The server is running without a config file'),
-    ),
-    help('config', 'server', CONFIG_HELP),
-  ],
-);
+export const configCommands: readonly SessionHandler[] = [
+  container('config'),
+  subcommand('config', 'get', get),
+  subcommand('config', 'set', set),
+  subcommand('config', 'resetstat', resetStat),
+  subcommand('config', 'rewrite', () => error('ERR The server is running without a config file')),
+  help('config', CONFIG_HELP),
+];

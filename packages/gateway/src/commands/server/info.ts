@@ -1,6 +1,6 @@
 import type { Reply } from '../../resp/types.js';
 import { REDIS_VERSION, TINYKV_VERSION } from '../../version.js';
-import type { Call, CommandSpec, GatewayState } from '../spec.js';
+import type { Call, GatewayState, SessionHandler } from '../spec.js';
 import { latin1 } from '../text.js';
 
 type Field = readonly [string, string | number];
@@ -132,11 +132,4 @@ function info({ argv, gateway }: Call): Reply {
   return { type: 'verbatim', text: parts.join('\r\n') };
 }
 
-export const infoCommand: CommandSpec = {
-  kind: 'session',
-  name: 'info',
-  arity: -1,
-  flags: ['loading', 'stale'],
-  group: 'server',
-  run: info,
-};
+export const infoCommand: SessionHandler = { kind: 'session', name: 'info', run: info };

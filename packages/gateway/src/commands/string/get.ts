@@ -7,10 +7,8 @@ import type { Request } from '../../resp/request.js';
 import { array, bulk, integer, NULL, type Reply } from '../../resp/types.js';
 import { ANSWER_TOO_LARGE, NOT_AN_INTEGER, WRONG_TYPE } from '../errors.js';
 import { parseExpire } from '../expire-time.js';
-import type { CommandSpec, DataCall, DataCommand } from '../spec.js';
+import type { DataCall, DataHandler } from '../spec.js';
 import { parseGetExOptions } from './options.js';
-
-const ONE_KEY = { first: 1, last: 1, step: 1 } as const;
 
 async function get(call: DataCall): Promise<Reply> {
   const meta = await call.db.get(call.argv[1]!);
@@ -100,24 +98,14 @@ async function getEx(call: DataCall): Promise<Reply> {
   return reply;
 }
 
-function reader(
-  name: string,
-  arity: number,
-  fast: boolean,
-  run: (call: DataCall) => Promise<Reply>,
-): DataCommand {
-  const flags = fast ? (['readonly', 'fast'] as const) : (['readonly'] as const);
-  return { kind: 'data', name, arity, flags, group: 'string', keys: ONE_KEY, run };
-}
-
-export const stringReadCommands: readonly CommandSpec[] = [
-  reader('get', 2, true, get),
-  reader('strlen', 2, true, strlen),
-  reader('getrange', 4, false, getRange),
-  reader('substr', 4, false, getRange),
-  { ...reader('mget', -2, true, mget), keys: { first: 1, last: -1, step: 1 } },
-  { ...reader('getdel', 2, true, getDel), flags: ['write', 'fast'], oneKey: () => 'changes' },
-  { ...reader('getex', -2, true, getEx), flags: ['write', 'fast'] },
+export const stringReadCommands: readonly DataHandler[] = [
+  { kind: 'data', name: 'get', run: get },
+  { kind: 'data', name: 'strlen', run: strlen },
+  { kind: 'data', name: 'getrange', run: getRange },
+  { kind: 'data', name: 'substr', run: getRange },
+  { kind: 'data', name: 'mget', run: mget },
+  { kind: 'data', name: 'getdel', run: getDel, oneKey: () => 'changes' },
+  { kind: 'data', name: 'getex', run: getEx },
 ];
 
 /** What SET … GET and GETSET answer of the old value. */

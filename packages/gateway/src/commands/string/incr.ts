@@ -2,7 +2,7 @@ import { readString, writeString } from '../../model/strings.js';
 import { fitsInt64, parseInt64 } from '../../resp/decimal.js';
 import { error, integer, type Reply } from '../../resp/types.js';
 import { NOT_AN_INTEGER, OVERFLOW, WRONG_TYPE } from '../errors.js';
-import type { CommandSpec, DataCall } from '../spec.js';
+import type { DataCall, DataHandler } from '../spec.js';
 import { latin1Bytes } from '../text.js';
 
 const INT64_MIN = -0x8000_0000_0000_0000n;
@@ -40,26 +40,13 @@ async function decrBy(call: DataCall): Promise<Reply> {
   return add(call, -delta);
 }
 
-function counter(
-  name: string,
-  arity: number,
-  run: (call: DataCall) => Promise<Reply>,
-): CommandSpec {
-  return {
-    kind: 'data',
-    name,
-    arity,
-    flags: ['write', 'denyoom', 'fast'],
-    group: 'string',
-    keys: { first: 1, last: 1, step: 1 },
-    run,
-    oneKey: () => 'changes',
-  };
+function counter(name: string, run: (call: DataCall) => Promise<Reply>): DataHandler {
+  return { kind: 'data', name, run, oneKey: () => 'changes' };
 }
 
-export const counterCommands: readonly CommandSpec[] = [
-  counter('incr', 2, (call) => add(call, 1n)),
-  counter('decr', 2, (call) => add(call, -1n)),
-  counter('incrby', 3, incrBy),
-  counter('decrby', 3, decrBy),
+export const counterCommands: readonly DataHandler[] = [
+  counter('incr', (call) => add(call, 1n)),
+  counter('decr', (call) => add(call, -1n)),
+  counter('incrby', incrBy),
+  counter('decrby', decrBy),
 ];

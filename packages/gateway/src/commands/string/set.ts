@@ -7,14 +7,7 @@ import type { Request } from '../../resp/request.js';
 import { error, integer, NULL, OK, ONE, type Reply, ZERO } from '../../resp/types.js';
 import { NOT_AN_INTEGER, TOO_LONG, UNREADABLE_RECORD, WRONG_TYPE, wrongArity } from '../errors.js';
 import { EX, type ExpireUnit, PX, parseExpire } from '../expire-time.js';
-import type {
-  CommandFlag,
-  CommandSpec,
-  DataCall,
-  DataCommand,
-  KeyPositions,
-  OneKeyUse,
-} from '../spec.js';
+import type { DataCall, DataHandler, OneKeyUse } from '../spec.js';
 import { oldValue } from './get.js';
 import { parseSetOptions } from './options.js';
 
@@ -140,23 +133,9 @@ async function setRange(call: DataCall): Promise<Reply> {
   return integer(await patchString(db, argv[1]!, meta, offset, patch));
 }
 
-const ONE_KEY: KeyPositions = { first: 1, last: 1, step: 1 };
-const PAIRS: KeyPositions = { first: 1, last: -1, step: 2 };
-
-function writer(
-  name: string,
-  arity: number,
-  fast: boolean,
-  run: (call: DataCall) => Promise<Reply>,
-  keys: KeyPositions = ONE_KEY,
-): DataCommand {
-  const flags: readonly CommandFlag[] = fast ? ['write', 'denyoom', 'fast'] : ['write', 'denyoom'];
-  return { kind: 'data', name, arity, flags, group: 'string', keys, run };
-}
-
 /** One that changes its key and needs no other. */
-function changer(...spec: Parameters<typeof writer>): CommandSpec {
-  return { ...writer(...spec), oneKey: () => 'changes' };
+function changer(name: string, run: (call: DataCall) => Promise<Reply>): DataHandler {
+  return { kind: 'data', name, run, oneKey: () => 'changes' };
 }
 
 /** A TTL has an entry of its own in the index of those that expire. */
@@ -166,14 +145,14 @@ function useOfSet(argv: Request): OneKeyUse | undefined {
   return options.ok && options.value.expire === undefined ? 'changes' : undefined;
 }
 
-export const stringWriteCommands: readonly CommandSpec[] = [
-  { ...writer('set', -3, false, set), oneKey: useOfSet },
-  writer('setex', 4, false, setWithTtl('setex', EX)),
-  writer('psetex', 4, false, setWithTtl('psetex', PX)),
-  changer('setnx', 3, true, setNx),
-  changer('getset', 3, true, getSet),
-  writer('mset', -3, false, mset, PAIRS),
-  writer('msetnx', -3, false, msetNx, PAIRS),
-  changer('append', 3, true, append),
-  changer('setrange', 4, false, setRange),
+export const stringWriteCommands: readonly DataHandler[] = [
+  { kind: 'data', name: 'set', run: set, oneKey: useOfSet },
+  { kind: 'data', name: 'setex', run: setWithTtl('setex', EX) },
+  { kind: 'data', name: 'psetex', run: setWithTtl('psetex', PX) },
+  changer('setnx', setNx),
+  changer('getset', getSet),
+  { kind: 'data', name: 'mset', run: mset },
+  { kind: 'data', name: 'msetnx', run: msetNx },
+  changer('append', append),
+  changer('setrange', setRange),
 ];

@@ -1,0 +1,45 @@
+import { assert } from '@tinykv/base';
+import type { CommandSpec, Handler } from '../commands/spec.js';
+import type { CommandFacts } from './facts.js';
+import { plainRange } from './keys.js';
+
+/** Commands by their lower-case names: those of the table that someone carries out. */
+export function attach(
+  facts: ReadonlyMap<string, CommandFacts>,
+  handlers: readonly Handler[],
+): Map<string, CommandSpec> {
+  const waiting = new Map<string, Handler>();
+  for (const handler of handlers) {
+    assert(!waiting.has(handler.name), () => `command ${handler.name} has two handlers`);
+    waiting.set(handler.name, handler);
+  }
+  const specs = new Map<string, CommandSpec>();
+  for (const one of facts.values()) {
+    const spec = specOf(one, waiting);
+    if (spec !== undefined) specs.set(one.name, spec);
+  }
+  assert(waiting.size === 0, () => `the table has no ${[...waiting.keys()].join(', ')}`);
+  return specs;
+}
+
+/** Takes the handlers of a command and of its sub-commands. */
+function specOf(facts: CommandFacts, waiting: Map<string, Handler>): CommandSpec | undefined {
+  const handler = waiting.get(facts.name);
+  if (handler === undefined) return undefined;
+  waiting.delete(facts.name);
+  let subcommands: Map<string, CommandSpec> | undefined;
+  for (const [name, child] of facts.subcommands ?? []) {
+    const spec = specOf(child, waiting);
+    if (spec !== undefined) (subcommands ??= new Map()).set(name, spec);
+  }
+  const { subcommands: _, ...own } = facts;
+  const children = [...(subcommands ?? [])].map(([name, spec]) => [name, spec.facts] as const);
+  return {
+    ...handler,
+    arity: facts.arity,
+    facts: subcommands === undefined ? own : { ...own, subcommands: new Map(children) },
+    range: plainRange(facts),
+    subcommands,
+    writes: facts.flags.includes('write'),
+  };
+}
