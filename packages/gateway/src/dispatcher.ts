@@ -1,10 +1,14 @@
 import { limits } from '@tinykv/base';
+import { admit } from './admission/admission.js';
+import { invoke } from './command/invoke.js';
 import { keysOf } from './command/keys.js';
 import {
+  type AloneCommand,
+  type Call,
   type CommandSpec,
-  type ControlCommand,
   type DataCommand,
   type GatewayState,
+  type SessionCommand,
   type SessionState,
   statsOf,
 } from './commands/spec.js';
@@ -14,22 +18,10 @@ import type { Work } from './job.js';
 import type { VersionReader } from './kv-port.js';
 import type { TouchedKey } from './model/redis-txn.js';
 import { MultiState } from './multi.js';
-import {
-  DISCARD_ALONE,
-  EXEC_ABORT,
-  EXEC_ALONE,
-  EXEC_REFUSED,
-  hasLongKey,
-  isHttp,
-  KEY_TOO_LONG,
-  MULTI_NESTED,
-  TOO_MANY_ARGUMENTS,
-  TOO_MANY_WATCHED,
-  WATCH_INSIDE,
-} from './refusals.js';
+import { execRefused, isHttp } from './refusals.js';
 import type { ReplyQueue } from './reply-queue.js';
 import { type Request, requestMemory } from './resp/request.js';
-import { OK, QUEUED, type Reply, simple } from './resp/types.js';
+import { QUEUED, type Reply } from './resp/types.js';
 import { SessionOrder } from './session-order.js';
 
 interface DispatcherContext {
@@ -42,11 +34,7 @@ interface DispatcherContext {
 interface DispatcherEvents {
   /** A command that was running has its reply. */
   settled(): void;
-  /** The client wants no more after what was begun. */
-  quit(): void;
 }
-
-const RESET = simple('RESET');
 
 /**
  * Begins the commands of one session. Commands on different keys run at once; those on one key keep
@@ -94,32 +82,30 @@ export class Dispatcher {
   /** Begins one request; false when it has to wait, and nothing has happened. */
   begin(argv: Request): boolean {
     if (this.#exclusive || this.#running >= limits.gatewaySessionInflightMax) return false;
-    const found = this.#context.table.lookUp(argv);
-    if (!found.ok) {
-      if (found.spec !== undefined) statsOf(this.#gateway, found.spec).rejected++;
-      const isExec = found.spec?.name === 'exec';
-      if (isExec) this.multi.reset();
-      this.#refuse(argv, isExec ? EXEC_REFUSED : found.error);
+    const { table } = this.#context;
+    const spec = table.find(argv);
+    if (spec === undefined) {
+      this.#refuseUnknown(argv, table.explain(argv));
       return true;
     }
-    const { spec } = found;
-    if (spec.facts.keySpecs.length === 0 && argv.length > limits.gatewayPlainArgumentsMax) {
-      this.#refuse(argv, TOO_MANY_ARGUMENTS);
-      return true;
+    const verdict = admit(spec, argv, this.#session);
+    if (verdict === 'queue') return this.#enqueue(spec, argv);
+    if (verdict !== 'pass') return this.#refuse(spec, verdict);
+    switch (spec.kind) {
+      case 'session':
+        return this.#runNow(spec, argv);
+      case 'data':
+        return this.#runData(spec, argv);
+      case 'alone':
+        return this.#runPlan(spec, argv);
     }
-    if (spec.kind === 'control') return this.#runControl(spec, argv);
-    if (this.multi.active) return this.#enqueue(spec, argv);
-    if (spec.kind === 'data') return this.#runData(spec, argv);
-    return this.#runNow(spec, () =>
-      spec.run({ argv, session: this.#session, gateway: this.#gateway }),
-    );
   }
 
   #answer(reply: Reply): void {
     this.#replies.answer(reply, this.#session.protocol);
   }
 
-  #refuse(argv: Request, reason: Reply): void {
+  #refuseUnknown(argv: Request, reason: Reply): void {
     if (isHttp(argv)) {
       // Someone made a browser speak to this port: nothing that follows may run.
       const { address } = this.#session;
@@ -131,6 +117,18 @@ export class Dispatcher {
     this.#answer(reason);
   }
 
+  #refuse(spec: CommandSpec, reason: Reply): true {
+    statsOf(this.#gateway, spec).rejected++;
+    if (spec.name === 'exec') {
+      this.multi.reset();
+      this.#answer(execRefused(reason));
+    } else {
+      this.multi.breakOff();
+      this.#answer(reason);
+    }
+    return true;
+  }
+
   #begun(spec: CommandSpec): void {
     this.#session.lastCommand = spec.name;
     this.#gateway.stats.commandsProcessed++;
@@ -138,18 +136,20 @@ export class Dispatcher {
 
   #enqueue(spec: CommandSpec, argv: Request): true {
     this.#begun(spec);
-    if (hasLongKey(keysOf(spec, argv))) {
-      this.multi.breakOff();
-      this.#answer(KEY_TOO_LONG);
-    } else {
-      this.#answer(this.multi.enqueue(spec, argv) ?? QUEUED);
-    }
+    this.#answer(this.multi.enqueue(spec, argv) ?? QUEUED);
     return true;
   }
 
-  #runNow(spec: CommandSpec, run: () => Reply): true {
+  #runNow(spec: SessionCommand, argv: Request): true {
     this.#begun(spec);
-    const reply = run();
+    return this.#answerNow(spec, spec.run(this.#call(argv)));
+  }
+
+  #call(argv: Request): Call {
+    return { argv, session: this.#session, gateway: this.#gateway };
+  }
+
+  #answerNow(spec: CommandSpec, reply: Reply): true {
     const stats = statsOf(this.#gateway, spec);
     stats.calls++;
     if (reply.type === 'error') stats.failed++;
@@ -161,7 +161,6 @@ export class Dispatcher {
     const { executor } = this.#context;
     const { db } = this.#session;
     const keys = keysOf(spec, argv);
-    if (hasLongKey(keys)) return this.#runNow(spec, () => KEY_TOO_LONG);
     if (keys.length === 0) {
       const flushes = spec.flushes?.(argv, db, this.#gateway.config.databases) ?? [];
       const work = this.#work(spec, argv, [], flushes);
@@ -197,7 +196,7 @@ export class Dispatcher {
       flushes,
       batchable: true,
       oneKey: writes.length === 1 ? spec.oneKey?.(argv) : undefined,
-      run: async (txn) => spec.run({ argv, session, gateway, db: txn.database(db) }),
+      run: async (txn) => invoke(spec, argv, session, gateway, txn, db),
     };
   }
 
@@ -232,91 +231,21 @@ export class Dispatcher {
     });
   }
 
-  #runControl(spec: ControlCommand, argv: Request): boolean {
-    switch (spec.control) {
-      case 'multi':
-        return this.#runNow(spec, () => this.#multi());
-      case 'discard':
-        return this.#runNow(spec, () => this.#discard());
-      case 'unwatch':
-        return this.multi.active
-          ? this.#enqueue(spec, argv)
-          : this.#runNow(spec, () => this.#unwatch());
-      case 'exec':
-        return this.#exec(spec, argv);
-      case 'watch':
-        return this.#watch(spec, argv);
-      case 'quit':
-        this.#events.quit();
-        return this.#runNow(spec, () => OK);
-      case 'reset':
-        return this.#runNow(spec, () => this.#reset());
-    }
+  /** Begins a command that runs alone. Its plan is made when nothing else of this session runs. */
+  #runPlan(spec: AloneCommand, argv: Request): boolean {
+    if (this.#running > 0) return false;
+    const call = this.#call(argv);
+    const plan = spec.plan(call);
+    if ('run' in plan) return this.#runAlone(spec, argv, () => this.#submit(spec, call, plan));
+    this.#begun(spec);
+    return this.#answerNow(spec, plan);
   }
 
-  #multi(): Reply {
-    if (this.multi.active) return MULTI_NESTED;
-    this.multi.begin();
-    return OK;
-  }
-
-  #discard(): Reply {
-    if (!this.multi.active) return DISCARD_ALONE;
-    this.multi.reset();
-    return OK;
-  }
-
-  #unwatch(): Reply {
-    this.multi.watched.clear();
-    return OK;
-  }
-
-  #reset(): Reply {
-    const session = this.#session;
-    this.multi.reset();
-    session.db = 0;
-    session.name = '';
-    session.protocol = 2;
-    session.noEvict = false;
-    session.setReplyMode('on');
-    return RESET;
-  }
-
-  #exec(spec: ControlCommand, argv: Request): boolean {
-    if (!this.multi.active) return this.#runNow(spec, () => EXEC_ALONE);
-    if (this.multi.broken) {
-      this.multi.reset();
-      return this.#runNow(spec, () => EXEC_ABORT);
-    }
-    return this.#runAlone(spec, argv, async () => {
-      const reply = await this.#context.executor.submit(
-        this.multi.work(this.#session, this.#gateway),
-      );
-      this.multi.reset();
-      this.#replies.unmuteCurrent();
-      return reply;
-    });
-  }
-
-  #watch(spec: ControlCommand, argv: Request): boolean {
-    const keys = argv.slice(1);
-    if (this.multi.active) return this.#runNow(spec, () => WATCH_INSIDE);
-    if (hasLongKey(keys)) return this.#runNow(spec, () => KEY_TOO_LONG);
-    if (keys.length + this.multi.watched.size > limits.gatewayWatchedKeysMax) {
-      return this.#runNow(spec, () => TOO_MANY_WATCHED);
-    }
-    const { db } = this.#session;
-    return this.#runAlone(spec, argv, () =>
-      this.#context.executor.submit({
-        client: this.#session,
-        writes: [],
-        flushes: [],
-        batchable: false,
-        run: async (txn) => {
-          await this.multi.watched.add(txn.database(db), keys);
-          return OK;
-        },
-      }),
-    );
+  async #submit(spec: AloneCommand, call: Call, work: Work): Promise<Reply> {
+    const reply = await this.#context.executor.submit(work);
+    spec.done?.(call);
+    // It is answered even when CLIENT REPLY was among its commands.
+    this.#replies.unmuteCurrent();
+    return reply;
   }
 }

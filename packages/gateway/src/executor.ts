@@ -1,7 +1,8 @@
 import { type Env, limits } from '@tinykv/base';
+import { invoke } from './command/invoke.js';
 import { CommandDeadlines } from './command-deadlines.js';
-import type { DataCommand, GatewayState, OneKeyUse, SessionState } from './commands/spec.js';
-import { Job, type LateReplies, type Work } from './job.js';
+import type { DataCommand, GatewayState, SessionState } from './commands/spec.js';
+import { Job, type LateReplies, type OneKeyUse, type Work } from './job.js';
 import { KeyQueue } from './key-queue.js';
 import { type GatewayKv, GatewayKvError, type KvTxn } from './kv-port.js';
 import { BUSY, CONFLICT, lateReply, replyTo, UNDETERMINED } from './kv-replies.js';
@@ -79,7 +80,7 @@ export class Executor {
   ): Promise<Reply> {
     const key = argv[command.range!.first]!;
     const run = async (txn: RedisTxn): Promise<Reply> =>
-      command.run({ argv, session, gateway: this.#gateway, db: txn.database(db) });
+      invoke(command, argv, session, this.#gateway, txn, db);
     try {
       const { epochs } = this.#gateway;
       let { timeoutMs } = this.#deadlines;

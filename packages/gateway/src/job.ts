@@ -1,9 +1,14 @@
 import type { Bounded } from './command-deadlines.js';
-import type { OneKeyUse } from './commands/spec.js';
 import type { QueueJob } from './key-queue.js';
 import type { Waiter } from './model/pace.js';
 import type { RedisTxn, TouchedKey } from './model/redis-txn.js';
 import type { Reply } from './resp/types.js';
+
+/**
+ * What a command that changes one key needs of it. `overwrites`: nothing, as long as it is a plain inline value or not there.
+ * `changes`: what it is, inline.
+ */
+export type OneKeyUse = 'overwrites' | 'changes';
 
 /** What runs in a transaction of its own, perhaps with others of the same key. */
 export interface Work {

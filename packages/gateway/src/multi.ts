@@ -1,13 +1,14 @@
 import { assert, CodecError, limits } from '@tinykv/base';
+import { invoke } from './command/invoke.js';
 import { keysOf } from './command/keys.js';
 import { selectedDatabase } from './commands/connection/basics.js';
 import { UNREADABLE_RECORD } from './commands/errors.js';
-import type { CommandSpec, GatewayState, SessionState } from './commands/spec.js';
+import type { CommandSpec, GatewayState, SessionState, TransactionState } from './commands/spec.js';
 import type { Work } from './job.js';
 import type { VersionReader } from './kv-port.js';
-import type { RedisTxn, TouchedKey } from './model/redis-txn.js';
+import type { Database, RedisTxn, TouchedKey } from './model/redis-txn.js';
 import { type Request, requestMemory } from './resp/request.js';
-import { array, error, NULL_ARRAY, OK, type Reply } from './resp/types.js';
+import { array, error, NULL_ARRAY, type Reply } from './resp/types.js';
 import { WatchedKeys } from './watched-keys.js';
 
 interface QueuedCommand {
@@ -18,15 +19,15 @@ interface QueuedCommand {
 const TOO_MUCH = error('ERR transaction is too large');
 
 /** What a session keeps of WATCH and of MULTI, until EXEC or DISCARD. */
-export class MultiState {
-  readonly watched: WatchedKeys;
+export class MultiState implements TransactionState {
+  readonly #watched: WatchedKeys;
   #queue: QueuedCommand[] | undefined;
   #queuedBytes = 0;
   /** A command could not be queued: EXEC refuses. */
   #broken = false;
 
   constructor(store: VersionReader) {
-    this.watched = new WatchedKeys(store);
+    this.#watched = new WatchedKeys(store);
   }
 
   get active(): boolean {
@@ -39,11 +40,24 @@ export class MultiState {
 
   /** Memory of what is queued and watched. */
   get heldBytes(): number {
-    return this.#queuedBytes + this.watched.heldBytes;
+    return this.#queuedBytes + this.#watched.heldBytes;
   }
 
   get broken(): boolean {
     return this.#broken;
+  }
+
+  get watchedKeys(): number {
+    return this.#watched.size;
+  }
+
+  watch(db: Database, keys: readonly Uint8Array[]): Promise<void> {
+    return this.#watched.add(db, keys);
+  }
+
+  /** Inside EXEC it changes nothing: what was watched has been compared, and is again when EXEC begins again. */
+  unwatch(): void {
+    if (!this.active) this.#watched.clear();
   }
 
   begin(): void {
@@ -72,7 +86,7 @@ export class MultiState {
 
   /** Leaves MULTI and forgets what was watched. */
   reset(): void {
-    this.watched.clear();
+    this.#watched.clear();
     this.#queue = undefined;
     this.#queuedBytes = 0;
     this.#broken = false;
@@ -95,7 +109,7 @@ export class MultiState {
       run: async (txn) => {
         // A second attempt begins where the first one did.
         Object.assign(session, start);
-        if (!(await this.watched.unchanged(txn))) return NULL_ARRAY;
+        if (!(await this.#watched.unchanged(txn))) return NULL_ARRAY;
         const replies: Reply[] = [];
         for (const { spec, argv } of queue) {
           const reply = await runQueued(spec, argv, session, gateway, txn);
@@ -118,11 +132,10 @@ async function runQueued(
   gateway: GatewayState,
   txn: RedisTxn,
 ): Promise<Reply> {
-  // UNWATCH alone of its kind is queued; by now what was watched has been compared.
-  if (spec.kind === 'control') return OK;
+  assert(spec.kind !== 'alone', () => `${spec.name} is not queued`);
   if (spec.kind === 'session') return spec.run({ argv, session, gateway });
   try {
-    return await spec.run({ argv, session, gateway, db: txn.database(session.db) });
+    return await invoke(spec, argv, session, gateway, txn, session.db);
   } catch (failure) {
     // It has read first, and so has written nothing.
     if (failure instanceof CodecError) return UNREADABLE_RECORD;

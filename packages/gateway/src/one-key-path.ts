@@ -1,6 +1,6 @@
 import { equalBytes, KvError, TS_MAX } from '@tinykv/base';
-import type { GatewayState, OneKeyUse } from './commands/spec.js';
-import type { Job } from './job.js';
+import type { GatewayState } from './commands/spec.js';
+import type { Job, OneKeyUse } from './job.js';
 import { type GatewayKv, GatewayKvError, type KvTxn, type KvWrite } from './kv-port.js';
 import { databasePrefix, metaKey } from './model/keys.js';
 import {

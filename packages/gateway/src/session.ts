@@ -1,6 +1,6 @@
 import { limits } from '@tinykv/base';
 import type { ClientMemory, MemoryHolder } from './client-memory.js';
-import type { GatewayState, SessionState } from './commands/spec.js';
+import type { GatewayState, SessionState, TransactionState } from './commands/spec.js';
 import type { CommandTable } from './commands/table.js';
 import type { Connection, ConnectionEvents } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
@@ -66,9 +66,6 @@ export class Session implements SessionState, ConnectionEvents, MemoryHolder {
     this.lastActiveMono = this.createdMono;
     this.#dispatcher = new Dispatcher(this, context, this.#replies, {
       settled: () => this.#scheduleTurn(),
-      quit: () => {
-        this.#closing = true;
-      },
     });
   }
 
@@ -102,6 +99,9 @@ export class Session implements SessionState, ConnectionEvents, MemoryHolder {
   }
   get multiBytes(): number {
     return this.#dispatcher.multi.heldBytes;
+  }
+  get transaction(): TransactionState {
+    return this.#dispatcher.multi;
   }
   get multiLength(): number | undefined {
     return this.#dispatcher.multi.length;
@@ -148,6 +148,10 @@ export class Session implements SessionState, ConnectionEvents, MemoryHolder {
 
   setReplyMode(mode: 'on' | 'off' | 'skip'): void {
     this.#replies.setMode(mode);
+  }
+
+  quit(): void {
+    this.#closing = true;
   }
 
   kill(): void {

@@ -1,5 +1,5 @@
 import { assert } from '@tinykv/base';
-import type { CommandSpec, Handler } from '../commands/spec.js';
+import type { Attached, CommandSpec, Handler } from '../commands/spec.js';
 import type { CommandFacts } from './facts.js';
 import { plainRange } from './keys.js';
 
@@ -34,12 +34,28 @@ function specOf(facts: CommandFacts, waiting: Map<string, Handler>): CommandSpec
   }
   const { subcommands: _, ...own } = facts;
   const children = [...(subcommands ?? [])].map(([name, spec]) => [name, spec.facts] as const);
-  return {
-    ...handler,
+  const attached: Attached = {
+    name: facts.name,
     arity: facts.arity,
     facts: subcommands === undefined ? own : { ...own, subcommands: new Map(children) },
     range: plainRange(facts),
     subcommands,
     writes: facts.flags.includes('write'),
+    passesMulti: handler.passesMulti === true,
   };
+  // Few shapes of objects, with the fields that all commands have in the same places.
+  switch (handler.kind) {
+    case 'session':
+      return { ...attached, kind: handler.kind, run: handler.run };
+    case 'data':
+      return {
+        ...attached,
+        kind: handler.kind,
+        run: handler.run,
+        oneKey: handler.oneKey,
+        flushes: handler.flushes,
+      };
+    case 'alone':
+      return { ...attached, kind: handler.kind, plan: handler.plan, done: handler.done };
+  }
 }

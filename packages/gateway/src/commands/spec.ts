@@ -2,6 +2,7 @@ import type { Env } from '@tinykv/base';
 import type { Keyed } from '../command/keys.js';
 import type { GatewayConfig } from '../config.js';
 import type { Epochs } from '../epochs/epochs.js';
+import type { OneKeyUse, Work } from '../job.js';
 import type { Database } from '../model/redis-txn.js';
 import type { Request } from '../resp/request.js';
 import type { ProtocolVersion, Reply } from '../resp/types.js';
@@ -13,15 +14,11 @@ export interface CpuTimes {
   readonly systemMicroseconds: number;
 }
 
-/**
- * What a command that changes one key needs of it. `overwrites`: nothing, as long as it is a plain inline value or not there.
- * `changes`: what it is, inline.
- */
-export type OneKeyUse = 'overwrites' | 'changes';
-
 interface HandlerBase {
   /** As the table of facts has it: in lower case, a sub-command as `parent|name`. */
   readonly name: string;
+  /** Begins at once inside MULTI, where other commands are queued. */
+  readonly passesMulti?: true;
 }
 
 /** Works on the session and the gateway alone, at once and in its place among the session's replies. */
@@ -43,26 +40,37 @@ export interface DataHandler extends HandlerBase {
   flushes?(argv: Request, db: number, databases: number): readonly number[];
 }
 
-/** Changes how its session takes commands; `dispatcher.ts` knows what it means. */
-export interface ControlHandler extends HandlerBase {
-  readonly kind: 'control';
-  readonly control: 'multi' | 'exec' | 'discard' | 'watch' | 'unwatch' | 'quit' | 'reset';
+/** Runs alone in its session: nothing else of it runs then, and nothing begins before it is done. */
+export interface AloneHandler extends HandlerBase {
+  readonly kind: 'alone';
+  /** What it runs in a transaction, or its answer when there is nothing to run. */
+  plan(call: Call): Work | Reply;
+  /** What is left to do once its work is answered. */
+  done?(call: Call): void;
 }
 
 /** Carries out a command: `command/attach.ts` puts it together with what the table says of the command. */
-export type Handler = SessionHandler | DataHandler | ControlHandler;
+export type Handler = SessionHandler | DataHandler | AloneHandler;
 
-interface Attached extends Keyed {
+/** What all commands have, whoever carries them out. */
+export interface Attached extends Keyed {
+  readonly name: string;
   readonly arity: number;
   /** By their names without the parent's. */
   readonly subcommands: ReadonlyMap<string, CommandSpec> | undefined;
   readonly writes: boolean;
+  readonly passesMulti: boolean;
 }
 
-export type SessionCommand = SessionHandler & Attached;
-export type DataCommand = DataHandler & Attached;
-export type ControlCommand = ControlHandler & Attached;
-export type CommandSpec = SessionCommand | DataCommand | ControlCommand;
+export type SessionCommand = Attached & Pick<SessionHandler, 'kind' | 'run'>;
+export type DataCommand = Attached &
+  Pick<DataHandler, 'kind' | 'run'> & {
+    readonly oneKey: DataHandler['oneKey'];
+    readonly flushes: DataHandler['flushes'];
+  };
+export type AloneCommand = Attached &
+  Pick<AloneHandler, 'kind' | 'plan'> & { readonly done: AloneHandler['done'] };
+export type CommandSpec = SessionCommand | DataCommand | AloneCommand;
 
 export interface Call {
   readonly argv: Request;
@@ -73,6 +81,23 @@ export interface Call {
 export interface DataCall extends Call {
   /** The session's database in the running transaction. */
   readonly db: Database;
+}
+
+/** What commands see and change of MULTI and WATCH of a session. */
+export interface TransactionState {
+  /** Between MULTI and EXEC or DISCARD. */
+  readonly active: boolean;
+  /** A command could not be queued: EXEC refuses. */
+  readonly broken: boolean;
+  readonly watchedKeys: number;
+  begin(): void;
+  /** Leaves MULTI and forgets what was watched. */
+  reset(): void;
+  /** Remembers what the keys are in the transaction of this database. */
+  watch(db: Database, keys: readonly Uint8Array[]): Promise<void>;
+  unwatch(): void;
+  /** The transaction of EXEC. */
+  work(session: SessionState, gateway: GatewayState): Work;
 }
 
 /** What commands see and change of a session. */
@@ -101,7 +126,10 @@ export interface SessionState {
   /** Commands queued since MULTI; undefined outside of it. */
   readonly multiLength: number | undefined;
   lastCommand: string;
+  readonly transaction: TransactionState;
   setReplyMode(mode: 'on' | 'off' | 'skip'): void;
+  /** Begins nothing more, and closes the connection when what was begun is answered. */
+  quit(): void;
   /** Closes the connection; one's own only after the reply. */
   kill(): void;
 }

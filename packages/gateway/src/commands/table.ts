@@ -7,7 +7,8 @@ import { basicCommands } from './connection/basics.js';
 import { clientCommands } from './connection/client.js';
 import { commandCommands } from './connection/command.js';
 import { helloCommand } from './connection/hello.js';
-import { wrongArity } from './errors.js';
+import { quitCommand } from './connection/quit.js';
+import { resetCommand } from './connection/reset.js';
 import { expireCommands } from './generic/expire.js';
 import { keyspaceCommands } from './generic/keyspace.js';
 import { scanCommands } from './generic/scan.js';
@@ -20,14 +21,15 @@ import { stringReadCommands } from './string/get.js';
 import { counterCommands } from './string/incr.js';
 import { stringWriteCommands } from './string/set.js';
 import { latin1 } from './text.js';
-import { controlCommands } from './transaction/specs.js';
+import { transactionCommands } from './transaction/index.js';
 
 const families: readonly (readonly Handler[])[] = [
   basicCommands,
   [helloCommand, infoCommand],
   clientCommands,
   configCommands,
-  controlCommands,
+  transactionCommands,
+  [quitCommand, resetCommand],
   adminCommands,
   functionCommands,
   keyspaceCommands,
@@ -37,10 +39,6 @@ const families: readonly (readonly Handler[])[] = [
   stringWriteCommands,
   counterCommands,
 ];
-
-export type LookUp =
-  | { readonly ok: true; readonly spec: CommandSpec }
-  | { readonly ok: false; readonly error: Reply; readonly spec?: CommandSpec };
 
 const ARGS_TEXT_MAX = 128;
 
@@ -60,24 +58,30 @@ export class CommandTable {
     return this.#specs;
   }
 
-  /** The command of a request, or why there is none: unknown name or subcommand, wrong arity. */
-  lookUp(argv: Request): LookUp {
-    // Longer names are not known, and only their beginning is quoted.
-    const name = latin1(argv[0]!.subarray(0, ARGS_TEXT_MAX + 1));
-    const parent = this.#specs.get(name) ?? this.#specs.get(name.toLowerCase());
-    if (parent === undefined) return { ok: false, error: unknownCommand(name, argv) };
-    let spec = parent;
-    if (parent.subcommands !== undefined && argv.length > 1) {
-      const child = parent.subcommands.get(latin1(argv[1]!).toLowerCase());
-      if (child === undefined) return { ok: false, error: unknownSubcommand(name, argv[1]!) };
-      spec = child;
-    }
-    const { arity } = spec;
-    if (arity > 0 ? argv.length !== arity : argv.length < -arity) {
-      return { ok: false, error: wrongArity(spec.name), spec };
-    }
-    return { ok: true, spec };
+  /** The command of a request; undefined when its name, or that of its sub-command, is not known. */
+  find(argv: Request): CommandSpec | undefined {
+    const parent = this.#parentOf(argv[0]!);
+    if (parent?.subcommands === undefined || argv.length === 1) return parent;
+    return parent.subcommands.get(latin1(argv[1]!).toLowerCase());
   }
+
+  /** Why there is no command for a request. */
+  explain(argv: Request): Reply {
+    const name = nameOf(argv[0]!);
+    return this.#parentOf(argv[0]!) === undefined
+      ? unknownCommand(name, argv)
+      : unknownSubcommand(name, argv[1]!);
+  }
+
+  #parentOf(bytes: Uint8Array): CommandSpec | undefined {
+    const name = nameOf(bytes);
+    return this.#specs.get(name) ?? this.#specs.get(name.toLowerCase());
+  }
+}
+
+/** Longer names are not known, and only their beginning is quoted. */
+function nameOf(bytes: Uint8Array): string {
+  return latin1(bytes.length > ARGS_TEXT_MAX ? bytes.subarray(0, ARGS_TEXT_MAX + 1) : bytes);
 }
 
 function unknownCommand(name: string, argv: Request): Reply {

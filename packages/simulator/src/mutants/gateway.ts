@@ -94,13 +94,13 @@ export const gatewayMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/gateway/src/dispatcher.ts',
-        find: `      const reply = await this.#context.executor.submit(
-        this.multi.work(this.#session, this.#gateway),
-      );`,
-        replace: `      const works = this.multi.works(this.#session, this.#gateway);
-      const replies = await Promise.all(works.map((work) => this.#context.executor.submit(work)));
-      const items = replies.flatMap((each) => (each.type === 'array' ? each.items : [each]));
-      const reply: Reply = { type: 'array', items };`,
+        find: '    const reply = await this.#context.executor.submit(work);',
+        replace: `    const { executor } = this.#context;
+    const isExec = spec.name === 'exec';
+    const works = isExec ? this.multi.works(this.#session, this.#gateway) : [work];
+    const replies = await Promise.all(works.map((each) => executor.submit(each)));
+    const items = replies.flatMap((each) => (each.type === 'array' ? each.items : [each]));
+    const reply: Reply = isExec ? { type: 'array', items } : replies[0]!;`,
       },
       {
         file: 'packages/gateway/src/multi.ts',
@@ -137,7 +137,8 @@ export const gatewayMutants: readonly Mutant[] = [
       const work = this.#work(spec, part, [{ db, key: argv[i]! }], []);
       replies.push(this.#context.executor.submit(work));
     }
-    return (await Promise.all(replies)).find(({ type }) => type === 'error') ?? OK;
+    const failed = (await Promise.all(replies)).find(({ type }) => type === 'error');
+    return failed ?? { type: 'simple', text: 'OK' };
   }
 
   #work(
@@ -166,7 +167,7 @@ export const gatewayMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/gateway/src/multi.ts',
-        find: `        if (!(await this.watched.unchanged(txn))) return NULL_ARRAY;
+        find: `        if (!(await this.#watched.unchanged(txn))) return NULL_ARRAY;
 `,
         replace: '',
       },

@@ -1,4 +1,5 @@
 import { EMPTY_BYTES, limits } from '@tinykv/base';
+import type { OneKeyUse } from '../../job.js';
 import { UNREADABLE } from '../../model/meta-codec.js';
 import { stepsOf } from '../../model/pace.js';
 import { patchString, stringLength, writeString } from '../../model/strings.js';
@@ -7,7 +8,7 @@ import type { Request } from '../../resp/request.js';
 import { error, integer, NULL, OK, ONE, type Reply, ZERO } from '../../resp/types.js';
 import { NOT_AN_INTEGER, TOO_LONG, UNREADABLE_RECORD, WRONG_TYPE, wrongArity } from '../errors.js';
 import { EX, type ExpireUnit, PX, parseExpire } from '../expire-time.js';
-import type { DataCall, DataHandler, OneKeyUse } from '../spec.js';
+import type { DataCall, DataHandler } from '../spec.js';
 import { oldValue } from './get.js';
 import { parseSetOptions } from './options.js';
 
