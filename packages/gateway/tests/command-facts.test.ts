@@ -37,14 +37,17 @@ describe.skipIf(!redisIsInstalled && process.env['CI'] !== 'true')('against redi
     expect(facts.size).toBe((await client.send('command', 'count')).value);
   });
 
-  test.each([2, 3] as const)('COMMAND INFO of each command in RESP%i, byte for byte', async (version) => {
-    await client.send('hello', String(version));
-    const replies = await client.pipeline(leaves.map(({ name }) => ['command', 'info', name]));
-    for (const [i, one] of leaves.entries()) {
-      expect(`*1\r\n${encoded(describeCommand(one), version)}`).toBe(replies[i]!.raw);
-    }
-    await client.send('hello', '2');
-  });
+  test.each([2, 3] as const)(
+    'COMMAND INFO of each command in RESP%i, byte for byte',
+    async (version) => {
+      await client.send('hello', String(version));
+      const replies = await client.pipeline(leaves.map(({ name }) => ['command', 'info', name]));
+      for (const [i, one] of leaves.entries()) {
+        expect(`*1\r\n${encoded(describeCommand(one), version)}`).toBe(replies[i]!.raw);
+      }
+      await client.send('hello', '2');
+    },
+  );
 
   test('COMMAND DOCS of each command, but for its sentences', async () => {
     const docs = leaves.map(({ name }) => ['command', 'docs', name]);

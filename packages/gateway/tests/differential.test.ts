@@ -166,7 +166,9 @@ function listOfCommands(argv: readonly string[], reply: RawReply): string | unde
 function sortedRows(rows: readonly ReplyValue[][]): ReplyValue[][] {
   return rows
     .map((row) => {
-      const children = (row[9] as readonly ReplyValue[][]).filter(([name]) => isKnown(name as string));
+      const children = (row[9] as readonly ReplyValue[][]).filter(([name]) =>
+        isKnown(name as string),
+      );
       return [...row.slice(0, 9), sortedRows(children)];
     })
     .sort((a, b) => ((a[0] as string) < (b[0] as string) ? -1 : 1));

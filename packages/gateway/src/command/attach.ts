@@ -27,11 +27,12 @@ function specOf(facts: CommandFacts, waiting: Map<string, Handler>): CommandSpec
   const handler = waiting.get(facts.name);
   if (handler === undefined) return undefined;
   waiting.delete(facts.name);
-  let subcommands: Map<string, CommandSpec> | undefined;
+  const attachedChildren = new Map<string, CommandSpec>();
   for (const [name, child] of facts.subcommands ?? []) {
     const spec = specOf(child, waiting);
-    if (spec !== undefined) (subcommands ??= new Map()).set(name, spec);
+    if (spec !== undefined) attachedChildren.set(name, spec);
   }
+  const subcommands = attachedChildren.size > 0 ? attachedChildren : undefined;
   const { subcommands: _, ...own } = facts;
   const children = [...(subcommands ?? [])].map(([name, spec]) => [name, spec.facts] as const);
   const attached: Attached = {

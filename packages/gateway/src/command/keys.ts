@@ -36,7 +36,9 @@ export function keyPlaces(facts: CommandFacts, argv: Request): KeyPlace[] {
 function addPlaces({ begin, find, flags }: KeySpec, argv: Request, places: KeyPlace[]): boolean {
   if (begin.type === 'unknown' || find.type === 'unknown') return false;
   let first =
-    begin.type === 'index' ? begin.index : indexAfter(begin.keyword.toLowerCase(), begin.from, argv);
+    begin.type === 'index'
+      ? begin.index
+      : indexAfter(begin.keyword.toLowerCase(), begin.from, argv);
   if (first === undefined) return true;
   let last: number;
   if (find.type === 'keynum') {

@@ -187,9 +187,7 @@ function sub(name: string, run: (call: Call) => Reply): SessionHandler {
 export const clientCommands: readonly SessionHandler[] = [
   container('client'),
   sub('setname', setName),
-  sub('getname', ({ session }) =>
-    session.name === '' ? NULL : bulk(latin1Bytes(session.name)),
-  ),
+  sub('getname', ({ session }) => (session.name === '' ? NULL : bulk(latin1Bytes(session.name)))),
   sub('id', ({ session }) => integer(session.id)),
   sub('info', info),
   sub('list', list),

@@ -27,7 +27,8 @@ function find(table: Table, name: Uint8Array): CommandSpec | undefined {
 }
 
 function info(table: Table, { argv }: Call): Reply {
-  if (argv.length <= 2) return array([...table.values()].map(({ facts }) => describeCommand(facts)));
+  if (argv.length <= 2)
+    return array([...table.values()].map(({ facts }) => describeCommand(facts)));
   return array(
     argv.slice(2).map((name) => {
       const spec = find(table, name);

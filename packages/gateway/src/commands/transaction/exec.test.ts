@@ -32,7 +32,14 @@ test('EXEC with arguments ends MULTI', async () => {
 test('EXEC waits for what the session has begun, and nothing passes it', async () => {
   const client = (await testGateway()).connect();
   expect(
-    await client.send(['INCR', 'n'], ['MULTI'], ['INCR', 'n'], ['EXEC'], ['GET', 'n'], ['INCR', 'n']),
+    await client.send(
+      ['INCR', 'n'],
+      ['MULTI'],
+      ['INCR', 'n'],
+      ['EXEC'],
+      ['GET', 'n'],
+      ['INCR', 'n'],
+    ),
   ).toBe(':1\r\n+OK\r\n+QUEUED\r\n*1\r\n:2\r\n$1\r\n2\r\n:3\r\n');
 });
 
