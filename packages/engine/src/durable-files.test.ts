@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { scratchRoot } from './conformance/scratch.js';
 import { makeDurableFolder, replaceFile } from './durable-files.js';
 import { LevelEngine } from './level-engine.js';
-import { LogEngine } from './log-engine/log-engine.js';
+import { openLogEngine } from './log-engine/node-log-engine.js';
 import { NodeLogFiles } from './segment-log/node-log-files.js';
 import { SegmentedRaftLog } from './segment-log/segmented-raft-log.js';
 
@@ -46,7 +46,7 @@ describe('folders that are made', () => {
     ['by themselves', (path) => makeDurableFolder(path)],
     ['for the Raft log', (path) => new NodeLogFiles(path).list()],
     ['for LevelDB', async (path) => (await LevelEngine.open(path)).close()],
-    ['for the log engine', async (path) => (await LogEngine.open(path)).close()],
+    ['for the log engine', async (path) => (await openLogEngine(path)).close()],
   ])('have durable names, all those above them too: %s', async (_, make) => {
     await make(folder());
     expectNamesSynced();

@@ -6,6 +6,7 @@ import {
   MemoryEngine,
   MemoryRaftLog,
   NodeLogFiles,
+  openLogEngine,
   SegmentedRaftLog,
 } from '@tinykv/engine';
 import type { RaftLog } from '@tinykv/raft';
@@ -36,7 +37,7 @@ export async function openEngine(
     case 'level':
       return LevelEngine.open(path, { failed });
     case 'log':
-      return LogEngine.open(path, {
+      return openLogEngine(path, {
         failed,
         hintLost: ({ message }) => logger.warn('a hint is lost', { error: message }),
       });

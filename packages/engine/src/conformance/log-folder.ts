@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { KvEngine } from '@tinykv/base';
 import { DataSegment } from '../log-engine/data-segment.js';
-import { LogEngine, type LogEngineOptions } from '../log-engine/log-engine.js';
+import type { LogEngine, LogEngineOptions } from '../log-engine/log-engine.js';
+import { openLogEngine } from '../log-engine/node-log-engine.js';
 import { copyOfOneMoment } from './crash-image.js';
 import { scratchRoot } from './scratch.js';
 
@@ -36,12 +37,12 @@ export class LogFolder {
 
   static async create(options: LogEngineOptions = {}): Promise<LogFolder> {
     const path = await mkdtemp(join(scratchRoot, 'tinykv-log-'));
-    return new LogFolder(path, await LogEngine.open(path, options), options);
+    return new LogFolder(path, await openLogEngine(path, options), options);
   }
 
   async reopen(): Promise<KvEngine> {
     await this.engine.close();
-    this.engine = await LogEngine.open(this.path, this.#options);
+    this.engine = await openLogEngine(this.path, this.#options);
     return this.engine;
   }
 
@@ -60,7 +61,7 @@ export class LogFolder {
     await this.engine.close();
     await rm(this.path, { recursive: true });
     this.path = image;
-    this.engine = await LogEngine.open(image, this.#options);
+    this.engine = await openLogEngine(image, this.#options);
     return this.engine;
   }
 

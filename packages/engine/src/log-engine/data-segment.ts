@@ -1,9 +1,6 @@
-import { ftruncateSync, readSync, writeSync } from 'node:fs';
-import { type FileHandle, open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { assert, errorMessage, KvError } from '@tinykv/base';
-import { damage } from '../damage.js';
 import { storageError } from '../storage-errors.js';
+import type { EngineFile, EngineFiles } from './engine-files.js';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.js';
 
 /** Offsets take four bytes in the files. */
@@ -18,7 +15,7 @@ export class DataSegment {
   readonly number: number;
   /** For messages. */
   readonly path: string;
-  readonly #handle: FileHandle;
+  readonly #file: EngineFile;
   /** Where the next frame goes. */
   #end: number;
   /** Invariant: durable <= end. */
@@ -27,35 +24,33 @@ export class DataSegment {
   /** Bytes of records that the directory points to. */
   liveBytes = 0;
 
-  private constructor(number: number, path: string, handle: FileHandle, end: number) {
+  private constructor(number: number, path: string, file: EngineFile) {
     this.number = number;
     this.path = path;
-    this.#handle = handle;
-    this.#end = end;
+    this.#file = file;
+    this.#end = file.size;
   }
 
   /** A new file with its header, which is durable, except for its name. */
-  static async create(folder: string, header: SegmentHeader): Promise<DataSegment> {
-    const path = join(folder, segmentName(header.number));
-    const handle = await open(path, 'wx+');
+  static async create(files: EngineFiles, header: SegmentHeader): Promise<DataSegment> {
+    const name = segmentName(header.number);
+    const file = await files.create(name, 0);
     try {
-      const segment = new DataSegment(header.number, path, handle, 0);
+      const segment = new DataSegment(header.number, files.locate(name), file);
       segment.write(encodeSegmentHeader(header));
       await segment.sync();
       return segment;
     } catch (error) {
-      await handle.close();
+      await file.close();
       // On a full disk the next attempt makes it anew.
-      await rm(path, { force: true });
+      await files.remove(name);
       throw error;
     }
   }
 
-  static async open(folder: string, number: number): Promise<DataSegment> {
-    const path = join(folder, segmentName(number));
-    const handle = await open(path, 'r+');
-    const { size } = await handle.stat();
-    return new DataSegment(number, path, handle, size);
+  static async open(files: EngineFiles, number: number): Promise<DataSegment> {
+    const name = segmentName(number);
+    return new DataSegment(number, files.locate(name), await files.open(name));
   }
 
   get end(): number {
@@ -79,10 +74,7 @@ export class DataSegment {
     const at = this.#end;
     assert(at + bytes.length <= SEGMENT_BYTES_MAX, () => `${this.path} would be too long`);
     try {
-      let done = 0;
-      while (done < bytes.length) {
-        done += writeSync(this.#handle.fd, bytes, done, bytes.length - done, at + done);
-      }
+      this.#file.write(at, bytes);
     } catch (error) {
       this.#takeBack(at);
       throw storageError(error, `write to ${this.path}`);
@@ -94,7 +86,7 @@ export class DataSegment {
   /** Some bytes of a failed write may be there. Another segment must not follow one that has more than frames. */
   #takeBack(end: number): void {
     try {
-      ftruncateSync(this.#handle.fd, end);
+      this.#file.truncate(end);
     } catch (error) {
       const text = `${this.path} cannot be cut behind a failed write: ${errorMessage(error)}`;
       throw new KvError('INTERNAL', text, { cause: error });
@@ -104,26 +96,18 @@ export class DataSegment {
   /** Exactly `length` bytes, in memory of their own. Throws DATA_LOSS when they are not there. */
   read(offset: number, length: number): Uint8Array {
     if (this.#isClosed) throw new KvError('FAILED_PRECONDITION', `${this.path} is closed`);
-    const out = new Uint8Array(length);
-    let done = 0;
-    while (done < length) {
-      let count: number;
-      try {
-        count = readSync(this.#handle.fd, out, done, length - done, offset + done);
-      } catch (error) {
-        throw storageError(error, `read of ${this.path}`);
-      }
-      if (count === 0) throw damage(this.path, `it ends at byte ${offset + done}`);
-      done += count;
+    try {
+      return this.#file.readSync(offset, length);
+    } catch (error) {
+      throw storageError(error, `read of ${this.path}`);
     }
-    return out;
   }
 
   /** Makes all writes so far durable. */
   async sync(): Promise<void> {
     const end = this.#end;
     try {
-      await this.#handle.datasync();
+      await this.#file.sync();
     } catch (error) {
       // Also on a full disk: what of the file is durable is not known any more.
       throw new KvError('INTERNAL', `fsync of ${this.path}: ${errorMessage(error)}`, {
@@ -137,23 +121,23 @@ export class DataSegment {
    * Writes again what stands at or behind `from`. A sync alone does not make it durable: after a failed one
    * the kernel may hold pages for clean that never reached the disk.
    */
-  async rewrite(from: number): Promise<void> {
+  rewrite(from: number): void {
     for (let at = from; at < this.#end; ) {
       const bytes = this.read(at, Math.min(REWRITE_BYTES, this.#end - at));
-      await this.#handle.write(bytes, 0, bytes.length, at);
+      this.#file.write(at, bytes);
       at += bytes.length;
     }
   }
 
   /** Takes away what a crash left behind the last frame. */
-  async cut(end: number): Promise<void> {
-    await this.#handle.truncate(end);
+  cut(end: number): void {
+    this.#file.truncate(end);
     this.#end = end;
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#handle.close();
+    await this.#file.close();
   }
 }
 

@@ -4,7 +4,8 @@ import { EMPTY_BYTES, fromUtf8, KvError, utf8 } from '@tinykv/base';
 import { isLongRun } from '@tinykv/base/testing/fuzz';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { scratchRoot } from '../conformance/scratch.js';
-import { LogEngine } from './log-engine.js';
+import type { LogEngine } from './log-engine.js';
+import { openLogEngine } from './node-log-engine.js';
 
 /** Two batches fill one. */
 const SEGMENT_BYTES = 230;
@@ -29,7 +30,7 @@ describe('a folder of LogEngine', () => {
   beforeEach(async () => {
     root = await mkdtemp(join(scratchRoot, 'tinykv-log-'));
     clean = join(root, 'clean');
-    const engine = await LogEngine.open(clean, { segmentBytes: SEGMENT_BYTES });
+    const engine = await openLogEngine(clean, { segmentBytes: SEGMENT_BYTES });
     states = [{}];
     ends = [];
     for (let i = 1; i <= BATCHES; i++) {
@@ -90,7 +91,7 @@ describe('a folder of LogEngine', () => {
     await cp(crashed, path, { recursive: true });
     await truncate(join(path, last), ends.at(-1)! - 1);
     for (const value of ['first', 'second']) {
-      const engine = await LogEngine.open(path, { segmentBytes: SEGMENT_BYTES });
+      const engine = await openLogEngine(path, { segmentBytes: SEGMENT_BYTES });
       const batch = engine.batch();
       batch.put(utf8('same'), utf8(value));
       await engine.write(batch, { sync: true });
@@ -156,7 +157,7 @@ describe('the last segment of LogEngine', () => {
   let engine: LogEngine;
   beforeEach(async () => {
     path = await mkdtemp(join(scratchRoot, 'tinykv-log-'));
-    engine = await LogEngine.open(path);
+    engine = await openLogEngine(path);
   });
   afterEach(() => rm(path, { recursive: true }));
 
@@ -215,7 +216,7 @@ async function lastSegment(path: string): Promise<[name: string, bytes: number]>
 
 /** All keys; a value that cannot be read is the code of its error. */
 async function contentOf(path: string): Promise<Content> {
-  const engine = await LogEngine.open(path, { segmentBytes: SEGMENT_BYTES });
+  const engine = await openLogEngine(path, { segmentBytes: SEGMENT_BYTES });
   try {
     const iterator = engine.iterator({ start: EMPTY_BYTES, end: EMPTY_BYTES, keysOnly: true });
     const keys = (await iterator.next(1_000)).map(([key]) => key);

@@ -1,10 +1,14 @@
-import { type FileHandle, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EMPTY_BYTES, type KvReader, keyString, utf8 } from '@tinykv/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { kvEngineConformance } from '../conformance/kv-engine.js';
 import { LogFolder } from '../conformance/log-folder.js';
+import { NodeLogFiles } from '../segment-log/node-log-files.js';
+import type { EngineFile } from './engine-files.js';
 import { LogEngine } from './log-engine.js';
+import { openLogEngine } from './node-log-engine.js';
 
 kvEngineConformance('LogEngine', async () => (await LogFolder.create()).underTest());
 // A few batches fill a segment, so that histories rotate and compact.
@@ -43,7 +47,7 @@ describe('LogEngine', () => {
   };
 
   it('refuses a folder that is open elsewhere', async () => {
-    await expect(LogEngine.open(folder.path)).rejects.toMatchObject({
+    await expect(openLogEngine(folder.path)).rejects.toMatchObject({
       code: 'FAILED_PRECONDITION',
       message: expect.stringContaining(`in use by process ${process.pid}`),
     });
@@ -52,13 +56,13 @@ describe('LogEngine', () => {
   it('is full while its keys take more than their share of the heap, also when it is opened so', async () => {
     const options = { segmentBytes: SEGMENT_BYTES, heapBytes: 300 * 100 };
     await folder.engine.close();
-    folder.engine = await LogEngine.open(folder.path, options);
+    folder.engine = await openLogEngine(folder.path, options);
     // 280 bytes and the key's own for each.
     for (let i = 0; i < 105; i++) await put(`key ${String(i).padStart(3, '0')}`, 'x');
     for (let i = 0; i < 105; i++) await put(`key ${String(i).padStart(3, '0')}`, 'y');
     expect(folder.engine.full).toContain('memory full: the keys take 30135 bytes of the heap');
     await folder.engine.close();
-    folder.engine = await LogEngine.open(folder.path, options);
+    folder.engine = await openLogEngine(folder.path, options);
     expect(folder.engine.full).toContain('30135 bytes');
     await remove('key 000');
     await remove('key 000');
@@ -129,7 +133,7 @@ describe('LogEngine', () => {
     const bytes = await readFile(file);
     bytes[bytes.indexOf('3====') + 20]! ^= 1;
     await writeFile(file, bytes);
-    folder.engine = await LogEngine.open(folder.path, { segmentBytes: SEGMENT_BYTES });
+    folder.engine = await openLogEngine(folder.path, { segmentBytes: SEGMENT_BYTES });
     expect(() => folder.engine.get(utf8('key3'))).toThrow(
       expect.objectContaining({ code: 'DATA_LOSS', message: expect.stringContaining(file) }),
     );
@@ -151,7 +155,7 @@ describe('LogEngine', () => {
     expect(hints.length).toBeGreaterThan(2);
     await rm(join(folder.path, hints[0]!));
     await writeFile(join(folder.path, hints[1]!), 'not a hint at all, but long enough');
-    folder.engine = await LogEngine.open(folder.path, { segmentBytes: SEGMENT_BYTES });
+    folder.engine = await openLogEngine(folder.path, { segmentBytes: SEGMENT_BYTES });
     expect(await contentOf(folder.engine)).toEqual(before);
     expect((await readdir(folder.path)).filter((name) => name.endsWith('.hint'))).toEqual(hints);
   });
@@ -172,29 +176,20 @@ describe('LogEngine', () => {
     await put('synced', 'a'.repeat(500), true);
     await put('marks what is synced', '', true);
     await put('not synced', 'b'.repeat(500));
-    const written: { readonly at: number; readonly bytes: Buffer }[] = [];
-    const handle = await open(join(folder.path, 'LOCK.db/HOLDER'));
-    const prototype = Object.getPrototypeOf(handle) as FileHandle;
-    await handle.close();
-    const { write } = prototype;
-    prototype.write = function (this: FileHandle, bytes: Buffer, ...rest: unknown[]) {
-      written.push({ at: rest[2] as number, bytes: Buffer.from(bytes) });
-      return Reflect.apply(write, this, [bytes, ...rest]);
-    } as typeof prototype.write;
-    try {
-      await folder.crash(1);
-    } finally {
-      prototype.write = write;
-    }
-    const file = await readFile(join(folder.path, '0000000001.data'));
-    // The spare of the new folder's lock comes first.
-    const [spare, tail] = written;
-    expect(written).toHaveLength(2);
-    expect(spare!.bytes).toHaveLength(65_536);
-    expect(tail!.at + tail!.bytes.length).toBe(file.length);
-    expect(tail!.bytes.equals(file.subarray(tail!.at))).toBe(true);
-    expect(tail!.bytes.includes('bbbb')).toBe(true);
-    expect(tail!.bytes.includes('aaaa')).toBe(false);
+    const image = await folder.image(1);
+    const files = new RecordingFiles(image);
+    const engine = await LogEngine.open({ files, rest: nextTurn });
+    await engine.close();
+    const file = await readFile(join(image, '0000000001.data'));
+    const [written, synced] = files.events;
+    expect(synced).toBe('sync');
+    if (written === undefined || written === 'sync') throw new Error('nothing was written');
+    expect(written.at + written.bytes.length).toBe(file.length);
+    const text = Buffer.from(written.bytes);
+    expect(text.equals(file.subarray(written.at))).toBe(true);
+    expect(text.includes('bbbb')).toBe(true);
+    expect(text.includes('aaaa')).toBe(false);
+    await rm(image, { recursive: true });
   });
 
   it('takes nothing more once a write has failed', async () => {
@@ -209,6 +204,30 @@ describe('LogEngine', () => {
     folder = await LogFolder.create();
   });
 });
+
+/** What is written to files that were there before, and when it is synced. */
+class RecordingFiles extends NodeLogFiles {
+  readonly events: ('sync' | { readonly at: number; readonly bytes: Uint8Array })[] = [];
+
+  override async open(name: string): Promise<EngineFile> {
+    const file = await super.open(name);
+    return {
+      size: file.size,
+      write: (at, bytes) => {
+        this.events.push({ at, bytes: bytes.slice() });
+        file.write(at, bytes);
+      },
+      truncate: (size) => file.truncate(size),
+      sync: () => {
+        this.events.push('sync');
+        return file.sync();
+      },
+      read: (at, length) => file.read(at, length),
+      readSync: (at, length) => file.readSync(at, length),
+      close: () => file.close(),
+    };
+  }
+}
 
 async function contentOf(reader: KvReader): Promise<Map<string, string>> {
   const iterator = reader.iterator({ start: EMPTY_BYTES, end: EMPTY_BYTES });

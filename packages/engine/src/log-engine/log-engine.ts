@@ -1,5 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { getHeapStatistics } from 'node:v8';
 import {
   assert,
   type IteratorRange,
@@ -10,31 +8,36 @@ import {
   type Reclaimed,
   type WriteBatch,
 } from '@tinykv/base';
-import { makeDurableFolder } from '../durable-files.js';
-import { type FolderLock, lockFolder } from '../folder-lock.js';
 import { storageError } from '../storage-errors.js';
 import { SyncRounds } from '../sync-rounds.js';
 import { Compactor } from './compactor.js';
+import type { EngineFiles } from './engine-files.js';
 import { HintFiles, type HintWarning } from './hint-files.js';
 import { type KeyDirectory, readValue, sizeOf } from './key-directory.js';
 import { LogBatch } from './log-batch.js';
 import { LogIterator, LogSnapshot } from './log-reader.js';
+import type { Rest } from './record-merge.js';
 import { type Recovered, recover } from './recovery.js';
 import type { SegmentSet } from './segment-set.js';
+
+/** Where an engine runs. */
+export interface LogEngineHost {
+  readonly files: EngineFiles;
+  readonly rest: Rest;
+  /** Called when the engine is done with its files. */
+  release?(): Promise<void>;
+}
 
 export interface LogEngineOptions {
   /** A segment this long is followed by another. A batch that is longer has one for itself. */
   readonly segmentBytes?: number;
-  /** Bytes of the heap that the keys may take before {@link LogEngine.full} says so; default: a share of all that there is. */
+  /** Bytes of the heap that the keys may take before {@link LogEngine.full} says so; without a number never. */
   readonly heapBytes?: number;
   /** A hint could not be written: the next start reads its segment instead. */
   readonly hintLost?: HintWarning;
   /** Called once: nothing more can be written until the folder is opened anew. */
   readonly failed?: (error: KvError) => void;
 }
-
-/** A start takes a tenth more than the keys, and what else the process does must fit beside them. */
-const HEAP_SHARE = 0.6;
 
 /** Each byte written looks at as many bytes of garbage, so that garbage does not win. */
 const COMPACTION_PACE = 2;
@@ -47,11 +50,11 @@ const COMPACTION_PACE = 2;
  * folder is opened anew. A write that found the disk full (RESOURCE_EXHAUSTED) took no effect, and is no such failure.
  */
 export class LogEngine implements KvEngine {
+  readonly #host: LogEngineHost;
   readonly #folder: string;
   readonly #segments: SegmentSet;
   readonly #directory: KeyDirectory;
   readonly #compactor: Compactor;
-  readonly #lock: FolderLock;
   readonly #failed: (error: KvError) => void;
   readonly #heapBytes: number;
   readonly #syncs = new SyncRounds(() => this.#segments.active.sync());
@@ -61,36 +64,28 @@ export class LogEngine implements KvEngine {
   #failure: KvError | undefined;
 
   private constructor(
-    folder: string,
+    host: LogEngineHost,
     { segments, directory }: Recovered,
-    lock: FolderLock,
-    { failed = () => undefined, heapBytes = defaultHeapBytes() }: LogEngineOptions,
+    { failed = () => undefined, heapBytes = Number.POSITIVE_INFINITY }: LogEngineOptions,
   ) {
-    this.#folder = folder;
+    this.#host = host;
+    this.#folder = host.files.folder;
     this.#failed = failed;
     this.#heapBytes = heapBytes;
     this.#segments = segments;
     this.#directory = directory;
-    this.#lock = lock;
     this.#compactor = new Compactor(segments, directory, (batch) => this.#append(batch));
   }
 
-  /**
-   * Creates the folder if need be. Rejects with FAILED_PRECONDITION when a process has it open, and with
-   * DATA_LOSS when what lies there is damaged.
-   */
-  static async open(folder: string, options: LogEngineOptions = {}): Promise<LogEngine> {
+  /** The files are its own from now on, until it is closed. Rejects with DATA_LOSS when they are damaged. */
+  static async open(host: LogEngineHost, options: LogEngineOptions = {}): Promise<LogEngine> {
     const { segmentBytes = 33_554_432, hintLost = () => undefined } = options;
-    let lock: FolderLock | undefined;
+    const { files, rest } = host;
     try {
-      await makeDurableFolder(folder);
-      lock = await lockFolder(folder);
-      const hints = new HintFiles(folder, hintLost);
-      const recovered = await recover(folder, { segmentBytes, hints, rest: nextTurn });
-      return new LogEngine(folder, recovered, lock, options);
+      const hints = new HintFiles(files, hintLost);
+      return new LogEngine(host, await recover(files, { segmentBytes, hints, rest }), options);
     } catch (error) {
-      await lock?.release();
-      throw storageError(error, `cannot open ${folder}`);
+      throw storageError(error, `cannot open ${files.folder}`);
     }
   }
 
@@ -156,7 +151,7 @@ export class LogEngine implements KvEngine {
         () => undefined,
       );
       bytes += await stepped;
-      await new Promise((resolve) => setImmediate(resolve));
+      await this.#host.rest();
     }
     const isLeft = this.#closed === undefined && this.#compactor.canReclaim;
     return { bytes, next: isLeft ? start : undefined };
@@ -187,7 +182,7 @@ export class LogEngine implements KvEngine {
     } catch (error) {
       throw storageError(error, `close of ${this.#folder}`);
     } finally {
-      await this.#lock.release();
+      await this.#host.release?.();
     }
   }
 
@@ -253,10 +248,6 @@ export class LogEngine implements KvEngine {
     }
     return this.#failure;
   }
-}
-
-function defaultHeapBytes(): number {
-  return Math.floor(getHeapStatistics().heap_size_limit * HEAP_SHARE);
 }
 
 function isFull(failure: KvError): boolean {

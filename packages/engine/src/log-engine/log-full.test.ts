@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LogFolder } from '../conformance/log-folder.js';
 import { SmallDisk } from '../conformance/small-disk.js';
 import { hintName } from './data-segment.js';
-import { LogEngine } from './log-engine.js';
+import type { LogEngine } from './log-engine.js';
+import { openLogEngine } from './node-log-engine.js';
 
 const SEGMENT_BYTES = 16_384;
 
@@ -52,7 +53,7 @@ describe('a full disk under the log engine', () => {
   const failures: KvError[] = [];
   const lost: KvError[] = [];
   const open = async (): Promise<void> => {
-    engine = await LogEngine.open(join(disk!.path, 'kv'), {
+    engine = await openLogEngine(join(disk!.path, 'kv'), {
       segmentBytes: SEGMENT_BYTES,
       failed: (error) => failures.push(error),
       hintLost: (error) => lost.push(error),

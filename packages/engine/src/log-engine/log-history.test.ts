@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LogFolder } from '../conformance/log-folder.js';
 import { MemoryEngine } from '../memory-engine.js';
-import { LogEngine } from './log-engine.js';
+import { openLogEngine } from './node-log-engine.js';
 
 const SEGMENT_BYTES = 512;
 
@@ -95,7 +95,7 @@ async function frozen(engine: KvEngine): Promise<() => Promise<void>> {
 }
 
 async function expectSurvives(image: string, content: string[]): Promise<void> {
-  const engine = await LogEngine.open(image, { segmentBytes: SEGMENT_BYTES });
+  const engine = await openLogEngine(image, { segmentBytes: SEGMENT_BYTES });
   expect(await contentOf(engine)).toEqual(content);
   await engine.close();
   await rm(image, { recursive: true });

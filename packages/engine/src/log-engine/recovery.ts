@@ -1,8 +1,6 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { damage } from '../damage.js';
-import { syncFolder } from '../durable-files.js';
 import { DataSegment, numberOf, segmentName } from './data-segment.js';
+import type { EngineFiles } from './engine-files.js';
 import type { HintFiles } from './hint-files.js';
 import { HintWriter } from './hint-format.js';
 import { KeyDirectory } from './key-directory.js';
@@ -28,15 +26,15 @@ export interface RecoveryHost {
  * about to go. Rejects with DATA_LOSS for all else that is not right. Every record that is found is durable
  * when this resolves.
  */
-export async function recover(folder: string, host: RecoveryHost): Promise<Recovered> {
-  const files = await listFiles(folder);
+export async function recover(files: EngineFiles, host: RecoveryHost): Promise<Recovered> {
+  const numbers = await listFiles(files);
   // A process that was killed leaves names which nobody has synced: what is appended must not go with them.
-  await syncFolder(folder);
+  await files.syncNames();
   const open: DataSegment[] = [];
   try {
-    for (const number of files.segments) open.push(await DataSegment.open(folder, number));
-    await dropUnborn(open, files);
-    return await recoverSegments(folder, open, files, host);
+    for (const number of numbers.segments) open.push(await DataSegment.open(files, number));
+    await dropUnborn(files, open, numbers);
+    return await recoverSegments(files, open, numbers, host);
   } catch (error) {
     for (const segment of open) await segment.close();
     throw error;
@@ -44,24 +42,28 @@ export async function recover(folder: string, host: RecoveryHost): Promise<Recov
 }
 
 /** Numbers of what is there, in order. */
-interface FolderFiles {
+interface FileNumbers {
   readonly segments: readonly number[];
   readonly hints: readonly number[];
 }
 
-async function listFiles(folder: string): Promise<FolderFiles> {
+async function listFiles(files: EngineFiles): Promise<FileNumbers> {
   const numbers = { data: [] as number[], hint: [] as number[] };
-  for (const name of (await readdir(folder)).sort()) {
+  for (const name of [...(await files.list())].sort()) {
     if (name.startsWith('LOCK')) continue;
     const found = numberOf(name);
-    if (found === undefined) throw damage(folder, `${name} is not a file of this engine`);
+    if (found === undefined) throw damage(files.folder, `${name} is not a file of this engine`);
     numbers[found.kind].push(found.number);
   }
   return { segments: numbers.data, hints: numbers.hint };
 }
 
 /** A segment without a whole header, which is durable before the segment is used, came to nothing. */
-async function dropUnborn(open: DataSegment[], { hints }: FolderFiles): Promise<void> {
+async function dropUnborn(
+  files: EngineFiles,
+  open: DataSegment[],
+  { hints }: FileNumbers,
+): Promise<void> {
   const last = open.at(-1);
   if (last === undefined || !last.isEmpty || headerOf(last) !== undefined) return;
   if (hints.includes(last.number)) {
@@ -69,25 +71,25 @@ async function dropUnborn(open: DataSegment[], { hints }: FolderFiles): Promise<
   }
   open.pop();
   await last.close();
-  await rm(last.path);
+  await files.remove(segmentName(last.number));
 }
 
 async function recoverSegments(
-  folder: string,
+  files: EngineFiles,
   open: DataSegment[],
-  files: FolderFiles,
+  numbers: FileNumbers,
   host: RecoveryHost,
 ): Promise<Recovered> {
   const { segmentBytes, hints, rest } = host;
   const last = open.at(-1);
   if (last === undefined) {
-    return beginFolder(folder, open, files, host);
+    return beginFolder(files, open, numbers, host);
   }
   const { dropped: droppedBefore } = checkedHeader(last);
   // First of all, since it says which segments must not be looked at any more.
   const newest = await lastContent(hints, last);
   const dropped = Math.max(droppedBefore, newest.dropped);
-  await finishDrops(folder, open, files, { dropped, files: hints });
+  await finishDrops(files, open, numbers, { dropped, hintFiles: hints });
   const draft = new DirectoryDraft(rest);
   for (const [i, segment] of open.slice(0, -1).entries()) {
     checkedHeader(segment);
@@ -99,24 +101,24 @@ async function recoverSegments(
     await hints.write(segment.number, new HintWriter(content.records).finish(facts));
   }
   await draft.take(last, newest);
-  if (newest.end < last.end) await last.cut(newest.end);
-  await last.rewrite(newest.durable);
+  if (newest.end < last.end) last.cut(newest.end);
+  last.rewrite(newest.durable);
   await last.sync();
   const found = { segments: open, dropped, hints, hint: new HintWriter(newest.records) };
-  return { segments: new SegmentSet(folder, segmentBytes, found), directory: await draft.finish() };
+  return { segments: new SegmentSet(files, segmentBytes, found), directory: await draft.finish() };
 }
 
 async function beginFolder(
-  folder: string,
+  files: EngineFiles,
   open: DataSegment[],
-  { hints: orphans }: FolderFiles,
+  { hints: orphans }: FileNumbers,
   { segmentBytes, hints }: RecoveryHost,
 ): Promise<Recovered> {
-  if (orphans.length > 0) throw damage(join(folder, segmentName(orphans[0]!)), 'it is missing');
-  open.push(await DataSegment.create(folder, { number: 1, previousBytes: 0, dropped: 0 }));
-  await syncFolder(folder);
+  if (orphans.length > 0) throw damage(files.locate(segmentName(orphans[0]!)), 'it is missing');
+  open.push(await DataSegment.create(files, { number: 1, previousBytes: 0, dropped: 0 }));
+  await files.syncNames();
   const found = { segments: open, dropped: 0, hints, hint: new HintWriter() };
-  const segments = new SegmentSet(folder, segmentBytes, found);
+  const segments = new SegmentSet(files, segmentBytes, found);
   return { segments, directory: new KeyDirectory() };
 }
 
@@ -141,19 +143,19 @@ function checkLength({ path, end }: DataSegment, { previousBytes }: SegmentHeade
 
 /** Removes the files that are not needed, and sees to it that all others are there. */
 async function finishDrops(
-  folder: string,
+  files: EngineFiles,
   open: DataSegment[],
-  { segments, hints }: FolderFiles,
-  { dropped, files }: { readonly dropped: number; readonly files: HintFiles },
+  { segments, hints }: FileNumbers,
+  { dropped, hintFiles }: { readonly dropped: number; readonly hintFiles: HintFiles },
 ): Promise<void> {
   while (open[0]!.number <= dropped) await open.shift()!.close();
   for (const number of [...segments, ...hints]) {
-    if (number <= dropped) await removeSegment(folder, files, number);
+    if (number <= dropped) await removeSegment(files, hintFiles, number);
   }
   const last = open.at(-1)!.number;
   const there = new Set(open.map(({ number }) => number));
   for (let number = dropped + 1; number <= Math.max(last, ...hints); number++) {
-    if (!there.has(number)) throw damage(join(folder, segmentName(number)), 'it is missing');
+    if (!there.has(number)) throw damage(files.locate(segmentName(number)), 'it is missing');
   }
 }
 

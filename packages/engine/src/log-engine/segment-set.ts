@@ -1,9 +1,7 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { assert, ByteWriter } from '@tinykv/base';
-import { syncFolder } from '../durable-files.js';
 import { sealedBytes, sealFrame } from '../frame-format.js';
 import { DataSegment, segmentName } from './data-segment.js';
+import type { EngineFiles } from './engine-files.js';
 import type { HintFiles } from './hint-files.js';
 import { HintWriter, type PlacedRecord } from './hint-format.js';
 import { beginBatch, patchFacts } from './record-format.js';
@@ -11,11 +9,11 @@ import { SegmentPins } from './segment-pins.js';
 
 /** The segments of an engine in order; the last takes what is written. */
 export class SegmentSet {
-  readonly folder: string;
   readonly segmentBytes: number;
   readonly pins: SegmentPins = new SegmentPins();
   /** Invariant: their numbers follow each other, from `dropped + 1` on. */
   readonly #segments: DataSegment[];
+  readonly #files: EngineFiles;
   #dropped: number;
   /** Of all segments but the active one. */
   #sealedBytes: number;
@@ -24,7 +22,7 @@ export class SegmentSet {
   #hint: HintWriter;
 
   constructor(
-    folder: string,
+    files: EngineFiles,
     segmentBytes: number,
     found: {
       readonly segments: DataSegment[];
@@ -33,7 +31,7 @@ export class SegmentSet {
       readonly hint: HintWriter;
     },
   ) {
-    this.folder = folder;
+    this.#files = files;
     this.segmentBytes = segmentBytes;
     this.#segments = found.segments;
     this.#dropped = found.dropped;
@@ -89,7 +87,7 @@ export class SegmentSet {
     this.#write(mark, oldest.number);
     this.#dropped = oldest.number;
     await this.active.sync();
-    await removeSegment(this.folder, this.#hints, oldest.number);
+    await removeSegment(this.#files, this.#hints, oldest.number);
     this.#segments.shift();
     this.#sealedBytes -= oldest.end;
     this.pins.retire(oldest);
@@ -114,8 +112,8 @@ export class SegmentSet {
     const full = this.active;
     await full.sync();
     const header = { number: full.number + 1, previousBytes: full.end, dropped: this.#dropped };
-    const next = await DataSegment.create(this.folder, header);
-    await syncFolder(this.folder);
+    const next = await DataSegment.create(this.#files, header);
+    await this.#files.syncNames();
     await this.#writeHint();
     this.#segments.push(next);
     this.#sealedBytes += full.end;
@@ -138,11 +136,11 @@ export class SegmentSet {
 }
 
 export async function removeSegment(
-  folder: string,
+  files: EngineFiles,
   hints: HintFiles,
   number: number,
 ): Promise<void> {
   // The hint first: one without its segment would look like a loss.
   await hints.remove(number);
-  await rm(join(folder, segmentName(number)), { force: true });
+  await files.remove(segmentName(number));
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EMPTY_BYTES, type KvEngine, Prng, utf8 } from '@tinykv/base';
-import { LevelEngine, LogEngine, MemoryEngine } from '@tinykv/engine';
+import { LevelEngine, MemoryEngine, openLogEngine } from '@tinykv/engine';
 import { describeRow, measureInTurns } from './rounds.js';
 
 export interface EngineBenchOptions {
@@ -18,7 +18,7 @@ const SYNCED_WRITES = 50;
 
 const openers = {
   level: (path: string): Promise<KvEngine> => LevelEngine.open(path),
-  log: (path: string): Promise<KvEngine> => LogEngine.open(path),
+  log: (path: string): Promise<KvEngine> => openLogEngine(path),
   memory: async (): Promise<KvEngine> => new MemoryEngine(),
 };
 type Name = keyof typeof openers;

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { assert, type KvEngine } from '@tinykv/base';
-import { LogEngine } from '@tinykv/engine';
+import { openLogEngine } from '@tinykv/engine';
 import { execute } from './requests.js';
 
 /** A way to carry requests out on one engine. */
@@ -10,8 +10,8 @@ export interface Executor {
 }
 
 export const executors: Readonly<Record<string, (path: string) => Promise<Executor>>> = {
-  inline: async (path) => new InlineExecutor(await LogEngine.open(path)),
-  queue: async (path) => new QueueExecutor(await LogEngine.open(path)),
+  inline: async (path) => new InlineExecutor(await openLogEngine(path)),
+  queue: async (path) => new QueueExecutor(await openLogEngine(path)),
   worker: async (path) => new WorkerExecutor(path, 1),
   'worker-batch': async (path) => new WorkerExecutor(path, Number.POSITIVE_INFINITY),
 };
