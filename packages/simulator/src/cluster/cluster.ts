@@ -1,5 +1,6 @@
 import type { RegionStatus } from '@tinykv/raftstore';
 import { Machine } from '../world/machine.js';
+import type { EngineKind } from '../world/machine-engine.js';
 import { Network, type NetworkTraits } from '../world/network.js';
 import type { World } from '../world/world.js';
 import { ClientNode } from './client-node.js';
@@ -79,7 +80,7 @@ export class Cluster {
     const name = `store-${this.stores.length + 1}`;
     const store = new StoreNode(
       name,
-      this.#machine(name),
+      this.#machine(name, this.shape.engine),
       this.#surroundings,
       this.scheduler.address,
       this.shape,
@@ -115,7 +116,8 @@ export class Cluster {
     );
   }
 
-  #machine(host: string): Machine {
-    return new Machine(host, this.world.rng.fork(`machine ${host}`), this.shape.diskDelayMs);
+  #machine(host: string, engine?: EngineKind): Machine {
+    const rng = this.world.rng.fork(`machine ${host}`);
+    return new Machine(host, rng, this.shape.diskDelayMs, engine);
   }
 }

@@ -2,6 +2,7 @@ import { defaultGatewayConfig, type GatewayConfig } from '@tinykv/gateway';
 import { defaultRaftStoreConfig } from '@tinykv/raftstore';
 import type { SchedulerConfig } from '@tinykv/scheduler';
 import type { StoreConfig } from '@tinykv/server/store';
+import type { EngineKind } from '../world/machine-engine.js';
 import type { Settings } from './settings.js';
 
 /** The outline of a cluster: its machines, and the sizes and periods that tests set by name. */
@@ -28,6 +29,8 @@ export interface ClusterShape {
   readonly gcLifeMs: number;
   /** Everything else that differs from the settings below. */
   readonly settings?: Settings;
+  /** Of the stores; the model of one when it is not given. */
+  readonly engine?: EngineKind;
 }
 
 export function storeConfig(address: string, shape: ClusterShape): StoreConfig {

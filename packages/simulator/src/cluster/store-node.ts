@@ -1,4 +1,4 @@
-import { type Env, KvError, type NetServer } from '@tinykv/base';
+import { type Env, type KvEngine, KvError, type NetServer } from '@tinykv/base';
 import { SchedulerClient } from '@tinykv/client';
 import { StoreRefusedError } from '@tinykv/model';
 import { registeredCluster } from '@tinykv/raftstore';
@@ -17,6 +17,7 @@ export class StoreNode extends Node {
   readonly address: string;
   readonly #scheduler: string;
   readonly #shape: ClusterShape;
+  #engine: KvEngine | undefined;
   #store: Store | undefined;
   #server: NetServer | undefined;
   /** Known once it has started for the first time. */
@@ -49,7 +50,10 @@ export class StoreNode extends Node {
   }
 
   protected override async run(env: Env, proc: SimProcess): Promise<void> {
-    const { engine, log } = this.machine;
+    const { log } = this.machine;
+    const failed = (error: KvError): void => this.fatal(proc, error);
+    const engine = await this.machine.engine.open({ proc, failed });
+    this.#engine = engine;
     const scheduler = await SchedulerClient.connect(env, [this.#scheduler], {
       retries: 1_000,
       clusterId: registeredCluster(engine),
@@ -77,6 +81,7 @@ export class StoreNode extends Node {
     }
     await this.#server?.close(DRAIN_MS);
     await store?.stop();
+    await this.#engine?.close();
   }
 
   /** A store that has been drained is refused for good. */
@@ -92,6 +97,7 @@ export class StoreNode extends Node {
   }
 
   protected override down(): void {
+    this.#engine = undefined;
     this.#store = undefined;
     this.#server = undefined;
   }

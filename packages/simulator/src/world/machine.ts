@@ -1,8 +1,10 @@
-import type { Rng } from '@tinykv/base';
+import { assert, type Rng } from '@tinykv/base';
 import { Disk } from './disk.js';
+import type { EngineKind, EngineLoss, MachineEngine } from './machine-engine.js';
 import { MachineClock } from './sim-clock.js';
-import { type EngineLoss, SimEngine } from './sim-engine.js';
+import { SimEngine } from './sim-engine.js';
 import { SimFs } from './sim-fs.js';
+import { SimLogEngine } from './sim-log-engine.js';
 import type { SimProcess } from './sim-proc.js';
 import { SimRaftLog } from './sim-raft-log.js';
 
@@ -17,24 +19,24 @@ export class Machine {
   readonly host: string;
   readonly clock: MachineClock;
   readonly disk: Disk;
-  readonly engine: SimEngine;
+  readonly engine: MachineEngine;
   readonly fs: SimFs;
   readonly log: SimRaftLog;
   readonly #rng: Rng;
 
-  constructor(host: string, rng: Rng, diskDelayMs: number) {
+  constructor(host: string, rng: Rng, diskDelayMs: number, engine: EngineKind = 'model') {
     this.host = host;
     this.#rng = rng;
     this.clock = new MachineClock(rng.int(1_000, 1_000_000));
     this.disk = new Disk(rng.fork('disk'), diskDelayMs);
-    this.engine = new SimEngine(this.disk);
+    this.engine = engine === 'log' ? new SimLogEngine(this.disk) : new SimEngine(this.disk);
     this.fs = new SimFs(this.disk);
     this.log = new SimRaftLog(this.disk);
   }
 
   /** Copies the store's folder of another machine here, running or not. Files of snapshots are left out. */
   async copyStore(other: Machine): Promise<void> {
-    await this.engine.copyFrom(other.engine);
+    await copyEngine(other.engine, this.engine);
     this.log.copyFrom(other.log);
   }
 
@@ -55,4 +57,10 @@ export class Machine {
     const engine = await this.engine.crash(this.#rng);
     return { ...engine, names: names.reduce((sum, { lost }) => sum + lost, 0) };
   }
+}
+
+async function copyEngine(from: MachineEngine, to: MachineEngine): Promise<void> {
+  if (to instanceof SimEngine && from instanceof SimEngine) return to.copyFrom(from);
+  assert(to instanceof SimLogEngine && from instanceof SimLogEngine, 'engines of different kinds');
+  to.copyFrom(from);
 }

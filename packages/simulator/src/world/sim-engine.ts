@@ -10,6 +10,8 @@ import type {
 } from '@tinykv/base';
 import { MemoryEngine } from '@tinykv/engine';
 import type { Disk } from './disk.js';
+import { type EngineLoss, entriesOf, type MachineEngine } from './machine-engine.js';
+import { PacedIterator } from './paced-engine.js';
 
 type Op = readonly [key: Uint8Array, value: Uint8Array | undefined];
 
@@ -32,17 +34,11 @@ class LoggedBatch implements WriteBatch {
   }
 }
 
-/** What a crash of an engine took away. */
-export interface EngineLoss {
-  readonly kept: number;
-  readonly lost: number;
-}
-
 /**
  * An engine that promises no more than its port does: batches are atomic, and at a crash any subset of
  * those that no barrier covers is lost. A barrier covers what was written when it began.
  */
-export class SimEngine implements KvEngine {
+export class SimEngine implements KvEngine, MachineEngine {
   readonly #disk: Disk;
   #live = new MemoryEngine();
   #durable = new MemoryEngine();
@@ -53,7 +49,10 @@ export class SimEngine implements KvEngine {
     this.#disk = disk;
   }
 
-  /** Cuts the engine as a crash does; another process may open it then. */
+  async open(): Promise<KvEngine> {
+    return this;
+  }
+
   async crash(rng: Rng): Promise<EngineLoss> {
     const unsynced = this.#unsynced;
     this.#unsynced = [];
@@ -68,7 +67,6 @@ export class SimEngine implements KvEngine {
     return { kept, lost: unsynced.length - kept };
   }
 
-  /** The process died and the machine did not: what was written is there, and what was synced is as before. */
   exit(): void {
     this.#writes = Promise.resolve();
   }
@@ -90,10 +88,9 @@ export class SimEngine implements KvEngine {
   }
 
   iterator(range: IteratorRange): KvIterator {
-    return new SlowIterator(this.#disk, this.#live.iterator(range));
+    return new PacedIterator(this.#disk, this.#live.iterator(range));
   }
 
-  /** Flips one bit of one record that is on the disk; false when there is none. */
   async rot(rng: Rng): Promise<boolean> {
     const all = await this.peek({ start: new Uint8Array(0), end: new Uint8Array(0) });
     const [key, value] = all[rng.int(0, Math.max(1, all.length))] ?? [];
@@ -105,15 +102,8 @@ export class SimEngine implements KvEngine {
     return true;
   }
 
-  /** All of a range at once, for a checker: takes no time. */
-  async peek(range: IteratorRange): Promise<KvEntry[]> {
-    const entries: KvEntry[] = [];
-    const iterator = this.#live.iterator(range);
-    for (;;) {
-      const page = await iterator.next(1_000);
-      if (page.length === 0) return entries;
-      entries.push(...page);
-    }
+  peek(range: IteratorRange): Promise<KvEntry[]> {
+    return entriesOf(this.#live, range);
   }
 
   batch(): LoggedBatch {
@@ -141,7 +131,7 @@ export class SimEngine implements KvEngine {
         this.#disk.checkReadable('snapshot get');
         return snapshot.get(key);
       },
-      iterator: (range) => new SlowIterator(this.#disk, snapshot.iterator(range)),
+      iterator: (range) => new PacedIterator(this.#disk, snapshot.iterator(range)),
       close: () => snapshot.close(),
     };
   }
@@ -172,28 +162,6 @@ export class SimEngine implements KvEngine {
 
   close(): Promise<void> {
     return Promise.resolve();
-  }
-}
-
-/** Reads of pages take the disk's time now and then, so that other things happen in between. */
-class SlowIterator implements KvIterator {
-  readonly #disk: Disk;
-  readonly #iterator: KvIterator;
-
-  constructor(disk: Disk, iterator: KvIterator) {
-    this.#disk = disk;
-    this.#iterator = iterator;
-  }
-
-  async next(limit: number): Promise<readonly KvEntry[]> {
-    const page = await this.#iterator.next(limit);
-    if (this.#disk.rng.int(0, 4) === 0) await this.#disk.operation('read');
-    this.#disk.checkReadable('read');
-    return page;
-  }
-
-  close(): Promise<void> {
-    return this.#iterator.close();
   }
 }
 

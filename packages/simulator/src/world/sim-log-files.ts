@@ -1,47 +1,40 @@
 import { assert, copyBytes, equalBytes, KvError, type Rng } from '@tinykv/base';
-import type { LogFile, LogFiles } from '@tinykv/engine';
+import type { EngineFile, EngineFiles } from '@tinykv/engine';
 import type { Disk } from './disk.js';
+import { FileContent, type WriteLoss } from './file-content.js';
 import { Folder, type NameLoss } from './folder.js';
+import { KilledError } from './killed-error.js';
+import type { SimProcess } from './sim-proc.js';
 
 const SECTOR_BYTES = 512;
 
-/** What the disk has in the place of a write that was not synced. */
-interface Unsynced {
-  readonly offset: number;
-  readonly before: Uint8Array;
-  /** A sync of it has failed: the kernel calls its pages clean, so no later sync brings it to the disk. */
-  isDoomed: boolean;
-}
+/** Which program's files they are: the log has a part of the disk for itself, which fills up alone. */
+type Owner = 'log' | 'engine';
 
-interface Content {
-  readonly bytes: Uint8Array;
-  /** In the order of the writes. */
-  unsynced: Unsynced[];
-  /** Behind the last byte that was ever written. */
-  used: number;
-  /** Where the last write began. */
-  lastAt: number;
+/** What a crash took away. */
+interface FilesLoss {
+  readonly writes: WriteLoss;
+  readonly names: NameLoss;
 }
-
-/** What becomes of sectors that a crash finds unsynced. */
-type Tear = 'lost' | 'kept' | 'torn';
 
 /**
- * The files of a log on a simulated disk. A write lies in the page cache until it is synced; at a crash any
- * subset of its sectors is on the disk.
+ * The files of a log or an engine on a simulated disk. A write lies in the page cache until it is synced; at a crash
+ * any subset of its sectors is on the disk.
  */
-export class SimLogFiles implements LogFiles {
+export class SimLogFiles implements EngineFiles {
+  readonly folder: Owner;
   readonly #disk: Disk;
-  readonly #files = new Folder<Content>();
+  readonly #files = new Folder<FileContent>();
 
-  constructor(disk: Disk) {
+  constructor(disk: Disk, owner: Owner = 'log') {
     this.#disk = disk;
+    this.folder = owner;
   }
 
   /** Takes over the files of another log. */
   copyFrom(other: SimLogFiles): void {
-    for (const [name, { bytes, used, lastAt }] of other.#files.entries()) {
-      this.#files.place(name, { bytes: copyBytes(bytes), unsynced: [], used, lastAt });
+    for (const [name, { bytes, used }] of other.#files.entries()) {
+      this.#files.place(name, new FileContent(bytes, used));
     }
   }
 
@@ -54,58 +47,74 @@ export class SimLogFiles implements LogFiles {
     return this.#files.names();
   }
 
-  async create(name: string, bytes: number): Promise<LogFile> {
+  async create(name: string, bytes: number): Promise<EngineFile> {
     await this.#disk.write('create log file');
-    if (this.#disk.traits.logFull) {
-      this.#files.change([[name, { bytes: new Uint8Array(0), unsynced: [], used: 0, lastAt: 0 }]]);
+    if (this.folder === 'log' && this.#disk.traits.logFull) {
+      this.#files.change([[name, new FileContent()]]);
       throw noSpace();
     }
-    const content = { bytes: new Uint8Array(bytes), unsynced: [], used: 0, lastAt: 0 };
+    const content = new FileContent(new Uint8Array(bytes));
     this.#files.change([[name, content]]);
-    return new SimLogFile(this.#disk, content);
+    return new SimLogFile(this.#disk, content, this.folder);
   }
 
-  async open(name: string): Promise<LogFile> {
+  async open(name: string): Promise<EngineFile> {
     await this.#disk.read('open log file');
-    return new SimLogFile(this.#disk, this.#content(name));
+    const content = this.#files.get(name);
+    if (content === undefined) throw new KvError('NOT_FOUND', `there is no ${name}`);
+    return new SimLogFile(this.#disk, content, this.folder);
   }
 
   async rename(from: string, to: string): Promise<void> {
     await this.#disk.operation('rename log file');
+    const content = this.#files.get(from);
+    assert(content !== undefined, () => `no log file ${from}`);
     this.#files.change([
       [from, undefined],
-      [to, this.#content(from)],
+      [to, content],
     ]);
   }
 
   async remove(name: string): Promise<void> {
     await this.#disk.operation('remove log file');
-    this.#files.change([[name, undefined]]);
+    if (this.#files.get(name) !== undefined) this.#files.change([[name, undefined]]);
   }
 
   syncNames(): Promise<void> {
     return this.#files.sync(() => this.#disk.sync('sync log folder'));
   }
 
-  /** Writes that a crash could take away now, and a sync could still bring to the disk. */
-  get unsynced(): number {
-    let count = 0;
-    for (const content of this.#files.values()) {
-      for (const { isDoomed } of content.unsynced) if (!isDoomed) count++;
-    }
-    return count;
+  async readWhole(name: string): Promise<Uint8Array | undefined> {
+    await this.#disk.read('read small file');
+    const content = this.#files.get(name);
+    return content && copyBytes(content.bytes);
   }
 
-  /** Of writes that were not synced all sectors are lost, none, or any; so are names. */
-  crash(rng: Rng): NameLoss {
+  async writeWhole(name: string, bytes: Uint8Array): Promise<void> {
+    await this.#disk.write('write small file');
+    const found = this.#files.get(name);
+    const content = found ?? new FileContent();
+    if (found === undefined) this.#files.change([[name, content]]);
+    content.cut(0);
+    content.write(0, bytes);
+  }
+
+  /** Writes that a crash could take away now, and a sync could still bring to the disk. */
+  get unsynced(): number {
+    return this.#files.values().reduce((sum, content) => sum + content.unsynced, 0);
+  }
+
+  /** Of writes that were not synced all sectors are lost, none, or any; so are names. Tells of the writes to some files. */
+  crash(rng: Rng, counts: (name: string) => boolean = () => true): FilesLoss {
+    const writes = { kept: 0, lost: 0 };
     const tear = (['lost', 'kept', 'torn'] as const)[rng.int(0, 3)]!;
-    for (const content of this.#files.values()) {
-      for (const write of content.unsynced.reverse()) {
-        undo(content, write, write.isDoomed ? 'lost' : tear, rng);
-      }
-      content.unsynced = [];
+    for (const [name, content] of this.#files.entries()) {
+      const { kept, lost } = content.crash(tear, rng);
+      if (!counts(name)) continue;
+      writes.kept += kept;
+      writes.lost += lost;
     }
-    return this.#files.crash(rng);
+    return { writes, names: this.#files.crash(rng) };
   }
 
   /** Flips one bit of what was written; false when nothing was. */
@@ -113,7 +122,7 @@ export class SimLogFiles implements LogFiles {
     const written = this.#files.values().filter(({ used }) => used > 0);
     const content = written[rng.int(0, Math.max(1, written.length))];
     if (content === undefined) return false;
-    content.bytes[rng.int(0, content.used)]! ^= 1 << rng.int(0, 8);
+    content.flip(rng.int(0, content.used), 1 << rng.int(0, 8));
     return true;
   }
 
@@ -131,31 +140,25 @@ export class SimLogFiles implements LogFiles {
     const others = sectors.filter((one) => meant !== undefined && !isSame(meant, one));
     const hit = others[rng.int(0, Math.max(1, others.length))];
     if (meant === undefined || hit === undefined) return false;
-    hit.content.bytes.set(sectorAt(meant), hit.at);
-    sectorAt(meant).fill(0);
+    hit.content.overwrite(hit.at, sectorAt(meant));
+    meant.content.overwrite(meant.at, new Uint8Array(SECTOR_BYTES));
     return true;
   }
 
   /** Flips one bit of the first place at which these bytes stand; false when there is none. */
   rotAt(needle: Uint8Array): boolean {
-    for (const { bytes } of this.#files.values()) {
-      const at = indexOf(bytes, needle);
+    for (const content of this.#files.values()) {
+      const at = indexOf(content.bytes, needle);
       if (at === undefined) continue;
-      bytes[at]! ^= 1;
+      content.flip(at, 1);
       return true;
     }
     return false;
   }
-
-  #content(name: string): Content {
-    const content = this.#files.get(name);
-    assert(content !== undefined, () => `no log file ${name}`);
-    return content;
-  }
 }
 
 interface Sector {
-  readonly content: Content;
+  readonly content: FileContent;
   readonly at: number;
 }
 
@@ -169,7 +172,7 @@ function isSame(a: Sector, b: Sector): boolean {
 }
 
 function noSpace(): KvError {
-  return new KvError('RESOURCE_EXHAUSTED', 'log: no space left');
+  return new KvError('RESOURCE_EXHAUSTED', 'no space left');
 }
 
 function indexOf(bytes: Uint8Array, needle: Uint8Array): number | undefined {
@@ -179,23 +182,18 @@ function indexOf(bytes: Uint8Array, needle: Uint8Array): number | undefined {
   return undefined;
 }
 
-function undo(content: Content, { offset, before }: Unsynced, tear: Tear, rng: Rng): void {
-  const end = offset + before.length;
-  for (let at = offset; at < end; ) {
-    const next = Math.min(end, (Math.floor(at / SECTOR_BYTES) + 1) * SECTOR_BYTES);
-    const isLost = tear === 'lost' || (tear === 'torn' && rng.int(0, 2) === 0);
-    if (isLost) content.bytes.set(before.subarray(at - offset, next - offset), at);
-    at = next;
-  }
-}
-
-class SimLogFile implements LogFile {
+class SimLogFile implements EngineFile {
   readonly #disk: Disk;
-  readonly #content: Content;
+  readonly #content: FileContent;
+  readonly #owner: Owner;
+  /** Who opened it. */
+  readonly #proc: SimProcess | undefined;
 
-  constructor(disk: Disk, content: Content) {
+  constructor(disk: Disk, content: FileContent, owner: Owner) {
     this.#disk = disk;
     this.#content = content;
+    this.#owner = owner;
+    this.#proc = disk.proc;
   }
 
   get size(): number {
@@ -203,40 +201,30 @@ class SimLogFile implements LogFile {
   }
 
   write(offset: number, bytes: Uint8Array): void {
+    this.#checkAlive();
     const { rng, traits } = this.#disk;
-    if (traits.full) throw noSpace();
-    if (traits.logFull) {
+    if (this.#owner === 'log' && traits.full) throw noSpace();
+    if (this.#owner === 'log' ? traits.logFull : traits.full) {
       // Room is given by the block, so what a short write leaves ends where a sector does.
       const end = offset + rng.int(0, bytes.length);
       const length = Math.floor(end / SECTOR_BYTES) * SECTOR_BYTES - offset;
-      this.#write(offset, bytes.subarray(0, Math.max(0, length)));
+      if (length > 0) this.#content.write(offset, bytes.subarray(0, length));
       throw noSpace();
     }
-    this.#write(offset, bytes);
+    this.#content.write(offset, bytes);
   }
 
-  #write(offset: number, bytes: Uint8Array): void {
-    const content = this.#content;
-    const end = offset + bytes.length;
-    assert(end <= content.bytes.length, 'a write past the end of a log file');
-    const before = copyBytes(content.bytes.subarray(offset, end));
-    content.unsynced.push({ offset, before, isDoomed: false });
-    content.bytes.set(bytes, offset);
-    content.used = Math.max(content.used, end);
-    content.lastAt = offset;
+  truncate(size: number): void {
+    this.#checkAlive();
+    this.#content.cut(size);
   }
 
-  async sync(): Promise<void> {
-    const covered = new Set(this.#content.unsynced);
-    await this.#disk.write('log append');
-    try {
+  sync(): Promise<void> {
+    return this.#content.sync(async () => {
+      // An engine has given its writes their time before it made them.
+      if (this.#owner === 'log') await this.#disk.write('log append');
       await this.#disk.sync('log sync');
-    } catch (error) {
-      for (const write of covered) write.isDoomed = true;
-      throw error;
-    }
-    const { unsynced } = this.#content;
-    this.#content.unsynced = unsynced.filter((write) => write.isDoomed || !covered.has(write));
+    });
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
@@ -244,7 +232,19 @@ class SimLogFile implements LogFile {
     return copyBytes(this.#content.bytes.subarray(offset, offset + length));
   }
 
+  readSync(offset: number, length: number): Uint8Array {
+    this.#disk.checkReadable('log read');
+    const end = offset + length;
+    if (end > this.size) throw new KvError('DATA_LOSS', `the file ends at byte ${this.size}`);
+    return copyBytes(this.#content.bytes.subarray(offset, end));
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** What a dying process still has to do in its turn comes to no file. */
+  #checkAlive(): void {
+    if (this.#proc?.dead === true) throw new KilledError('a write');
   }
 }

@@ -80,7 +80,7 @@ export class SimRaftLog implements RaftLog {
   }
 
   crash(rng: Rng): NameLoss {
-    return this.#files.crash(rng);
+    return this.#files.crash(rng).names;
   }
 
   /** One bit of what was written flips; false when nothing was. */
