@@ -1,4 +1,5 @@
 import { clientMutants } from './client.js';
+import { engineMutants } from './engine.js';
 import { gatewayMutants } from './gateway.js';
 import type { Mutant } from './mutant.js';
 import { oneKeyMutants } from './one-key.js';
@@ -22,4 +23,5 @@ export const mutants: readonly Mutant[] = [
   ...replicaMutants,
   ...clientMutants,
   ...oneKeyMutants,
+  ...engineMutants,
 ];
