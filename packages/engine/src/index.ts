@@ -1,6 +1,7 @@
 export { DiskReserve } from './disk-reserve.js';
 export { makeDurableFolder, replaceFile } from './durable-files.js';
 export { type FolderLock, lockFolder } from './folder-lock.js';
+export type * from './level-database.js';
 export * from './level-engine.js';
 export type * from './log-engine/engine-files.js';
 export * from './log-engine/log-engine.js';

@@ -9,14 +9,20 @@ import {
   type Reclaimed,
   type WriteBatch,
 } from '@tinykv/base';
-import type { ChainedBatch } from 'classic-level';
 import { makeDurableFolder } from './durable-files.js';
 import { type FolderLock, lockFolder } from './folder-lock.js';
 import { checkFolder } from './level-check/folder-check.js';
-import { type LevelDatabase, openLevel } from './level-database.js';
+import {
+  bindingOf,
+  type LevelBatchBinding,
+  type LevelBinding,
+  openLevel,
+} from './level-database.js';
 import { cutKey } from './level-pieces.js';
 import { LevelSnapshot, openIterator } from './level-reader.js';
+import type { EngineFiles } from './log-engine/engine-files.js';
 import { LogSyncer } from './log-syncer.js';
+import { PresentLogFiles } from './segment-log/node-log-files.js';
 import { storageError } from './storage-errors.js';
 
 export interface LevelEngineOptions {
@@ -28,6 +34,14 @@ export interface LevelEngineOptions {
   readonly everyBatchSynced?: boolean;
   /** Called once: nothing more can be written until the folder is opened anew. */
   readonly failed?: (error: KvError) => void;
+}
+
+/** An open LevelDB with its folder. */
+export interface LevelHost {
+  readonly db: LevelBinding;
+  readonly files: EngineFiles;
+  /** Called when the engine is done with both. */
+  release?(): Promise<void>;
 }
 
 /**
@@ -52,8 +66,8 @@ const LAST_KEY: Uint8Array = new Uint8Array(64).fill(0xff);
  * in the same log behind a record that was cut short, where recovery would never find what follows.
  */
 export class LevelEngine implements KvEngine {
-  readonly #db: LevelDatabase;
-  readonly #lock: FolderLock;
+  readonly #db: LevelBinding;
+  readonly #host: LevelHost;
   readonly #syncer: LogSyncer;
   /** Settles when the last write has; never rejects. */
   #tail: Promise<void> = Promise.resolve();
@@ -63,11 +77,12 @@ export class LevelEngine implements KvEngine {
   #failure: KvError | undefined;
   readonly #failed: (error: KvError) => void;
 
-  private constructor(db: LevelDatabase, lock: FolderLock, options: LevelEngineOptions) {
-    this.#failed = options.failed ?? (() => undefined);
-    this.#db = db;
-    this.#lock = lock;
-    this.#syncer = new LogSyncer(db.location);
+  /** The database is its own from now on, until it is closed. */
+  constructor(host: LevelHost, { failed = () => undefined }: Pick<LevelEngineOptions, 'failed'>) {
+    this.#failed = failed;
+    this.#db = host.db;
+    this.#host = host;
+    this.#syncer = new LogSyncer(host.files);
   }
 
   /**
@@ -79,7 +94,8 @@ export class LevelEngine implements KvEngine {
     let lock: FolderLock | undefined;
     try {
       await makeDurableFolder(path);
-      lock = await lockFolder(path);
+      const held = await lockFolder(path);
+      lock = held;
       await checkFolder(path, { everyBatchSynced: options.everyBatchSynced ?? false });
       const db = await openLevel(path, {
         keyEncoding: 'view',
@@ -89,7 +105,9 @@ export class LevelEngine implements KvEngine {
         writeBufferSize: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
         maxOpenFiles: MAX_OPEN_FILES,
       });
-      return new LevelEngine(db, lock, options);
+      const release = (): Promise<void> => held.release();
+      const host = { db: bindingOf(db), files: new PresentLogFiles(path), release };
+      return new LevelEngine(host, options);
     } catch (error) {
       await lock?.release();
       throw storageError(error, `cannot open ${path}`);
@@ -193,7 +211,7 @@ export class LevelEngine implements KvEngine {
     } catch (error) {
       throw storageError(error, `close of ${this.#db.location}`);
     } finally {
-      await this.#lock.release();
+      await this.#host.release?.();
     }
   }
 
@@ -227,13 +245,13 @@ export class LevelEngine implements KvEngine {
 
 /** Operations go straight into the native batch, which copies them. */
 class LevelBatch implements WriteBatch {
-  readonly #db: LevelDatabase;
-  #native: ChainedBatch<LevelDatabase, Uint8Array, Uint8Array> | undefined;
+  readonly #db: LevelBinding;
+  #native: LevelBatchBinding | undefined;
   #taken = false;
   #count = 0;
   #bytes = 0;
 
-  constructor(db: LevelDatabase) {
+  constructor(db: LevelBinding) {
     this.#db = db;
   }
 
@@ -257,14 +275,14 @@ class LevelBatch implements WriteBatch {
     this.#bytes += key.length;
   }
 
-  take(): ChainedBatch<LevelDatabase, Uint8Array, Uint8Array> {
+  take(): LevelBatchBinding {
     const native = this.#open();
     this.#taken = true;
     return native;
   }
 
   /** Made with the first operation, so that a batch that stays empty costs nothing. */
-  #open(): ChainedBatch<LevelDatabase, Uint8Array, Uint8Array> {
+  #open(): LevelBatchBinding {
     assert(!this.#taken, 'a batch is written once');
     try {
       this.#native ??= this.#db.batch();

@@ -6,17 +6,16 @@ import {
   type KvIterator,
   type KvSnapshot,
 } from '@tinykv/base';
-import type { Iterator as NativeIterator, Snapshot } from 'classic-level';
-import type { LevelDatabase } from './level-database.js';
+import type { LevelBinding, LevelCursor, LevelGetOptions, LevelView } from './level-database.js';
 import { storageError } from './storage-errors.js';
 
 /** Bytes that one native read gathers before it comes back to the loop, whatever its limit of entries. */
 const READ_AHEAD_BYTES = 262_144;
 
 export function openIterator(
-  db: LevelDatabase,
+  db: LevelBinding,
   range: IteratorRange,
-  snapshot?: Snapshot,
+  snapshot?: LevelView,
 ): LevelIterator {
   try {
     return new LevelIterator(
@@ -36,12 +35,12 @@ export function openIterator(
 }
 
 class LevelIterator implements KvIterator {
-  readonly #native: NativeIterator<LevelDatabase, Uint8Array, Uint8Array>;
+  readonly #native: LevelCursor;
   readonly #keysOnly: boolean;
   /** Set by a snapshot that must outlive this iterator. */
   onClose: (() => void) | undefined;
 
-  constructor(native: NativeIterator<LevelDatabase, Uint8Array, Uint8Array>, keysOnly: boolean) {
+  constructor(native: LevelCursor, keysOnly: boolean) {
     this.#native = native;
     this.#keysOnly = keysOnly;
   }
@@ -71,18 +70,14 @@ class LevelIterator implements KvIterator {
 
 /** Stays alive, once closed, until its last iterator is closed too. */
 export class LevelSnapshot implements KvSnapshot {
-  readonly #db: LevelDatabase;
-  readonly #native: Snapshot;
+  readonly #db: LevelBinding;
+  readonly #native: LevelView;
   /** One object for all gets: with the encodings spelled out the binding need not make its own. */
-  readonly #getOptions: {
-    readonly snapshot: Snapshot;
-    readonly keyEncoding: 'view';
-    readonly valueEncoding: 'view';
-  };
+  readonly #getOptions: LevelGetOptions;
   #closed = false;
   #iterators = 0;
 
-  constructor(db: LevelDatabase) {
+  constructor(db: LevelBinding) {
     this.#db = db;
     try {
       this.#native = db.snapshot();

@@ -1,15 +1,6 @@
-import { close, fdatasync, fsync, open, readdir } from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { KvError } from '@tinykv/base';
+import type { EngineFile, EngineFiles } from './log-engine/engine-files.js';
 import { SyncRounds } from './sync-rounds.js';
-
-const fs = {
-  open: promisify(open),
-  close: promisify(close),
-  fdatasync: promisify(fdatasync),
-  fsync: promisify(fsync),
-  readdir: promisify<string, string[]>((path, done) => readdir(path, done)),
-};
 
 /**
  * Makes the write-ahead logs of a LevelDB folder durable from outside. LevelDB's own `sync` covers only
@@ -19,12 +10,12 @@ const fs = {
  * folder, before it deletes the log.
  */
 export class LogSyncer {
-  readonly #folder: string;
+  readonly #folder: EngineFiles;
   /** Kept open, since fsync reports a failed write-back only to descriptors that were open then. */
-  readonly #files = new Map<string, number>();
+  readonly #files = new Map<string, EngineFile>();
   readonly #rounds = new SyncRounds(() => this.#round());
 
-  constructor(folder: string) {
+  constructor(folder: EngineFiles) {
     this.#folder = folder;
   }
 
@@ -38,13 +29,13 @@ export class LogSyncer {
     await this.#rounds.settled();
     const files = [...this.#files.values()];
     this.#files.clear();
-    for (const fd of files) await fs.close(fd);
+    for (const file of files) await file.close();
   }
 
   async #round(): Promise<void> {
     const [names] = await Promise.all([
-      fs.readdir(this.#folder),
-      ...[...this.#files.values()].map((fd) => fs.fdatasync(fd)),
+      this.#folder.list(),
+      ...[...this.#files.values()].map((file) => file.sync()),
     ]);
     const logs = new Set(names.filter((name) => name.endsWith('.log')));
     let added = false;
@@ -52,33 +43,24 @@ export class LogSyncer {
       if (!this.#files.has(name)) added = (await this.#syncNew(name)) || added;
     }
     // The name of a new log must survive too.
-    if (added) await this.#syncFolder();
-    for (const [name, fd] of this.#files) {
+    if (added) await this.#folder.syncNames();
+    for (const [name, file] of this.#files) {
       if (logs.has(name)) continue;
       this.#files.delete(name);
-      await fs.close(fd);
+      await file.close();
     }
   }
 
   async #syncNew(name: string): Promise<boolean> {
-    let fd: number;
+    let file: EngineFile;
     try {
-      fd = await fs.open(join(this.#folder, name), 'r+');
+      file = await this.#folder.open(name);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      if (error instanceof KvError && error.code === 'NOT_FOUND') return false;
       throw error;
     }
-    this.#files.set(name, fd);
-    await fs.fdatasync(fd);
+    this.#files.set(name, file);
+    await file.sync();
     return true;
-  }
-
-  async #syncFolder(): Promise<void> {
-    const fd = await fs.open(this.#folder, 'r');
-    try {
-      await fs.fsync(fd);
-    } finally {
-      await fs.close(fd);
-    }
   }
 }

@@ -20,8 +20,9 @@ export async function openLogEngine(
   let lock: FolderLock | undefined;
   try {
     await makeDurableFolder(folder);
-    lock = await lockFolder(folder);
-    const { release } = lock;
+    const held = await lockFolder(folder);
+    lock = held;
+    const release = (): Promise<void> => held.release();
     const host = { files: new NodeLogFiles(folder), rest: nextTurn, release };
     return await LogEngine.open(host, { heapBytes: defaultHeapBytes(), ...options });
   } catch (error) {

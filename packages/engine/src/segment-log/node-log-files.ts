@@ -68,6 +68,14 @@ export class NodeLogFiles implements EngineFiles {
   }
 }
 
+/** {@link NodeLogFiles} that others have made. */
+export class PresentLogFiles extends NodeLogFiles {
+  /** Rejects when the folder is gone. */
+  override list(): Promise<readonly string[]> {
+    return readdir(this.folder);
+  }
+}
+
 async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
