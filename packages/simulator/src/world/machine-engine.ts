@@ -25,6 +25,8 @@ export interface MachineEngine {
   exit(): void;
   /** The power is cut: what no sync covered may be lost. */
   crash(rng: Rng): Promise<EngineLoss>;
+  /** Takes over what another one of its kind has, as a copy of the folder would. */
+  copyFrom(other: MachineEngine): Promise<void>;
   /** Flips one bit of what is on the disk; false when there is nothing. */
   rot(rng: Rng): Promise<boolean>;
   /** All of a range at once, for a checker: takes no time. */

@@ -1,9 +1,10 @@
-import { assert, type Rng } from '@tinykv/base';
+import type { Rng } from '@tinykv/base';
 import { Disk } from './disk.js';
 import type { EngineKind, EngineLoss, MachineEngine } from './machine-engine.js';
 import { MachineClock } from './sim-clock.js';
 import { SimEngine } from './sim-engine.js';
 import { SimFs } from './sim-fs.js';
+import { SimLevelEngine } from './sim-level-engine.js';
 import { SimLogEngine } from './sim-log-engine.js';
 import type { SimProcess } from './sim-proc.js';
 import { SimRaftLog } from './sim-raft-log.js';
@@ -29,14 +30,14 @@ export class Machine {
     this.#rng = rng;
     this.clock = new MachineClock(rng.int(1_000, 1_000_000));
     this.disk = new Disk(rng.fork('disk'), diskDelayMs);
-    this.engine = engine === 'log' ? new SimLogEngine(this.disk) : new SimEngine(this.disk);
+    this.engine = engineOf(engine, this.disk);
     this.fs = new SimFs(this.disk);
     this.log = new SimRaftLog(this.disk);
   }
 
   /** Copies the store's folder of another machine here, running or not. Files of snapshots are left out. */
   async copyStore(other: Machine): Promise<void> {
-    await copyEngine(other.engine, this.engine);
+    await this.engine.copyFrom(other.engine);
     this.log.copyFrom(other.log);
   }
 
@@ -59,8 +60,13 @@ export class Machine {
   }
 }
 
-async function copyEngine(from: MachineEngine, to: MachineEngine): Promise<void> {
-  if (to instanceof SimEngine && from instanceof SimEngine) return to.copyFrom(from);
-  assert(to instanceof SimLogEngine && from instanceof SimLogEngine, 'engines of different kinds');
-  to.copyFrom(from);
+function engineOf(kind: EngineKind, disk: Disk): MachineEngine {
+  switch (kind) {
+    case 'model':
+      return new SimEngine(disk);
+    case 'log':
+      return new SimLogEngine(disk);
+    case 'level':
+      return new SimLevelEngine(disk);
+  }
 }

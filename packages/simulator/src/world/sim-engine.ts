@@ -1,12 +1,13 @@
-import type {
-  IteratorRange,
-  KvEngine,
-  KvEntry,
-  KvIterator,
-  KvSnapshot,
-  Reclaimed,
-  Rng,
-  WriteBatch,
+import {
+  assert,
+  type IteratorRange,
+  type KvEngine,
+  type KvEntry,
+  type KvIterator,
+  type KvSnapshot,
+  type Reclaimed,
+  type Rng,
+  type WriteBatch,
 } from '@tinykv/base';
 import { MemoryEngine } from '@tinykv/engine';
 import type { Disk } from './disk.js';
@@ -71,8 +72,8 @@ export class SimEngine implements KvEngine, MachineEngine {
     this.#writes = Promise.resolve();
   }
 
-  /** Takes over what another engine holds, as a copy of its folder would. */
-  async copyFrom(other: SimEngine): Promise<void> {
+  async copyFrom(other: MachineEngine): Promise<void> {
+    assert(other instanceof SimEngine, 'an engine of another kind');
     this.#live = await copyOf(other.#live);
     this.#durable = await copyOf(other.#live);
   }

@@ -37,8 +37,8 @@ export class SimLogEngine implements MachineEngine {
     return new PacedEngine(this.#disk, this.#engine);
   }
 
-  /** Takes over the files of another one, which may be in use. */
-  copyFrom(other: SimLogEngine): void {
+  async copyFrom(other: MachineEngine): Promise<void> {
+    assert(other instanceof SimLogEngine, 'an engine of another kind');
     this.#files.copyFrom(other.#files);
   }
 
