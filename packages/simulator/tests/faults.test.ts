@@ -5,6 +5,7 @@ import { ruleOf } from '../src/faults/rules.js';
 import type { Strike } from '../src/faults/strike.js';
 import { unsettled } from '../src/run/converge.js';
 import { Tally } from '../src/run/tally.js';
+import { SimEngine } from '../src/world/sim-engine.js';
 import { Scenario } from './scenario.js';
 
 async function started(name: string) {
@@ -23,6 +24,7 @@ describe('faults', () => {
     const { scenario, begin, level } = await started('kill process');
     const [store] = scenario.cluster.stores;
     const { engine } = store!.machine;
+    if (!(engine instanceof SimEngine)) throw new Error('another engine than the model');
     const batch = engine.batch();
     batch.put(utf8('zz stray'), utf8('x'));
     await scenario.wait(engine.write(batch, { sync: false }));

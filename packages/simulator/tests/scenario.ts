@@ -5,7 +5,7 @@ import { Cluster, type StoreRegion } from '../src/cluster/cluster.js';
 import type { Node } from '../src/cluster/node.js';
 import type { ClusterShape } from '../src/cluster/sim-config.js';
 import type { StoreNode } from '../src/cluster/store-node.js';
-import type { EngineLoss } from '../src/world/sim-engine.js';
+import type { EngineLoss } from '../src/world/machine-engine.js';
 import { World } from '../src/world/world.js';
 
 const rpc = tinykvpb.TinyKv;
