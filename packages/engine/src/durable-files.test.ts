@@ -65,7 +65,7 @@ describe('folders that are made', () => {
         await log.close();
       },
     ],
-    ['the log engine', async (path) => (await LogEngine.open(path)).close()],
+    ['the log engine', async (path) => (await openLogEngine(path)).close()],
   ])('have names that a killed process left synced at the start of %s', async (_, use) => {
     await use(folder());
     synced.length = 0;

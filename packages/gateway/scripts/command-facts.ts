@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { RedisServer } from '../src/testing/redis-server.js';
 import { RespClient } from '../src/testing/resp-client.js';
-import { RedisServer } from '../tests/redis-server.js';
 import { factRows } from './redis-facts.js';
 
 /* Writes src/command/redis-commands.ts from what the installed redis-server says: `pnpm run command-facts`. */

@@ -7,8 +7,8 @@ import { redisCommands, redisKeyNotes } from '../src/command/redis-commands.js';
 import { latin1, latin1Bytes } from '../src/commands/text.js';
 import { ReplyEncoder } from '../src/resp/encoder.js';
 import type { ProtocolVersion, Reply } from '../src/resp/types.js';
+import { RedisServer, redisIsInstalled } from '../src/testing/redis-server.js';
 import { type ReplyValue, RespClient } from '../src/testing/resp-client.js';
-import { RedisServer, redisIsInstalled } from './redis-server.js';
 
 /* The table of commands against a running redis-server 7.0.15. */
 

@@ -4,9 +4,9 @@ import { CommandTable } from '../src/commands/table.js';
 import { createGateway, type Gateway } from '../src/index.js';
 import { MemoryKv } from '../src/testing/memory-kv.js';
 import { realTimeEnv } from '../src/testing/real-env.js';
+import { RedisServer, redisIsInstalled } from '../src/testing/redis-server.js';
 import { type RawReply, type ReplyValue, RespClient } from '../src/testing/resp-client.js';
 import { generateCommands } from './generated-commands.js';
-import { RedisServer, redisIsInstalled } from './redis-server.js';
 import { fixedScript, type ScriptLine } from './script.js';
 
 /*

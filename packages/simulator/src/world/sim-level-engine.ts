@@ -58,7 +58,7 @@ export class SimLevelEngine implements MachineEngine {
 
   async crash(rng: Rng): Promise<EngineLoss> {
     this.#engine = undefined;
-    return this.#files.crash(rng, (name) => name.endsWith('.log'));
+    return this.#files.crash(rng, (name) => name.endsWith('.log')).writes;
   }
 
   async rot(rng: Rng): Promise<boolean> {

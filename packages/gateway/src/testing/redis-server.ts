@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RespClient } from '../src/testing/resp-client.js';
+import { RespClient } from './resp-client.js';
 
 const BINARY = '/usr/bin/redis-server';
 
