@@ -68,7 +68,7 @@ export class FakeLevel implements LevelBinding {
   #rotated: Promise<void> = Promise.resolve();
   /** Settles when the log before has its table. */
   #flushed: Promise<void> = Promise.resolve();
-  #failure: unknown;
+  #failure: Error | undefined;
   #isClosed = false;
 
   private constructor(files: EngineFiles, { bufferBytes, failed }: FakeLevelOptions) {
@@ -176,7 +176,7 @@ export class FakeLevel implements LevelBinding {
   #inTurn(work: () => Promise<void>): Promise<void> {
     const done = this.#flushed.then(work);
     this.#flushed = done.catch((error: unknown) => {
-      this.#failure = error;
+      this.#failure = error instanceof Error ? error : new Error(String(error));
       this.#failed(error);
     });
     return done;
