@@ -40,6 +40,7 @@ export function countRefusal({ tally }: WorkloadContext, error: unknown): void {
 const DAWDLE_MAX_MS = 4_000;
 
 /** Pause of a program that finds its client not connected yet. */
+const PAUSE_MS_MIN = 0.5;
 const PAUSE_MS_MAX = 20_000;
 const NOT_UP_MS = 50;
 
@@ -77,9 +78,9 @@ export async function loop(
   }
 }
 
-/** Clients that think for long must still end when all is healed. */
+/** Clients that think for long must still end when all is healed, and time must pass for those that never do. */
 function pauseMs({ thinkMs }: WorkloadContext, rng: Rng): number {
-  return Math.min(PAUSE_MS_MAX, -thinkMs * Math.log(1 - rng.float()));
+  return Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN - thinkMs * Math.log(1 - rng.float()));
 }
 
 function isTaken({ steps }: WorkloadContext, number: number): boolean {

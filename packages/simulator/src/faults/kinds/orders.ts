@@ -1,3 +1,4 @@
+import { replicasOf } from '../../cluster/sim-config.js';
 import { type Arena, pick } from '../arena.js';
 import { tellOffline, VOTERS_MIN, voters } from '../replacement.js';
 import type { FaultRule } from '../rule.js';
@@ -41,9 +42,15 @@ export const orders: readonly FaultRule[] = [
     weight: 1,
     lastsMs: [0, 1],
     begin: (arena, strike) => {
-      const { soundStores } = arena.cluster;
+      const { soundStores, shape } = arena.cluster;
       const store = arena.store(strike);
-      if (soundStores.length < 4 || !soundStores.includes(store) || !store.up) return false;
+      // The others must have room for all replicas of what it holds.
+      if (
+        soundStores.length <= Math.max(3, replicasOf(shape)) ||
+        !soundStores.includes(store) ||
+        !store.up
+      )
+        return false;
       store.drained = true;
       tellOffline(arena, store);
       return true;
