@@ -140,8 +140,11 @@ export const limits = {
   clientParallelRequestsMax: 256,
   /** Batches of one call that a client has under way at once: more would make stores answer later, not sooner. */
   clientParallelBatchesMax: 64,
-  /** Writes of one key that a client sends in one request. */
+  /** Writes of one key in one request. */
+  oneKeyWritesMax: 4_096,
+  /** The same of a client of ours, and the bytes of their keys and values. */
   clientOneKeyWritesMax: 256,
+  clientOneKeyBytesMax: 1_048_576,
   /** Keys that a client asks for in one batch get. */
   clientBatchGetKeysMax: 1_024,
   /** Requests for timestamps in flight from one client; later ones gather into the next. */

@@ -113,6 +113,45 @@ describe('writes of one key', () => {
     expect(await get('a')).toBe('mine');
   });
 
+  it('ask less and less often while a transaction that lives holds the key', async () => {
+    const holder = await run(client.txn.begin());
+    holder.put(utf8('a'), utf8('theirs'));
+    cluster.script = ({ method }) => (method === 'KvCommit' ? { type: 'hang' } : undefined);
+    holder.commit().catch(() => undefined);
+    await cluster.env.clock.run(100);
+    const ts = await run(client.txn.timestamp());
+    const request = { key: utf8('a'), ts, condition: ALWAYS, value: utf8('mine') };
+    const failure = run(client.txn.writeOneKey(request, { timeoutMs: 2_000 }));
+    await expect(failure).rejects.toThrow(KeyLockedError);
+    expect(cluster.callsOf('KvOneKeyWrite').length).toBeLessThan(100);
+  });
+
+  it('are sent in requests that a message can carry', async () => {
+    const ts = await run(client.txn.timestamp());
+    const value = 'v'.repeat(200_000);
+    const keys = Array.from({ length: 20 }, (_, i) => `k${i}`);
+    const results = await run(Promise.all(keys.map((key) => write(key, ts, value))));
+    expect(results.map(({ type }) => type)).toEqual(keys.map(() => 'written'));
+    const sizes = cluster.callsOf('KvOneKeyWrite').map(({ request }) => request.writes.length);
+    expect(Math.max(...sizes)).toBe(5);
+  });
+
+  it('are left to a transaction by a store of an older version', async () => {
+    cluster.script = ({ method }) =>
+      method === 'KvOneKeyWrite' ? { type: 'status', status: 12 } : undefined;
+    const ts = await run(client.txn.timestamp());
+    expect(await run(write('a', ts, '1'))).toEqual({ type: 'unready' });
+  });
+
+  it('that have begun are waited for when the client is closed', async () => {
+    const ts = await run(client.txn.timestamp());
+    cluster.answersAfterMs = 200;
+    const written = write('a', ts, '1');
+    await cluster.env.clock.run(20);
+    await run(client.close());
+    expect(await written).toMatchObject({ type: 'written' });
+  });
+
   it('say when their store cannot decide', async () => {
     cluster.unready = true;
     const ts = await run(client.txn.timestamp());
@@ -143,6 +182,14 @@ describe('a write of one key whose answer is lost', () => {
     expect(await run(write('a', ts, 'mine', ABSENT))).toMatchObject({ type: 'refused' });
     // The key remembers that it was asked.
     expect(cluster.callsOf('KvCheckTxnStatus')).toHaveLength(1);
+    expect(cluster.data.at(utf8('a')).rollbacks.has(ts)).toBe(true);
+  });
+
+  it('and that has nothing to delete leaves its mark, or a late copy would delete what comes then', async () => {
+    loseAnswers(1, false);
+    const ts = await run(client.txn.timestamp());
+    cluster.deletesNothing = true;
+    expect(await run(write('a', ts, undefined))).toEqual({ type: 'written', commitTs: undefined });
     expect(cluster.data.at(utf8('a')).rollbacks.has(ts)).toBe(true);
   });
 

@@ -1,15 +1,15 @@
 import { copyBytes, KvError, limits, type Timestamp, TS_ZERO } from '@tinykv/base';
 import { type LockInfo, locationKey } from '@tinykv/model';
 import { type Init, keyErrorFromWire, tinykvtxn } from '@tinykv/proto';
+import type { Backoff } from './backoff.js';
 import { checkBytes, checkKey } from './check-arguments.js';
-import { KeyLockedError } from './errors.js';
+import { KeyLockedError, RequestError, UndeterminedError } from './errors.js';
 import { keyErrorToThrow } from './key-errors.js';
 import type { LockResolver } from './lock-resolver.js';
-import { type Operation, undetermined } from './operation.js';
+import { isTooMuch, Operation, undetermined } from './operation.js';
 import { statusAtPrimary } from './primary-status.js';
 import type { CachedRegion } from './region-cache.js';
 import type { Router } from './router.js';
-import { splitByCount } from './split-by-count.js';
 
 /** What must hold of the newest committed value of a key for a write to happen. */
 export type WriteCondition =
@@ -49,6 +49,8 @@ interface Call {
   readonly deadline: number;
   /** An attempt was sent whose outcome is not known. */
   maybeApplied: boolean;
+  /** Of its attempts so far: pauses grow from one to the next. */
+  backoff: Backoff | undefined;
   readonly resolve: (result: OneKeyResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -75,7 +77,7 @@ export class OneKeyWrites {
     this.#router.life.calls.check();
     const deadline = this.#router.now() + timeoutMs;
     return new Promise((resolve, reject) => {
-      this.#ask({ write, deadline, maybeApplied: false, resolve, reject });
+      this.#ask({ write, deadline, maybeApplied: false, backoff: undefined, resolve, reject });
     });
   }
 
@@ -99,9 +101,7 @@ export class OneKeyWrites {
   }
 
   #sendParts(region: CachedRegion, calls: readonly Call[]): void {
-    for (const part of splitByCount(calls, limits.clientOneKeyWritesMax)) {
-      void this.#sendToRegion(region, part, false);
-    }
+    for (const part of splitCalls(calls)) void this.#sendToRegion(region, part, false);
   }
 
   #locate(calls: readonly Call[]): void {
@@ -113,15 +113,19 @@ export class OneKeyWrites {
           for (const { region, items } of groups) this.#sendParts(region, items);
         },
         (error: unknown) => {
-          for (const call of calls) call.reject(error);
+          for (const call of calls) fail(call, error);
         },
       );
   }
 
   /** What is sent again is the same write, so nothing is done twice; but its outcome matters. */
   #operationOf(calls: readonly Call[]): Operation {
-    const deadline = Math.max(...calls.map((call) => call.deadline));
-    const operation = this.#router.begin('decisive', Math.max(0, deadline - this.#router.now()));
+    const former = calls.find(({ backoff }) => backoff !== undefined)?.backoff;
+    const deadline = calls.reduce((latest, call) => Math.max(latest, call.deadline), 0);
+    const operation =
+      former === undefined
+        ? this.#router.begin('decisive', Math.max(0, deadline - this.#router.now()))
+        : new Operation('decisive', former.fork());
     operation.maybeApplied = calls.some(({ maybeApplied }) => maybeApplied);
     return operation;
   }
@@ -140,40 +144,68 @@ export class OneKeyWrites {
         (context) => ({ context, writes: calls.map(toWire), waitForLatches }),
         operation,
       );
-      for (const call of calls) call.maybeApplied = operation.maybeApplied;
+      for (const call of calls) {
+        call.maybeApplied = operation.maybeApplied;
+        call.backoff = operation.backoff;
+      }
       if (response === undefined) for (const call of calls) this.#ask(call);
-      else await this.#take(region, calls, response.outcomes, operation);
+      else this.#take(region, calls, response.outcomes, operation);
     } catch (error) {
-      for (const call of calls) call.reject(error);
+      this.#afterFailure(region, calls, operation, error);
     }
   }
 
-  async #take(
+  #afterFailure(
+    region: CachedRegion,
+    calls: readonly Call[],
+    operation: Operation,
+    error: unknown,
+  ): void {
+    if (isTooMuch(error) && calls.length > 1) {
+      // Together they ask for more than one answer holds.
+      const middle = Math.ceil(calls.length / 2);
+      void this.#sendToRegion(region, calls.slice(0, middle), false);
+      void this.#sendToRegion(region, calls.slice(middle), false);
+      return;
+    }
+    const isUnknownCall = error instanceof RequestError && error.code === 'UNIMPLEMENTED';
+    for (const call of calls) {
+      // A store of an older version serves transactions.
+      if (isUnknownCall && !operation.maybeApplied) call.resolve({ type: 'unready' });
+      else fail(call, error);
+    }
+  }
+
+  #take(
     region: CachedRegion,
     calls: readonly Call[],
     outcomes: readonly tinykvtxn.OneKeyOutcome[],
     operation: Operation,
-  ): Promise<void> {
+  ): void {
     const latched: Call[] = [];
     const locked: { readonly call: Call; readonly lock: LockInfo }[] = [];
+    if (outcomes.length !== calls.length) throw new KvError('INTERNAL', 'a write has no outcome');
     for (const [i, call] of calls.entries()) {
-      const outcome = outcomes[i];
-      if (outcome === undefined) throw new KvError('INTERNAL', 'a write has no outcome');
+      const outcome = outcomes[i]!;
       const lock = lockOf(outcome);
       if (outcome.result === Result.OneKeyLatched) latched.push(call);
       else if (lock !== undefined) locked.push({ call, lock });
       else this.#conclude(call, outcome, operation);
     }
     if (latched.length > 0) void this.#sendToRegion(region, latched, true);
-    if (locked.length > 0) await this.#afterLocks(locked, operation);
+    if (locked.length === 0) return;
+    this.#afterLocks(locked, operation.fork()).catch((error: unknown) => {
+      for (const { call } of locked) fail(call, error);
+    });
   }
 
   /** A write that was not done must not be done by a copy of the request that is still on its way. */
   #conclude(call: Call, outcome: tinykvtxn.OneKeyOutcome, operation: Operation): void {
-    if (outcome.result === Result.OneKeyWritten) {
-      const { commitTs } = outcome;
-      call.resolve({ type: 'written', commitTs: commitTs === TS_ZERO ? undefined : commitTs });
+    const { result, commitTs } = outcome;
+    if (result === Result.OneKeyWritten && commitTs !== TS_ZERO) {
+      call.resolve({ type: 'written', commitTs });
     } else if (call.maybeApplied) {
+      // What leaves no version leaves no trace either by which a copy would know that it is one.
       this.#seal(call, operation).then((isDone) => {
         if (!isDone) settle(call, outcome);
       }, call.reject);
@@ -201,6 +233,7 @@ export class OneKeyWrites {
     const goesOn =
       waitMs === 0 ? backoff.remainingMs() > 0 : await backoff.pause('key-locked', waitMs);
     for (const { call, lock } of locked) {
+      call.backoff = backoff;
       if (goesOn) this.#ask(call);
       else this.#giveUp(call, new KeyLockedError(lock), operation);
     }
@@ -231,9 +264,39 @@ function lockOf({ error }: tinykvtxn.OneKeyOutcome): LockInfo | undefined {
   return keyError.type === 'locked' ? keyError.lock : undefined;
 }
 
-/** What was certainly not written. */
+/** Whether it is known that nothing was written depends on the attempts before. */
+function fail({ maybeApplied, reject }: Call, error: unknown): void {
+  reject(maybeApplied && !(error instanceof UndeterminedError) ? undetermined(error) : error);
+}
+
+function splitCalls(calls: readonly Call[]): Call[][] {
+  const parts: Call[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const call of calls) {
+    const more = bytesOf(call.write);
+    const part = parts.at(-1);
+    const isFull =
+      part === undefined ||
+      part.length >= limits.clientOneKeyWritesMax ||
+      bytes + more > limits.clientOneKeyBytesMax;
+    if (isFull) parts.push([call]);
+    else part.push(call);
+    bytes = isFull ? more : bytes + more;
+  }
+  return parts;
+}
+
+function bytesOf({ key, value, condition }: OneKeyWrite): number {
+  const heads = condition.type === 'head' ? condition.heads : [];
+  return heads.reduce((sum, head) => sum + head.length, key.length + (value?.length ?? 0));
+}
+
+/** What was certainly not written, or has no version. */
 function settle({ write, resolve, reject }: Call, outcome: tinykvtxn.OneKeyOutcome): void {
   switch (outcome.result) {
+    case Result.OneKeyWritten:
+      resolve({ type: 'written', commitTs: undefined });
+      return;
     case Result.OneKeyRefused: {
       const { found, value, version } = outcome;
       resolve({ type: 'refused', value: found ? copyBytes(value) : undefined, version });

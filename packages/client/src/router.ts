@@ -347,4 +347,5 @@ const sizedByCaller: ReadonlySet<string> = new Set([
   tinykvtxn.Txn.kvScanLock.path,
   tinykvtxn.Txn.kvBatchGet.path,
   tinykvtxn.Txn.kvGetVersions.path,
+  tinykvtxn.Txn.kvOneKeyWrite.path,
 ]);

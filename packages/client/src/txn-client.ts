@@ -157,12 +157,19 @@ export class TxnClient {
   }
 
   /** As {@link Transactions.writeOneKey}. */
-  writeOneKey(
+  async writeOneKey(
     write: OneKeyWrite,
     { timeoutMs = DEFAULT_TIMEOUT_MS }: Pick<CallOptions, 'timeoutMs'> = {},
   ): Promise<OneKeyResult> {
     checkCount(timeoutMs, 'timeoutMs');
-    return this.#writes.write(write, timeoutMs);
+    const written = this.#writes.write(write, timeoutMs);
+    // Closing waits for it, as for a commit.
+    this.#background.commitBegins();
+    try {
+      return await written;
+    } finally {
+      this.#background.commitEnds();
+    }
   }
 
   /** A fresh timestamp of the cluster. */

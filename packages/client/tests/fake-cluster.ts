@@ -83,6 +83,8 @@ export class FakeCluster {
   onePhase = false;
   /** Stores do not choose timestamps for writes of one key. */
   unready = false;
+  /** A delete of what is not there leaves no version. */
+  deletesNothing = false;
   /** Keys whose latches others have. */
   readonly latched: Set<string> = new Set<string>();
   /** What stores answer to reads of versions. */
@@ -407,7 +409,10 @@ export class FakeCluster {
         const outcomes = writes.map((write) =>
           !waitForLatches && this.latched.has(keyString(write.key))
             ? latched
-            : data.writeOneKey(write, this.unready),
+            : data.writeOneKey(write, {
+                unready: this.unready,
+                deletesNothing: this.deletesNothing,
+              }),
         );
         return { outcomes };
       }

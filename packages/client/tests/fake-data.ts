@@ -158,7 +158,10 @@ export class FakeData {
   }
 
   /** As a store that knows every read that was served: the next timestamp will do. */
-  writeOneKey(write: tinykvtxn.OneKeyWrite, unready: boolean): tinykvtxn.OneKeyOutcomeInit {
+  writeOneKey(
+    write: tinykvtxn.OneKeyWrite,
+    { unready, deletesNothing }: { readonly unready: boolean; readonly deletesNothing: boolean },
+  ): tinykvtxn.OneKeyOutcomeInit {
     const { OneKeyResult, WriteCondition } = tinykvtxn;
     const { key, ts, value } = write;
     const { lock, writes, rollbacks } = this.at(key);
@@ -186,6 +189,7 @@ export class FakeData {
       return { result: OneKeyResult.OneKeyRefused, version, ...there };
     }
     if (unready) return { result: OneKeyResult.OneKeyUnready };
+    if (write.delete && !found && deletesNothing) return { result: OneKeyResult.OneKeyWritten };
     const commitTs = (newest?.commitTs ?? 0n) > ts ? newest!.commitTs + 1n : ts + 1n;
     const op = write.delete ? kvrpcpb.Op.Del : kvrpcpb.Op.Put;
     writes.unshift({ commitTs, startTs: ts, op, value: new Uint8Array(value) });

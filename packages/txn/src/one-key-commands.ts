@@ -1,5 +1,6 @@
 import {
   KvError,
+  type KvReader,
   keyString,
   limits,
   maxTimestamp,
@@ -29,6 +30,7 @@ import {
   type OneKeyOutcome,
   OneKeyPlan,
   type OneKeyWrite,
+  type ValueReader,
 } from './mvcc/one-key.js';
 import type { OnePhaseGate } from './one-phase-gate.js';
 import type { WriteParts } from './prewrite-commands.js';
@@ -73,17 +75,14 @@ export class OneKeyCommands {
     { writes, waitForLatches }: OneKeyRequest,
   ): Answer<readonly OneKeyOutcome[]> {
     checkKeyCount(writes.reduce((sum, { companions }) => sum + 1 + companions.length, 0));
+    checkWriteCount(writes.length);
     checkIdentities(writes);
     const outcomes = writes.map(refusalOf);
     const open = writes.map((_, i) => i).filter((i) => outcomes[i] === undefined);
-    let lowestTs = TS_ZERO;
-    let highestTs = TS_ZERO;
-    for (const i of open) {
-      const { ts } = writes[i]!;
-      highestTs = maxTimestamp(highestTs, ts);
-      if (lowestTs === TS_ZERO || ts < lowestTs) lowestTs = ts;
-    }
     if (open.length === 0) return Promise.resolve(ok(outcomes as OneKeyOutcome[]));
+    const stamps = open.map((i) => writes[i]!.ts);
+    const lowestTs = stamps.reduce((low, ts) => (ts < low ? ts : low));
+    const highestTs = stamps.reduce(maxTimestamp);
     const refuse = (error: KeyError) =>
       ok(writes.map((): OneKeyOutcome => ({ type: 'error', error })));
     return this.#admission.admit(lowestTs, highestTs, refuse, async () => {
@@ -159,14 +158,10 @@ export class OneKeyCommands {
     // What such an old write did may have been collected, even its rollback.
     const tooOld = all.map(({ write }) => belowSafePoint(view, write.ts));
     const young = all.filter((_, i) => tooOld[i] === undefined);
-    const planned = readConfirmed(
-      view,
-      (reader) => new OneKeyPlan(young, (key, write) => readValue(reader, key, write)),
-    );
+    const planned = readConfirmed(view, (reader) => new OneKeyPlan(young, valuesOf(reader)));
     if (!planned.ok) return planned;
     const settled = await this.#commit(context, view, keys, planned.value);
     if (!settled.ok) return settled;
-    checkAnswer(settled.value, young);
     let at = 0;
     return ok(
       tooOld.map(
@@ -238,10 +233,16 @@ function refusalOf(write: OneKeyWrite): OneKeyOutcome | undefined {
 }
 
 function checkIdentities(writes: readonly OneKeyWrite[]): void {
-  if (writes.length < 2) return;
-  const seen = new Set(writes.map(({ key, ts }) => `${ts}/${keyString(key)}`));
-  if (seen.size === writes.length) return;
-  throw new KvError('INVALID_ARGUMENT', 'two writes of one key at one timestamp');
+  const seen = new Set<string>();
+  for (const { key, ts, companions } of writes) {
+    for (const each of [key, ...companions.map((companion) => companion.key)]) {
+      const name = `${ts}/${keyString(each)}`;
+      if (seen.has(name)) {
+        throw new KvError('INVALID_ARGUMENT', 'two writes of one key at one timestamp');
+      }
+      seen.add(name);
+    }
+  }
 }
 
 function keysOf({ key, companions }: OneKeyWrite): readonly Uint8Array[] {
@@ -274,11 +275,25 @@ function isTooLarge(modifies: readonly Modify[]): boolean {
   return modifiesBytes(modifies) > limits.raftEntryBytesMax;
 }
 
-function checkAnswer(outcomes: readonly OneKeyOutcome[], all: readonly OneKeyFacts[]): void {
+/** Reads each value once. What is read is bounded as an answer is, since all of it may be one. */
+function valuesOf(reader: KvReader): ValueReader {
+  const known = new Map<string, Uint8Array>();
   const budget = new AnswerBudget();
-  for (const [i, outcome] of outcomes.entries()) {
-    const { key } = all[i]!.write;
-    if (outcome.type === 'refused') budget.spend(key, outcome.value?.length ?? 0);
-    else if (outcome.type === 'error') budget.spendError(key, outcome.error);
-  }
+  return {
+    read: (key, write) => {
+      const name = keyString(key);
+      const found = known.get(name);
+      if (found !== undefined) return found;
+      const value = readValue(reader, key, write);
+      budget.spend(key, value.length);
+      known.set(name, value);
+      return value;
+    },
+  };
+}
+
+function checkWriteCount(count: number): void {
+  if (count <= limits.oneKeyWritesMax) return;
+  const text = `${count} writes in one request: the most is ${limits.oneKeyWritesMax}`;
+  throw new KvError('INVALID_ARGUMENT', text);
 }

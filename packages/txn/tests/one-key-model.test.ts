@@ -107,9 +107,16 @@ class Run {
     for (const [i, write] of writes.entries()) {
       const name = fromUtf8(write.key);
       const outcome = outcomes[i]!;
-      if (outcome.type === 'unready') continue;
+      if (outcome.type === 'unready') {
+        inBatch.add(name);
+        continue;
+      }
       const before = present.get(name);
-      const holds = this.#holds(write.condition, before, inBatch.has(name));
+      if (inBatch.has(name) && write.condition.type !== 'always') {
+        expect(outcome).toEqual({ type: 'latched' });
+        continue;
+      }
+      const holds = this.#holds(write.condition, before);
       expect(outcome.type).toBe(holds ? 'written' : 'refused');
       if (outcome.type === 'refused') this.#checkRefused(outcome, before);
       if (outcome.type !== 'written') continue;
@@ -131,7 +138,7 @@ class Run {
     }
   }
 
-  #holds(condition: Condition, before: Version | undefined, inBatch: boolean): boolean {
+  #holds(condition: Condition, before: Version | undefined): boolean {
     const value = before?.value;
     switch (condition.type) {
       case 'always':
@@ -139,7 +146,7 @@ class Run {
       case 'absent':
         return value === undefined;
       case 'version':
-        return !inBatch && (before?.commitTs ?? 0n) === condition.version;
+        return (before?.commitTs ?? 0n) === condition.version;
       case 'head':
         if (value === undefined) return condition.orAbsent;
         return condition.heads.some((head) => value.startsWith(fromUtf8(head)));

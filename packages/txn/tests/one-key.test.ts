@@ -1,6 +1,6 @@
 import { fromUtf8, type Timestamp, TS_MAX, utf8 } from '@tinykv/base';
 import { fakeEnv } from '@tinykv/base/testing';
-import { historyKey, newestKey } from '@tinykv/model';
+import { historyKey, newestKey, valueKey } from '@tinykv/model';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Change, Condition, Mutation, OneKeyOutcome, OneKeyWrite } from '../src/index.js';
 import { type FakeStore, fakeStore, type HeldProposal, key, STRICT, served } from './fake-store.js';
@@ -148,13 +148,18 @@ describe('a write of one key', () => {
     expect(await get('a')).toBe('one');
   });
 
-  it('that deletes nothing leaves no version', async () => {
+  it('that deletes nothing leaves no version, unless others go with it', async () => {
     const before = store.access.proposals;
-    expect(await write(withCompanion(one('a', next(), GONE), 'z', GONE))).toEqual([
-      written(undefined),
-    ]);
+    expect(await write(one('a', next(), GONE))).toEqual([written(undefined)]);
     expect(store.access.proposals).toBe(before);
     expect(store.engine.get(newestKey(key('a')))).toBeUndefined();
+    // The version tells a repeated request that the companion is written.
+    const both = withCompanion(one('n', next(), GONE), 'z', to('z'));
+    const first = await write(both);
+    expect(first).toMatchObject([{ type: 'written', commitTs: expect.any(BigInt) }]);
+    await write(one('z', next(), to('newer')));
+    expect(await write(both)).toEqual(first);
+    expect(await get('z')).toBe('newer');
     const ts = next();
     await write(one('a', ts, to('one')));
     expect(await write(one('a', ts + 5n, GONE))).toEqual([written(ts + 6n)]);
@@ -173,6 +178,30 @@ describe('a write of one key', () => {
     ]);
   });
 
+  it('is answered by itself when its value is damaged, and may be overwritten', async () => {
+    const ts = next();
+    await write(one('a', ts, to('v'.repeat(5_000))));
+    const batch = store.engine.batch();
+    batch.put(valueKey(key('a'), ts), utf8('rotten'));
+    await store.engine.write(batch, { sync: false });
+    const later = next();
+    expect(
+      await write(one('a', later, to('x'), head(false, 'v')), one('b', later, to('y'))),
+    ).toMatchObject([{ type: 'error', error: { type: 'abort' } }, { type: 'written' }]);
+    expect(await write(one('a', next(), to('fresh')))).toMatchObject([{ type: 'written' }]);
+    expect(await get('a')).toBe('fresh');
+  });
+
+  it('that is told too much does nothing', async () => {
+    const long = to('v'.repeat(1_000_000));
+    for (let i = 0; i < 9; i++) await write(one(`big${i}`, next(), long));
+    const ts = next();
+    const refusedOnes = Array.from({ length: 9 }, (_, i) => one(`big${i}`, ts, to('x'), ABSENT));
+    const all = [one('a', ts, to('one')), ...refusedOnes];
+    await expect(write(...all)).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    expect(await get('a')).toBeUndefined();
+  });
+
   it('has no timestamp that the scheduler may not have granted', async () => {
     const far = 1n << 60n;
     expect(await write(one('a', far, to('x')))).toMatchObject([
@@ -181,7 +210,11 @@ describe('a write of one key', () => {
     expect(await write(one('a', 0n, to('x')))).toMatchObject([
       { type: 'error', error: { type: 'abort' } },
     ]);
-    const twice = [one('a', 5n, to('x')), one('a', 5n, to('y'))];
+    expect(await write(one('b', 0n, to('x')), one('c', next(), to('x')))).toMatchObject([
+      { type: 'error' },
+      { type: 'error' },
+    ]);
+    const twice = [one('a', 5n, to('x')), withCompanion(one('b', 5n, to('y')), 'a', GONE)];
     const error = expect.objectContaining({ code: 'INVALID_ARGUMENT' });
     expect(() => write(...twice)).toThrow(error);
   });
@@ -247,14 +280,15 @@ describe('writes of one key that are asked for together', () => {
     const outcomes = await write(
       one('a', ts, to('one')),
       one('b', ts, to('b')),
-      one('a', ts - 1n, to('two'), head(false, 'one')),
+      one('a', ts - 1n, to('two')),
       one('a', ts - 2n, to('three'), ABSENT),
     );
     expect(outcomes).toEqual([
       written(undefined),
       written(ts + 1n),
       written(ts + 1n),
-      refused('two', ts + 1n),
+      // What it would be decided on has no version yet.
+      { type: 'latched' },
     ]);
     expect(await get('a')).toBe('two');
     expect(store.engine.get(historyKey(key('a'), ts + 1n, 'w'))).toBeUndefined();

@@ -1,4 +1,12 @@
-import { assert, equalBytes, keyString, maxTimestamp, type Timestamp, TS_ZERO } from '@tinykv/base';
+import {
+  assert,
+  equalBytes,
+  KvError,
+  keyString,
+  maxTimestamp,
+  type Timestamp,
+  TS_ZERO,
+} from '@tinykv/base';
 import { type KeyError, type Modify, shortValueBytesMax, type WriteRecord } from '@tinykv/model';
 import { placeWrite } from './commit.js';
 import { abortError, lockedError } from './decision.js';
@@ -50,6 +58,12 @@ export type OneKeyOutcome =
   | { readonly type: 'unready' }
   | { readonly type: 'error'; readonly error: KeyError };
 
+/** How the plan learns what the newest version holds. Both throw AnswerTooLargeError when it is too much for one answer. */
+export interface ValueReader {
+  /** The same bytes again for a key that was read before. Throws DATA_LOSS. */
+  read(key: Uint8Array, write: WriteRecord): Uint8Array;
+}
+
 /** A write with what is stored about its keys, all of them latched. */
 export interface OneKeyFacts {
   readonly write: OneKeyWrite;
@@ -57,6 +71,8 @@ export interface OneKeyFacts {
   /** One for each companion. */
   readonly companions: readonly KeyFacts[];
 }
+
+const LATCHED: OneKeyOutcome = { type: 'latched' };
 
 /** A version to be made. */
 interface Pending {
@@ -76,12 +92,9 @@ export class OneKeyPlan {
   #lowest: Timestamp = TS_ZERO;
   #highestTs: Timestamp = TS_ZERO;
 
-  /** `readNewest` reads the value of the newest version. The writes are decided in their order, each on what those before it leave. */
-  constructor(
-    all: readonly OneKeyFacts[],
-    readNewest: (key: Uint8Array, write: WriteRecord) => Uint8Array,
-  ) {
-    for (const [i, one] of all.entries()) this.#outcomes.push(this.#decide(i, one, readNewest));
+  /** The writes are decided in their order. */
+  constructor(all: readonly OneKeyFacts[], values: ValueReader) {
+    for (const [i, one] of all.entries()) this.#outcomes.push(this.#decide(i, one, values));
   }
 
   get isEmpty(): boolean {
@@ -132,7 +145,7 @@ export class OneKeyPlan {
   #decide(
     at: number,
     { write, main, companions }: OneKeyFacts,
-    readNewest: (key: Uint8Array, write: WriteRecord) => Uint8Array,
+    values: ValueReader,
   ): (commitTs: Timestamp) => OneKeyOutcome {
     const { key, ts } = write;
     const { outcome } = main;
@@ -145,21 +158,22 @@ export class OneKeyPlan {
     for (const facts of [main, ...companions]) {
       if (facts.lock !== undefined) return failed(lockedError(facts.key, facts.lock));
     }
-    const before = this.#pending.get(keyString(key));
-    const present = presentValue(main, before, readNewest);
-    if (before !== undefined) this.#writers.add(at);
-    if (!holds(write.condition, present, main, before)) {
-      const { value } = present;
-      const version = main.newest?.write?.commitTs ?? TS_ZERO;
-      if (before === undefined) return () => ({ type: 'refused', value, version });
-      return (commitTs) => ({ type: 'refused', value, version: commitTs });
-    }
+    const isPending = this.#pending.has(keyString(key));
+    // What a write of the same request makes has no version yet, and a retry could not be decided on it again.
+    if (isPending && write.condition.type !== 'always') return () => LATCHED;
+    const refusal = isPending ? undefined : this.#refusal(write, main, values);
+    if (refusal !== undefined) return () => refusal;
     this.#writers.add(at);
-    this.#put(at, write, main, present.value === undefined);
-    for (const [i, { key: other, change }] of write.companions.entries()) {
+    const isAbsent = main.newest?.write?.kind !== 'put';
+    // A record of a write with companions tells a repeated request that they are written.
+    const leavesNothing = isAbsent && write.companions.length === 0;
+    this.#add({ facts: main, startTs: ts, change: write.change, owner: at }, leavesNothing);
+    for (const [i, { change }] of write.companions.entries()) {
       const facts = companions[i]!;
-      const isAbsent = facts.newest?.write?.kind !== 'put' && !this.#pending.has(keyString(other));
-      this.#add({ facts, startTs: ts, change, owner: undefined }, isAbsent);
+      this.#add(
+        { facts, startTs: ts, change, owner: undefined },
+        facts.newest?.write?.kind !== 'put',
+      );
     }
     return (commitTs) => {
       const last = this.#pending.get(keyString(key));
@@ -167,8 +181,22 @@ export class OneKeyPlan {
     };
   }
 
-  #put(owner: number, { ts, change }: OneKeyWrite, facts: KeyFacts, isAbsent: boolean): void {
-    this.#add({ facts, startTs: ts, change, owner }, isAbsent);
+  /** Why the write does not happen; undefined: it does. */
+  #refusal(
+    { condition, key }: OneKeyWrite,
+    { newest }: KeyFacts,
+    values: ValueReader,
+  ): OneKeyOutcome | undefined {
+    const present = newest?.write?.kind === 'put' ? newest.write : undefined;
+    const version = newest?.write?.commitTs ?? TS_ZERO;
+    try {
+      if (holds(condition, version, present && (() => values.read(key, present)))) return undefined;
+      const value = present && values.read(key, present);
+      return { type: 'refused', value, version };
+    } catch (error) {
+      if (!(error instanceof KvError) || error.code !== 'DATA_LOSS') throw error;
+      return { type: 'error', error: { type: 'abort', message: error.message } };
+    }
   }
 
   #add(pending: Pending, isAbsent: boolean): void {
@@ -187,28 +215,11 @@ function failed(error: KeyError): () => OneKeyOutcome {
   return () => ({ type: 'error', error });
 }
 
-interface Present {
-  /** Undefined: there is none. */
-  readonly value: Uint8Array | undefined;
-}
-
-function presentValue(
-  { key, newest }: KeyFacts,
-  before: Pending | undefined,
-  readNewest: (key: Uint8Array, write: WriteRecord) => Uint8Array,
-): Present {
-  if (before !== undefined) {
-    return { value: before.change.kind === 'put' ? before.change.value : undefined };
-  }
-  const write = newest?.write;
-  return { value: write?.kind === 'put' ? readNewest(key, write) : undefined };
-}
-
+/** `value` is undefined when there is none; it is read only where the condition asks for it. */
 function holds(
   condition: Condition,
-  { value }: Present,
-  { newest }: KeyFacts,
-  before: Pending | undefined,
+  version: Timestamp,
+  value: (() => Uint8Array) | undefined,
 ): boolean {
   switch (condition.type) {
     case 'always':
@@ -216,10 +227,11 @@ function holds(
     case 'absent':
       return value === undefined;
     case 'version':
-      // The version that a write of the same request makes is known to nobody yet.
-      return before === undefined && (newest?.write?.commitTs ?? TS_ZERO) === condition.version;
-    case 'head':
+      return version === condition.version;
+    case 'head': {
       if (value === undefined) return condition.orAbsent;
-      return condition.heads.some((head) => equalBytes(value.subarray(0, head.length), head));
+      const bytes = value();
+      return condition.heads.some((head) => equalBytes(bytes.subarray(0, head.length), head));
+    }
   }
 }
