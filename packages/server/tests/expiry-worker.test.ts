@@ -71,7 +71,7 @@ describe('the collection of expired raw keys', () => {
       throw new KvError('CANCELLED', 'stopped');
     };
     await env.clock.run(POLL_MS);
-    expect([pages.length, failures]).toEqual([5, []]);
+    expect([pages.length, failures]).toEqual([6, []]);
   });
 
   it('ends after the page under way', async () => {

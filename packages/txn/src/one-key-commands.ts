@@ -4,6 +4,7 @@ import {
   keyString,
   limits,
   maxTimestamp,
+  minTimestamp,
   ok,
   type Timestamp,
   TS_ZERO,
@@ -81,7 +82,7 @@ export class OneKeyCommands {
     const open = writes.map((_, i) => i).filter((i) => outcomes[i] === undefined);
     if (open.length === 0) return Promise.resolve(ok(outcomes as OneKeyOutcome[]));
     const stamps = open.map((i) => writes[i]!.ts);
-    const lowestTs = stamps.reduce((low, ts) => (ts < low ? ts : low));
+    const lowestTs = stamps.reduce(minTimestamp);
     const highestTs = stamps.reduce(maxTimestamp);
     const refuse = (error: KeyError) =>
       ok(writes.map((): OneKeyOutcome => ({ type: 'error', error })));

@@ -9,6 +9,7 @@ import {
   type Result,
 } from '@tinykv/base';
 import {
+  type ApiMode,
   expiryKey,
   family,
   type Modify,
@@ -131,13 +132,15 @@ export class RawExpiry {
     if (!view.ok) return view;
     const range = recordRange(this.#access.api, family.expiry, view.value.region.range);
     const start = from !== undefined && compareBytes(from, range.start) > 0 ? from : range.start;
-    const read = await withSnapshot(view.value, (snapshot) => readPage(snapshot, start, range.end));
+    const read = await withSnapshot(view.value, (snapshot) =>
+      readPage(this.#access.api, snapshot, start, range.end),
+    );
     if (!read.ok) return read;
     const { entries, next } = read.value;
     if (entries.length === 0) return ok({ next, removed: 0 });
     const now = await this.#time.atLeast();
     if (now === undefined) return TIME_UNKNOWN;
-    const due = entries.filter(({ expiresAt }) => expiresAt <= now);
+    const due = entries.filter(({ expiresAt, isOrphan }) => isOrphan || expiresAt <= now);
     const removed = await this.remove(context, due);
     return removed.ok ? ok({ next, removed: removed.value }) : removed;
   }
@@ -161,15 +164,18 @@ function removal(
   if (expiresAt !== undefined) {
     return expiresAt <= now ? { type: 'raw-expire', cf, key, dropValue: true } : undefined;
   }
-  if (markedAt === undefined || markedAt > now) return undefined;
+  if (markedAt === undefined) return undefined;
   return { type: 'raw-expire', cf, key, dropValue: false };
 }
 
 interface DueKey extends RawKeyName {
   readonly expiresAt: number;
+  /** The key was deleted since, or put without a time to live. */
+  readonly isOrphan: boolean;
 }
 
 async function readPage(
+  api: ApiMode,
   snapshot: KvReader,
   start: Uint8Array,
   end: Uint8Array,
@@ -180,7 +186,13 @@ async function readPage(
     const last = page.at(-1);
     const isLast = last === undefined || page.length < limits.scanPageKeys;
     return {
-      entries: page.map(([at, bytes]) => ({ ...nameOf(at), expiresAt: expiryOf(at, bytes) })),
+      entries: page.map(([at, bytes]) => {
+        const name = nameOf(at);
+        const { cf, key } = name;
+        const record = readRaw(snapshot, key, rawKey(api, cf, key));
+        const isOrphan = record?.expiresAt === undefined;
+        return { ...name, expiresAt: expiryOf(at, bytes), isOrphan };
+      }),
       next: isLast ? undefined : nextKey(last[0]),
     };
   } finally {

@@ -45,13 +45,21 @@ export class ExpiryWorker {
       if (!(await this.#host.hasExpiries())) return;
       for (const region of this.#host.led()) {
         if (this.#rounds.isStopped) return;
-        await this.#collectRegion(region);
+        // A record that is damaged keeps its own Region from being collected, and no other.
+        await this.#collectRegion(region).catch((error: unknown) => {
+          this.#failed(error, region.region.id);
+        });
       }
     } catch (error) {
-      // The next round tries again.
       if (error instanceof KvError) this.#warn(errorMessage(error));
       else this.#host.fatal(error);
     }
+  }
+
+  /** The next round tries again. Throws what is no failure of the Region. */
+  #failed(error: unknown, regionId: number): void {
+    if (!(error instanceof KvError)) throw error;
+    this.#warn(errorMessage(error), regionId);
   }
 
   async #collectRegion({ region, peerId }: LedRegion): Promise<void> {

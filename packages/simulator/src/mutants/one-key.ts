@@ -11,8 +11,8 @@ export const oneKeyMutants: readonly Mutant[] = [
     edits: [
       {
         file: PURE,
-        find: '    if (!holds(write.condition, present, main, before)) {',
-        replace: '    if (write.ts < 0n && !holds(write.condition, present, main, before)) {',
+        find: '    if (refusal !== undefined) return () => refusal;',
+        replace: '    if (refusal !== undefined && write.ts < 0n) return () => refusal;',
       },
     ],
     breaks:
@@ -24,9 +24,8 @@ export const oneKeyMutants: readonly Mutant[] = [
     edits: [
       {
         file: PURE,
-        find: '      return before === undefined && (newest?.write?.commitTs ?? TS_ZERO) === condition.version;',
-        replace:
-          '      return before === undefined && (newest?.write?.commitTs ?? TS_ZERO) >= condition.version;',
+        find: '      return version === condition.version;',
+        replace: '      return version >= condition.version;',
       },
     ],
     breaks: 'A write goes on over a version that came after the one that it was computed from.',
