@@ -261,5 +261,5 @@ function drawThink(rng: Rng, { profile }: About): Partial<Pace> {
   const kind = rng.float();
   if (kind < 0.02) return { thinkMs: 0 };
   if (kind < 0.1) return { thinkMs: 10 * rng.float() };
-  return { thinkMs: 80 + rng.float() * rng.float() * 500 };
+  return { thinkMs: 120 + rng.float() * rng.float() * 600 };
 }

@@ -70,7 +70,7 @@ export function drawPlan({ seed, profile, workload, mutant }: PlanOptions): Plan
   const rng = new Prng(`plan ${seed} ${profile} ${workload}`);
   const { thinkMs, clients, tickMs } = shapes[profile];
   const { shape, pace, settings } = drawKnobs(rng.fork('knobs'), { profile, workload });
-  const usualMs = profile === 'light' ? 60_000 : rng.int(24_000, 50_000);
+  const usualMs = profile === 'light' ? 60_000 : rng.int(26_000, 54_000);
   // Clients that never pause do as much in less time.
   const durationMs = pace.thinkMs === 0 ? BUSY_MS : usualMs;
   const faults = drawFaults(rng.fork('faults'), profile, WARM_UP_MS, durationMs);
