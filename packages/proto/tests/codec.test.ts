@@ -79,7 +79,7 @@ describe.each(allCodecs.map((codec): [string, AnyCodec] => [codec.name, codec]))
       expect(codec.decode(withUnknownFields(fullBytes))).toEqual(full);
     });
 
-    test('refuses a known field with another wire type', () => {
+    test.runIf(plansOf(type).length > 0)('refuses a known field with another wire type', () => {
       for (const plan of plansOf(type)) {
         const isDelimited =
           plan.kind === 'bytes' || plan.kind === 'string' || plan.kind === 'message';

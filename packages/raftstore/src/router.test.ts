@@ -144,10 +144,13 @@ describe('a replica that a stranger speaks to', () => {
   }
 
   /** The same for one that leads, or that has heard its leader lately. */
-  function hearsAs({ isLeader = false, promisedUntil = 1_000 }, ...envelopes: readonly Envelope[]) {
+  function hearsAs(
+    { isLeader = false, promisedUntil = 1_000, lead = 0 },
+    ...envelopes: readonly Envelope[]
+  ) {
     const heard = { messages: 0, committed: 0, replicated: 0, leaders: 0, removals: 0 };
     const group = {
-      node: { lastIndex: 10, term: 6 },
+      node: { lastIndex: 10, term: 6, lead },
       promisedUntil,
       receive: () => heard.messages++,
       learnCommitted: () => heard.committed++,
@@ -209,6 +212,10 @@ describe('a replica that a stranger speaks to', () => {
     // A leader that is gone is not waited for longer than an election takes.
     expect(hearsAs({ promisedUntil: 1_000 }, ...claims)).toMatchObject({ messages: 3 });
     expect(hearsAs({ isLeader: true }, from(1, 5, { term: 7 }))).toMatchObject({ messages: 1 });
+    // It may have to apply many entries of that leader before it knows it.
+    const led = { promisedUntil: 1_001, lead: 9 };
+    expect(hearsAs(led, ...claims)).toMatchObject({ messages: 3 });
+    expect(hearsAs(led, from(8, 6, { term: 7 }))).toEqual(NOTHING);
   });
 
   it('takes no term and no membership that the members could never reach', () => {

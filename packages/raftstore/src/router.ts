@@ -89,7 +89,7 @@ export class Router {
    * False for what no member sends. A peer that this one does not know may have been added by changes that are still to
    * be applied here, so a newer membership is believed, but not by one that leads or hears its leader: a stranger's higher
    * term would end a leadership that works, and its entries would replace those of the log. A leader that is gone falls
-   * silent, and one election timeout later the replica listens to whom it does not know. Nor is it believed in what would
+   * silent, and one election timeout later the replica listens to whom it does not know; from then on that is its leader. Nor is it believed in what would
    * end this replica or its Region: a commit index beyond its log says that it has lost entries, and a term or membership
    * far ahead could never be reached again by those that are members.
    */
@@ -103,7 +103,8 @@ export class Router {
       this.#answerStale(envelope, message, region);
       return false;
     }
-    if (peer.isLeader || this.#host.now() < group.promisedUntil) return false;
+    const isLed = peer.isLeader || this.#host.now() < group.promisedUntil;
+    if (isLed && from.id !== group.node.lead) return false;
     const changes = epoch.confVer - region.epoch.confVer;
     if (changes <= 0 || changes > limits.epochStepMax) return false;
     if (message.term > group.node.term + limits.raftTermStepMax) return false;

@@ -88,6 +88,7 @@ export const HOW_COMMANDS_RUN: ReadonlyMap<string, How> = new Map([
   ['pnpm sim long', simulator],
   ['pnpm sim long --workload txn', simulator],
   ['pnpm sim planted', simulator],
+  ['pnpm sim planted --table', simulator],
   ['pnpm sim --seed N --shrink', simulator],
   ['pnpm sim --seeds 100', simulator],
   ['pnpm sim --seeds 1000 --from 5000 --profile dense --workload all --keep-going', simulator],

@@ -56,12 +56,25 @@ export const raftstoreMutants2: readonly Mutant[] = [
     workload: 'churn',
   },
   {
+    name: 'raftstore-new-leader-heard-once',
+    edits: [
+      {
+        file: 'packages/raftstore/src/router.ts',
+        find: '    if (isLed && from.id !== group.node.lead) return false;',
+        replace: '    if (isLed) return false;',
+      },
+    ],
+    breaks:
+      'A replica that follows a leader which it does not know yet hears one message of it in each election timeout, and never catches up.',
+    workload: 'churn',
+  },
+  {
     name: 'raftstore-lagging-replica-hears-no-new-member',
     edits: [
       {
         file: 'packages/raftstore/src/router.ts',
-        find: '    if (peer.isLeader || this.#host.now() < group.promisedUntil) return false;',
-        replace: '    if (group.node.term >= 0) return false;',
+        find: '    if (isLed && from.id !== group.node.lead) return false;',
+        replace: '    if (isLed || group.node.term >= 0) return false;',
       },
     ],
     breaks:
