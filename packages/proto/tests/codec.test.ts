@@ -79,8 +79,10 @@ describe.each(allCodecs.map((codec): [string, AnyCodec] => [codec.name, codec]))
       expect(codec.decode(withUnknownFields(fullBytes))).toEqual(full);
     });
 
-    test.runIf(plansOf(type).length > 0)('refuses a known field with another wire type', () => {
-      for (const plan of plansOf(type)) {
+    const plans = plansOf(type);
+    const refuses = plans.length > 0 ? test : undefined;
+    refuses?.('refuses a known field with another wire type', () => {
+      for (const plan of plans) {
         const isDelimited =
           plan.kind === 'bytes' || plan.kind === 'string' || plan.kind === 'message';
         const own = isDelimited ? [2] : plan.repeated ? [0, 2] : [0];

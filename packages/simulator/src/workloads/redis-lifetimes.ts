@@ -15,6 +15,8 @@ const RECENT = 12;
 /** A look that shows the key and took longer is not judged: with the scheduler away its gateway knows bounds, and not that the day has jumped. */
 const LOOK_MS_MAX = 1_000;
 const FOREVER = Number.POSITIVE_INFINITY;
+/** Clocks may be slower than simulated time by so much. */
+const DRIFT = 1.1;
 
 /** A key with a time to live; one client writes it, all read it. */
 interface Mortal {
@@ -23,6 +25,8 @@ interface Mortal {
   /** It is there for certain before this time of the scheduler, and gone for certain after that one. */
   livesUntil: number;
   goneFrom: number;
+  /** Gone by simulated time as well: a gateway that does not reach the scheduler does not know that its day has jumped. */
+  goneFromWorld: number;
   /** An outcome is unknown: nothing is certain any more. */
   isLost: boolean;
 }
@@ -78,7 +82,8 @@ export class RedisLifetimes {
     if (replies === undefined || !replies.every((reply) => effectOf(reply) === 'done')) return;
     const after = await this.#now(client);
     const times = { livesUntil: before + ttl, goneFrom: after + ttl };
-    this.#keys.push({ key, owner, ...times, isLost: false });
+    const goneFromWorld = this.#context.cluster.world.now + DRIFT * ttl;
+    this.#keys.push({ key, owner, ...times, goneFromWorld, isLost: false });
   }
 
   /** The key is to stay: from then on nothing may take it away. */
@@ -117,10 +122,11 @@ export class RedisLifetimes {
   ): Promise<true | undefined> {
     if (reply === undefined || effectOf(reply) !== 'done') return undefined;
     const isPresent = reply !== null && reply !== 0;
-    const { key, goneFrom, isLost } = mortal;
+    const { key, goneFrom, goneFromWorld, isLost } = mortal;
     const took = this.#context.cluster.world.now - sentAt;
     const to = await this.#now(client);
-    if (isLost || (isPresent && took > LOOK_MS_MAX)) return true;
+    const isLateByWorld = sentAt > goneFromWorld;
+    if (isLost || (isPresent && (took > LOOK_MS_MAX || !isLateByWorld))) return true;
     const ret = this.#context.tick();
     this.reads.push({ ...begun, ret, key, isPresent, to, livesUntil, goneFrom });
     return true;
