@@ -5,7 +5,7 @@ import { newestRegions, VOTERS_MIN } from './replacement.js';
 /**
  * Up to `wanted` stores that every Region can do without, and new peers as well: the others are as many as a
  * Region wants, and more than half of its voters. None when a store is lost for good, since that one is away already, and
- * none while peers are being moved.
+ * none while a log has entries that are not applied.
  */
 export function absentees(cluster: Cluster, wanted: number): StoreNode[] {
   const { stores } = cluster;
@@ -14,8 +14,8 @@ export function absentees(cluster: Cluster, wanted: number): StoreNode[] {
   ) {
     return [];
   }
-  // A change of peers that is under way may leave a Region with fewer voters than are seen now.
-  if (cluster.scheduler.scheduler?.status().operators !== 0) return [];
+  // An entry on its way may be a change of peers, which leaves a Region with fewer voters than are seen now.
+  if (cluster.peers().some(({ status }) => status.applied !== status.lastIndex)) return [];
   // A peer that has stopped for good does not vote until it is replaced.
   if (cluster.peers().some(({ status }) => status.role === 'Damaged')) return [];
   const away: StoreNode[] = [];
