@@ -107,11 +107,12 @@ class Run {
     for (const [i, write] of writes.entries()) {
       const name = fromUtf8(write.key);
       const outcome = outcomes[i]!;
+      const before = present.get(name);
       if (outcome.type === 'unready') {
-        inBatch.add(name);
+        // To delete nothing makes no version, and so nobody has to wait for it.
+        if (write.change.kind === 'put' || before?.value !== undefined) inBatch.add(name);
         continue;
       }
-      const before = present.get(name);
       if (inBatch.has(name) && write.condition.type !== 'always') {
         expect(outcome).toEqual({ type: 'latched' });
         continue;
