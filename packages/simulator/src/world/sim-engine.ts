@@ -45,6 +45,8 @@ export class SimEngine implements KvEngine, MachineEngine {
   #durable = new MemoryEngine();
   #unsynced: (readonly Op[])[] = [];
   #writes: Promise<void> = Promise.resolve();
+  /** Batches on their way into what is durable. */
+  #synced: Promise<void> = Promise.resolve();
 
   constructor(disk: Disk) {
     this.#disk = disk;
@@ -142,10 +144,20 @@ export class SimEngine implements KvEngine, MachineEngine {
     const done = new Set(covered);
     try {
       await this.#disk.sync('barrier');
-      for (const ops of covered) await apply(this.#durable, ops);
+      this.#synced = this.#synced.then(() => this.#takeOver(covered));
+      await this.#synced;
     } finally {
       // Also after a failure: the kernel calls those pages clean, so no later sync brings them to the disk.
       this.#unsynced = this.#unsynced.filter((ops) => !done.has(ops));
+    }
+  }
+
+  /** Each batch once, in the order of the writes: a barrier that ends late must not bring back what a later one has replaced. */
+  async #takeOver(covered: readonly (readonly Op[])[]): Promise<void> {
+    for (const ops of covered) {
+      if (!this.#unsynced.includes(ops)) continue;
+      this.#unsynced = this.#unsynced.filter((other) => other !== ops);
+      await apply(this.#durable, ops);
     }
   }
 
