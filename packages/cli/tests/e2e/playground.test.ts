@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RespClient } from '../../src/resp-client.js';
 import { isAlive, Program, pause, runProgram } from './process.js';
 
@@ -17,12 +17,16 @@ const START_MS = 60_000;
 let folder: string;
 let env: Record<string, string>;
 
-const start = (...args: string[]): Program =>
-  new Program(
+const started: Program[] = [];
+const start = (...args: string[]): Program => {
+  const program = new Program(
     'tinykv',
     ['playground', '--port-base', String(BASE), '--data', join(folder, 'data'), ...args],
     env,
   );
+  started.push(program);
+  return program;
+};
 const ask = (...args: string[]) => runProgram('tinykv', ['playground', ...args], env);
 
 async function readyOf(program: Program): Promise<Ready> {
@@ -41,6 +45,13 @@ beforeAll(() => {
   env = { TINYKV_HOME: join(folder, 'home') };
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+/** A test that fails leaves no cluster behind. */
+afterEach(async () => {
+  for (const { child, ended } of started.splice(0)) {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGINT');
+    await ended;
+  }
+}, 60_000);
 
 describe('playground', { timeout: 180_000 }, () => {
   it('wants the ports that were named, obeys other terminals, and ends all on Ctrl-C', async () => {
