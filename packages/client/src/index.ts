@@ -1,3 +1,4 @@
+export type { WriteCondition } from '@tinykv/model';
 export type { AbortSignalLike } from './abort.js';
 export type { CallOptions } from './call-limits.js';
 export { Client, type ClientOptions } from './client.js';
@@ -22,7 +23,7 @@ export {
 export type { Inspector, KeyHistory, KeyVersion, LockScanOptions } from './inspector.js';
 export { LockSweeper } from './lock-sweeper.js';
 export type { OneKey } from './one-key.js';
-export type { OneKeyResult, OneKeyWrite, WriteCondition } from './one-key-writes.js';
+export type { OneKeyResult, OneKeyWrite } from './one-key-writes.js';
 export type { KvPair, ScanOptions } from './range-scan.js';
 export type {
   RawClient,

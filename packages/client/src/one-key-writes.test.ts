@@ -1,9 +1,10 @@
 import { fromUtf8, keyString, type Timestamp, utf8 } from '@tinykv/base';
+import type { WriteCondition } from '@tinykv/model';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeCluster, SCHEDULER } from '../tests/fake-cluster.js';
 import { Client } from './client.js';
 import { KeyLockedError, UndeterminedError } from './errors.js';
-import type { OneKeyResult, WriteCondition } from './one-key-writes.js';
+import type { OneKeyResult } from './one-key-writes.js';
 
 let cluster: FakeCluster;
 let client: Client;

@@ -1,5 +1,5 @@
 import { copyBytes, KvError, limits, type Timestamp, TS_ZERO } from '@tinykv/base';
-import { type LockInfo, locationKey } from '@tinykv/model';
+import { type LockInfo, locationKey, type WriteCondition } from '@tinykv/model';
 import { type Init, keyErrorFromWire, tinykvtxn } from '@tinykv/proto';
 import type { Backoff } from './backoff.js';
 import { checkBytes, checkKey } from './check-arguments.js';
@@ -10,15 +10,6 @@ import { isTooMuch, Operation, undetermined } from './operation.js';
 import { statusAtPrimary } from './primary-status.js';
 import type { CachedRegion } from './region-cache.js';
 import type { Router } from './router.js';
-
-/** What must hold of the newest committed value of a key for a write to happen. */
-export type WriteCondition =
-  | { readonly type: 'always' }
-  | { readonly type: 'absent' }
-  /** The commit timestamp of the newest Put or Delete; 0: there is none. */
-  | { readonly type: 'version'; readonly version: Timestamp }
-  /** The value begins with one of these. */
-  | { readonly type: 'head'; readonly heads: readonly Uint8Array[]; readonly orAbsent: boolean };
 
 /** A write that the store of the key decides. */
 export interface OneKeyWrite {
@@ -49,7 +40,7 @@ interface Call {
   readonly deadline: number;
   /** An attempt was sent whose outcome is not known. */
   maybeApplied: boolean;
-  /** Of its attempts so far: pauses grow from one to the next. */
+  /** The pauses of its attempts so far, which grow from one to the next. */
   backoff: Backoff | undefined;
   readonly resolve: (result: OneKeyResult) => void;
   readonly reject: (error: unknown) => void;
@@ -86,9 +77,16 @@ export class OneKeyWrites {
     this.#asked.push(call);
   }
 
+  /** Calls that share a backoff stay together: a deadline or pause of earlier attempts must not hold up a fresh one. */
   #send(): void {
-    const calls = this.#asked;
+    const asked = this.#asked;
     this.#asked = [];
+    const together = new Map<Backoff | undefined, Call[]>();
+    for (const call of asked) listOf(together, call.backoff).push(call);
+    for (const calls of together.values()) this.#sendTogether(calls);
+  }
+
+  #sendTogether(calls: readonly Call[]): void {
     const known = new Map<CachedRegion, Call[]>();
     const unknown: Call[] = [];
     for (const call of calls) {
@@ -118,9 +116,9 @@ export class OneKeyWrites {
       );
   }
 
-  /** What is sent again is the same write, so nothing is done twice; but its outcome matters. */
+  /** The calls share a backoff. A write that is sent again is the same write, so nothing is done twice; but its outcome matters. */
   #operationOf(calls: readonly Call[]): Operation {
-    const former = calls.find(({ backoff }) => backoff !== undefined)?.backoff;
+    const former = calls[0]!.backoff;
     const deadline = calls.reduce((latest, call) => Math.max(latest, call.deadline), 0);
     const operation =
       former === undefined
@@ -205,7 +203,7 @@ export class OneKeyWrites {
     if (result === Result.OneKeyWritten && commitTs !== TS_ZERO) {
       call.resolve({ type: 'written', commitTs });
     } else if (call.maybeApplied) {
-      // What leaves no version leaves no trace either by which a copy would know that it is one.
+      // A write without a version leaves no trace either by which a copy would know that it is one.
       this.#seal(call, operation).then((isDone) => {
         if (!isDone) settle(call, outcome);
       }, call.reject);
@@ -249,11 +247,11 @@ export class OneKeyWrites {
   }
 }
 
-function listOf(groups: Map<CachedRegion, Call[]>, region: CachedRegion): Call[] {
-  let list = groups.get(region);
+function listOf<K>(groups: Map<K, Call[]>, key: K): Call[] {
+  let list = groups.get(key);
   if (list === undefined) {
     list = [];
-    groups.set(region, list);
+    groups.set(key, list);
   }
   return list;
 }
@@ -291,7 +289,7 @@ function bytesOf({ key, value, condition }: OneKeyWrite): number {
   return heads.reduce((sum, head) => sum + head.length, key.length + (value?.length ?? 0));
 }
 
-/** What was certainly not written, or has no version. */
+/** Ends a call that was certainly not written, or that has no version. */
 function settle({ write, resolve, reject }: Call, outcome: tinykvtxn.OneKeyOutcome): void {
   switch (outcome.result) {
     case Result.OneKeyWritten:

@@ -11,3 +11,4 @@ export * from './raw-records.js';
 export * from './region.js';
 export * from './region-map.js';
 export * from './store-refused.js';
+export type { WriteCondition } from './write-condition.js';

@@ -9,7 +9,6 @@ export type { KeyHistory, KeyVersion } from './mvcc/key-history.js';
 export type {
   Change,
   Companion,
-  Condition,
   OneKeyOutcome,
   OneKeyWrite,
 } from './mvcc/one-key.js';

@@ -119,7 +119,7 @@ export class OneKeyCommands {
     );
   }
 
-  /** What each write has left on its key, and what is stored about its companions. */
+  /** The traces that each write has left on its key, and the records of its companions. */
   async #readFacts(
     context: TxnContext,
     view: RegionView,
@@ -156,7 +156,7 @@ export class OneKeyCommands {
     keys: readonly Uint8Array[],
     all: readonly OneKeyFacts[],
   ): Answer<readonly OneKeyOutcome[]> {
-    // What such an old write did may have been collected, even its rollback.
+    // The records of such an old write may have been collected, even its rollback.
     const tooOld = all.map(({ write }) => belowSafePoint(view, write.ts));
     const young = all.filter((_, i) => tooOld[i] === undefined);
     const planned = readConfirmed(view, (reader) => new OneKeyPlan(young, valuesOf(reader)));
@@ -234,6 +234,7 @@ function refusalOf(write: OneKeyWrite): OneKeyOutcome | undefined {
 }
 
 function checkIdentities(writes: readonly OneKeyWrite[]): void {
+  if (writes.length === 1 && writes[0]!.companions.length === 0) return;
   const seen = new Set<string>();
   for (const { key, ts, companions } of writes) {
     for (const each of [key, ...companions.map((companion) => companion.key)]) {

@@ -2,9 +2,10 @@
 import { fromUtf8, Prng, type Timestamp, TS_MAX, utf8 } from '@tinykv/base';
 import { fakeEnv } from '@tinykv/base/testing';
 import { runs } from '@tinykv/base/testing/fuzz';
+import type { WriteCondition } from '@tinykv/model';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { Condition, OneKeyOutcome, OneKeyWrite } from '../src/index.js';
+import type { OneKeyOutcome, OneKeyWrite } from '../src/index.js';
 import { type FakeStore, fakeStore, key, STRICT, served } from './fake-store.js';
 
 interface Version {
@@ -84,7 +85,7 @@ class Run {
     return { key: key(name), ts, change, condition: this.#condition(name), companions: [] };
   }
 
-  #condition(name: string): Condition {
+  #condition(name: string): WriteCondition {
     const rng = this.#rng;
     const newest = this.#versions.get(name)!.at(-1)?.commitTs ?? 0n;
     switch (rng.int(0, 4)) {
@@ -139,7 +140,7 @@ class Run {
     }
   }
 
-  #holds(condition: Condition, before: Version | undefined): boolean {
+  #holds(condition: WriteCondition, before: Version | undefined): boolean {
     const value = before?.value;
     switch (condition.type) {
       case 'always':

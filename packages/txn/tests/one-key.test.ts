@@ -1,14 +1,14 @@
 import { fromUtf8, type Timestamp, TS_MAX, utf8 } from '@tinykv/base';
 import { fakeEnv } from '@tinykv/base/testing';
-import { historyKey, newestKey, valueKey } from '@tinykv/model';
+import { historyKey, newestKey, valueKey, type WriteCondition } from '@tinykv/model';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Change, Condition, Mutation, OneKeyOutcome, OneKeyWrite } from '../src/index.js';
+import type { Change, Mutation, OneKeyOutcome, OneKeyWrite } from '../src/index.js';
 import { type FakeStore, fakeStore, type HeldProposal, key, STRICT, served } from './fake-store.js';
 
-const ALWAYS: Condition = { type: 'always' };
-const ABSENT: Condition = { type: 'absent' };
-const version = (ts: Timestamp): Condition => ({ type: 'version', version: ts });
-const head = (orAbsent: boolean, ...heads: readonly string[]): Condition => ({
+const ALWAYS: WriteCondition = { type: 'always' };
+const ABSENT: WriteCondition = { type: 'absent' };
+const version = (ts: Timestamp): WriteCondition => ({ type: 'version', version: ts });
+const head = (orAbsent: boolean, ...heads: readonly string[]): WriteCondition => ({
   type: 'head',
   heads: heads.map(utf8),
   orAbsent,

@@ -1,10 +1,11 @@
 import { KvError, TS_ZERO } from '@tinykv/base';
+import type { WriteCondition } from '@tinykv/model';
 import { type Init, keyErrorToWire, tinykvtxn } from '@tinykv/proto';
-import type { Change, Condition, OneKeyOutcome, OneKeyWrite, TxnExecutor } from '@tinykv/txn';
+import type { Change, OneKeyOutcome, OneKeyWrite, TxnExecutor } from '@tinykv/txn';
 import { contextOf } from './txn-wire.js';
 import { respond, type UnaryTable } from './unary.js';
 
-const { OneKeyResult, WriteCondition } = tinykvtxn;
+const { OneKeyResult, WriteCondition: Wire } = tinykvtxn;
 
 /** Writes of one key that the store decides. */
 export function serveOneKey(table: UnaryTable, txn: TxnExecutor): void {
@@ -30,15 +31,20 @@ function changeOf(wire: { readonly delete: boolean; readonly value: Uint8Array }
   return wire.delete ? { kind: 'delete' } : { kind: 'put', value: wire.value };
 }
 
-function conditionOf({ condition, version, heads, orAbsent }: tinykvtxn.OneKeyWrite): Condition {
+function conditionOf({
+  condition,
+  version,
+  heads,
+  orAbsent,
+}: tinykvtxn.OneKeyWrite): WriteCondition {
   switch (condition) {
-    case WriteCondition.WriteAlways:
+    case Wire.WriteAlways:
       return { type: 'always' };
-    case WriteCondition.WriteIfAbsent:
+    case Wire.WriteIfAbsent:
       return { type: 'absent' };
-    case WriteCondition.WriteIfVersion:
+    case Wire.WriteIfVersion:
       return { type: 'version', version };
-    case WriteCondition.WriteIfHead:
+    case Wire.WriteIfHead:
       return { type: 'head', heads, orAbsent };
     default:
       throw new KvError(

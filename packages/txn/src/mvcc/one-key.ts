@@ -7,24 +7,21 @@ import {
   type Timestamp,
   TS_ZERO,
 } from '@tinykv/base';
-import { type KeyError, type Modify, shortValueBytesMax, type WriteRecord } from '@tinykv/model';
+import {
+  type KeyError,
+  type Modify,
+  shortValueBytesMax,
+  type WriteCondition,
+  type WriteRecord,
+} from '@tinykv/model';
 import { placeWrite } from './commit.js';
 import { abortError, lockedError } from './decision.js';
 import { type KeyFacts, newestTs, type TxnKeyFacts } from './key-view.js';
 
-/** What becomes of a key. */
+/** The new state of a key. */
 export type Change =
   | { readonly kind: 'put'; readonly value: Uint8Array }
   | { readonly kind: 'delete' };
-
-/** What must hold of the newest committed value for a write to happen. */
-export type Condition =
-  | { readonly type: 'always' }
-  | { readonly type: 'absent' }
-  /** The commit timestamp of the newest Put or Delete; 0: there is none. */
-  | { readonly type: 'version'; readonly version: Timestamp }
-  /** The value begins with one of these. */
-  | { readonly type: 'head'; readonly heads: readonly Uint8Array[]; readonly orAbsent: boolean };
 
 /** A blind write of another key of the same Region, which happens with the write that it belongs to, or not at all. */
 export interface Companion {
@@ -37,7 +34,7 @@ export interface OneKeyWrite {
   readonly key: Uint8Array;
   /** Fetched after the write was asked for: it lies above all that was acknowledged before. */
   readonly ts: Timestamp;
-  readonly condition: Condition;
+  readonly condition: WriteCondition;
   readonly change: Change;
   readonly companions: readonly Companion[];
 }
@@ -83,7 +80,7 @@ interface Pending {
   readonly owner: number | undefined;
 }
 
-/** What has been decided before a commit timestamp is chosen: none of it depends on that. */
+/** The decisions that are made before a commit timestamp is chosen: none of them depends on it. */
 export class OneKeyPlan {
   readonly #pending = new Map<string, Pending>();
   readonly #outcomes: ((commitTs: Timestamp) => OneKeyOutcome)[] = [];
@@ -159,7 +156,7 @@ export class OneKeyPlan {
       if (facts.lock !== undefined) return failed(lockedError(facts.key, facts.lock));
     }
     const isPending = this.#pending.has(keyString(key));
-    // What a write of the same request makes has no version yet, and a retry could not be decided on it again.
+    // The value that a write of the same request makes has no version yet, and a retry could not be decided on it again.
     if (isPending && write.condition.type !== 'always') return () => LATCHED;
     const refusal = isPending ? undefined : this.#refusal(write, main, values);
     if (refusal !== undefined) return () => refusal;
@@ -217,7 +214,7 @@ function failed(error: KeyError): () => OneKeyOutcome {
 
 /** `value` is undefined when there is none; it is read only where the condition asks for it. */
 function holds(
-  condition: Condition,
+  condition: WriteCondition,
   version: Timestamp,
   value: (() => Uint8Array) | undefined,
 ): boolean {
