@@ -81,7 +81,7 @@ export function parseTargets(text: string): string {
   return text;
 }
 
-/** What is wrong with the addresses that a text lists. */
+/** A complaint about the addresses that a text lists. */
 export function complaintAboutTargets(text: string): string | undefined {
   return checkSchedulers(text.split(','));
 }

@@ -2,7 +2,7 @@ import { assert } from '@tinykv/base';
 import { ClassicLevel } from 'classic-level';
 import { type DatabaseOptions, Level } from 'level';
 
-/** What {@link LevelEngine} uses of an open LevelDB: the binding of classic-level, or what stands for it. */
+/** The part of an open LevelDB that {@link LevelEngine} uses: the binding of classic-level, or what stands for it. */
 export interface LevelBinding {
   /** Where its files are. */
   readonly location: string;

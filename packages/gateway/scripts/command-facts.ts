@@ -18,7 +18,7 @@ export const redisCommands: string = \`
 ${escaped(commands)}
 \`;
 
-/** What Redis notes at some key specifications. */
+/** Notes of Redis at some key specifications. */
 export const redisKeyNotes: string = \`
 ${escaped(keyNotes)}
 \`;

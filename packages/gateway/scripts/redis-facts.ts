@@ -1,6 +1,6 @@
 import type { ReplyValue, RespClient } from '../src/testing/resp-client.js';
 
-/* What a running redis-server says of its commands, as the rows that `src/command/facts.ts` reads. */
+/* The words of a running redis-server about its commands, as the rows that `src/command/facts.ts` reads. */
 
 export interface FactRows {
   readonly commands: string;

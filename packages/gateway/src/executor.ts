@@ -258,7 +258,7 @@ export class Executor {
   }
 }
 
-/** Of work that is done together. */
+/** The use of its key by work that is done together. */
 function oneKeyUse(jobs: readonly Job[]): OneKeyUse | undefined {
   let use: OneKeyUse | undefined = 'overwrites';
   for (const { work } of jobs) {

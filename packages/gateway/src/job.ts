@@ -5,7 +5,7 @@ import type { RedisTxn, TouchedKey } from './model/redis-txn.js';
 import type { Reply } from './resp/types.js';
 
 /**
- * What a command that changes one key needs of it. `overwrites`: nothing, as long as it is a plain inline value or not there.
+ * The need that a command which changes one key has of it. `overwrites`: nothing, as long as it is a plain inline value or not there.
  * `changes`: what it is, inline.
  */
 export type OneKeyUse = 'overwrites' | 'changes';

@@ -81,7 +81,7 @@ describe('a command that changes one key', () => {
     expect(await cost(gateway, client, 'INCR n')).toEqual(CHANGE);
     expect(await client.line('TTL n')).toBe(':100\r\n');
     await gateway.clock.run(100_001);
-    // What has expired is cleared away.
+    // A key that has expired is cleared away.
     expect(await client.line('INCR n')).toBe(':1\r\n');
     expect(await client.line('TTL n')).toBe(':-1\r\n');
   });

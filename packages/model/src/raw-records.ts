@@ -2,7 +2,7 @@ import { ByteReader, CodecError, crc32 } from '@tinykv/base';
 import { family } from './keys.js';
 import { sealValue, unsealValue } from './mvcc-records.js';
 
-/** What stands under a raw key. */
+/** The record under a raw key. */
 export interface RawRecord {
   readonly value: Uint8Array;
   /** From when on the key counts as gone, in milliseconds of the scheduler's time; undefined: never. */

@@ -13,7 +13,7 @@ import type { RaftLog } from '@tinykv/raft';
 
 export const ENGINES = ['level', 'log', 'memory'] as const;
 
-/** What keeps the data of a store. */
+/** The engine that keeps the data of a store. */
 export type EngineKind = (typeof ENGINES)[number];
 
 export function isEngineKind(text: string): text is EngineKind {

@@ -141,7 +141,7 @@ export class LatchedCommands {
     return keys.every((key) => this.#latches.isFree(keyString(key)));
   }
 
-  /** What is stored about each of the latched keys. */
+  /** The records of each of the latched keys. */
   readCurrent(
     context: TxnContext,
     view: RegionView,

@@ -23,7 +23,7 @@ interface ScanFlags extends Space {
 }
 
 const SCAN_LIMIT = 100;
-/** Of a long value a list shows the beginning; `get`, `--json` and `--hex` have the whole. */
+/** A list shows the beginning of a long value; `get`, `--json` and `--hex` have the whole. */
 const VALUE_SHOWN_MAX = 256;
 const RAW_DOC = 'by the raw API';
 
@@ -132,7 +132,7 @@ function expiryText(ms: bigint): string {
   return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString();
 }
 
-/** What the verbs do without transactions. */
+/** The verbs without transactions. */
 const RAW_VERBS: ReadonlyMap<string, string> = new Map([
   ['get', 'the value of a key'],
   ['put', 'write one key'],

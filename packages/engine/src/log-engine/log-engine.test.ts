@@ -205,7 +205,7 @@ describe('LogEngine', () => {
   });
 });
 
-/** What is written to files that were there before, and when it is synced. */
+/** The writes to files that were there before, and when they are synced. */
 class RecordingFiles extends NodeLogFiles {
   readonly events: ('sync' | { readonly at: number; readonly bytes: Uint8Array })[] = [];
 

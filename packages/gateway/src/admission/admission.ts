@@ -6,10 +6,10 @@ import { plainArguments } from './plain-arguments.js';
 import { queueing } from './queueing.js';
 import type { AdmissionSession, Stage, Verdict } from './stage.js';
 
-/** What a request passes before its command begins, in the order in which Redis checks it. */
+/** The stages that a request passes before its command begins, in the order in which Redis checks it. */
 const stages: readonly Stage[] = [arity, plainArguments, keyLength, queueing];
 
-/** What the first stage says that lets the request not pass. */
+/** The word of the first stage that does not let the request pass. */
 export function admit(spec: CommandSpec, argv: Request, session: AdmissionSession): Verdict {
   for (let i = 0; i < stages.length; i++) {
     const verdict = stages[i]!(spec, argv, session);

@@ -2,7 +2,7 @@ import type { CommandSpec } from '../commands/spec.js';
 import type { Request } from '../resp/request.js';
 import type { Reply } from '../resp/types.js';
 
-/** What stages see of a session. */
+/** The part of a session that stages see. */
 export interface AdmissionSession {
   readonly transaction: { readonly active: boolean };
 }

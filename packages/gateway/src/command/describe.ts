@@ -3,7 +3,7 @@ import { array, bulk, integer, type Reply, simple } from '../resp/types.js';
 import type { BeginSearch, CommandFacts, FindKeys, KeySpec } from './facts.js';
 import { keyRange } from './keys.js';
 
-/** What COMMAND INFO answers of a command. */
+/** The answer of COMMAND INFO about a command. */
 export function describeCommand(facts: CommandFacts): Reply {
   const range = keyRange(facts);
   const subcommands = [...(facts.subcommands?.values() ?? [])];
@@ -70,7 +70,7 @@ function findSpec(find: FindKeys): [string, Reply][] {
   }
 }
 
-/** What COMMAND DOCS answers of a command, without sentences: no summary, no history, no arguments. */
+/** The answer of COMMAND DOCS about a command, without sentences: no summary, no history, no arguments. */
 export function documentCommand(facts: CommandFacts): [Reply, Reply] {
   const entries: [string, Reply][] = [
     ['since', text(facts.since)],

@@ -43,7 +43,7 @@ export interface KeySpec {
   readonly note?: string;
 }
 
-/** What Redis says of a command: the part of a command that does not depend on who carries it out. */
+/** Facts of Redis about a command: the part of a command that does not depend on who carries it out. */
 export interface CommandFacts {
   /** In lower case; a sub-command is `parent|name`. */
   readonly name: string;

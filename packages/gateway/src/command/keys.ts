@@ -159,7 +159,7 @@ export function plainRange({ keySpecs }: CommandFacts): KeyRange | undefined {
   return rangeOf(only!);
 }
 
-/** What finding keys needs to know of a command. */
+/** The facts of a command that tell its keys. */
 export interface Keyed {
   readonly facts: CommandFacts;
   readonly range: KeyRange | undefined;

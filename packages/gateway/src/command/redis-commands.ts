@@ -370,7 +370,7 @@ zunion -3 readonly,movablekeys read,sortedset,slow sorted-set 6.2.0 - - RO+acces
 zunionstore -4 write,denyoom,movablekeys write,sortedset,slow sorted-set 2.0.0 - - OW+update@1;RO+access@2#0+1 O(N)+O(M log(M)) with N being the sum of the sizes of the input sorted sets, and M being the number of elements in the resulting sorted set.
 `;
 
-/** What Redis notes at some key specifications. */
+/** Notes of Redis at some key specifications. */
 export const redisKeyNotes: string = `
 bitfield 0 This command allows both access and modification of the key
 eval 0 We cannot tell how the keys will be used so we assume the worst, RW and UPDATE

@@ -43,16 +43,16 @@ export interface DataHandler extends HandlerBase {
 /** Runs alone in its session: nothing else of it runs then, and nothing begins before it is done. */
 export interface AloneHandler extends HandlerBase {
   readonly kind: 'alone';
-  /** What it runs in a transaction, or its answer when there is nothing to run. */
+  /** The work that it runs in a transaction, or its answer when there is nothing to run. */
   plan(call: Call): Work | Reply;
-  /** What is left to do once its work is answered. */
+  /** The rest, to be done once its work is answered. */
   done?(call: Call): void;
 }
 
 /** Carries out a command: `command/attach.ts` puts it together with what the table says of the command. */
 export type Handler = SessionHandler | DataHandler | AloneHandler;
 
-/** What all commands have, whoever carries them out. */
+/** The common part of all commands, whoever carries them out. */
 export interface Attached extends Keyed {
   readonly name: string;
   readonly arity: number;
@@ -83,7 +83,7 @@ export interface DataCall extends Call {
   readonly db: Database;
 }
 
-/** What commands see and change of MULTI and WATCH of a session. */
+/** MULTI and WATCH of a session, as commands see and change them. */
 export interface TransactionState {
   /** Between MULTI and EXEC or DISCARD. */
   readonly active: boolean;

@@ -8,7 +8,7 @@ import { OK } from '../resp/types.js';
 
 const implemented = new CommandTable();
 
-/** What a stage says of a request, whose words are separated by spaces; of a command that nobody carries out, too. */
+/** The word of a stage about a request, whose words are separated by spaces; of a command that nobody carries out, too. */
 export function verdictOf(stage: Stage, line: string, inMulti = false): string {
   const argv = line.split(' ').map(latin1Bytes);
   const spec = implemented.find(argv) ?? unattended(line.split(' ')[0]!);

@@ -4,7 +4,7 @@ import type { RawExpiry, TxnContext } from '@tinykv/txn';
 import type { GcConfig, LedRegion } from './gc-worker.js';
 import { PacedRounds } from './paced-rounds.js';
 
-/** What the worker works with. */
+/** The parts that the worker works with. */
 interface ExpiryHost {
   readonly expiry: Pick<RawExpiry, 'collect'>;
   /** Whether any raw key of the store may have a time to live: without one there is nothing to look for. */

@@ -24,7 +24,7 @@ export interface LedRegion {
   readonly peerId: number;
 }
 
-/** What the worker works with. */
+/** The parts that the worker works with. */
 export interface GcHost {
   readonly scheduler: Pick<SchedulerApi, 'gcProgress' | 'locksResolved'>;
   readonly safePoint: SafePointMark;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const DIRTY = '-dirty';
-/** Of the repository. */
+/** The root of the repository. */
 export const root: string = fileURLToPath(new URL('../../../..', import.meta.url));
 /** Where commands leave what they find; git does not look there. */
 export const resultsFolder: string = join(root, 'test-long-results');

@@ -1,7 +1,7 @@
 import { Findings } from './findings.js';
 import type { Violation } from './history.js';
 
-/** What something holds, and how much of it there may be. */
+/** The size of something, and its limit. */
 interface Level {
   readonly name: string;
   readonly used: number;

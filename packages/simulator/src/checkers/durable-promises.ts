@@ -2,7 +2,7 @@ import { Findings } from './findings.js';
 import type { Violation } from './history.js';
 import type { LogChange } from './replica-log.js';
 
-/** What a replica's log holds at its start, as read from the disk. */
+/** The contents of a replica's log at its start, as read from the disk. */
 interface RecoveredLog {
   readonly region: number;
   readonly term: number;
@@ -10,7 +10,7 @@ interface RecoveredLog {
   readonly lastIndex: number;
 }
 
-/** What a replica has told another, and must not forget in a crash. */
+/** A word of a replica to another, which it must not forget in a crash. */
 export type RaftPromise =
   /** It has the log of the leader of `term` up to `index`. */
   | { readonly type: 'ack'; readonly term: number; readonly index: number }

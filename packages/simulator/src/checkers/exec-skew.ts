@@ -10,7 +10,7 @@ export interface ExecRead {
   readonly sawOther: boolean;
 }
 
-/** Of two transactions that each write what the other reads, one comes first: the other sees what it has written. */
+/** One of two transactions that each write what the other reads comes first: the other sees what it has written. */
 export function checkExecSkew(reads: readonly ExecRead[]): Verdict {
   const findings = new Findings('exec skew');
   const blind = new Map<string, ExecRead>();

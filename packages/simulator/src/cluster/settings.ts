@@ -15,5 +15,5 @@ export interface Configs {
   readonly limits: Limits;
 }
 
-/** What differs from the settings of a simulated cluster that nobody says more about. Plain data: plans keep it. */
+/** The differences from the settings of a simulated cluster that nobody says more about. Plain data: plans keep it. */
 export type Settings = { readonly [Where in keyof Configs]?: Partial<Configs[Where]> };

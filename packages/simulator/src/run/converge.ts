@@ -16,7 +16,7 @@ import type { Node } from '../cluster/node.js';
 import { apiOf, replicasOf } from '../cluster/sim-config.js';
 
 /**
- * What keeps the replicas of the cluster from being level, or undefined when nothing does. Nothing is expected
+ * The reason why the replicas of the cluster are not level, or undefined when they are. Nothing is expected
  * of stores that are away.
  */
 export function unsettled(cluster: Cluster, away: readonly Node[] = []): string | undefined {

@@ -19,7 +19,7 @@ interface Targets extends Configs {
 }
 type Target = keyof Targets;
 
-/** What a plan is drawn for. */
+/** The profile and the workload that a plan is drawn for. */
 interface About {
   readonly profile: Profile;
   readonly workload: WorkloadName;
@@ -33,7 +33,7 @@ interface Knob {
   readonly draw: (rng: Rng, about: About) => Partial<Targets[Target]>;
 }
 
-/** What the knobs have come to. */
+/** The settings that the knobs have come to. */
 interface Drawn {
   readonly shape: Partial<ClusterShape>;
   readonly pace: Partial<Pace>;

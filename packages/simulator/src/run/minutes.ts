@@ -14,7 +14,7 @@ const kinds = [
   'partition-halves',
 ];
 
-/** What of a plan changes. */
+/** The part of a plan that changes. */
 interface Timed {
   readonly durationMs: number;
   readonly thinkMs: number;

@@ -41,7 +41,7 @@ export interface PlanOptions {
 
 /** Time for the cluster to come up before faults begin. */
 const WARM_UP_MS = 3_000;
-/** Of seeds with partitions of minutes. */
+/** The share of seeds with partitions of minutes. */
 const LONG_SHARE = 0.03;
 const BUSY_MS = 9_000;
 const STORES_MIN = 3;

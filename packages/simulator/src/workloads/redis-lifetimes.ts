@@ -10,7 +10,7 @@ const PREFIX = 'life';
 const TTL_MS_MIN = 100;
 const TTL_MS_MAX = 6_000;
 const MAKE_SHARE = 0.35;
-/** Of the keys of a client, those that it still looks at: the older ones have long been gone. */
+/** The keys of a client that it still looks at: the older ones have long been gone. */
 const RECENT = 12;
 /** A look that shows the key and took longer is not judged: with the scheduler away its gateway knows bounds, and not that the day has jumped. */
 const LOOK_MS_MAX = 1_000;

@@ -3,7 +3,7 @@ import type { Deadlines } from '../checkers/deadlines.js';
 import type { ClientNode } from '../cluster/client-node.js';
 import { OPERATION_TIMEOUT_MS } from './operation-timeout.js';
 
-/** What takes as long as it takes by contract. */
+/** Calls that take as long as they take by contract. */
 const WITHOUT_DEADLINE: ReadonlySet<string> = new Set(['close']);
 /** Objects of the client whose methods are calls. */
 const PARTS: ReadonlySet<string> = new Set(['raw', 'txn']);

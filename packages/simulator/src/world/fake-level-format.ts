@@ -3,7 +3,7 @@ import { ByteReader, ByteWriter, CodecError, copyBytes, crc32 } from '@tinykv/ba
 /** One operation of a batch; without a value it deletes. */
 export type Op = readonly [key: Uint8Array, value: Uint8Array | undefined];
 
-/** What a folder of the fake consists of. */
+/** The parts of a folder of the fake. */
 export interface Manifest {
   /** Logs of lower numbers are in tables, and not read any more. */
   readonly firstLog: number;

@@ -7,10 +7,10 @@ type Change =
   | { readonly kind: 'write'; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly kind: 'cut'; readonly size: number };
 
-/** What becomes of changes that a crash finds unsynced. */
+/** The fate of changes that a crash finds unsynced. */
 export type Tear = 'lost' | 'kept' | 'torn';
 
-/** What a crash did to writes that no sync had covered; a write of which a part is lost is lost. */
+/** The fate of writes that no sync had covered at a crash; a write of which a part is lost is lost. */
 export interface WriteLoss {
   readonly kept: number;
   readonly lost: number;

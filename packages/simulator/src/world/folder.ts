@@ -1,6 +1,6 @@
 import type { Rng } from '@tinykv/base';
 
-/** What a change of names replaced. */
+/** The entry that a change of names replaced. */
 interface Change<T> {
   /** By name: what it stood for before; undefined is nothing. */
   readonly before: ReadonlyMap<string, T | undefined>;
@@ -8,7 +8,7 @@ interface Change<T> {
   isDoomed: boolean;
 }
 
-/** What a power cut did to changes of names that no sync had covered. */
+/** The fate of changes of names that no sync had covered at a power cut. */
 export interface NameLoss {
   readonly kept: number;
   readonly lost: number;

@@ -1,10 +1,10 @@
 import type { IteratorRange, KvEngine, KvEntry, KvError, Rng } from '@tinykv/base';
 import type { SimProcess } from './sim-proc.js';
 
-/** What keeps the data of a store. */
+/** The engine that keeps the data of a store. */
 export type EngineKind = 'model' | 'log' | 'level';
 
-/** What a crash of an engine took away, in batches. */
+/** The batches that a crash of an engine took away. */
 export interface EngineLoss {
   readonly kept: number;
   readonly lost: number;

@@ -9,7 +9,7 @@ import { SimLogEngine } from './sim-log-engine.js';
 import type { SimProcess } from './sim-proc.js';
 import { SimRaftLog } from './sim-raft-log.js';
 
-/** What a power cut took away. */
+/** The losses of a power cut. */
 export interface MachineLoss extends EngineLoss {
   /** Changes of names in folders that were undone. */
   readonly names: number;

@@ -85,7 +85,7 @@ export class SimEngine implements KvEngine, MachineEngine {
     return this.#live.get(key);
   }
 
-  /** What is left of a record when all that no barrier covers is lost, for a checker. */
+  /** The rest of a record when all that no barrier covers is lost, for a checker. */
   getDurable(key: Uint8Array): Uint8Array | undefined {
     return this.#durable.get(key);
   }

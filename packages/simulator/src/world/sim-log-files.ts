@@ -11,7 +11,7 @@ const SECTOR_BYTES = 512;
 /** Which program's files they are: the log has a part of the disk for itself, which fills up alone. */
 type Owner = 'log' | 'engine';
 
-/** What a crash took away. */
+/** The losses of a crash. */
 interface FilesLoss {
   readonly writes: WriteLoss;
   readonly names: NameLoss;
