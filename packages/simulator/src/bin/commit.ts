@@ -16,12 +16,12 @@ export function recordsPath(area: string, commit: string): string {
   return join(isDirty(commit) ? join(resultsFolder, 'records') : recordsFolder, `${area}.jsonl`);
 }
 
-/** The commit that runs; `-dirty` when files differ from it. Records do not count: runs write them. */
+/** The commit that runs; `-dirty` when files differ from it. Docs do not count: runs write records and tables there. */
 export function currentCommit(): string {
   try {
     const commit = git('rev-parse', '--short=12', 'HEAD');
     const status = ['status', '--porcelain', '--untracked-files=no', '--', '.'];
-    return git(...status, ':!docs/records') === '' ? commit : `${commit}${DIRTY}`;
+    return git(...status, ':!docs') === '' ? commit : `${commit}${DIRTY}`;
   } catch {
     return 'unknown'; // A tarball, or no git here.
   }

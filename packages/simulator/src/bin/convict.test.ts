@@ -55,6 +55,15 @@ describe('trySeeds', () => {
     expect(workloads.size).toBeGreaterThan(3);
   });
 
+  it('tries the seeds of one workload alone when it is told one', async () => {
+    const { runner } = runnerOf([3, 4, 7, 12], []);
+    const from = { ...start, only: 'redis' } as const;
+    const record = await trySeeds(mutant, from, 50, runner);
+    expect(record).toEqual({ ...from, tried: 7, seed: 7, oracle: 'linearizability' });
+    const { runner: other } = runnerOf([3, 4], []);
+    expect(await trySeeds(mutant, from, 20, other)).toEqual({ ...from, tried: 20 });
+  });
+
   it('goes on where it ended, and gives up at the last seed', async () => {
     const { runner } = runnerOf([3], []);
     const from = { ...start, tried: 3 };

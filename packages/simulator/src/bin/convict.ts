@@ -1,7 +1,8 @@
 import type { Mutant } from '../mutants/mutant.js';
+import type { WorkloadName } from '../run/plan.js';
 import type { Job, Report } from './job.js';
 import type { PlantedRecord } from './planted-record.js';
-import { planOf } from './seeds.js';
+import { planOf, workloadOf } from './seeds.js';
 
 /** The runner of seeds for the search of a mutant's conviction, and its listener. */
 export interface SeedRunner {
@@ -15,7 +16,10 @@ export interface SeedRunner {
   readonly onGuiltless: (seed: number) => void;
 }
 
-/** Tries the seeds after `from.tried` up to `last`, until one fails that does not fail without the mutant. */
+/**
+ * Tries the seeds after `from.tried` up to `last`, until one fails that does not fail without the mutant. With
+ * `from.only` it leaves out the seeds of the suite's draw that have another workload: the whole draw convicts no later.
+ */
 export async function trySeeds(
   mutant: Mutant,
   from: PlantedRecord,
@@ -23,7 +27,8 @@ export async function trySeeds(
   runner: SeedRunner,
 ): Promise<PlantedRecord> {
   for (let { tried } = from; tried < last; ) {
-    const failure = await firstFailure(mutant, tried + 1, last, runner);
+    const seeds = seedsOf(tried + 1, last, from.only);
+    const failure = await firstFailure(mutant, seeds, runner);
     if (failure === undefined) break;
     const { seed } = failure.plan;
     const { mutant: _, ...plan } = failure.plan;
@@ -37,19 +42,29 @@ export async function trySeeds(
   return { ...from, tried: last };
 }
 
+function* seedsOf(
+  first: number,
+  last: number,
+  only: WorkloadName | undefined,
+): Generator<number, undefined> {
+  for (let seed = first; seed <= last; seed++) {
+    if (only === undefined || workloadOf(seed) === only) yield seed;
+  }
+}
+
 /** The least seed that fails: others may end before it does. */
 async function firstFailure(
   { name }: Mutant,
-  first: number,
-  last: number,
+  seeds: Generator<number, undefined>,
   runner: SeedRunner,
 ): Promise<Report | undefined> {
-  let next = first;
   let found: Report | undefined;
   await runner.run(
     () => {
-      if (next > last) return undefined;
-      return { plan: planOf(next++, { profile: 'swarm', mutant: name }) };
+      const { value: seed } = seeds.next();
+      return seed === undefined
+        ? undefined
+        : { plan: planOf(seed, { profile: 'swarm', mutant: name }) };
     },
     (report) => {
       runner.onSeed(report.plan.seed);

@@ -4,7 +4,7 @@ import {
   latestOf,
   type PlantedRecord,
   plantedTable,
-  progressOf,
+  startOf,
   verdictOf,
 } from './planted-record.js';
 
@@ -41,9 +41,25 @@ describe('verdictOf', () => {
 describe('planted results', () => {
   it('go on from the last line of this commit', () => {
     const other = { ...convicted('x', 3), commit: 'b' };
-    const records = [{ ...escaped('x'), tried: 50 }, { ...escaped('x'), tried: 100 }, other];
-    expect(progressOf(records, 'a')).toEqual(new Map([['x', { ...escaped('x'), tried: 100 }]]));
-    expect(progressOf(records, 'c')).toEqual(new Map());
+    const half = { ...escaped('x'), tried: 100 };
+    const records = [{ ...escaped('x'), tried: 50 }, half, other];
+    const begin = { commit: 'a', mutant: 'x', tried: 0 };
+    expect(startOf(records, begin)).toEqual(half);
+    expect(startOf(records, { ...begin, commit: 'c' }).tried).toBe(0);
+    expect(startOf(records, { ...begin, mutant: 'y' }).tried).toBe(0);
+  });
+
+  it('of one workload say nothing of the others, but convict for all', () => {
+    const begin = { commit: 'a', mutant: 'x', tried: 0 };
+    const redis = { ...escaped('x'), only: 'redis' } as const;
+    expect(startOf([redis], begin)).toBe(begin);
+    expect(startOf([redis], { ...begin, only: 'redis' })).toBe(redis);
+    const found = { ...convicted('x', 7), only: 'redis' } as const;
+    expect(startOf([found], begin)).toBe(found);
+    const whole = escaped('x');
+    expect(latestOf([whole, redis]).get('x')).toBe(whole);
+    expect(latestOf([convicted('x', 30), redis]).get('x')?.seed).toBe(30);
+    expect(latestOf([redis, found]).get('x')).toBe(found);
   });
 
   it('add up over commits, and a search that was cut short takes nothing back', () => {

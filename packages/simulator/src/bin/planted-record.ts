@@ -1,4 +1,5 @@
 import type { Mutant } from '../mutants/mutant.js';
+import type { WorkloadName } from '../run/plan.js';
 
 /** How far the search for one mutant's conviction has come. */
 export interface PlantedRecord {
@@ -6,6 +7,8 @@ export interface PlantedRecord {
   readonly mutant: string;
   /** Seeds from 1 on that have been tried. */
   readonly tried: number;
+  /** Seeds of this workload alone were tried; missing: all. */
+  readonly only?: WorkloadName;
   /** The seed and the oracle that convicted it. */
   readonly seed?: number;
   readonly oracle?: string;
@@ -14,13 +17,14 @@ export interface PlantedRecord {
 export const convictedShareMin = 0.95;
 export const medianSeedsMax = 30;
 
-/** The last word on each mutant on this commit. */
-export function progressOf(
-  records: readonly PlantedRecord[],
-  commit: string,
-): Map<string, PlantedRecord> {
-  const known = records.filter((record) => record.commit === commit);
-  return new Map(known.map((record) => [record.mutant, record]));
+/** Where a hunt begins, or goes on when this commit has hunted before among the same seeds. */
+export function startOf(records: readonly PlantedRecord[], begin: PlantedRecord): PlantedRecord {
+  const { commit, mutant, only } = begin;
+  const isSame = (record: PlantedRecord): boolean =>
+    record.commit === commit &&
+    record.mutant === mutant &&
+    (record.only === only || record.seed !== undefined);
+  return records.findLast(isSame) ?? begin;
 }
 
 /** The last word of all commits on each mutant. A search that ended before the seed of an earlier conviction says nothing. */
@@ -28,7 +32,12 @@ export function latestOf(records: readonly PlantedRecord[]): ReadonlyMap<string,
   const latest = new Map<string, PlantedRecord>();
   for (const record of records) {
     const known = latest.get(record.mutant);
-    const isNews = record.seed !== undefined || record.tried >= (known?.seed ?? known?.tried ?? 0);
+    // A hunt among the seeds of one workload says nothing of the others.
+    const isSearched = record.only === undefined || record.only === known?.only;
+    const isNews =
+      record.seed !== undefined ||
+      known === undefined ||
+      (isSearched && record.tried >= (known.seed ?? known.tried));
     if (isNews) latest.set(record.mutant, record);
   }
   return latest;

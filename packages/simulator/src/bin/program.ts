@@ -119,6 +119,8 @@ function plantedCommand(finish: Finish): Command {
     .description('Plants each known mistake and counts the seeds until an oracle convicts it.')
     .option('--seeds <n>', 'give up after so many', parseCount, 500)
     .option('--mutant <name,…>', 'these only', parseMutants)
+    .option('--hinted', 'only seeds of the workload that the mutant names')
+    .option('--open', 'only those that no commit on record has convicted')
     .option('--table', 'run nothing, write the records into docs/internals/simulator.md')
     .option('--jobs <n>', 'processes at work', parseCount, JOBS)
     .addOption(countsOption())
