@@ -1,5 +1,6 @@
 import type { Findings } from './findings.js';
 import type { LogEntry, LogPosition, ReplicaLog } from './replica-log.js';
+import { VersionOrder } from './version-order.js';
 
 /** What somebody knew to be committed at an index. */
 interface Committed {
@@ -18,16 +19,22 @@ export class CommittedLog {
   readonly #entries = new Map<number, Committed>();
   /** By the name of a write that is sent once: where it is committed. */
   readonly #once = new Map<string, number>();
+  readonly #versions: VersionOrder;
 
   constructor(region: number, findings: Findings) {
     this.#region = region;
     this.#findings = findings;
+    this.#versions = new VersionOrder(findings);
   }
 
   /** A replica that is in `term` knows that this entry is committed. */
-  add({ index, term, digest, once = [] }: LogEntry, knownIn: number, by: string): void {
+  add(entry: LogEntry, knownIn: number, by: string): void {
+    const { index, term, digest, once = [], versions = [] } = entry;
+    const isNews = this.#entries.get(index)?.digest === undefined;
     this.#add(index, { term, digest, knownIn, by });
+    if (!isNews) return;
     for (const name of once) this.#addOnce(name, index);
+    this.#versions.add(this.#region, index, versions);
   }
 
   #addOnce(name: string, index: number): void {

@@ -1,3 +1,5 @@
+import type { NewestVersion } from './version-order.js';
+
 /** An entry as far as replicas must agree on it. */
 export interface LogEntry {
   readonly index: number;
@@ -6,6 +8,8 @@ export interface LogEntry {
   readonly digest: string;
   /** Names of writes in it that their clients send once, if it is an entry that will be applied. */
   readonly once?: readonly string[];
+  /** The newest versions of keys that it leaves. */
+  readonly versions?: readonly NewestVersion[];
 }
 
 export interface LogPosition {

@@ -1,5 +1,5 @@
 import { crc32, limits } from '@tinykv/base';
-import type { GroupUpdate } from '@tinykv/raft';
+import type { Entry, GroupUpdate } from '@tinykv/raft';
 import { Capacity } from '../checkers/capacity.js';
 import type { Violation } from '../checkers/history.js';
 import { type PeerStatus, RaftInvariants } from '../checkers/raft-invariants.js';
@@ -9,8 +9,8 @@ import type { Cluster, StoreRegion } from '../cluster/cluster.js';
 import { gatewayConfig } from '../cluster/sim-config.js';
 import type { StoreNode } from '../cluster/store-node.js';
 import type { SimProcess } from '../world/sim-proc.js';
+import { contentOf, type EntryContent } from './entry-content.js';
 import { PromiseWatch } from './promise-watch.js';
-import { writesOnce } from './writes-once.js';
 
 /** Entries that a full store lets in all the same, of each Region, so that a new leader can commit those of a lost one. */
 const MEMORY_SLACK_BYTES = 1_048_576;
@@ -24,6 +24,8 @@ export class Oracles {
   /** Stores by number: the order in which they were first seen. */
   readonly #stores = new Map<StoreNode, number>();
   readonly #lives = new Map<SimProcess, number>();
+  /** By Region, index, term and digest. */
+  readonly #contents = new Map<string, EntryContent>();
 
   /** Peers that call themselves damaged on disks that nobody damaged. */
   readonly #soundButStopped = new Map<number, Violation>();
@@ -31,6 +33,7 @@ export class Oracles {
   get violations(): Violation[] {
     return [
       ...this.#sent.promises.violations(),
+      ...this.#sent.granted.violations(),
       ...this.#capacity.violations(),
       ...this.#raft.violations(),
       ...this.#regions.violations(),
@@ -81,7 +84,7 @@ export class Oracles {
     this.#sent.watchStore(node, store);
     node.machine.log.observer = (updates) => {
       for (const update of updates) {
-        const change = changeOf(update);
+        const change = this.#changeOf(update);
         this.#raft.onDurable(store, change);
         this.#sent.onDurable(node, store, change);
       }
@@ -114,15 +117,29 @@ export class Oracles {
     this.#lives.set(proc, life);
     return life;
   }
-}
 
-/** The change with its entries by digest: to compare them is all that is done with them. */
-function changeOf({ group, entries, ...rest }: GroupUpdate): LogChange {
-  const digests = entries?.map((entry) => ({
-    index: entry.index,
-    term: entry.term,
-    digest: `${entry.type} ${crc32(entry.data).toString(16)}`,
-    once: writesOnce(entry),
-  }));
-  return { region: group, ...rest, ...(digests === undefined ? {} : { entries: digests }) };
+  /** The change with its entries by digest: to compare them is all that is done with them. */
+  #changeOf({ group, entries, ...rest }: GroupUpdate): LogChange {
+    const known = entries?.map((entry) => {
+      const { index, term, type, data } = entry;
+      const digest = `${type} ${crc32(data).toString(16)}`;
+      return {
+        index,
+        term,
+        digest,
+        ...this.#contentOf(`${group} ${index} ${term} ${digest}`, entry),
+      };
+    });
+    return { region: group, ...rest, ...(known === undefined ? {} : { entries: known }) };
+  }
+
+  /** Every replica gets the entry, and the first one that has it on its disk tells of it. */
+  #contentOf(name: string, entry: Entry): EntryContent {
+    const known = this.#contents.get(name);
+    if (known !== undefined) return known;
+    const content = contentOf(entry);
+    this.#contents.set(name, content);
+    for (const version of content.versions) this.#sent.granted.onVersion(version);
+    return content;
+  }
 }

@@ -1,10 +1,11 @@
-import { ByteReader } from '@tinykv/base';
+import { ByteReader, composeTimestamp } from '@tinykv/base';
 import { applyStateKey } from '@tinykv/model';
 import { schedulerpb, tinykvpeer } from '@tinykv/proto';
 import type { GroupUpdate, RecoveredGroup } from '@tinykv/raft';
 import { decodeApplyState, type Envelope, readEnvelope } from '@tinykv/raftstore';
 import { decodeCommand } from '@tinykv/scheduler';
 import { DurablePromises, type RaftPromise } from '../checkers/durable-promises.js';
+import { GrantedTimestamps } from '../checkers/granted-timestamps.js';
 import type { LogChange } from '../checkers/replica-log.js';
 import type { Cluster } from '../cluster/cluster.js';
 import type { StoreNode } from '../cluster/store-node.js';
@@ -16,6 +17,7 @@ const SHORT_BYTES = 160;
 /** Tells what processes of a cluster send, and what their disks hold by then. */
 export class PromiseWatch {
   readonly promises: DurablePromises = new DurablePromises();
+  readonly granted: GrantedTimestamps = new GrantedTimestamps();
   readonly #stores = new Map<string, number>();
   /** The greatest physical time of all timestamps so far. */
   schedulerMs = 0;
@@ -72,6 +74,7 @@ export class PromiseWatch {
     const physicalMs = Number(timestamp.physical);
     this.schedulerMs = Math.max(this.schedulerMs, physicalMs);
     this.promises.onTimestamps(physicalMs);
+    this.granted.onGranted(composeTimestamp(physicalMs, Number(timestamp.logical)));
   }
 
   /** The only member of its group: what is durable here is committed. */

@@ -7,8 +7,12 @@ import { World } from './world.js';
 
 const rollback = tinykvtxn.Txn.kvPessimisticRollback.path;
 const rawPut = tinykvpb.TinyKv.rawPut.path;
+const oneKeyWrite = tinykvtxn.Txn.kvOneKeyWrite.path;
+const prewrite = tinykvpb.TinyKv.kvPrewrite.path;
 const { commands } = tinykvstream.Batch;
 const ROLLBACK_NUMBER = tinykvstream.BatchMethod.KvPessimisticRollback;
+const ONE_KEY_NUMBER = tinykvstream.BatchMethod.KvOneKeyWrite;
+const PREWRITE_NUMBER = tinykvstream.BatchMethod.KvPrewrite;
 const RAW_PUT_NUMBER = tinykvstream.BatchMethod.RawPut;
 
 /** A client and a store that counts the unary calls that arrive. */
@@ -24,7 +28,7 @@ async function pair(echoRate: number) {
     return new Uint8Array(0);
   };
   await net('store').serve('store:1', {
-    unary: new Map([rollback, rawPut].map((path) => [path, handler(path)])),
+    unary: new Map([rollback, rawPut, oneKeyWrite, prewrite].map((path) => [path, handler(path)])),
     stream: new Map([[commands.path, () => ({ onMessage: () => {}, onClose: () => {} })]]),
   });
   const count = (path: string): number => arrived.filter((one) => one === path).length;
@@ -54,6 +58,30 @@ describe('calls that come twice', () => {
     await world.run(() => world.now > 5_000);
     // The stream's own items go to its handler: what arrives as a call is the copy.
     expect([count(rollback), count(rawPut)]).toEqual([1, 0]);
+  });
+
+  it('are no writes that their store commits by itself, unless the answer is lost', async () => {
+    const { world, network, client, count } = await pair(1);
+    const stream = client.open('store:1', commands.path, { onMessage() {}, onClose() {} });
+    const onePhase = tinykvpb.TinyKv.kvPrewrite.request.encode({ tryOnePc: true });
+    const items = [
+      { method: ONE_KEY_NUMBER, request: new Uint8Array(0) },
+      { method: PREWRITE_NUMBER, request: onePhase },
+      { method: PREWRITE_NUMBER, request: new Uint8Array(0) },
+      { method: RAW_PUT_NUMBER, request: new Uint8Array(0) },
+    ].map((item, id) => ({ id, ...item }));
+    stream.send(tinykvstream.BatchRequest.encode({ items }));
+    await world.run(() => world.now > 5_000);
+    expect([count(oneKeyWrite), count(prewrite), count(rawPut)]).toEqual([0, 1, 0]);
+    for (let i = 0; i < 20; i++) {
+      const lost = client.open('store:1', commands.path, { onMessage() {}, onClose() {} });
+      lost.send(tinykvstream.BatchRequest.encode({ items }));
+      network.reset('client', 'store');
+    }
+    await world.run(() => world.now > 10_000);
+    expect(count(oneKeyWrite)).toBeGreaterThan(3);
+    expect(count(oneKeyWrite)).toBeLessThan(17);
+    expect(count(rawPut)).toBe(0);
   });
 
   it('are none when the rate is nought', async () => {

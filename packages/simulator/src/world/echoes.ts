@@ -1,4 +1,10 @@
-import { copyBytes, InvariantError, type NetError, type NetStream } from '@tinykv/base';
+import {
+  copyBytes,
+  InvariantError,
+  type NetError,
+  type NetStream,
+  type StreamEvents,
+} from '@tinykv/base';
 import {
   batchMethod,
   type Method,
@@ -12,6 +18,8 @@ import type { SimProcess } from './sim-proc.js';
 
 /** How much later than the request itself its copy may come. */
 const LATE_MS_MAX = 2_000;
+/** Share of the calls whose answer is lost that arrive once more. */
+const LOST_RATE = 0.5;
 
 const kv = tinykvpb.TinyKv;
 const txn = tinykvtxn.Txn;
@@ -42,10 +50,12 @@ const repeatable: ReadonlySet<string> = new Set(
 );
 
 /**
- * A prewrite that may commit by itself: that it did not is final for its client, unless an earlier try of it is still on its
- * way, which the client knows then. A copy behind its back may find the key free later.
+ * A write that its store commits by itself: that it did not happen is final for its client, unless an earlier try of it is
+ * still on its way, which the client knows then. A copy behind its back may find the key free later; one of a write
+ * whose answer is lost may not.
  */
 function isFinal(path: string, request: Uint8Array): boolean {
+  if (path === txn.kvOneKeyWrite.path) return true;
   if (path !== kv.kvPrewrite.path) return false;
   const { tryOnePc, useAsyncCommit } = kv.kvPrewrite.request.decode(request);
   return tryOnePc || useAsyncCommit;
@@ -67,8 +77,18 @@ export class Echoes {
   ofCall(address: string, path: string, request: Uint8Array): void {
     const network = this.#network;
     if (!repeatable.has(path) || isFinal(path, request)) return;
-    if (!network.draw(network.traits.echoRate ?? 0)) return;
-    const bytes = copyBytes(request);
+    if (network.draw(network.traits.echoRate ?? 0)) this.#send(address, path, copyBytes(request));
+  }
+
+  /** The client of a call has lost the connection before the answer: now and then the call arrives after that. */
+  #ofLost(address: string, path: string, request: Uint8Array): void {
+    const network = this.#network;
+    if ((network.traits.echoRate ?? 0) === 0 || !network.draw(LOST_RATE)) return;
+    this.#send(address, path, request);
+  }
+
+  #send(address: string, path: string, bytes: Uint8Array): void {
+    const network = this.#network;
     network.counts.echoed++;
     // Most come soon, while the transaction is not over.
     const ms = LATE_MS_MAX * network.rng.float() ** 3;
@@ -79,12 +99,33 @@ export class Echoes {
     });
   }
 
-  /** The stream of a client to a store, on which many calls share a message. */
-  onStream(stream: NetStream, address: string): NetStream {
+  /** The stream of a client to a store, on which many calls share a message: opens it with events that are listened to. */
+  openStream(
+    address: string,
+    events: StreamEvents,
+    open: (events: StreamEvents) => NetStream,
+  ): NetStream {
+    const waiting = new Map<number, { readonly path: string; readonly bytes: Uint8Array }>();
+    const stream = open({
+      onMessage: (message) => {
+        for (const { id } of tinykvstream.BatchResponse.decode(message).items) waiting.delete(id);
+        events.onMessage(message);
+      },
+      onClose: (error) => {
+        if (error !== undefined) {
+          for (const { path, bytes } of waiting.values()) this.#ofLost(address, path, bytes);
+        }
+        waiting.clear();
+        events.onClose(error);
+      },
+      ...(events.onDrain === undefined ? {} : { onDrain: () => events.onDrain?.() }),
+    });
     return new EchoingStream(stream, (message) => {
-      for (const item of tinykvstream.BatchRequest.decode(message).items) {
-        const path = batchMethod(item.method)?.path;
-        if (path !== undefined) this.ofCall(address, path, item.request);
+      for (const { id, method, request } of tinykvstream.BatchRequest.decode(message).items) {
+        const path = batchMethod(method)?.path;
+        if (path === undefined) continue;
+        this.ofCall(address, path, request);
+        if (isFinal(path, request)) waiting.set(id, { path, bytes: copyBytes(request) });
       }
     });
   }

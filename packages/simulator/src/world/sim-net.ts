@@ -103,6 +103,12 @@ export class SimNet implements Net {
   }
 
   open(address: string, method: string, events: StreamEvents): NetStream {
+    return method === tinykvstream.Batch.commands.path
+      ? this.#echoes.openStream(address, events, (heard) => this.#connect(address, method, heard))
+      : this.#connect(address, method, events);
+  }
+
+  #connect(address: string, method: string, events: StreamEvents): NetStream {
     const to = hostOf(address);
     const listener = this.#network.listener(address);
     const hosts = { client: this.#host, server: to };
@@ -132,9 +138,7 @@ export class SimNet implements Net {
         connection.server.receive(handler(connection.server, { address: `${this.#host}:0` })),
       ),
     );
-    return method === tinykvstream.Batch.commands.path
-      ? this.#echoes.onStream(connection.client, address)
-      : connection.client;
+    return connection.client;
   }
 
   #loses(): boolean {

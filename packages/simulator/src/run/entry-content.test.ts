@@ -1,8 +1,8 @@
 import { ByteWriter, utf8 } from '@tinykv/base';
-import { encodeModify, type Modify } from '@tinykv/model';
+import { encodeModify, encodeNewest, type Modify, newestKey } from '@tinykv/model';
 import type { Entry } from '@tinykv/raft';
 import { describe, expect, it } from 'vitest';
-import { writesOnce } from './writes-once.js';
+import { contentOf } from './entry-content.js';
 
 const KIND_DATA = 1;
 
@@ -13,12 +13,16 @@ function entry(term: number, decidedIn: number, ...modifies: readonly Modify[]):
   return { type: 'EntryNormal', term, index: 9, data: w.finish() };
 }
 
+const onceOf = (one: Entry): readonly string[] => contentOf(one).once;
+const write = { kind: 'put', startTs: 5n, commitTs: 8n, shortValue: utf8('v') } as const;
+const newest = encodeNewest(newestKey(utf8('k')), { write, otherTs: 0n });
+
 const put: Modify = { type: 'raw-put', cf: 'default', key: utf8('k'), value: utf8('<v7>....') };
 const end = { key: utf8('k'), startTs: 5n, unlock: true } as const;
 const commit: Modify = {
   ...end,
   type: 'commit',
-  newest: utf8('n'),
+  newest,
   history: undefined,
   longValue: undefined,
 };
@@ -26,28 +30,37 @@ const rollback: Modify = {
   ...end,
   type: 'rollback',
   dropValue: false,
-  newest: utf8('n'),
+  newest,
   record: utf8('r'),
 };
 
 describe('what a Region does once', () => {
   it('is a put of a unique value, in a version of the Region', () => {
-    expect(writesOnce(entry(2, 2, put))).toEqual(['<v7> of version 3']);
+    expect(onceOf(entry(2, 2, put))).toEqual(['<v7> of version 3']);
   });
 
   it('is the commit of a transaction on a key; a rollback may be asked for again after its collection', () => {
-    const [committed] = writesOnce(entry(2, 2, commit));
+    const [committed] = onceOf(entry(2, 2, commit));
     expect(committed).toMatch(/commit of transaction 5/);
-    expect(writesOnce(entry(2, 2, rollback))).toEqual([]);
+    expect(onceOf(entry(2, 2, rollback))).toEqual([]);
+  });
+
+  it('makes a newest version, or writes the record of one again', () => {
+    const other = { ...rollback, startTs: 9n };
+    const { versions } = contentOf(entry(2, 2, put, commit, other));
+    const version = { key: '6b of version 3', startTs: 5n, commitTs: 8n };
+    expect(versions).toEqual([
+      { ...version, by: 5n },
+      { ...version, by: 9n },
+    ]);
+    expect(contentOf(entry(3, 2, commit)).versions).toEqual([]);
   });
 
   it('is nothing in an entry that its apply refuses', () => {
-    expect(writesOnce(entry(3, 2, put, commit))).toEqual([]);
+    expect(onceOf(entry(3, 2, put, commit))).toEqual([]);
   });
 
   it('is nothing in an entry without data', () => {
-    expect(writesOnce({ type: 'EntryNormal', term: 2, index: 9, data: new Uint8Array(0) })).toEqual(
-      [],
-    );
+    expect(onceOf({ type: 'EntryNormal', term: 2, index: 9, data: new Uint8Array(0) })).toEqual([]);
   });
 });
