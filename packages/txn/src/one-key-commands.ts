@@ -16,7 +16,7 @@ import {
   type RegionAccess,
   type RegionView,
 } from '@tinykv/model';
-import type { ConcurrencyManager, MemoryLocks } from './concurrency.js';
+import type { ConcurrencyManager } from './concurrency.js';
 import {
   type Answer,
   checkKeyCount,
@@ -186,7 +186,7 @@ export class OneKeyCommands {
     if (gate === undefined) return this.#unready(context, view, keys, plan);
     const locks = this.#concurrency.lockKeys(plan.keys, plan.lowest);
     try {
-      const modifies = (await chooseCommitTs(gate, locks, plan))
+      const modifies = (await gate.choose(locks, plan.highestTs))
         ? plan.modifies(locks.commitTs)
         : undefined;
       if (modifies === undefined || isTooLarge(modifies)) {
@@ -211,20 +211,6 @@ export class OneKeyCommands {
       answer: plan.without(UNREADY),
     });
   }
-}
-
-/**
- * Above every read that was served and every version of the keys, but not ahead of what the scheduler has granted: a chain
- * of "the newest and one more" would run into the future, where a snapshot that begins after the answer misses the write.
- * False: the scheduler is away, or a version lies in the future.
- */
-async function chooseCommitTs(
-  gate: OnePhaseGate,
-  locks: MemoryLocks,
-  { highestTs }: OneKeyPlan,
-): Promise<boolean> {
-  if (gate.isProven(locks) && gate.isReached(locks.commitTs, highestTs)) return true;
-  return (await gate.prove(locks)) && gate.isReached(locks.commitTs, highestTs);
 }
 
 /** Why a write is not even looked at. */

@@ -52,13 +52,30 @@ export class OnePhaseGate {
     return this.#sync.isSynced(view);
   }
 
-  /** Whether a commit timestamp is not ahead of what was granted: `clientTs` was, to the client that names it. */
-  isReached(commitTs: Timestamp, clientTs: Timestamp): boolean {
+  /**
+   * Chooses the commit timestamp of these locks, or the lowest that async commit may give: above every read that was served,
+   * but not ahead of what the scheduler has granted. A version in the future would be missed by a snapshot that begins
+   * after the answer: a chain of "the newest and one more" runs there, and so does a transaction whose locks have seen
+   * the newest version of their keys.
+   *
+   * `clientTs` was granted to the client that names it. False: the scheduler is away, or its timestamps lie below.
+   */
+  async choose(locks: MemoryLocks, clientTs: Timestamp): Promise<boolean> {
+    if (this.isChosen(locks, clientTs)) return true;
+    return (await this.#prove(locks)) && this.#isReached(locks.commitTs, clientTs);
+  }
+
+  /** As {@link choose}, as far as it can be told without the scheduler. */
+  isChosen(locks: MemoryLocks, clientTs: Timestamp): boolean {
+    return this.#isProven(locks) && this.#isReached(locks.commitTs, clientTs);
+  }
+
+  #isReached(commitTs: Timestamp, clientTs: Timestamp): boolean {
     return commitTs <= clientTs + 1n || this.#bound.isGranted(commitTs - 1n);
   }
 
   /** Whether the timestamp of these locks lies above all granted reads, as far as is known now; raises it where that helps. */
-  isProven(locks: MemoryLocks): boolean {
+  #isProven(locks: MemoryLocks): boolean {
     const { unprovenTs } = locks;
     if (this.#bound.isGranted(unprovenTs)) locks.raise(unprovenTs + 1n);
     return unprovenTs < locks.commitTs;
@@ -70,7 +87,7 @@ export class OnePhaseGate {
    * The keys are locked before the question. So all reads that do not wait for the lock came before it, and those of
    * them at a granted timestamp are at or below the answer.
    */
-  async prove(locks: MemoryLocks): Promise<boolean> {
+  async #prove(locks: MemoryLocks): Promise<boolean> {
     const granted = await this.#bound.ask();
     if (granted === undefined) return false;
     locks.raise(minTimestamp(locks.unprovenTs, granted) + 1n);

@@ -140,10 +140,10 @@ export class PrewriteCommands {
     const keys = mutations.map(({ key }) => key);
     const locks = this.#lockInMemory(keys, txn);
     try {
-      if (!gate.isProven(locks)) {
+      if (!gate.isChosen(locks, startTs)) {
         // Errors do not depend on the timestamp, so nobody asks for one.
         const { answer: errors } = await this.#decideInParts(context, facts, mutations, txn);
-        if (errors.length === 0 && !(await gate.prove(locks))) return undefined;
+        if (errors.length === 0 && !(await gate.choose(locks, startTs))) return undefined;
       }
       const { commitTs: fresh } = locks;
       const dated = { ...txn, minCommitTs: fresh };
@@ -169,7 +169,7 @@ export class PrewriteCommands {
     const keys = mutations.map(({ key }) => key);
     const locks = this.#lockInMemory(keys, txn);
     try {
-      if (!gate.isProven(locks) && !(await gate.prove(locks))) return undefined;
+      if (!(await gate.choose(locks, txn.startTs))) return undefined;
       const { commitTs } = locks;
       const modifies: Modify[] = [];
       for (let from = 0; from < facts.length; from += limits.commandPartKeys) {

@@ -86,6 +86,23 @@ describe('a transaction of one Region', () => {
     expect(timestamps).toHaveLength(2);
   });
 
+  it('is not committed ahead of what was granted, where its locks have seen the newest version', async () => {
+    await synced();
+    // A lock that was granted over a version just above all timestamps: the commit has to lie above that.
+    const ahead = LATER + 2n;
+    const request = { primary: key('a'), startTs: 2_000n, ttlMs: 3_000, minCommitTs: ahead };
+    const mutations = [put('a', 'one')];
+    const answer = await served(
+      store.txn.writes.prewrite(STRICT, { ...request, mutations, tryOnePc: true }),
+    );
+    // It is prewritten, and its client asks for a timestamp.
+    expect(answer).toEqual({ errors: [] });
+    const asyncCommit = { secondaries: [] };
+    const other = { ...request, primary: key('b'), mutations: [put('b', 'one')] };
+    const dated = await served(store.txn.writes.prewrite(STRICT, { ...other, asyncCommit }));
+    expect(dated).toEqual({ errors: [] });
+  });
+
   it('asks again when the scheduler has not answered', async () => {
     let fails = true;
     const timestamp = (): Promise<Timestamp> =>
