@@ -203,9 +203,14 @@ export const raftMutants: readonly Mutant[] = [
         find: '  return sorted[count - (Math.floor(count / 2) + 1)]!;',
         replace: '  return sorted[count - Math.max(1, Math.ceil(count / 2))]!;',
       },
+      {
+        file: 'packages/raft/src/quorum.ts',
+        find: '  const quorum = Math.floor(count / 2) + 1;',
+        replace: '  const quorum = Math.max(1, Math.ceil(count / 2));',
+      },
     ],
     breaks:
-      'Half of an even number of voters counts as a majority: two leaders commit apart from each other.',
+      'Half of an even number of voters counts as a majority, for entries and for votes: two leaders commit apart from each other.',
     workload: 'churn',
   },
   {

@@ -1,3 +1,4 @@
+import type { Client } from '@tinykv/client';
 import type { TsoGrant } from '../checkers/tso.js';
 import { outcomeOf } from './outcome.js';
 import { loop, type WorkloadContext } from './workload.js';
@@ -17,16 +18,24 @@ export class TsoWorkload {
       cluster.clients.map((node, i) => {
         const own = rng.fork(`tso-${i}`);
         return loop({ ...this.#context, thinkMs: 400 }, node, own, async (client, rngOfStep) => {
-          const count = rngOfStep.float() < 0.8 ? 1 : rngOfStep.int(2, 2_000);
-          const call = this.#context.tick();
-          try {
-            const last = await client.scheduler.tso(count);
-            this.grants.push({ client: i, call, ret: this.#context.tick(), last, count });
-          } catch (error) {
-            outcomeOf(error);
-          }
+          // What is asked for at once shares a message.
+          const askers = rngOfStep.float() < 0.5 ? 1 : rngOfStep.int(2, 5);
+          const counts = Array.from({ length: askers }, () =>
+            rngOfStep.float() < 0.8 ? 1 : rngOfStep.int(2, 2_000),
+          );
+          await Promise.all(counts.map((count) => this.#ask(client, i, count)));
         });
       }),
     );
+  }
+
+  async #ask(client: Client, id: number, count: number): Promise<void> {
+    const call = this.#context.tick();
+    try {
+      const last = await client.scheduler.tso(count);
+      this.grants.push({ client: id, call, ret: this.#context.tick(), last, count });
+    } catch (error) {
+      outcomeOf(error);
+    }
   }
 }
