@@ -137,7 +137,7 @@ export const knobs: readonly Knob[] = [
   }),
   one('gateway', 'sweepMs', 0.3, about(50, 1_000)),
   one('gateway', 'gcDelayMs', 0.3, about(10_000, 60_000)),
-  one('gateway', 'commandTimeoutMs', 0.2, about(3_000, 10_000)),
+  one('gateway', 'commandTimeoutMs', 0.3, about(400, 8_000)),
   one('gateway', 'txnAttemptsMax', 0.2, between(2, 16)),
   one('gateway', 'clientsBytesMax', 0.1, about(100_000, 1_000_000)),
   // Batches and pages.

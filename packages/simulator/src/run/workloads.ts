@@ -14,6 +14,7 @@ import { checkRealTime, type Stamped } from '../checkers/real-time.js';
 import { checkScans } from '../checkers/scans.js';
 import { checkSnapshotReads } from '../checkers/snapshot-reads.js';
 import { checkTimeToLive } from '../checkers/time-to-live.js';
+import { checkToggles } from '../checkers/toggles.js';
 import { checkTso, type TsoGrant } from '../checkers/tso.js';
 import { judgeCounters, judgeKeys, mergeVerdicts } from '../checkers/verdict.js';
 import { BankWorkload } from '../workloads/bank-workload.js';
@@ -107,6 +108,7 @@ export class Workloads {
       verdicts.push(checkExpiry(keys, reads, EXPIRY_SLACK_MS));
       verdicts.push(checkLifetimes(redis.lifetimes.reads));
       verdicts.push(checkExecSkew(redis.skew.reads));
+      verdicts.push(checkToggles(redis.toggles.toggles));
       verdicts.push(checkMirror(redis.ownStrings.answers));
     }
     return verdicts;

@@ -11,6 +11,7 @@ import { RedisOwnStrings } from './redis-own-strings.js';
 import { RedisScans } from './redis-scans.js';
 import { effectOf, type RedisResult, RedisSession } from './redis-session.js';
 import { RedisSkew } from './redis-skew.js';
+import { RedisToggles } from './redis-toggles.js';
 import { RedisTtl } from './redis-ttl.js';
 import { RespError } from './resp-socket.js';
 import { loop, type WorkloadContext } from './workload.js';
@@ -36,6 +37,7 @@ export class RedisWorkload {
   readonly lifetimes: RedisLifetimes;
   readonly ownStrings: RedisOwnStrings;
   readonly skew: RedisSkew;
+  readonly toggles: RedisToggles;
   readonly #context: WorkloadContext;
   readonly #slots: KeySlots;
   readonly #flushed = new KeySlots(FLUSHED_AT_A_TIME, OPS_PER_KEY_MAX);
@@ -49,6 +51,7 @@ export class RedisWorkload {
     this.lifetimes = new RedisLifetimes(context);
     this.ownStrings = new RedisOwnStrings(context);
     this.skew = new RedisSkew(context);
+    this.toggles = new RedisToggles(context);
   }
 
   run(): Promise<unknown> {
@@ -60,7 +63,8 @@ export class RedisWorkload {
         const beside = new RedisSession(this.#context, node, own.fork('second session'));
         return loop(this.#context, node, own, async (client, rngOfStep) => {
           const draw = rngOfStep.float();
-          if (draw < 0.37) await this.#string(session, rngOfStep, i);
+          if (draw < 0.33) await this.#string(session, rngOfStep, i);
+          else if (draw < 0.37) await this.toggles.step(session, rngOfStep, i);
           else if (draw < 0.53) await this.#count(session, rngOfStep, i);
           else if (draw < 0.66) await this.#pair(session, beside, rngOfStep);
           else if (draw < 0.7) await this.skew.step(session, beside, rngOfStep, i);
@@ -68,7 +72,7 @@ export class RedisWorkload {
           else if (draw < 0.76) await this.ttl.step(session, rngOfStep, i);
           else if (draw < 0.83) await this.lifetimes.step(session, client, rngOfStep, i);
           else if (draw < 0.91) await this.ownStrings.step(session, rngOfStep, i);
-          else await this.#flushable(session, rngOfStep, i);
+          else await this.#flushable(session, beside, rngOfStep, i);
         });
       }),
     );
@@ -123,22 +127,32 @@ export class RedisWorkload {
     this.#record(slot, key, { client: id, call, value }, drawn[0], reply);
   }
 
-  /** The only key of a database, which is flushed now and then. */
-  async #flushable(session: RedisSession, rng: Rng, id: number): Promise<void> {
+  /** The only key of a database, which is flushed now and then, over two connections at once too. */
+  async #flushable(
+    session: RedisSession,
+    beside: RedisSession,
+    rng: Rng,
+    id: number,
+  ): Promise<void> {
     const slot = this.#flushed.pick(rng);
     const db = 1 + slot.at + FLUSHED_AT_A_TIME * slot.generation;
     if (db > FLUSHED_DATABASES) return;
-    const value = `f${++this.#values}`;
     const choice = rng.float();
+    const value = `f${++this.#values}`;
     const [kind, argv]: Drawn =
-      choice < 0.05
+      choice < 0.08
         ? ['flush', ['FLUSHDB']]
         : choice < 0.5
           ? ['set', ['SET', 'only', value]]
           : ['get', ['GET', 'only']];
-    const call = this.#context.tick();
-    const replies = await session.send(['SELECT', String(db)], argv, ['SELECT', '0']);
-    this.#record(slot, `${ONLY_OF}${db}`, { client: id, call, value }, kind, replies?.[1]);
+    const sessions = choice < 0.04 ? [session, beside] : [session];
+    await Promise.all(
+      sessions.map(async (one) => {
+        const call = this.#context.tick();
+        const replies = await one.send(['SELECT', String(db)], argv, ['SELECT', '0']);
+        this.#record(slot, `${ONLY_OF}${db}`, { client: id, call, value }, kind, replies?.[1]);
+      }),
+    );
   }
 
   /** `reply` undefined: nothing was sent. */
