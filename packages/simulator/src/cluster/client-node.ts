@@ -23,6 +23,11 @@ export class ClientNode extends Node {
     return this.#env;
   }
 
+  /** A second client in the process, which knows nothing yet; undefined when the process is not up. Throws KvError. */
+  async connect(): Promise<Client | undefined> {
+    return this.#env && Client.connect(this.#env, { scheduler: this.#scheduler, retries: 0 });
+  }
+
   protected override async run(env: Env, proc: SimProcess): Promise<void> {
     // Each way to commit gets its share, and each must put up with the other.
     const onePhaseCommit = env.rng.fork('one-phase').int(0, 2) === 1;

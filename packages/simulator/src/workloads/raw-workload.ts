@@ -4,7 +4,7 @@ import type { RegisterOp } from '../checkers/models.js';
 import { FINAL_CLIENT, untilRead } from './final-read.js';
 import { type KeySlot, KeySlots } from './key-slots.js';
 import { outcomeOf } from './outcome.js';
-import { loop, OPERATION_TIMEOUT_MS, type WorkloadContext } from './workload.js';
+import { loop, newcomer, OPERATION_TIMEOUT_MS, type WorkloadContext } from './workload.js';
 
 const OPS_PER_KEY_MAX = 400;
 /** Of all draws, those that a reading client makes: a twentieth of them are no reads. */
@@ -16,6 +16,17 @@ const SWAP_SHARE = 0.08;
 const OPTIONS = { timeoutMs: OPERATION_TIMEOUT_MS } as const;
 /** How many times as long as others a reading client thinks. */
 const READER_THINKS = 4;
+/**
+ * Readers that sleep for long in between. A read that begins after a write was acknowledged, at a leader that does not know
+ * that it is one no more, shows that: those that wait there since before the write do not.
+ */
+const SLEEPERS = 4;
+const SLEEPER_THINK_MS = 1_200;
+/** Of the steps of the last client, those with a client that knows no Region: it finds a new leader first. */
+const NEWCOMER_SHARE = 0.5;
+
+/** Beyond the numbers of all clients; even, since they read. */
+const SLEEPER_ID = 1_000;
 
 /** Half of the clients read now and then: they still ask a leader that the writers have given up. */
 function isReader(client: number): boolean {
@@ -39,16 +50,28 @@ export class RawWorkload {
 
   run(): Promise<unknown> {
     const { cluster, rng } = this.#context;
-    return Promise.all(
-      cluster.clients.map((node, i) => {
-        const own = rng.fork(`raw-${i}`);
-        const { thinkMs } = this.#context;
-        const context = isReader(i)
-          ? { ...this.#context, thinkMs: READER_THINKS * thinkMs }
-          : this.#context;
-        return loop(context, node, own, (client, rngOfStep) => this.#step(client, rngOfStep, i));
-      }),
-    );
+    const { clients } = cluster;
+    const loops = clients.map((node, i) => {
+      const own = rng.fork(`raw-${i}`);
+      const { thinkMs } = this.#context;
+      const context = isReader(i)
+        ? { ...this.#context, thinkMs: READER_THINKS * thinkMs }
+        : this.#context;
+      const isLast = i === clients.length - 1;
+      return loop(context, node, own, (client, rngOfStep) =>
+        isLast && rngOfStep.float() < NEWCOMER_SHARE
+          ? newcomer(context, node, (fresh) => this.#step(fresh, rngOfStep, i))
+          : this.#step(client, rngOfStep, i),
+      );
+    });
+    const sleeping = { ...this.#context, thinkMs: SLEEPER_THINK_MS };
+    const sleepers = Array.from({ length: SLEEPERS }, (_, i) => {
+      const id = SLEEPER_ID + 2 * i;
+      return loop(sleeping, clients[0]!, rng.fork(`raw-sleeper-${i}`), (client, rngOfStep) =>
+        this.#one(client, rngOfStep, id),
+      );
+    });
+    return Promise.all([...loops, ...sleepers]);
   }
 
   /** Reads every key that was ever written, when all is healed. */

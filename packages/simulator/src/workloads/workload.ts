@@ -1,10 +1,11 @@
 import { nextKey, type Rng } from '@tinykv/base';
-import { BelowSafePointError, type Txn, type TxnOptions } from '@tinykv/client';
+import { BelowSafePointError, type Client, type Txn, type TxnOptions } from '@tinykv/client';
 import type { Deadlines } from '../checkers/deadlines.js';
 import type { ClientNode } from '../cluster/client-node.js';
 import type { Cluster } from '../cluster/cluster.js';
 import type { Tally } from '../run/tally.js';
 import { OPERATION_TIMEOUT_MS } from './operation-timeout.js';
+import { outcomeOf } from './outcome.js';
 import { timedClient } from './timed-client.js';
 
 export { OPERATION_TIMEOUT_MS };
@@ -76,6 +77,23 @@ export async function loop(
     await step(timedClient(client, node, context.deadlines), own);
     context.tally.inFlight(calledAt, world.now);
   }
+}
+
+/** A step with a client of its own, which has to ask where each Region is; none when the scheduler does not answer. */
+export async function newcomer(
+  context: WorkloadContext,
+  node: ClientNode,
+  step: (client: Client) => Promise<void>,
+): Promise<void> {
+  let client: Client | undefined;
+  try {
+    client = await node.connect();
+  } catch (error) {
+    outcomeOf(error);
+  }
+  if (client === undefined) return;
+  await step(timedClient(client, node, context.deadlines));
+  await client.close();
 }
 
 /** Clients that think for long must still end when all is healed, and time must pass for those that never do. */
