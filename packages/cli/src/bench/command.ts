@@ -88,7 +88,11 @@ export function benchCommand(openEnv: () => Env, finish: (code: number) => void)
       parseRegions,
       1,
     )
-    .option('--rate <n>', 'open loop: operations a second, sent at their times', parsePositive)
+    .option(
+      '--rate <n>',
+      'open loop: operations a second, sent at their times (with --vs: default as rows say)',
+      parsePositive,
+    )
     .option('--seconds <n>', 'for each workload (default: 10; with --vs 2.5)', parsePositive)
     .option('--warm-up <n>', 'seconds before each (default: 1; with --vs 0.5)', parseAmount)
     .option('--keys <n>', 'different keys', parseCount, 10_000)
@@ -125,7 +129,7 @@ const TXN_PATTERN = TXN_MODES.map((mode) => `txn-${mode}-*`).join(',');
 const VERSUS_ONLY = ['rows', 'rounds', 'maxForeign'] as const;
 const TXN_ONLY = ['mode', 'conflict', 'regions'] as const;
 const CLUSTER_ONLY = ['scheduler', 'tag', 'gateway', 'status'] as const;
-const RUNNING_ONLY = [...CLUSTER_ONLY, 'clients', 'rate', ...TXN_ONLY] as const;
+const RUNNING_ONLY = [...CLUSTER_ONLY, 'clients', ...TXN_ONLY] as const;
 
 /** Options that mean nothing in this mode are a mistake, not a wish. */
 function refuse(command: Command, names: readonly string[], why: string): void {
@@ -180,6 +184,7 @@ function runVersus(
     maxForeign: options.maxForeign,
     seconds: options.seconds ?? 2.5,
     warmUpSeconds: options.warmUp ?? 0.5,
+    rate: options.rate,
     keys: options.keys,
     valueBytes: options.valueSize,
     json: options.json === true,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LoopClock } from './driver.js';
-import { intendedMs, intendedOperations, runOpenLoop } from './open-loop.js';
+import { intendedCalls, intendedMs, runOpenLoop } from './open-loop.js';
 
 /** Time that passes only while somebody sleeps. */
 function sleepingClock(): LoopClock {
@@ -17,8 +17,8 @@ function sleepingClock(): LoopClock {
 describe('open loop', () => {
   it('spreads the operations evenly over the run', () => {
     expect([0, 1, 5].map((number) => intendedMs(number, 500))).toEqual([0, 2, 10]);
-    expect(intendedOperations({ clients: 1, rate: 500, seconds: 2 })).toBe(1000);
-    expect(intendedOperations({ clients: 1, rate: 3, seconds: 0.5 })).toBe(2);
+    expect(intendedCalls({ clients: 1, rate: 500, seconds: 2 })).toBe(1000);
+    expect(intendedCalls({ clients: 1, rate: 3, seconds: 0.5 })).toBe(2);
   });
 
   it('sends each operation at its time', async () => {

@@ -12,16 +12,18 @@ export interface OpenLoopOptions {
   /** Operations per second. */
   readonly rate: number;
   readonly seconds: number;
+  /** What one call counts for, when it carries several operations; default 1. */
+  readonly batch?: number;
 }
 
-/** When the operation with this number, counted from 0, shall be sent: milliseconds after the start. */
-export function intendedMs(number: number, rate: number): number {
-  return (number * 1000) / rate;
+/** When the call with this number, counted from 0, shall be sent: milliseconds after the start. */
+export function intendedMs(number: number, rate: number, batch = 1): number {
+  return (number * batch * 1000) / rate;
 }
 
-/** How many operations have their time within the run. */
-export function intendedOperations({ rate, seconds }: OpenLoopOptions): number {
-  return Math.ceil(rate * seconds);
+/** How many calls have their time within the run. */
+export function intendedCalls({ rate, seconds, batch = 1 }: OpenLoopOptions): number {
+  return Math.ceil((rate * seconds) / batch);
 }
 
 /**
@@ -35,19 +37,20 @@ export async function runOpenLoop(
   options: OpenLoopOptions,
   clock: LoopClock = LOOP_CLOCK,
 ): Promise<Measurement> {
-  const total = intendedOperations(options);
-  const recorder = new Recorder(1, clock);
+  const { batch = 1 } = options;
+  const total = intendedCalls(options);
+  const recorder = new Recorder(batch, clock);
   const startedAt = clock.now();
   const givesUpAt = startedAt + 2 * options.seconds * 1000;
   let next = 0;
   const client = async (number: number): Promise<void> => {
     for (let round = 0; next < total && clock.now() < givesUpAt; round++) {
-      const dueAt = startedAt + intendedMs(next++, options.rate);
+      const dueAt = startedAt + intendedMs(next++, options.rate, batch);
       const early = dueAt - clock.now();
       if (early > 0) await clock.sleep(Math.ceil(early));
       await recorder.call(operation, number, round, dueAt);
     }
   };
   await Promise.all(Array.from({ length: options.clients }, (_, number) => client(number)));
-  return recorder.finish(total - next);
+  return recorder.finish((total - next) * batch);
 }

@@ -1,4 +1,5 @@
 import { runClosedLoop } from '../driver.js';
+import { runOpenLoop } from '../open-loop.js';
 import { type RoundFigures, roundFigures } from './figures.js';
 import { needsAnother, type Round, type RoundRule } from './rounds.js';
 import type { Row } from './row.js';
@@ -9,6 +10,8 @@ export interface CompareOptions extends RoundRule {
   /** Of each side in each round, and of its warm-up before. */
   readonly seconds: number;
   readonly warmUpSeconds: number;
+  /** Open loops: operations a second in place of what rows say. */
+  readonly rate: number | undefined;
   /** Processes that are ours to answer for, idle ones of the other side included. */
   readonly watched: readonly ProcessRef[];
   readonly onRound: (round: Round, number: number) => void;
@@ -78,14 +81,17 @@ async function measureSide(
   row: Row,
   side: Side,
   errors: ErrorCount,
-  { seconds, warmUpSeconds, watched }: CompareOptions,
+  { seconds, warmUpSeconds, watched, rate = row.rate }: CompareOptions,
 ): Promise<RoundFigures> {
   await warmUp(row, side, errors, warmUpSeconds);
   const { clients, depth: batch } = row;
   const refs = [CLIENT, ...watched];
   const fsyncsBefore = await side.fsyncs();
   const before = sampleUsage(refs);
-  const measurement = await runClosedLoop(side.operation, { clients, batch, seconds });
+  const loop = { clients, batch, seconds };
+  const measurement = await (rate === undefined
+    ? runClosedLoop(side.operation, loop)
+    : runOpenLoop(side.operation, { ...loop, rate }));
   const usage = usageBetween(before, sampleUsage(refs));
   const fsyncsAfter = await side.fsyncs();
   errors.add(measurement.errors, measurement.firstError);

@@ -2,7 +2,7 @@ import { benchKey, type KeySpace, randomNumber, randomValue } from '../workload.
 import type { OurCluster } from './our-cluster.js';
 import type { RedisProcess } from './redis-process.js';
 import { encodeCommand, RespPipeline } from './resp-pipeline.js';
-import { type RedisRowName, ROWS } from './rows.js';
+import { type RedisRowName, type ReplicatedRowName, ROWS } from './rows.js';
 import { openBoth, orClose, type Pair, type Side } from './side.js';
 
 /** Commands of a row, encoded beforehand: the client shall cost as little as it can. */
@@ -11,16 +11,26 @@ interface Commands {
   readonly load: readonly Buffer[];
   /** Drawn from at random. */
   readonly measured: readonly Buffer[];
+  /** How many replies each of those has; default 1. */
+  readonly replies?: number;
 }
 
-function commandsOf(row: RedisRowName, space: KeySpace): Commands {
+function commandsOf(row: RedisRowName | ReplicatedRowName, space: KeySpace): Commands {
   const value = randomValue(space);
   const keys = Array.from({ length: space.keys }, (_, number) => benchKey(number));
   const sets = (): Buffer[] => keys.map((key) => encodeCommand('SET', key, value));
   switch (row) {
     case 'gw-set-p1':
     case 'gw-set-p16':
+    case 'gw-set-open':
+    case 'gw-set-wait-50':
+    case 'gw-set-wait-1':
       return { load: [], measured: sets() };
+    case 'gw-setex-p1':
+      return {
+        load: [],
+        measured: keys.map((key) => encodeCommand('SETEX', key, '3600', value)),
+      };
     case 'gw-get-p1':
     case 'gw-get-p16':
       return { load: sets(), measured: keys.map((key) => encodeCommand('GET', key)) };
@@ -34,21 +44,29 @@ function commandsOf(row: RedisRowName, space: KeySpace): Commands {
   }
 }
 
+/** Redis acknowledges a write alone: it is asked to wait for both replicas, as ours does for a quorum. */
+function withWait(commands: Commands): Commands {
+  const wait = encodeCommand('WAIT', '2', '0');
+  const measured = commands.measured.map((command) => Buffer.concat([command, wait]));
+  return { ...commands, measured, replies: 2 };
+}
+
 export function openGatewayPair(
-  name: RedisRowName,
+  name: RedisRowName | ReplicatedRowName,
   ours: OurCluster,
   redis: RedisProcess,
   space: KeySpace,
 ): Promise<Pair> {
-  const { clients, depth } = ROWS[name];
+  const { clients, depth, peer: system } = ROWS[name];
   const commands = commandsOf(name, space);
-  const peer = { system: 'redis', servers: redis.processes, fsyncs: unknownFsyncs };
+  const theirs = system === 'redis-replicated' ? withWait(commands) : commands;
+  const peer = { system, servers: redis.processes, fsyncs: unknownFsyncs };
   return openBoth(
     async () => ({
       ...ourServers(ours),
       ...(await respWork(ours.gateway, clients, depth, commands)),
     }),
-    async () => ({ ...peer, ...(await respWork(redis.address, clients, depth, commands)) }),
+    async () => ({ ...peer, ...(await respWork(redis.address, clients, depth, theirs)) }),
   );
 }
 
@@ -75,7 +93,7 @@ async function respWork(
   address: string,
   clients: number,
   depth: number,
-  { load, measured }: Commands,
+  { load, measured, replies = 1 }: Commands,
 ): Promise<Pick<Side, 'operation' | 'close'>> {
   const connections = await Promise.all(
     Array.from({ length: clients }, () => RespPipeline.connect(address)),
@@ -95,7 +113,7 @@ async function respWork(
     operation: (client) =>
       connections[client]!.send(
         depth === 1 ? draw() : Buffer.concat(Array.from({ length: depth }, draw)),
-        depth,
+        depth * replies,
       ),
     close,
   };

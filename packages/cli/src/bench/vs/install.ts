@@ -9,6 +9,7 @@ interface Debian {
 
 const PACKAGES: Readonly<Record<Peer, Debian>> = {
   etcd: { program: 'etcd', package: 'etcd-server' },
+  'redis-replicated': { program: 'redis-server', package: 'redis-server' },
   redis: { program: 'redis-server', package: 'redis-server' },
 };
 

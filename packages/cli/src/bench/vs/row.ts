@@ -1,4 +1,4 @@
-export const PEERS = ['etcd', 'redis'] as const;
+export const PEERS = ['etcd', 'redis', 'redis-replicated'] as const;
 export type Peer = (typeof PEERS)[number];
 
 /** One comparison: the same work on ours and on the peer. */
@@ -9,6 +9,8 @@ export interface Row {
   readonly clients: number;
   /** Operations that one client sends together. */
   readonly depth: number;
+  /** An open loop: operations a second, sent at their times. Missing: each client sends its next one when it has the answer. */
+  readonly rate?: number;
   readonly ours: string;
   readonly theirs: string;
 }

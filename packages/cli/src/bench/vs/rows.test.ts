@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { PEERS } from './row.js';
 import { chooseRows, inRunningOrder, ROWS, rowsOf, usualRowsOf } from './rows.js';
 
 describe('rows', () => {
   it('each has one peer', () => {
-    expect([...rowsOf('etcd'), ...rowsOf('redis')].sort()).toEqual(Object.keys(ROWS).sort());
+    expect(PEERS.flatMap(rowsOf).sort()).toEqual(Object.keys(ROWS).sort());
     expect(rowsOf('redis')).toContain('gw-incr-hot');
     expect(rowsOf('etcd')).toContain('gw-set-vs-etcd');
+    expect(rowsOf('redis-replicated')).toEqual(['gw-set-wait-50', 'gw-set-wait-1']);
   });
 
   it('are all of the peer, or those that are named, in the order of the report', () => {

@@ -16,20 +16,27 @@ export type EtcdRowName =
 export type RedisRowName =
   | 'gw-set-p1'
   | 'gw-set-p16'
+  | 'gw-setex-p1'
+  | 'gw-set-open'
   | 'gw-get-p1'
   | 'gw-get-p16'
   | 'gw-incr'
   | 'gw-incr-hot';
 
+/** Rows against a redis-server with two replicas. */
+export type ReplicatedRowName = 'gw-set-wait-50' | 'gw-set-wait-1';
+
 /** `raftlog` needs no server. */
-export type RowName = EtcdRowName | TxnRowName | RedisRowName | 'raftlog';
+export type RowName = EtcdRowName | TxnRowName | RedisRowName | ReplicatedRowName | 'raftlog';
 
 const etcd = { peer: 'etcd', measure: 'throughput', depth: 1 } as const;
 const redis = { peer: 'redis', measure: 'throughput', depth: 1, clients: 50 } as const;
+const replicated = { peer: 'redis-replicated', depth: 1, ours: 'SET' } as const;
 const latency = { ...etcd, measure: 'latency', clients: 1 } as const;
 
 const PUT = 'Put, unary gRPC';
 const GATEWAY = 'the same, same connections';
+const WAIT = 'SET and WAIT 2 0 in one write, to the primary';
 
 /** In the order of the report. */
 export const ROWS: Readonly<Record<RowName, Row>> = {
@@ -60,10 +67,21 @@ export const ROWS: Readonly<Record<RowName, Row>> = {
   },
   'gw-set-p1': { ...redis, ours: 'SET', theirs: GATEWAY },
   'gw-set-p16': { ...redis, depth: 16, ours: 'SET, pipelines of 16', theirs: GATEWAY },
+  'gw-setex-p1': { ...redis, ours: 'SETEX of an hour', theirs: GATEWAY },
+  'gw-set-open': {
+    ...redis,
+    measure: 'latency',
+    clients: 64,
+    rate: 1_000,
+    ours: 'SET, 1,000 a second at their times',
+    theirs: GATEWAY,
+  },
   'gw-get-p1': { ...redis, ours: 'GET', theirs: GATEWAY },
   'gw-get-p16': { ...redis, depth: 16, ours: 'GET, pipelines of 16', theirs: GATEWAY },
   'gw-incr': { ...redis, ours: 'INCR of random keys', theirs: GATEWAY },
   'gw-incr-hot': { ...redis, ours: 'INCR of one key', theirs: GATEWAY },
+  'gw-set-wait-50': { ...replicated, measure: 'throughput', clients: 50, theirs: WAIT },
+  'gw-set-wait-1': { ...replicated, measure: 'latency', clients: 1, theirs: WAIT },
   'gw-set-vs-etcd': { ...etcd, clients: 64, ours: 'SET through the gateway', theirs: PUT },
   raftlog: {
     ...etcd,

@@ -29,6 +29,8 @@ export interface VersusOptions extends KeySpace, RoundRule {
   /** Of each side in each round, and of its warm-up before. */
   readonly seconds: number;
   readonly warmUpSeconds: number;
+  /** Open loops: operations a second in place of what rows say. */
+  readonly rate: number | undefined;
   /** A last line of JSON for programs. */
   readonly json: boolean;
 }

@@ -5,10 +5,10 @@ import { startEtcd } from './etcd-cluster.js';
 import { openEtcdPair } from './etcd-work.js';
 import { openGatewayPair } from './gateway-work.js';
 import { startOurCluster } from './our-cluster.js';
-import { startRedis } from './redis-process.js';
+import { startRedis, startReplicatedRedis } from './redis-process.js';
 import type { Resources } from './resources.js';
 import type { Peer } from './row.js';
-import type { EtcdRowName, RedisRowName, RowName } from './rows.js';
+import type { EtcdRowName, RedisRowName, ReplicatedRowName, RowName } from './rows.js';
 import type { Pair } from './side.js';
 import { openTxnPair } from './txn-pair.js';
 import { isTxnRow } from './txn-rows.js';
@@ -17,6 +17,8 @@ import type { ProcessRef } from './usage.js';
 export const PEER_DOC: Readonly<Record<Peer, string>> = {
   etcd: '3 members of etcd with its default durability',
   redis: 'one redis-server with appendonly yes and appendfsync always',
+  'redis-replicated':
+    'a redis-server with two replicas, all with appendonly yes and appendfsync always',
 };
 
 /** Ours and the peer, both running. */
@@ -45,11 +47,12 @@ export async function startSystems(
           : openEtcdPair(name as EtcdRowName, ours, etcd, space),
     };
   }
-  const redis = await startRedis(resources);
+  const redis = await (peer === 'redis' ? startRedis(resources) : startReplicatedRedis(resources));
   return {
     processes: [...ours.processes, ...redis.processes],
     checkAlive: () => checkAlive(ours, redis),
-    openPair: (name) => openGatewayPair(name as RedisRowName, ours, redis, space),
+    openPair: (name) =>
+      openGatewayPair(name as RedisRowName | ReplicatedRowName, ours, redis, space),
   };
 }
 
