@@ -40,6 +40,42 @@ class Watched {
 
 const log = [entry('1/1'), entry('1/2'), entry('2/3')];
 
+describe('a snapshot', () => {
+  it('takes a replica forward, and a new peer anywhere', () => {
+    const watched = new Watched();
+    watched.append(2, log, 2, 3).change(2, { reset: { index: 4, term: 2 } });
+    watched.change(2, { destroy: true }).change(2, { reset: { index: 1, term: 1 } });
+    expect(watched.kinds).toEqual([]);
+  });
+
+  it('is convicted when it takes a replica behind what it knew to be committed', () => {
+    const watched = new Watched();
+    watched.append(2, log, 2, 3).change(2, { reset: { index: 2, term: 1 } });
+    expect(watched.kinds).toEqual(['old snapshot']);
+  });
+});
+
+describe('changes of members', () => {
+  it('pass one after the other, and over one that another leader left behind', () => {
+    const watched = new Watched();
+    watched.append(1, log, 2, 3);
+    watched.raft.onConfChange(REGION, 1, { index: 2, term: 1 }, 1);
+    watched.raft.onConfChange(REGION, 1, { index: 3, term: 2 }, 2);
+    watched.raft.onConfChange(REGION, 2, { index: 4, term: 2 }, 3);
+    watched.append(1, [entry('3/4'), entry('3/5')], 3, 3);
+    watched.raft.onConfChange(REGION, 1, { index: 5, term: 3 }, 3);
+    expect(watched.kinds).toEqual([]);
+  });
+
+  it('are convicted when the last one is not applied', () => {
+    const watched = new Watched();
+    watched.append(1, log, 2, 3);
+    watched.raft.onConfChange(REGION, 1, { index: 2, term: 1 }, 1);
+    watched.raft.onConfChange(REGION, 1, { index: 3, term: 2 }, 1);
+    expect(watched.kinds).toEqual(['overlapping changes']);
+  });
+});
+
 describe('a write that its client sends once', () => {
   const once = (text: string): LogEntry => ({ ...entry(text), once: ['<v1>'] });
 

@@ -1,7 +1,7 @@
 import { CommittedLog } from './committed-log.js';
 import { Findings } from './findings.js';
 import type { Violation } from './history.js';
-import { type LogChange, type LogEntry, ReplicaLog } from './replica-log.js';
+import { type LogChange, type LogEntry, type LogPosition, ReplicaLog } from './replica-log.js';
 
 /** What a store says of one of its peers. */
 export interface PeerStatus {
@@ -36,6 +36,8 @@ export class RaftInvariants {
   readonly #committed = new Map<number, CommittedLog>();
   readonly #elections = new Map<string, Election>();
   readonly #statuses = new Map<string, PeerStatus>();
+  /** Changes of members in the logs of leaders, by Region. */
+  readonly #changes = new Map<number, LogPosition[]>();
   /** Entries of all logs, by Region, term and index, each with the term of the one before it. */
   readonly #entries = new Map<string, { readonly entry: LogEntry; before: number | undefined }>();
 
@@ -54,6 +56,7 @@ export class RaftInvariants {
     }
     const log = this.#log(name);
     if (reset !== undefined) {
+      this.#checkReset(name, log, reset);
       this.#committedLog(region).addPosition(reset, hardState?.term ?? log.term, name);
       log.reset(reset);
     }
@@ -125,6 +128,37 @@ export class RaftInvariants {
     if (held === undefined || held.term !== last.term) return;
     const text = `${name} gave up entries ${last.index + 1} to ${log.lastIndex}, with which nothing conflicted`;
     this.#findings.add('cut', text, [describeEntry(held), describeEntry(last)]);
+  }
+
+  /** A snapshot never takes a replica back behind what it knows to be committed (Raft paper, figure 13). */
+  #checkReset(name: string, log: ReplicaLog, reset: LogPosition): void {
+    if (reset.index >= log.commit) return;
+    const text = `${name} goes back to a snapshot of index ${reset.index}, though it knew ${log.commit} to be committed`;
+    this.#findings.add('old snapshot', text, [
+      `term ${log.term}`,
+      `snapshot ${reset.term}/${reset.index}`,
+    ]);
+  }
+
+  /**
+   * A change of members has become durable at the leader of its term, which has applied so much by now. Members change one at a
+   * time (Raft dissertation §4.1): the last change in its log was applied before.
+   */
+  onConfChange(region: number, store: number, change: LogPosition, applied: number): void {
+    const { index, term } = change;
+    const changes = this.#changes.get(region) ?? [];
+    this.#changes.set(region, changes);
+    const log = this.#log(nameOf(region, store));
+    const former = changes.findLast(
+      (one) => one.index < index && log.termAt(one.index) === one.term,
+    );
+    changes.push(change);
+    if (former === undefined || applied >= former.index) return;
+    const text = `region ${region} has a change of members proposed in term ${term} before the last one was applied`;
+    this.#findings.add('overlapping changes', text, [
+      `change at ${former.term}/${former.index}, applied ${applied}`,
+      `change at ${term}/${index}`,
+    ]);
   }
 
   #onEntry(region: number, name: string, log: ReplicaLog, entry: LogEntry): void {

@@ -86,9 +86,19 @@ export class Oracles {
       for (const update of updates) {
         const change = this.#changeOf(update);
         this.#raft.onDurable(store, change);
+        for (const entry of update.entries ?? [])
+          this.#onConfChange(node, store, update.group, entry);
         this.#sent.onDurable(node, store, change);
       }
     };
+  }
+
+  #onConfChange(node: StoreNode, store: number, region: number, entry: Entry): void {
+    const { type, index, term } = entry;
+    if (type === 'EntryNormal') return;
+    const status = node.store?.regions().find((one) => one.region.id === region);
+    if (status?.role !== 'StateLeader' || status.term !== term) return;
+    this.#raft.onConfChange(region, store, { index, term }, status.applied);
   }
 
   #checkDamage({ node, status: { role, peerId, region } }: StoreRegion): void {
