@@ -13,6 +13,9 @@ const SCAN_SHARE = 0.04;
 const BATCH_SHARE = 0.04;
 const BATCH_KEYS_MAX = 4;
 const SWAP_SHARE = 0.08;
+const ONCE_SHARE = 0.1;
+/** Keys that are used once and not yet deleted. */
+const USED_ONCE_MAX = 8;
 const OPTIONS = { timeoutMs: OPERATION_TIMEOUT_MS } as const;
 /** How many times as long as others a reading client thinks. */
 const READER_THINKS = 4;
@@ -41,6 +44,7 @@ export class RawWorkload {
   readonly #slots: KeySlots;
   /** What was last seen or written by anybody, by key; none: no value. */
   readonly #last = new Map<string, Uint8Array>();
+  readonly #usedOnce: Place[] = [];
   #values = 0;
 
   constructor(context: WorkloadContext, keys: number) {
@@ -92,16 +96,39 @@ export class RawWorkload {
     if (draw < SCAN_SHARE) await this.#scan(client, rng, id);
     else if (draw < SCAN_SHARE + BATCH_SHARE && !isReader(id)) await this.#batch(client, rng, id);
     else if (draw > 1 - SWAP_SHARE && !isReader(id)) await this.#swap(client, rng, id);
-    else await this.#one(client, rng, id);
+    else if (draw > 1 - SWAP_SHARE - ONCE_SHARE && !isReader(id)) {
+      await this.#onceOnly(client, rng, id);
+    } else await this.#one(client, rng, id);
   }
 
   async #one(client: Client, rng: Rng, id: number): Promise<void> {
     const slot = this.#slots.pick(rng);
-    const name = nameOf(slot);
     const draw = isReader(id) ? rng.float() * READER_SHARE : rng.float();
+    await this.#do(client, { slot, name: nameOf(slot) }, this.#draw(draw, rng), id);
+  }
+
+  /**
+   * Puts a key that is used once, or deletes one for good. On a store that missed the delete and did not learn of it
+   * later it stays for ever: other keys are soon written again.
+   */
+  async #onceOnly(client: Client, rng: Rng, id: number): Promise<void> {
+    const { length } = this.#usedOnce;
+    const isPut = length === 0 || (length < USED_ONCE_MAX && rng.float() < 0.5);
+    const slot = { at: rng.int(0, 26), generation: 0, unknown: 0, ops: 0 };
+    const place = isPut
+      ? { slot, name: `${nameOf(slot)}/once/${++this.#values}` }
+      : this.#usedOnce.splice(rng.int(0, length), 1)[0]!;
+    if (isPut) this.#usedOnce.push(place);
+    const op: Drawn = isPut
+      ? this.#put(rng)
+      : { kind: 'delete', value: undefined, isRange: rng.float() < 0.3 };
+    await this.#do(client, place, op, id);
+  }
+
+  async #do(client: Client, place: Place, op: Drawn, id: number): Promise<void> {
+    const { name } = place;
     const key = utf8(name);
     const begun = { client: id, call: this.#context.tick() };
-    const op = this.#draw(draw, rng);
     try {
       if (op.kind === 'get') {
         const value = await client.raw.get(key, OPTIONS);
@@ -114,9 +141,7 @@ export class RawWorkload {
       const kind = removed === 0 ? 'get' : op.kind;
       this.#keep(name, { ...begun, ret: this.#context.tick(), kind, value: op.value });
     } catch (error) {
-      if (outcomeOf(error) === 'unknown' && op.kind !== 'get') {
-        this.#unknown({ slot, name }, begun, op);
-      }
+      if (outcomeOf(error) === 'unknown' && op.kind !== 'get') this.#unknown(place, begun, op);
     }
   }
 
@@ -190,9 +215,8 @@ export class RawWorkload {
     }
   }
 
-  /** By the name that the key had: its slot may have got another one meanwhile. */
   #unknown(
-    { slot, name }: { readonly slot: KeySlot; readonly name: string },
+    { slot, name }: Place,
     begun: { readonly client: number; readonly call: number },
     { kind, value, expected }: Pick<RegisterOp, 'kind' | 'value' | 'expected'>,
   ): void {
@@ -219,6 +243,12 @@ export class RawWorkload {
     const padding = '.'.repeat(rng.int(0, 200));
     return { kind: 'put', value, bytes: utf8(`${value}${padding}`) };
   }
+}
+
+/** A key, and the slot that it was drawn for: that may have got another one meanwhile. */
+interface Place {
+  readonly slot: KeySlot;
+  readonly name: string;
 }
 
 type Drawn =
