@@ -67,6 +67,22 @@ export function unsettled(cluster: Cluster, away: readonly Node[] = []): string 
   return describeGap(led);
 }
 
+/**
+ * Tells of a store that has held memory for proposals and entries at every look so far, although nobody asks it for
+ * anything: what nobody will ever answer is counted for ever.
+ */
+export function heldMemory(cluster: Cluster): () => string | undefined {
+  const held = new Set(cluster.stores);
+  return () => {
+    for (const node of held) {
+      const { store } = node;
+      if (store === undefined || store.memory.used === 0) held.delete(node);
+      else return `${node.name} holds ${store.memory.used} bytes for proposals and entries`;
+    }
+    return undefined;
+  };
+}
+
 /** Compares the data of all replicas of each Region; undefined when all are equal. */
 export async function divergence(cluster: Cluster): Promise<string | undefined> {
   const api = apiOf(cluster.shape);

@@ -6,7 +6,7 @@ import { enforceLimits, restoreLimits } from '../cluster/limits-in-force.js';
 import { apiOf, type ClusterShape, schedulerConfig, storeConfig } from '../cluster/sim-config.js';
 import { Nemesis } from '../faults/nemesis.js';
 import { World } from '../world/world.js';
-import { divergence, leftLock, strayData, unsettled } from './converge.js';
+import { divergence, heldMemory, leftLock, strayData, unsettled } from './converge.js';
 import { Oracles } from './oracles.js';
 import type { Plan } from './plan.js';
 import { DEATH_AT, PASSED, Tally } from './tally.js';
@@ -181,6 +181,8 @@ class Run {
     // Reads resolve locks: the replicas have to be level once more.
     const uneven = await this.#within(() => unsettled(this.#cluster), eventsMax);
     if (uneven !== undefined) return uneven;
+    const held = await this.#within(heldMemory(this.#cluster), eventsMax);
+    if (held !== undefined) return held;
     const different = await divergence(this.#cluster);
     if (different !== undefined) return { oracle: 'replicas', message: different, history: [] };
     const stray = await strayData(this.#cluster);
