@@ -1,6 +1,6 @@
-import { limits } from '@tinykv/base';
+import { limits, ok } from '@tinykv/base';
 import { admit } from './admission/admission.js';
-import { invoke } from './command/invoke.js';
+import { type Invocation, invoke } from './command/invoke.js';
 import { keysOf } from './command/keys.js';
 import {
   type AloneCommand,
@@ -23,6 +23,8 @@ import type { ReplyQueue } from './reply-queue.js';
 import { type Request, requestMemory } from './resp/request.js';
 import { QUEUED, type Reply } from './resp/types.js';
 import { SessionOrder } from './session-order.js';
+
+const NO_PLAN = ok(undefined);
 
 interface DispatcherContext {
   readonly gateway: GatewayState;
@@ -160,43 +162,49 @@ export class Dispatcher {
   #runData(spec: DataCommand, argv: Request): boolean {
     const { executor } = this.#context;
     const { db } = this.#session;
+    const plan = spec.parse?.(argv) ?? NO_PLAN;
+    if (!plan.ok) {
+      this.#begun(spec);
+      return this.#answerNow(spec, plan.error);
+    }
+    const command = {
+      spec,
+      argv,
+      plan: plan.value,
+      session: this.#session,
+      gateway: this.#gateway,
+    };
     const keys = keysOf(spec, argv);
     if (keys.length === 0) {
       const flushes = spec.flushes?.(argv, db, this.#gateway.config.databases) ?? [];
-      const work = this.#work(spec, argv, [], flushes);
+      const work = this.#work(command, [], flushes);
       return this.#runAlone(spec, argv, () => executor.submit(work));
     }
     if (keys.length > limits.gatewayLatchedKeysMax) {
-      return this.#runAlone(spec, argv, () => executor.submit(this.#work(spec, argv, [], [])));
+      return this.#runAlone(spec, argv, () => executor.submit(this.#work(command, [], [])));
     }
     const touched = keys.map((key): TouchedKey => ({ db, key }));
     const turn = this.#order.enter(touched, spec.writes);
     if (turn === undefined) return false;
     let reply: Promise<Reply>;
-    if (turn.queued) reply = executor.submit(this.#work(spec, argv, touched, []));
+    if (turn.queued) reply = executor.submit(this.#work(command, touched, []));
     else if (keys.length === 1 && spec.range !== undefined)
-      reply = executor.readOne(spec, argv, this.#session, db);
-    else reply = executor.submit(this.#work(spec, argv, [], []));
+      reply = executor.readOne(command, keys[0]!, db);
+    else reply = executor.submit(this.#work(command, [], []));
     this.#await(spec, argv, reply, () => turn.leave());
     return true;
   }
 
-  #work(
-    spec: DataCommand,
-    argv: Request,
-    writes: readonly TouchedKey[],
-    flushes: readonly number[],
-  ): Work {
-    const session = this.#session;
-    const gateway = this.#gateway;
-    const { db } = session;
+  #work(command: Invocation, writes: readonly TouchedKey[], flushes: readonly number[]): Work {
+    const { spec, argv, plan, session } = command;
+    const { db } = this.#session;
     return {
       client: session,
       writes,
       flushes,
       batchable: true,
-      oneKey: writes.length === 1 ? spec.oneKey?.(argv) : undefined,
-      run: async (txn) => invoke(spec, argv, session, gateway, txn, db),
+      oneKey: writes.length === 1 ? spec.oneKey?.(argv, plan) : undefined,
+      run: async (txn) => invoke(command, txn, db),
     };
   }
 

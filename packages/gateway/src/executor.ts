@@ -1,7 +1,7 @@
 import { type Env, limits } from '@tinykv/base';
-import { invoke } from './command/invoke.js';
+import { type Invocation, invoke } from './command/invoke.js';
 import { CommandDeadlines } from './command-deadlines.js';
-import type { DataCommand, GatewayState, SessionState } from './commands/spec.js';
+import type { GatewayState } from './commands/spec.js';
 import { Job, type LateReplies, type OneKeyUse, type Work } from './job.js';
 import { KeyQueue } from './key-queue.js';
 import { type GatewayKv, GatewayKvError, type KvTxn } from './kv-port.js';
@@ -10,7 +10,6 @@ import { LatestReads } from './latest-read.js';
 import { SharedPace } from './model/pace.js';
 import { type EpochTable, nameOf, RedisTxn } from './model/redis-txn.js';
 import { OneKeyPath } from './one-key-path.js';
-import type { Request } from './resp/request.js';
 import type { Reply } from './resp/types.js';
 
 type Body = (txn: RedisTxn) => Promise<Reply[]>;
@@ -72,15 +71,8 @@ export class Executor {
   }
 
   /** Runs a command that reads one key and nothing else. */
-  async readOne(
-    command: DataCommand,
-    argv: Request,
-    session: SessionState,
-    db: number,
-  ): Promise<Reply> {
-    const key = argv[command.range!.first]!;
-    const run = async (txn: RedisTxn): Promise<Reply> =>
-      invoke(command, argv, session, this.#gateway, txn, db);
+  async readOne(command: Invocation, key: Uint8Array, db: number): Promise<Reply> {
+    const run = async (txn: RedisTxn): Promise<Reply> => invoke(command, txn, db);
     try {
       const { epochs } = this.#gateway;
       let { timeoutMs } = this.#deadlines;
@@ -95,7 +87,7 @@ export class Executor {
     } catch (failure) {
       return this.#replyTo(failure);
     }
-    return this.submit({ client: session, writes: [], batchable: false, flushes: [], run });
+    return this.submit({ client: command.session, writes: [], batchable: false, flushes: [], run });
   }
 
   async #runBatch(batch: readonly Job[]): Promise<void> {

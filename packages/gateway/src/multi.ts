@@ -1,4 +1,4 @@
-import { assert, CodecError, limits } from '@tinykv/base';
+import { assert, CodecError, limits, ok } from '@tinykv/base';
 import { invoke } from './command/invoke.js';
 import { keysOf } from './command/keys.js';
 import { selectedDatabase } from './commands/connection/basics.js';
@@ -16,6 +16,7 @@ interface QueuedCommand {
   readonly argv: Request;
 }
 
+const NO_PLAN = ok(undefined);
 const TOO_MUCH = error('ERR transaction is too large');
 
 /** What a session keeps of WATCH and of MULTI, until EXEC or DISCARD. */
@@ -100,7 +101,9 @@ export class MultiState implements TransactionState {
 
   #workOf(queue: readonly QueuedCommand[], session: SessionState, gateway: GatewayState): Work {
     const start = { db: session.db, name: session.name, protocol: session.protocol };
-    const { writes, flushes } = latched(queue, session, gateway);
+    const { touched, flushes } = needsOf(queue, session, gateway);
+    // More keys than may wait for latches take none.
+    const writes = touched.length > limits.gatewayLatchedKeysMax ? [] : touched;
     return {
       client: session,
       writes,
@@ -110,6 +113,7 @@ export class MultiState implements TransactionState {
         // A second attempt begins where the first one did.
         Object.assign(session, start);
         if (!(await this.#watched.unchanged(txn))) return NULL_ARRAY;
+        await load(touched, txn);
         const replies: Reply[] = [];
         for (const { spec, argv } of queue) {
           const reply = await runQueued(spec, argv, session, gateway, txn);
@@ -134,8 +138,11 @@ async function runQueued(
 ): Promise<Reply> {
   assert(spec.kind !== 'alone', () => `${spec.name} is not queued`);
   if (spec.kind === 'session') return spec.run({ argv, session, gateway });
+  const plan = spec.parse?.(argv) ?? NO_PLAN;
+  if (!plan.ok) return plan.error;
   try {
-    return await invoke(spec, argv, session, gateway, txn, session.db);
+    const invocation = { spec, argv, plan: plan.value, session, gateway };
+    return await invoke(invocation, txn, session.db);
   } catch (failure) {
     // It has read first, and so has written nothing.
     if (failure instanceof CodecError) return UNREADABLE_RECORD;
@@ -143,18 +150,24 @@ async function runQueued(
   }
 }
 
-/**
- * Keys whose latches EXEC takes, none if they are too many, and databases that it empties: SELECT among the commands
- * moves those after it.
- */
-function latched(
+interface QueuedKey extends TouchedKey {
+  readonly headOnly: boolean;
+}
+
+/** Reads, before the first command, what the arguments of all of them name. */
+function load(touched: readonly QueuedKey[], txn: RedisTxn): Promise<void> {
+  for (const { db, key, headOnly } of touched) txn.database(db).metas.want([key], headOnly);
+  return txn.load();
+}
+
+/** Keys that EXEC touches, and databases that it empties: SELECT among the commands moves those after it. */
+function needsOf(
   queue: readonly QueuedCommand[],
   session: SessionState,
   gateway: GatewayState,
-): { writes: TouchedKey[]; flushes: number[] } {
+): { touched: QueuedKey[]; flushes: number[] } {
   const { databases } = gateway.config;
-  let writes: TouchedKey[] = [];
-  let keyCount = 0;
+  const touched: QueuedKey[] = [];
   const flushes = new Set<number>();
   let { db } = session;
   for (const { spec, argv } of queue) {
@@ -162,14 +175,9 @@ function latched(
       const selected = selectedDatabase(argv, databases);
       if (selected.ok) db = selected.value;
     }
-    if (keyCount <= limits.gatewayLatchedKeysMax) {
-      const keys = keysOf(spec, argv);
-      keyCount += keys.length;
-      if (keyCount > limits.gatewayLatchedKeysMax) writes = [];
-      else for (const key of keys) writes.push({ db, key });
-    }
     if (spec.kind !== 'data') continue;
+    for (const key of keysOf(spec, argv)) touched.push({ db, key, headOnly: spec.headsOnly });
     for (const flushed of spec.flushes?.(argv, db, databases) ?? []) flushes.add(flushed);
   }
-  return { writes, flushes: [...flushes] };
+  return { touched, flushes: [...flushes] };
 }

@@ -52,7 +52,10 @@ function specOf(facts: CommandFacts, waiting: Map<string, Handler>): CommandSpec
       return {
         ...attached,
         kind: handler.kind,
-        run: handler.run,
+        parse: handler.parse,
+        apply: handler.apply,
+        steps: handler.steps,
+        headsOnly: handler.headsOnly === true,
         oneKey: handler.oneKey,
         flushes: handler.flushes,
       };

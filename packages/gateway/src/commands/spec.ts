@@ -1,4 +1,4 @@
-import type { Env } from '@tinykv/base';
+import type { Env, Result } from '@tinykv/base';
 import type { Keyed } from '../command/keys.js';
 import type { GatewayConfig } from '../config.js';
 import type { Epochs } from '../epochs/epochs.js';
@@ -28,17 +28,31 @@ export interface SessionHandler extends HandlerBase {
 }
 
 /**
- * Works on a database in a transaction. Contract: what answers an error has written nothing, and what
- * runs again, since its transaction conflicted, answers as if it ran for the first time.
+ * Works on a database in a transaction: a plan, and a synchronous step that is the same for a single command, in EXEC, and
+ * with others of its key.
  */
-export interface DataHandler extends HandlerBase {
+export interface DataHandler<P = unknown> extends HandlerBase {
   readonly kind: 'data';
-  run(call: DataCall): Reply | Promise<Reply>;
+  /** What the arguments alone tell: the plan of the command, or its answer when they are wrong. */
+  parse?(argv: Request): Result<P, Reply>;
+  /**
+   * Computes the answer from what is loaded and writes into the database. Contract: deterministic; what answers an error has
+   * written nothing; what it reads and is not loaded throws NEEDS_MORE, before it has written anything, and it runs again
+   * from its start once that is loaded, or in another transaction.
+   */
+  apply(call: DataCall, plan: P): Reply;
+  /** The same for a request of more keys than one turn serves. At each `yield` what it wants is loaded, and others have their turn. */
+  steps?(call: DataCall, plan: P): Steps;
+  /** Keys of which it is enough to know whether they are there. */
+  readonly headsOnly?: true;
   /** How it uses its one key, if it needs nothing else; undefined: it may need more. */
-  oneKey?(argv: Request): OneKeyUse | undefined;
+  oneKey?(argv: Request, plan: P): OneKeyUse | undefined;
   /** Databases that it empties, which has to be prepared before its transaction (`epochs/epochs.ts`). */
   flushes?(argv: Request, db: number, databases: number): readonly number[];
 }
+
+/** The step of a command of many keys. */
+export type Steps = Generator<void, Reply, void>;
 
 /** Runs alone in its session: nothing else of it runs then, and nothing begins before it is done. */
 export interface AloneHandler extends HandlerBase {
@@ -64,7 +78,10 @@ export interface Attached extends Keyed {
 
 export type SessionCommand = Attached & Pick<SessionHandler, 'kind' | 'run'>;
 export type DataCommand = Attached &
-  Pick<DataHandler, 'kind' | 'run'> & {
+  Pick<DataHandler, 'kind' | 'apply'> & {
+    readonly parse: DataHandler['parse'];
+    readonly steps: DataHandler['steps'];
+    readonly headsOnly: boolean;
     readonly oneKey: DataHandler['oneKey'];
     readonly flushes: DataHandler['flushes'];
   };

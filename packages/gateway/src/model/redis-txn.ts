@@ -1,4 +1,4 @@
-import { assert, CodecError, EMPTY_BYTES, keyString, limits, physicalMs } from '@tinykv/base';
+import { assert, EMPTY_BYTES, keyString, limits, physicalMs } from '@tinykv/base';
 import { GatewayKvError, type KvPair, type KvTxn } from '../kv-port.js';
 import { encodeGcItem } from './gc-codec.js';
 import {
@@ -12,12 +12,12 @@ import {
   objectId,
   ttlKey,
 } from './keys.js';
+import { KnownMetas, type WantedMeta } from './known-metas.js';
+import { Loads, NEEDS_MORE } from './loads.js';
 import {
   encodeMeta,
-  isExpired,
   META_HEAD_BYTES,
   type Meta,
-  readMeta,
   type StoredMeta,
   UNREADABLE,
 } from './meta-codec.js';
@@ -48,6 +48,8 @@ export class RedisTxn {
   /** The time of this transaction, for all that expires: the same for every command in it. */
   readonly nowMs: number;
   readonly pace: Pace;
+  /** What the command that runs reads beside metas. */
+  readonly loads: Loads = new Loads();
   readonly #databases = new Map<number, Database>();
   readonly #epochs: number[];
   #guarded = false;
@@ -73,6 +75,11 @@ export class RedisTxn {
     return this.#writeKeys > 0;
   }
 
+  /** Writes so far. */
+  get writeCount(): number {
+    return this.#writeKeys;
+  }
+
   database(db: number): Database {
     const known = this.#databases.get(db);
     if (known !== undefined) return known;
@@ -92,6 +99,50 @@ export class RedisTxn {
   /** Epochs as this transaction leaves them. */
   get epochs(): EpochTable {
     return this.#epochs;
+  }
+
+  /**
+   * Runs a synchronous step until it needs nothing more: what it asked for is loaded, and it runs again from its start.
+   * Invariant: it asks before it writes.
+   */
+  async run<T>(step: () => T): Promise<T> {
+    for (;;) {
+      const writesBefore = this.#writeKeys;
+      this.loads.begin();
+      try {
+        return step();
+      } catch (failure) {
+        if (failure !== NEEDS_MORE) throw failure;
+        assert(this.#writeKeys === writesBefore, 'a step asks for what it needs before it writes');
+      }
+      await this.load();
+    }
+  }
+
+  /** Reads what was wanted, a step of keys at a time, each in one round trip for each Region. */
+  async load(): Promise<void> {
+    const wanted: WantedMeta[] = [];
+    for (const database of this.#databases.values()) database.metas.takeWanted(wanted);
+    const records = this.loads.take();
+    const keys = [...wanted.map(({ record }) => record), ...records];
+    let from = 0;
+    const values: (Uint8Array | undefined)[] = [];
+    for (const step of stepsOf(keys)) {
+      if (from > 0) await this.pace.pause();
+      from += step.length;
+      if (step.length === 1) values.push(await this.kv.get(step[0]!));
+      else if (step.length > 0) values.push(...(await this.kv.batchGet(step)));
+    }
+    for (const [i, { of, key, headOnly }] of wanted.entries()) of.take(key, values[i], headOnly);
+    this.loads.loaded(records, values.slice(wanted.length));
+    await this.loads.ask();
+  }
+
+  /** Whether what was wanted is not loaded yet. */
+  get isMissing(): boolean {
+    if (this.loads.isMissing) return true;
+    for (const database of this.#databases.values()) if (database.metas.isMissing) return true;
+    return false;
   }
 
   newId(): Uint8Array {
@@ -148,28 +199,20 @@ function tooManyKeys(): GatewayKvError {
   return new GatewayKvError('too-large', text);
 }
 
-interface Entry {
-  readonly key: Uint8Array;
-  meta: StoredMeta | undefined;
-  /** The body of `meta` is left out: what it says is enough to remove the key. */
-  headOnly: boolean;
-  written: boolean;
-}
-
 /** One database in one epoch, as one transaction sees it. Expired keys are not there. */
 export class Database {
   readonly txn: RedisTxn;
   readonly index: number;
   readonly epoch: number;
   readonly prefix: Uint8Array;
-  /** Metas read or written so far, expired ones included, by their Redis key. */
-  readonly #entries = new Map<string, Entry>();
+  readonly metas: KnownMetas;
 
   constructor(txn: RedisTxn, index: number, epoch: number) {
     this.txn = txn;
     this.index = index;
     this.epoch = epoch;
     this.prefix = databasePrefix(txn.instance, index, epoch);
+    this.metas = new KnownMetas(this.prefix, txn.nowMs);
   }
 
   get nowMs(): number {
@@ -178,71 +221,22 @@ export class Database {
 
   /** Tells the database what one of its metas is, so that reading it needs no round trip. */
   preload(key: Uint8Array, meta: StoredMeta | undefined): void {
-    this.#entries.set(keyString(key), { key, meta, headOnly: false, written: false });
+    this.metas.set(key, meta);
   }
 
-  /** Throws CodecError for what cannot be read. */
-  async get(key: Uint8Array): Promise<Meta | undefined> {
-    const meta = this.#visible(await this.#entry(key));
-    if (meta === UNREADABLE) throw new CodecError('the record of a key is of another format');
-    return meta;
+  /** Throws CodecError for what cannot be read, NEEDS_MORE for what is not loaded. */
+  get(key: Uint8Array): Meta | undefined {
+    return this.metas.get(key);
   }
 
-  /** Metas in the order of the keys, a step at a time, each in one round trip. */
-  async getMany(keys: readonly Uint8Array[]): Promise<(StoredMeta | undefined)[]> {
-    const metas: (StoredMeta | undefined)[] = [];
-    for (const step of stepsOf(keys)) {
-      if (metas.length > 0) await this.txn.pace.pause();
-      await this.#load(step, false);
-      for (const key of step) metas.push(this.#visible(this.#entries.get(keyString(key))!));
-    }
-    return metas;
+  /** Whether a key is there; afterwards it may be removed. Throws NEEDS_MORE. */
+  isThere(key: Uint8Array): boolean {
+    return this.metas.isThere(key);
   }
 
-  /**
-   * Whether each key of one step is there. Afterwards they count as read, and may be removed; what they hold is not
-   * kept in memory.
-   */
-  async areThere(step: readonly Uint8Array[]): Promise<boolean[]> {
-    assert(step.length <= limits.gatewayStepKeys, () => `a step of ${step.length} keys`);
-    await this.#load(step, true);
-    return step.map((key) => this.#visible(this.#entries.get(keyString(key))!) !== undefined);
-  }
-
-  /** Reads, in one round trip, what is not known yet. */
-  async #load(keys: readonly Uint8Array[], headOnly: boolean): Promise<void> {
-    const missing = new Map<string, Uint8Array>();
-    for (const key of keys) {
-      const name = keyString(key);
-      const known = this.#entries.get(name);
-      if (known === undefined || (known.headOnly && !headOnly)) missing.set(name, key);
-    }
-    if (missing.size === 0) return;
-    const records = [...missing.values()].map((key) => metaKey(this.prefix, key));
-    const values = await this.txn.kv.batchGet(records);
-    let i = 0;
-    for (const [name, key] of missing) {
-      const value = values[i++];
-      const meta = value && readMeta(value);
-      const kept = headOnly && typeof meta === 'object' ? { ...meta, body: EMPTY_BYTES } : meta;
-      this.#entries.set(name, { key, meta: kept, headOnly, written: false });
-    }
-  }
-
-  async #entry(key: Uint8Array): Promise<Entry> {
-    const name = keyString(key);
-    const known = this.#entries.get(name);
-    if (known !== undefined && !known.headOnly) return known;
-    const value = await this.txn.kv.get(metaKey(this.prefix, key));
-    const meta = value && readMeta(value);
-    const entry = { key, meta, headOnly: false, written: false };
-    this.#entries.set(name, entry);
-    return entry;
-  }
-
-  #visible(entry: Entry): StoredMeta | undefined {
-    const meta = entry.meta;
-    return meta === undefined || isExpired(meta, this.nowMs) ? undefined : meta;
+  /** Metas in the order of the keys, for work that is no command. */
+  getMany(keys: readonly Uint8Array[]): Promise<(StoredMeta | undefined)[]> {
+    return this.txn.run(() => this.metas.many(keys));
   }
 
   /**
@@ -259,17 +253,17 @@ export class Database {
 
   /** Removes the key, which must have been read: returns whether it was visible. */
   remove(key: Uint8Array): boolean {
-    const entry = this.#entries.get(keyString(key));
+    const entry = this.metas.known(key);
     assert(entry !== undefined, 'a key is read before it is removed');
     if (entry.meta === undefined) return false;
-    const visible = this.#visible(entry) !== undefined;
+    const visible = this.metas.visible(entry) !== undefined;
     this.#replace(key, undefined);
     this.txn.delete(metaKey(this.prefix, key));
     return visible;
   }
 
   #replace(key: Uint8Array, meta: Meta | undefined): Meta | undefined {
-    const entry = this.#entries.get(keyString(key));
+    const entry = this.metas.known(key);
     assert(entry !== undefined, 'a key is read before it is written');
     const old = entry.meta === UNREADABLE ? undefined : entry.meta;
     if (old?.expireAtMs !== undefined && old.expireAtMs !== meta?.expireAtMs) {
@@ -292,7 +286,7 @@ export class Database {
 
   async guardReads(): Promise<void> {
     let locked = 0;
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.metas.all()) {
       if (entry.written) continue;
       this.txn.kv.lockKey(metaKey(this.prefix, entry.key));
       if (++locked % limits.gatewayStepKeys === 0) await this.txn.pace.pause();
@@ -311,12 +305,21 @@ export class Database {
     return metaBounds(this.prefix);
   }
 
+  /** Records of a large object. Throws {@link NEEDS_MORE}. */
   readData(
     id: Uint8Array,
     tag: DataTag,
     suffixes: readonly Uint8Array[],
-  ): Promise<(Uint8Array | undefined)[]> {
-    return this.txn.kv.batchGet(suffixes.map((suffix) => dataKey(this.prefix, id, tag, suffix)));
+  ): (Uint8Array | undefined)[] {
+    return this.txn.loads.records(this.#dataKeys(id, tag, suffixes));
+  }
+
+  wantData(id: Uint8Array, tag: DataTag, suffixes: readonly Uint8Array[]): void {
+    this.txn.loads.want(this.#dataKeys(id, tag, suffixes));
+  }
+
+  #dataKeys(id: Uint8Array, tag: DataTag, suffixes: readonly Uint8Array[]): Uint8Array[] {
+    return suffixes.map((suffix) => dataKey(this.prefix, id, tag, suffix));
   }
 
   putData(id: Uint8Array, tag: DataTag, suffix: Uint8Array, value: Uint8Array): void {

@@ -8,10 +8,10 @@ import { patchString, readRange, readString, stringLength, writeString } from '.
 const CHUNK = limits.gatewayChunkBytes;
 const key = Uint8Array.of(1);
 
-async function inTxn<T>(kv: MemoryKv, body: (db: Database) => Promise<T>): Promise<T> {
+async function inTxn<T>(kv: MemoryKv, body: (db: Database) => T): Promise<T> {
   const txn = new RedisTxn(await kv.begin(), 1, [0]);
   expect(physicalMs(txn.kv.startTs)).toBe(txn.nowMs);
-  const result = await body(txn.database(0));
+  const result = await txn.run(() => body(txn.database(0)));
   if (txn.hasWrites) {
     await txn.guardReads();
     await txn.commit();
@@ -20,8 +20,8 @@ async function inTxn<T>(kv: MemoryKv, body: (db: Database) => Promise<T>): Promi
 }
 
 async function value(kv: MemoryKv): Promise<Uint8Array | undefined> {
-  return inTxn(kv, async (db) => {
-    const meta = await db.get(key);
+  return inTxn(kv, (db) => {
+    const meta = db.get(key);
     return meta === undefined ? undefined : readString(db, meta);
   });
 }
@@ -33,8 +33,8 @@ function bytesOf(rng: Prng, length: number): Uint8Array {
 test('a long string is kept in chunks, a short one in its meta', async () => {
   const kv = new MemoryKv(new TestClock());
   const write = (length: number): Promise<void> =>
-    inTxn(kv, async (db) => {
-      await db.get(key);
+    inTxn(kv, (db) => {
+      db.get(key);
       writeString(db, key, new Uint8Array(length));
     });
   await write(CHUNK);
@@ -53,8 +53,8 @@ test('random writes, appends and patches agree with one plain array', async () =
     const patch = bytesOf(rng, size);
     const offset = rng.int(0, 4) === 0 ? 0 : rng.int(0, 3 * CHUNK);
     const kind = rng.int(0, 5);
-    await inTxn(kv, async (db) => {
-      const meta = await db.get(key);
+    await inTxn(kv, (db) => {
+      const meta = db.get(key);
       expect(stringLength(meta)).toBe(model?.length ?? 0);
       if (kind === 0) {
         writeString(db, key, patch);
@@ -65,7 +65,7 @@ test('random writes, appends and patches agree with one plain array', async () =
       } else {
         const at = kind === 2 ? offset : stringLength(meta);
         if (patch.length === 0 && kind === 2) return;
-        const length = await patchString(db, key, meta, at, patch);
+        const length = patchString(db, key, meta, at, patch);
         const grown = new Uint8Array(length);
         grown.set(model ?? []);
         grown.set(patch, at);
@@ -78,7 +78,7 @@ test('random writes, appends and patches agree with one plain array', async () =
     expect(Buffer.compare(read!, model)).toBe(0);
     const from = rng.int(0, model.length + 1);
     const to = rng.int(from, model.length + 1);
-    const range = await inTxn(kv, async (db) => readRange(db, (await db.get(key))!, from, to));
+    const range = await inTxn(kv, (db) => readRange(db, db.get(key)!, from, to));
     expect(Buffer.compare(range, model.subarray(from, to))).toBe(0);
   }
 });

@@ -14,43 +14,43 @@ export function stringLength(meta: Meta | undefined): number {
   return meta.id === undefined ? meta.body.length : new ByteReader(meta.body).varint();
 }
 
-export async function readString(db: Database, meta: Meta): Promise<Uint8Array> {
+export function readString(db: Database, meta: Meta): Uint8Array {
   if (meta.id === undefined) return meta.body;
   return readRange(db, meta, 0, stringLength(meta));
 }
 
 /** Bytes [from, to) of the string; both within its length. */
-export async function readRange(
-  db: Database,
-  meta: Meta,
-  from: number,
-  to: number,
-): Promise<Uint8Array> {
+export function readRange(db: Database, meta: Meta, from: number, to: number): Uint8Array {
   if (meta.id === undefined) return meta.body.subarray(from, to);
   if (from >= to) return EMPTY_BYTES;
   const first = Math.floor(from / limits.gatewayChunkBytes);
   const last = Math.floor((to - 1) / limits.gatewayChunkBytes);
-  const chunks = await readChunks(db, meta.id, first, last);
+  const chunks = readChunks(db, meta.id, first, last);
   const base = first * limits.gatewayChunkBytes;
   return concatBytes(...chunks).subarray(from - base, to - base);
 }
 
-async function readChunks(
-  db: Database,
-  id: Uint8Array,
-  first: number,
-  last: number,
-): Promise<Uint8Array[]> {
+/** Notes the chunks of a string that are not loaded. */
+export function wantString(db: Database, meta: Meta): void {
+  if (meta.id === undefined) return;
+  db.wantData(meta.id, 'c', chunkSuffixes(0, lastChunk(stringLength(meta))));
+}
+
+function chunkSuffixes(first: number, last: number): Uint8Array[] {
   const suffixes: Uint8Array[] = [];
   for (let i = first; i <= last; i++) suffixes.push(chunkSuffix(i));
-  const chunks = await db.readData(id, 'c', suffixes);
+  return suffixes;
+}
+
+function readChunks(db: Database, id: Uint8Array, first: number, last: number): Uint8Array[] {
+  const chunks = db.readData(id, 'c', chunkSuffixes(first, last));
   return chunks.map((chunk, i) => {
     assert(chunk !== undefined, () => `chunk ${first + i} of a string is missing`);
     return chunk;
   });
 }
 
-/** Replaces whatever the key held. */
+/** Replaces whatever the key held, which must have been read. */
 export function writeString(
   db: Database,
   key: Uint8Array,
@@ -70,13 +70,13 @@ export function writeString(
  * Writes `patch` over the string from `offset` on, which may lie past its end: the gap becomes zero
  * bytes. Keeps the TTL. Returns the new length.
  */
-export async function patchString(
+export function patchString(
   db: Database,
   key: Uint8Array,
   meta: Meta | undefined,
   offset: number,
   patch: Uint8Array,
-): Promise<number> {
+): number {
   const length = stringLength(meta);
   const newLength = Math.max(length, offset + patch.length);
   if (meta?.id === undefined) {
@@ -92,7 +92,7 @@ export async function patchString(
     Math.floor((offset + patch.length - 1) / limits.gatewayChunkBytes),
     lastChunk(length),
   );
-  const chunks = first <= lastKept ? await readChunks(db, meta.id, first, lastKept) : [];
+  const chunks = first <= lastKept ? readChunks(db, meta.id, first, lastKept) : [];
   const kept = concatBytes(...chunks);
   const base = first * limits.gatewayChunkBytes;
   const part = new Uint8Array(Math.max(kept.length, offset + patch.length - base));

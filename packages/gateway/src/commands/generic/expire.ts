@@ -45,38 +45,43 @@ function allowed(conditions: Conditions, atMs: bigint, oldMs: bigint | undefined
   return !(conditions.lt && oldMs !== undefined && atMs >= oldMs);
 }
 
-function expire(name: string, unit: ExpireUnit): (call: DataCall) => Promise<Reply> {
-  return async ({ argv, db }) => {
-    const conditions = parseConditions(argv);
-    if (!conditions.ok) return conditions.error;
-    const time = parseExpire(argv[2]!, unit, db.nowMs, name, true);
-    if (!time.ok) return time.error;
-    const key = argv[1]!;
-    const meta = await db.get(key);
-    if (meta === undefined) return ZERO;
-    if (!allowed(conditions.value, time.atMs, meta.expireAtMs)) return ZERO;
-    if (time.atMs <= db.nowMs) db.remove(key);
-    else db.put(key, makeMeta(meta.type, meta.body, time.atMs, meta.id));
-    return ONE;
+function expire(name: string, unit: ExpireUnit): DataHandler<Conditions> {
+  return {
+    kind: 'data',
+    name,
+    parse: parseConditions,
+    apply: ({ argv, db }, conditions) => {
+      const time = parseExpire(argv[2]!, unit, db.nowMs, name, true);
+      if (!time.ok) return time.error;
+      const key = argv[1]!;
+      const meta = db.get(key);
+      if (meta === undefined) return ZERO;
+      if (!allowed(conditions, time.atMs, meta.expireAtMs)) return ZERO;
+      if (time.atMs <= db.nowMs) db.remove(key);
+      else db.put(key, makeMeta(meta.type, meta.body, time.atMs, meta.id));
+      return ONE;
+    },
   };
 }
 
-async function persist({ argv, db }: DataCall): Promise<Reply> {
-  const meta = await db.get(argv[1]!);
+function persist({ argv, db }: DataCall): Reply {
+  const meta = db.get(argv[1]!);
   if (meta?.expireAtMs === undefined) return ZERO;
   db.put(argv[1]!, makeMeta(meta.type, meta.body, undefined, meta.id));
   return ONE;
 }
 
 /** `answer` makes the reply of the time at which the key expires. */
-function timeOf(
-  answer: (expireAtMs: bigint, nowMs: bigint) => bigint,
-): (call: DataCall) => Promise<Reply> {
-  return async ({ argv, db }) => {
-    const meta = await db.get(argv[1]!);
-    if (meta === undefined) return integer(-2);
-    if (meta.expireAtMs === undefined) return integer(-1);
-    return integer(answer(meta.expireAtMs, BigInt(db.nowMs)));
+function timeOf(name: string, answer: (expireAtMs: bigint, nowMs: bigint) => bigint): DataHandler {
+  return {
+    kind: 'data',
+    name,
+    apply: ({ argv, db }) => {
+      const meta = db.get(argv[1]!);
+      if (meta === undefined) return integer(-2);
+      if (meta.expireAtMs === undefined) return integer(-1);
+      return integer(answer(meta.expireAtMs, BigInt(db.nowMs)));
+    },
   };
 }
 
@@ -85,13 +90,13 @@ function toSeconds(ms: bigint): bigint {
 }
 
 export const expireCommands: readonly DataHandler[] = [
-  { kind: 'data', name: 'expire', run: expire('expire', EX) },
-  { kind: 'data', name: 'pexpire', run: expire('pexpire', PX) },
-  { kind: 'data', name: 'expireat', run: expire('expireat', EXAT) },
-  { kind: 'data', name: 'pexpireat', run: expire('pexpireat', PXAT) },
-  { kind: 'data', name: 'persist', run: persist },
-  { kind: 'data', name: 'ttl', run: timeOf((at, now) => toSeconds(at - now)) },
-  { kind: 'data', name: 'pttl', run: timeOf((at, now) => at - now) },
-  { kind: 'data', name: 'expiretime', run: timeOf(toSeconds) },
-  { kind: 'data', name: 'pexpiretime', run: timeOf((at) => at) },
+  expire('expire', EX),
+  expire('pexpire', PX),
+  expire('expireat', EXAT),
+  expire('pexpireat', PXAT),
+  { kind: 'data', name: 'persist', apply: persist },
+  timeOf('ttl', (at, now) => toSeconds(at - now)),
+  timeOf('pttl', (at, now) => at - now),
+  timeOf('expiretime', toSeconds),
+  timeOf('pexpiretime', (at) => at),
 ];

@@ -1,36 +1,41 @@
 import { limits } from '@tinykv/base';
+import { inOneGo } from '../../command/in-one-go.js';
 import { stepsOf } from '../../model/pace.js';
 import { integer, type Reply, simple } from '../../resp/types.js';
-import type { DataCall, DataHandler } from '../spec.js';
+import type { DataCall, DataHandler, Steps } from '../spec.js';
 
-async function del({ argv, db }: DataCall): Promise<Reply> {
+function* del({ argv, db }: DataCall): Steps {
   let removed = 0;
   for (const step of stepsOf(argv.slice(1))) {
-    await db.areThere(step);
+    db.metas.want(step, true);
+    if (step.length === limits.gatewayStepKeys || db.txn.isMissing) yield;
     for (const key of step) if (db.remove(key)) removed++;
-    if (step.length === limits.gatewayStepKeys) await db.txn.pace.pause();
   }
   return integer(removed);
 }
 
-async function exists({ argv, db }: DataCall): Promise<Reply> {
+function* exists({ argv, db }: DataCall): Steps {
   let there = 0;
   for (const step of stepsOf(argv.slice(1))) {
-    for (const isThere of await db.areThere(step)) if (isThere) there++;
-    if (step.length === limits.gatewayStepKeys) await db.txn.pace.pause();
+    db.metas.want(step, true);
+    if (step.length === limits.gatewayStepKeys || db.txn.isMissing) yield;
+    for (const key of step) if (db.isThere(key)) there++;
   }
   return integer(there);
 }
 
-async function type(call: DataCall): Promise<Reply> {
-  const meta = await call.db.get(call.argv[1]!);
-  return simple(meta?.type ?? 'none');
+function type({ argv, db }: DataCall): Reply {
+  return simple(db.get(argv[1]!)?.type ?? 'none');
+}
+
+function ofKeys(name: string, steps: (call: DataCall) => Steps): DataHandler {
+  return { kind: 'data', name, apply: inOneGo(steps), steps, headsOnly: true };
 }
 
 export const keyspaceCommands: readonly DataHandler[] = [
-  { kind: 'data', name: 'del', run: del },
-  { kind: 'data', name: 'unlink', run: del },
-  { kind: 'data', name: 'exists', run: exists },
-  { kind: 'data', name: 'touch', run: exists },
-  { kind: 'data', name: 'type', run: type },
+  ofKeys('del', del),
+  ofKeys('unlink', del),
+  ofKeys('exists', exists),
+  ofKeys('touch', exists),
+  { kind: 'data', name: 'type', apply: type },
 ];

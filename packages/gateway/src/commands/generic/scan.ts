@@ -1,6 +1,7 @@
-import { limits } from '@tinykv/base';
+import { err, limits, ok, type Result } from '@tinykv/base';
 import { Glob } from '../../glob.js';
 import { UNREADABLE } from '../../model/meta-codec.js';
+import type { Database } from '../../model/redis-txn.js';
 import { scanKeys, visitKeys } from '../../model/scan.js';
 import { parseInt64 } from '../../resp/decimal.js';
 import type { Request } from '../../resp/request.js';
@@ -32,6 +33,18 @@ function parseCursor(argument: Uint8Array): bigint | undefined {
   return text.startsWith('-') ? BigInt.asUintN(64, -value) : value;
 }
 
+interface ScanPlan {
+  readonly cursor: bigint;
+  readonly options: ScanOptions;
+}
+
+function parseScan(argv: Request): Result<ScanPlan, Reply> {
+  const cursor = parseCursor(argv[1]!);
+  if (cursor === undefined) return err(INVALID_CURSOR);
+  const options = parseOptions(argv);
+  return 'count' in options ? ok({ cursor, options }) : err(options);
+}
+
 function parseOptions(argv: Request): ScanOptions | Reply {
   const options: ScanOptions = { count: DEFAULT_COUNT, match: undefined, type: undefined };
   for (let i = 2; i < argv.length; i += 2) {
@@ -54,12 +67,8 @@ function parseOptions(argv: Request): ScanOptions | Reply {
   return options;
 }
 
-async function scan({ argv, db }: DataCall): Promise<Reply> {
-  const cursor = parseCursor(argv[1]!);
-  if (cursor === undefined) return INVALID_CURSOR;
-  const options = parseOptions(argv);
-  if (!('count' in options)) return options;
-  const { next, keys } = await scanKeys(db, cursor, options.count);
+function scan({ db }: DataCall, { cursor, options }: ScanPlan): Reply {
+  const { next, keys } = db.txn.loads.answer(() => scanKeys(db, cursor, options.count));
   const items: Reply[] = [];
   for (const { key, meta } of keys) {
     if (options.match !== undefined && !options.match.matches(key)) continue;
@@ -69,8 +78,11 @@ async function scan({ argv, db }: DataCall): Promise<Reply> {
   return array([bulk(latin1Bytes(String(next))), array(items)]);
 }
 
-async function keys({ argv, db }: DataCall): Promise<Reply> {
-  const glob = new Glob(argv[1]!);
+function keys({ argv, db }: DataCall): Reply {
+  return db.txn.loads.answer(() => matchingKeys(db, new Glob(argv[1]!)));
+}
+
+async function matchingKeys(db: Database, glob: Glob): Promise<Reply> {
   const items: Reply[] = [];
   let bytes = 0;
   await visitKeys(db, (page) => {
@@ -83,7 +95,14 @@ async function keys({ argv, db }: DataCall): Promise<Reply> {
   return bytes > limits.gatewayOutputBytesMax ? ANSWER_TOO_LARGE : array(items);
 }
 
+const scanCommand: DataHandler<ScanPlan> = {
+  kind: 'data',
+  name: 'scan',
+  parse: parseScan,
+  apply: scan,
+};
+
 export const scanCommands: readonly DataHandler[] = [
-  { kind: 'data', name: 'scan', run: scan },
-  { kind: 'data', name: 'keys', run: keys },
+  scanCommand,
+  { kind: 'data', name: 'keys', apply: keys },
 ];

@@ -12,8 +12,8 @@ function time({ db }: DataCall): Reply {
   return array([bulk(latin1Bytes(String(seconds))), bulk(latin1Bytes(String(microseconds)))]);
 }
 
-async function dbSize({ db }: DataCall): Promise<Reply> {
-  return integer(await countKeys(db));
+function dbSize({ db }: DataCall): Reply {
+  return integer(db.txn.loads.answer(() => countKeys(db)));
 }
 
 /** Databases that a flush empties; none when its option is wrong. */
@@ -38,13 +38,12 @@ function databasesOf(call: Call): number {
   return call.gateway.config.databases;
 }
 
-async function debug(call: DataCall): Promise<Reply> {
-  const { argv, gateway } = call;
+function debug({ argv, gateway, db }: DataCall): Reply {
   const name = upper(argv[1]!);
   if (name === 'SLEEP' && argv.length === 3) {
     const seconds = Number.parseFloat(latin1(argv[2]!));
     const ms = Number.isFinite(seconds) ? Math.max(0, seconds * 1_000) : 0;
-    await new Promise<void>((resolve) => gateway.env.clock.after(ms, resolve));
+    db.txn.loads.answer(() => new Promise<void>((resolve) => gateway.env.clock.after(ms, resolve)));
     return OK;
   }
   if (name === 'SET-ACTIVE-EXPIRE' && argv.length === 3) return OK;
@@ -54,19 +53,19 @@ async function debug(call: DataCall): Promise<Reply> {
 }
 
 export const adminCommands: readonly DataHandler[] = [
-  { kind: 'data', name: 'time', run: time },
-  { kind: 'data', name: 'dbsize', run: dbSize },
+  { kind: 'data', name: 'time', apply: time },
+  { kind: 'data', name: 'dbsize', apply: dbSize },
   {
     kind: 'data',
     name: 'flushdb',
     flushes: flushedOne,
-    run: (call) => flush(call, flushedOne(call.argv, call.db.index, databasesOf(call))),
+    apply: (call) => flush(call, flushedOne(call.argv, call.db.index, databasesOf(call))),
   },
   {
     kind: 'data',
     name: 'flushall',
     flushes: flushedAll,
-    run: (call) => flush(call, flushedAll(call.argv, call.db.index, databasesOf(call))),
+    apply: (call) => flush(call, flushedAll(call.argv, call.db.index, databasesOf(call))),
   },
-  { kind: 'data', name: 'debug', run: debug },
+  { kind: 'data', name: 'debug', apply: debug },
 ];

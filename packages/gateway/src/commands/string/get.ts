@@ -1,41 +1,52 @@
-import { EMPTY_BYTES, limits } from '@tinykv/base';
+import { EMPTY_BYTES, err, limits, ok, type Result } from '@tinykv/base';
+import { inOneGo } from '../../command/in-one-go.js';
 import { type Meta, makeMeta } from '../../model/meta-codec.js';
+import { stepsOf } from '../../model/pace.js';
 import type { Database } from '../../model/redis-txn.js';
-import { readRange, readString, stringLength } from '../../model/strings.js';
+import { readRange, readString, stringLength, wantString } from '../../model/strings.js';
 import { parseInt64 } from '../../resp/decimal.js';
 import type { Request } from '../../resp/request.js';
 import { array, bulk, integer, NULL, type Reply } from '../../resp/types.js';
 import { ANSWER_TOO_LARGE, NOT_AN_INTEGER, WRONG_TYPE } from '../errors.js';
 import { parseExpire } from '../expire-time.js';
-import type { DataCall, DataHandler } from '../spec.js';
-import { parseGetExOptions } from './options.js';
+import type { DataCall, DataHandler, Steps } from '../spec.js';
+import { parseGetExOptions, type StringOptions } from './options.js';
 
-async function get(call: DataCall): Promise<Reply> {
-  const meta = await call.db.get(call.argv[1]!);
-  return meta === undefined ? NULL : bulkOf(call.db, meta);
+function get({ argv, db }: DataCall): Reply {
+  const meta = db.get(argv[1]!);
+  return meta === undefined ? NULL : bulkOf(db, meta);
 }
 
 /** The value as a reply, or the error when it is not a string. */
-async function bulkOf(db: Database, meta: Meta): Promise<Reply> {
-  return meta.type === 'string' ? bulk(await readString(db, meta)) : WRONG_TYPE;
+function bulkOf(db: Database, meta: Meta): Reply {
+  return meta.type === 'string' ? bulk(readString(db, meta)) : WRONG_TYPE;
 }
 
-async function strlen(call: DataCall): Promise<Reply> {
-  const meta = await call.db.get(call.argv[1]!);
+function strlen({ argv, db }: DataCall): Reply {
+  const meta = db.get(argv[1]!);
   if (meta !== undefined && meta.type !== 'string') return WRONG_TYPE;
   return integer(stringLength(meta));
 }
 
-async function getRange(call: DataCall): Promise<Reply> {
-  const from = parseInt64(call.argv[2]!);
-  const to = parseInt64(call.argv[3]!);
-  if (from === undefined || to === undefined) return NOT_AN_INTEGER;
-  const meta = await call.db.get(call.argv[1]!);
+interface Range {
+  readonly first: number;
+  readonly last: number;
+}
+
+function parseRange(argv: Request): Result<Range, Reply> {
+  const first = parseInt64(argv[2]!);
+  const last = parseInt64(argv[3]!);
+  if (first === undefined || last === undefined) return err(NOT_AN_INTEGER);
+  return ok({ first: Number(first), last: Number(last) });
+}
+
+function getRange({ argv, db }: DataCall, { first, last }: Range): Reply {
+  const meta = db.get(argv[1]!);
   if (meta === undefined) return bulk(EMPTY_BYTES);
   if (meta.type !== 'string') return WRONG_TYPE;
-  const range = clampRange(Number(from), Number(to), stringLength(meta));
+  const range = clampRange(first, last, stringLength(meta));
   if (range === undefined) return bulk(EMPTY_BYTES);
-  return bulk(await readRange(call.db, meta, range.from, range.to));
+  return bulk(readRange(db, meta, range.from, range.to));
 }
 
 /** Inclusive bounds, negative ones from the end, as [from, to); undefined when nothing is inside. */
@@ -50,66 +61,80 @@ function clampRange(
   return from < to && length > 0 ? { from, to } : undefined;
 }
 
-async function mget(call: DataCall): Promise<Reply> {
-  const metas = await call.db.getMany(call.argv.slice(1));
+function* mget({ argv, db }: DataCall): Steps {
   const items: Reply[] = [];
   let bytes = 0;
-  for (const meta of metas) {
-    // As a key of another type.
-    const isString = typeof meta === 'object' && meta.type === 'string';
-    if (isString) bytes += stringLength(meta);
-    if (bytes > limits.gatewayOutputBytesMax) return ANSWER_TOO_LARGE;
-    items.push(isString ? bulk(await readString(call.db, meta)) : NULL);
-    if (items.length % limits.gatewayStepKeys === 0) await call.db.txn.pace.pause();
+  for (const step of stepsOf(argv.slice(1))) {
+    db.metas.want(step, false);
+    if (items.length > 0 || db.txn.isMissing) yield;
+    const metas = db.metas.many(step);
+    for (const meta of metas) {
+      // As a key of another type.
+      if (typeof meta !== 'object' || meta.type !== 'string') continue;
+      bytes += stringLength(meta);
+      if (bytes > limits.gatewayOutputBytesMax) return ANSWER_TOO_LARGE;
+      wantString(db, meta);
+    }
+    if (db.txn.isMissing) yield;
+    for (const meta of metas) {
+      const isString = typeof meta === 'object' && meta.type === 'string';
+      items.push(isString ? bulk(readString(db, meta)) : NULL);
+    }
+    // What the answer holds need not be held twice.
+    db.txn.loads.clear();
   }
   return array(items);
 }
 
-async function getDel(call: DataCall): Promise<Reply> {
-  const key = call.argv[1]!;
-  const meta = await call.db.get(key);
+function getDel({ argv, db }: DataCall): Reply {
+  const key = argv[1]!;
+  const meta = db.get(key);
   if (meta === undefined) return NULL;
-  const reply = await bulkOf(call.db, meta);
-  if (reply.type === 'bulk') call.db.remove(key);
+  const reply = bulkOf(db, meta);
+  if (reply.type === 'bulk') db.remove(key);
   return reply;
 }
 
-async function getEx(call: DataCall): Promise<Reply> {
-  const { argv, db } = call;
-  const options = parseGetExOptions(argv);
-  if (!options.ok) return options.error;
+function getEx({ argv, db }: DataCall, { expire, persist }: StringOptions): Reply {
   const key = argv[1]!;
-  const meta = await db.get(key);
+  const meta = db.get(key);
   if (meta === undefined) return NULL;
-  const { expire, persist } = options.value;
   if (meta.type !== 'string') return WRONG_TYPE;
   if (expire !== undefined) {
     const time = parseExpire(expire.argument, expire.unit, db.nowMs, 'getex', false);
     if (!time.ok) return time.error;
-    const reply = await bulkOf(db, meta);
+    const reply = bulkOf(db, meta);
     if (time.atMs <= db.nowMs) db.remove(key);
     else db.put(key, makeMeta(meta.type, meta.body, time.atMs, meta.id));
     return reply;
   }
-  const reply = await bulkOf(db, meta);
+  const reply = bulkOf(db, meta);
   if (persist && meta.expireAtMs !== undefined) {
     db.put(key, makeMeta(meta.type, meta.body, undefined, meta.id));
   }
   return reply;
 }
 
+const getRangeCommand = { kind: 'data', parse: parseRange, apply: getRange } as const;
+const getExCommand: DataHandler<StringOptions> = {
+  kind: 'data',
+  name: 'getex',
+  parse: parseGetExOptions,
+  apply: getEx,
+};
+
 export const stringReadCommands: readonly DataHandler[] = [
-  { kind: 'data', name: 'get', run: get },
-  { kind: 'data', name: 'strlen', run: strlen },
-  { kind: 'data', name: 'getrange', run: getRange },
-  { kind: 'data', name: 'substr', run: getRange },
-  { kind: 'data', name: 'mget', run: mget },
-  { kind: 'data', name: 'getdel', run: getDel, oneKey: () => 'changes' },
-  { kind: 'data', name: 'getex', run: getEx },
+  { kind: 'data', name: 'get', apply: get },
+  { kind: 'data', name: 'strlen', apply: strlen },
+  { ...getRangeCommand, name: 'getrange' },
+  { ...getRangeCommand, name: 'substr' },
+  { kind: 'data', name: 'mget', apply: inOneGo(mget), steps: mget },
+  { kind: 'data', name: 'getdel', apply: getDel, oneKey: () => 'changes' },
+  getExCommand,
 ];
 
 /** What SET … GET and GETSET answer of the old value. */
-export async function oldValue(db: Database, argv: Request): Promise<Reply> {
-  const meta = await db.get(argv[1]!);
+export function oldValue(db: Database, argv: Request): Reply {
+  const meta = db.get(argv[1]!);
   return meta === undefined ? NULL : bulkOf(db, meta);
 }

@@ -1,5 +1,7 @@
+import { err, ok, type Result } from '@tinykv/base';
 import { readString, writeString } from '../../model/strings.js';
 import { fitsInt64, parseInt64 } from '../../resp/decimal.js';
+import type { Request } from '../../resp/request.js';
 import { error, integer, type Reply } from '../../resp/types.js';
 import { NOT_AN_INTEGER, OVERFLOW, WRONG_TYPE } from '../errors.js';
 import type { DataCall, DataHandler } from '../spec.js';
@@ -10,15 +12,14 @@ const INT64_MIN = -0x8000_0000_0000_0000n;
 /** A decimal number has at most so many bytes; longer values need not be read. */
 const DIGITS_MAX = 20;
 
-async function add(call: DataCall, delta: bigint): Promise<Reply> {
-  const { argv, db } = call;
+function add({ argv, db }: DataCall, delta: bigint): Reply {
   const key = argv[1]!;
-  const meta = await db.get(key);
+  const meta = db.get(key);
   if (meta !== undefined && meta.type !== 'string') return WRONG_TYPE;
   let value = 0n;
   if (meta !== undefined) {
     if (meta.id !== undefined || meta.body.length > DIGITS_MAX) return NOT_AN_INTEGER;
-    const parsed = parseInt64(await readString(db, meta));
+    const parsed = parseInt64(readString(db, meta));
     if (parsed === undefined) return NOT_AN_INTEGER;
     value = parsed;
   }
@@ -28,25 +29,31 @@ async function add(call: DataCall, delta: bigint): Promise<Reply> {
   return integer(sum);
 }
 
-async function incrBy(call: DataCall): Promise<Reply> {
-  const delta = parseInt64(call.argv[2]!);
-  return delta === undefined ? NOT_AN_INTEGER : add(call, delta);
+const ONE = ok(1n);
+const MINUS_ONE = ok(-1n);
+
+function parseIncrement(argv: Request): Result<bigint, Reply> {
+  const delta = parseInt64(argv[2]!);
+  return delta === undefined ? err(NOT_AN_INTEGER) : ok(delta);
 }
 
-async function decrBy(call: DataCall): Promise<Reply> {
-  const delta = parseInt64(call.argv[2]!);
-  if (delta === undefined) return NOT_AN_INTEGER;
-  if (delta === INT64_MIN) return error('ERR decrement would overflow');
-  return add(call, -delta);
+function parseDecrement(argv: Request): Result<bigint, Reply> {
+  const delta = parseInt64(argv[2]!);
+  if (delta === undefined) return err(NOT_AN_INTEGER);
+  return delta === INT64_MIN ? err(error('ERR decrement would overflow')) : ok(-delta);
 }
 
-function counter(name: string, run: (call: DataCall) => Promise<Reply>): DataHandler {
-  return { kind: 'data', name, run, oneKey: () => 'changes' };
+/** Its plan is what it adds. */
+function counter(
+  name: string,
+  parse: (argv: Request) => Result<bigint, Reply>,
+): DataHandler<bigint> {
+  return { kind: 'data', name, parse, apply: add, oneKey: () => 'changes' };
 }
 
-export const counterCommands: readonly DataHandler[] = [
-  counter('incr', (call) => add(call, 1n)),
-  counter('decr', (call) => add(call, -1n)),
-  counter('incrby', incrBy),
-  counter('decrby', decrBy),
+export const counterCommands: readonly DataHandler<bigint>[] = [
+  counter('incr', () => ONE),
+  counter('decr', () => MINUS_ONE),
+  counter('incrby', parseIncrement),
+  counter('decrby', parseDecrement),
 ];

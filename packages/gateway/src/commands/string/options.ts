@@ -10,7 +10,8 @@ export interface ExpireOption {
   readonly argument: Uint8Array;
 }
 
-interface Options {
+/** Options after a string's key. */
+export interface StringOptions {
   nx: boolean;
   xx: boolean;
   get: boolean;
@@ -27,7 +28,8 @@ const UNITS: ReadonlyMap<string, ExpireUnit> = new Map([
 ]);
 
 /** `[NX|XX] [GET] [EX|PX|EXAT|PXAT time | KEEPTTL]` after SET key value. */
-export function parseSetOptions(argv: Request): Result<Options, Reply> {
+export function parseSetOptions(argv: Request): Result<StringOptions, Reply> {
+  if (argv.length === 3) return NO_OPTIONS;
   return parse(argv, 3, (options, word) => {
     if (word === 'NX' && !options.xx) options.nx = true;
     else if (word === 'XX' && !options.nx) options.xx = true;
@@ -39,7 +41,7 @@ export function parseSetOptions(argv: Request): Result<Options, Reply> {
 }
 
 /** `[EX|PX|EXAT|PXAT time | PERSIST]` after GETEX key. */
-export function parseGetExOptions(argv: Request): Result<Options, Reply> {
+export function parseGetExOptions(argv: Request): Result<StringOptions, Reply> {
   return parse(argv, 2, (options, word) => {
     if (word !== 'PERSIST' || options.expire !== undefined) return false;
     options.persist = true;
@@ -47,19 +49,22 @@ export function parseGetExOptions(argv: Request): Result<Options, Reply> {
   });
 }
 
+const NONE: Readonly<StringOptions> = {
+  nx: false,
+  xx: false,
+  get: false,
+  keepTtl: false,
+  persist: false,
+  expire: undefined,
+};
+const NO_OPTIONS = ok(NONE);
+
 function parse(
   argv: Request,
   from: number,
-  takeWord: (options: Options, word: string) => boolean,
-): Result<Options, Reply> {
-  const options: Options = {
-    nx: false,
-    xx: false,
-    get: false,
-    keepTtl: false,
-    persist: false,
-    expire: undefined,
-  };
+  takeWord: (options: StringOptions, word: string) => boolean,
+): Result<StringOptions, Reply> {
+  const options: StringOptions = { ...NONE };
   for (let i = from; i < argv.length; i++) {
     const word = upper(argv[i]!);
     if (takeWord(options, word)) continue;

@@ -1,22 +1,20 @@
-import { EMPTY_BYTES, limits } from '@tinykv/base';
-import type { OneKeyUse } from '../../job.js';
+import { EMPTY_BYTES, err, limits, ok, type Result } from '@tinykv/base';
+import { inOneGo } from '../../command/in-one-go.js';
 import { UNREADABLE } from '../../model/meta-codec.js';
 import { stepsOf } from '../../model/pace.js';
+import type { Database } from '../../model/redis-txn.js';
 import { patchString, stringLength, writeString } from '../../model/strings.js';
 import { parseInt64 } from '../../resp/decimal.js';
 import type { Request } from '../../resp/request.js';
 import { error, integer, NULL, OK, ONE, type Reply, ZERO } from '../../resp/types.js';
 import { NOT_AN_INTEGER, TOO_LONG, UNREADABLE_RECORD, WRONG_TYPE, wrongArity } from '../errors.js';
 import { EX, type ExpireUnit, PX, parseExpire } from '../expire-time.js';
-import type { DataCall, DataHandler } from '../spec.js';
+import type { DataCall, DataHandler, Steps } from '../spec.js';
 import { oldValue } from './get.js';
-import { parseSetOptions } from './options.js';
+import { parseSetOptions, type StringOptions } from './options.js';
 
-async function set(call: DataCall): Promise<Reply> {
+function set(call: DataCall, options: StringOptions): Reply {
   const { argv, db } = call;
-  const parsed = parseSetOptions(argv);
-  if (!parsed.ok) return parsed.error;
-  const options = parsed.value;
   let expireAtMs: bigint | undefined;
   if (options.expire !== undefined) {
     const { argument, unit } = options.expire;
@@ -25,8 +23,8 @@ async function set(call: DataCall): Promise<Reply> {
     expireAtMs = time.atMs;
   }
   const key = argv[1]!;
-  const old = await db.get(key);
-  const answer = options.get ? await oldValue(db, argv) : OK;
+  const old = db.get(key);
+  const answer = options.get ? oldValue(db, argv) : OK;
   if (answer.type === 'error') return answer;
   const refused = old === undefined ? options.xx : options.nx;
   if (refused) return options.get ? answer : NULL;
@@ -50,110 +48,140 @@ function store(
   db.remove(key);
 }
 
-function setWithTtl(name: string, unit: ExpireUnit): (call: DataCall) => Promise<Reply> {
-  return async (call) => {
-    const { argv, db } = call;
-    const time = parseExpire(argv[2]!, unit, db.nowMs, name, false);
-    if (!time.ok) return time.error;
-    await db.get(argv[1]!);
-    store(call, argv[1]!, argv[3]!, time.atMs);
-    return OK;
+function setWithTtl(name: string, unit: ExpireUnit): DataHandler {
+  return {
+    kind: 'data',
+    name,
+    apply: (call) => {
+      const { argv, db } = call;
+      const time = parseExpire(argv[2]!, unit, db.nowMs, name, false);
+      if (!time.ok) return time.error;
+      db.get(argv[1]!);
+      store(call, argv[1]!, argv[3]!, time.atMs);
+      return OK;
+    },
   };
 }
 
-async function setNx(call: DataCall): Promise<Reply> {
-  const { argv, db } = call;
-  if ((await db.get(argv[1]!)) !== undefined) return ZERO;
+function setNx({ argv, db }: DataCall): Reply {
+  if (db.get(argv[1]!) !== undefined) return ZERO;
   writeString(db, argv[1]!, argv[2]!);
   return ONE;
 }
 
-async function getSet(call: DataCall): Promise<Reply> {
-  const answer = await oldValue(call.db, call.argv);
+function getSet({ argv, db }: DataCall): Reply {
+  const answer = oldValue(db, argv);
   if (answer.type === 'error') return answer;
-  writeString(call.db, call.argv[1]!, call.argv[2]!);
+  writeString(db, argv[1]!, argv[2]!);
   return answer;
 }
 
-async function mset(call: DataCall): Promise<Reply> {
-  const pairs = pairsOf(call);
-  if (pairs === undefined) return wrongArity('mset');
-  call.db.txn.expectWrites(pairs.length);
-  const old = await call.db.getMany(pairs.map(([key]) => key));
-  if (old.includes(UNREADABLE)) return UNREADABLE_RECORD;
-  await writePairs(call, pairs);
+function parsePairs(name: string): (argv: Request) => Result<Pair[], Reply> {
+  return (argv) => {
+    if (argv.length % 2 === 0) return err(wrongArity(name));
+    const pairs: Pair[] = [];
+    for (let i = 1; i < argv.length; i += 2) pairs.push([argv[i]!, argv[i + 1]!]);
+    return ok(pairs);
+  };
+}
+
+function* mset({ db }: DataCall, pairs: readonly Pair[]): Steps {
+  db.txn.expectWrites(pairs.length);
+  for (const step of stepsOf(pairs)) {
+    const keys = step.map(([key]) => key);
+    db.metas.want(keys, false);
+    if (keys.length === limits.gatewayStepKeys || db.txn.isMissing) yield;
+    if (db.metas.many(keys).includes(UNREADABLE)) return UNREADABLE_RECORD;
+  }
+  yield* writePairs(db, pairs);
   return OK;
 }
 
-async function msetNx(call: DataCall): Promise<Reply> {
-  const pairs = pairsOf(call);
-  if (pairs === undefined) return wrongArity('msetnx');
-  const old = await call.db.getMany(pairs.map(([key]) => key));
-  if (old.some((meta) => meta !== undefined)) return ZERO;
-  await writePairs(call, pairs);
+function* msetNx({ db }: DataCall, pairs: readonly Pair[]): Steps {
+  let isRefused = false;
+  for (const step of stepsOf(pairs)) {
+    const keys = step.map(([key]) => key);
+    db.metas.want(keys, false);
+    if (keys.length === limits.gatewayStepKeys || db.txn.isMissing) yield;
+    isRefused ||= db.metas.many(keys).some((meta) => meta !== undefined);
+  }
+  if (isRefused) return ZERO;
+  yield* writePairs(db, pairs);
   return ONE;
 }
 
-async function writePairs({ db }: DataCall, pairs: readonly Pair[]): Promise<void> {
+function* writePairs(db: Database, pairs: readonly Pair[]): Generator<void, void, void> {
   for (const step of stepsOf(pairs)) {
     for (const [key, value] of step) writeString(db, key, value);
-    if (step.length === limits.gatewayStepKeys) await db.txn.pace.pause();
+    if (step.length === limits.gatewayStepKeys) yield;
   }
 }
 
 type Pair = readonly [Uint8Array, Uint8Array];
 
-function pairsOf(call: DataCall): Pair[] | undefined {
-  const { argv } = call;
-  if (argv.length % 2 === 0) return undefined;
-  const pairs: Pair[] = [];
-  for (let i = 1; i < argv.length; i += 2) pairs.push([argv[i]!, argv[i + 1]!]);
-  return pairs;
-}
-
-async function append(call: DataCall): Promise<Reply> {
-  const { argv, db } = call;
-  const meta = await db.get(argv[1]!);
+function append({ argv, db }: DataCall): Reply {
+  const meta = db.get(argv[1]!);
   if (meta !== undefined && meta.type !== 'string') return WRONG_TYPE;
   const length = stringLength(meta);
   if (length + argv[2]!.length > limits.gatewayBulkBytesMax) return TOO_LONG;
-  return integer(await patchString(db, argv[1]!, meta, length, argv[2]!));
+  return integer(patchString(db, argv[1]!, meta, length, argv[2]!));
 }
 
-async function setRange(call: DataCall): Promise<Reply> {
-  const { argv, db } = call;
+function parseOffset(argv: Request): Result<number, Reply> {
   const parsed = parseInt64(argv[2]!);
-  if (parsed === undefined) return NOT_AN_INTEGER;
-  if (parsed < 0n) return error('ERR offset is out of range');
-  const offset = Number(parsed);
+  if (parsed === undefined) return err(NOT_AN_INTEGER);
+  return parsed < 0n ? err(error('ERR offset is out of range')) : ok(Number(parsed));
+}
+
+function setRange({ argv, db }: DataCall, offset: number): Reply {
   const patch = argv[3]!;
-  const meta = await db.get(argv[1]!);
+  const meta = db.get(argv[1]!);
   if (meta !== undefined && meta.type !== 'string') return WRONG_TYPE;
   if (patch.length === 0) return integer(stringLength(meta));
   if (offset + patch.length > limits.gatewayBulkBytesMax) return TOO_LONG;
-  return integer(await patchString(db, argv[1]!, meta, offset, patch));
+  return integer(patchString(db, argv[1]!, meta, offset, patch));
 }
 
 /** One that changes its key and needs no other. */
-function changer(name: string, run: (call: DataCall) => Promise<Reply>): DataHandler {
-  return { kind: 'data', name, run, oneKey: () => 'changes' };
+function changer(name: string, apply: (call: DataCall) => Reply): DataHandler {
+  return { kind: 'data', name, apply, oneKey: () => 'changes' };
 }
 
-/** A TTL has an entry of its own in the index of those that expire. */
-function useOfSet(argv: Request): OneKeyUse | undefined {
-  if (argv.length === 3) return 'overwrites';
-  const options = parseSetOptions(argv);
-  return options.ok && options.value.expire === undefined ? 'changes' : undefined;
+const setCommand: DataHandler<StringOptions> = {
+  kind: 'data',
+  name: 'set',
+  parse: parseSetOptions,
+  apply: set,
+  // A TTL has an entry of its own in the index of those that expire.
+  oneKey: (argv, { expire }) => {
+    if (argv.length === 3) return 'overwrites';
+    return expire === undefined ? 'changes' : undefined;
+  },
+};
+
+const setRangeCommand: DataHandler<number> = {
+  kind: 'data',
+  name: 'setrange',
+  parse: parseOffset,
+  apply: setRange,
+  oneKey: () => 'changes',
+};
+
+function ofPairs(
+  name: string,
+  steps: (call: DataCall, pairs: readonly Pair[]) => Steps,
+): DataHandler<readonly Pair[]> {
+  return { kind: 'data', name, parse: parsePairs(name), apply: inOneGo(steps), steps };
 }
 
 export const stringWriteCommands: readonly DataHandler[] = [
-  { kind: 'data', name: 'set', run: set, oneKey: useOfSet },
-  { kind: 'data', name: 'setex', run: setWithTtl('setex', EX) },
-  { kind: 'data', name: 'psetex', run: setWithTtl('psetex', PX) },
+  setCommand,
+  setWithTtl('setex', EX),
+  setWithTtl('psetex', PX),
   changer('setnx', setNx),
   changer('getset', getSet),
-  { kind: 'data', name: 'mset', run: mset },
-  { kind: 'data', name: 'msetnx', run: msetNx },
+  ofPairs('mset', mset),
+  ofPairs('msetnx', msetNx),
   changer('append', append),
-  changer('setrange', setRange),
+  setRangeCommand,
 ];
