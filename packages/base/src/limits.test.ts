@@ -70,6 +70,7 @@ describe('limits', () => {
     ['gatewayTxnKeysMax', 'txnKeysMax'],
     ['gatewayChunkBytes', 'raftEntryBytesMax'],
     ['gatewayBatchCommandsMax', 'gatewayLatchCommandsMax'],
+    ['gatewayTurnGroupsMax', 'gatewayLatchCommandsMax'],
   ] as const)('%s < %s', (small, large) => {
     expect(limits[small]).toBeLessThan(limits[large]);
   });

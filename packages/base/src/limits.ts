@@ -247,6 +247,8 @@ export const limits = {
   gatewayLatchCommandsMax: 65_536,
   /** Commands on one key that share a transaction. */
   gatewayBatchCommandsMax: 256,
+  /** Keys that one turn of a gateway reads or writes without a transaction; the others come in the next one. */
+  gatewayTurnGroupsMax: 4_096,
   /** Keys that one transaction of the gateway writes. */
   gatewayTxnKeysMax: 65_536,
   /** Bytes of keys and values that one transaction of the gateway writes. */

@@ -22,8 +22,9 @@ export {
 } from './errors.js';
 export type { Inspector, KeyHistory, KeyVersion, LockScanOptions } from './inspector.js';
 export { LockSweeper } from './lock-sweeper.js';
+export type { NewestRead, NewestReader } from './newest-reads.js';
 export type { OneKey } from './one-key.js';
-export type { OneKeyResult, OneKeyWrite } from './one-key-writes.js';
+export type { OneKeyResult, OneKeyWrite, OneKeyWriter } from './one-key-calls.js';
 export type { KvPair, ScanOptions } from './range-scan.js';
 export type {
   RawClient,

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeCluster, SCHEDULER } from '../tests/fake-cluster.js';
 import { Client } from './client.js';
 import { KeyLockedError, UndeterminedError } from './errors.js';
-import type { OneKeyResult } from './one-key-writes.js';
+import type { OneKeyResult } from './one-key-calls.js';
 
 let cluster: FakeCluster;
 let client: Client;

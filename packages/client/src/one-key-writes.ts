@@ -1,75 +1,78 @@
-import { copyBytes, KvError, limits, type Timestamp, TS_ZERO } from '@tinykv/base';
-import { type LockInfo, locationKey, type WriteCondition } from '@tinykv/model';
-import { type Init, keyErrorFromWire, tinykvtxn } from '@tinykv/proto';
+import { KvError, TS_ZERO } from '@tinykv/base';
+import { type LockInfo, locationKey } from '@tinykv/model';
+import { tinykvtxn } from '@tinykv/proto';
 import type { Backoff } from './backoff.js';
 import { checkBytes, checkKey } from './check-arguments.js';
-import { KeyLockedError, RequestError, UndeterminedError } from './errors.js';
-import { keyErrorToThrow } from './key-errors.js';
+import { KeyLockedError, RequestError } from './errors.js';
 import type { LockResolver } from './lock-resolver.js';
+import {
+  Call,
+  type Commits,
+  fail,
+  lockOf,
+  type OneKeyResult,
+  type OneKeyWrite,
+  type OneKeyWriter,
+  settle,
+  splitCalls,
+  toWire,
+} from './one-key-calls.js';
 import { isTooMuch, Operation, undetermined } from './operation.js';
 import { statusAtPrimary } from './primary-status.js';
 import type { CachedRegion } from './region-cache.js';
 import type { Router } from './router.js';
 
-/** A write that the store of the key decides. */
-export interface OneKeyWrite {
-  readonly key: Uint8Array;
-  /** From {@link Transactions.timestamp}, fetched for this write alone, or for writes of other keys as well. */
-  readonly ts: Timestamp;
-  readonly condition: WriteCondition;
-  /** Undefined: the key is deleted. */
-  readonly value: Uint8Array | undefined;
-}
+const { OneKeyResult: Result, Txn } = tinykvtxn;
 
-export type OneKeyResult =
-  /** `commitTs` undefined: it has no version, as there was nothing to delete. */
-  | { readonly type: 'written'; readonly commitTs: Timestamp | undefined }
-  /** The condition does not hold: what is there instead. Nothing was written, nor will be. */
-  | {
-      readonly type: 'refused';
-      readonly value: Uint8Array | undefined;
-      readonly version: Timestamp;
-    }
-  /** The store cannot choose a timestamp now. Nothing was written, nor will be: a transaction can. */
-  | { readonly type: 'unready' };
-
-/** A write on its way to its one result. */
-interface Call {
-  readonly write: OneKeyWrite;
-  /** Monotonic milliseconds. */
-  readonly deadline: number;
-  /** An attempt was sent whose outcome is not known. */
-  maybeApplied: boolean;
-  /** The pauses of its attempts so far, which grow from one to the next. */
-  backoff: Backoff | undefined;
-  readonly resolve: (result: OneKeyResult) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-const { OneKeyResult: Result, Txn, WriteCondition: Wire } = tinykvtxn;
-
-/** Sends the writes that are asked for in one turn together, one request for each Region. */
+/** Sends the writes that are asked for in one turn, or in one call, together, one request for each Region. */
 export class OneKeyWrites {
   readonly #router: Router;
   readonly #resolver: LockResolver;
   readonly #defer: (fn: () => void) => void;
+  /** Closing waits for them, as for commits. */
+  readonly #commits: Commits;
   #asked: Call[] = [];
 
-  constructor(router: Router, resolver: LockResolver, defer: (fn: () => void) => void) {
+  constructor(
+    router: Router,
+    resolver: LockResolver,
+    defer: (fn: () => void) => void,
+    commits: Commits,
+  ) {
     this.#router = router;
     this.#resolver = resolver;
     this.#defer = defer;
+    this.#commits = commits;
   }
 
   /** As {@link Transactions.writeOneKey}. */
   write(write: OneKeyWrite, timeoutMs: number): Promise<OneKeyResult> {
-    checkKey(write.key);
-    if (write.value !== undefined) checkBytes(write.value, 'value');
-    this.#router.life.calls.check();
+    this.#check(write);
     const deadline = this.#router.now() + timeoutMs;
     return new Promise((resolve, reject) => {
-      this.#ask({ write, deadline, maybeApplied: false, backoff: undefined, resolve, reject });
+      const writer = {
+        onWritten: (_: OneKeyWrite, result: OneKeyResult): void => resolve(result),
+        onWriteFailed: (_: OneKeyWrite, error: unknown): void => reject(error),
+      };
+      this.#ask(new Call(write, deadline, writer, this.#commits));
     });
+  }
+
+  /** As {@link Transactions.writeOneKeys}. */
+  writeAll<W extends OneKeyWrite>(
+    writes: readonly W[],
+    timeoutMs: number,
+    writer: OneKeyWriter<W>,
+  ): void {
+    for (const write of writes) this.#check(write);
+    const deadline = this.#router.now() + timeoutMs;
+    this.#sendTogether(writes.map((write) => new Call(write, deadline, writer, this.#commits)));
+  }
+
+  #check({ key, value }: OneKeyWrite): void {
+    checkKey(key);
+    if (value !== undefined) checkBytes(value, 'value');
+    this.#router.life.calls.check();
   }
 
   #ask(call: Call): void {
@@ -204,9 +207,12 @@ export class OneKeyWrites {
       call.resolve({ type: 'written', commitTs });
     } else if (call.maybeApplied) {
       // A write without a version leaves no trace either by which a copy would know that it is one.
-      this.#seal(call, operation).then((isDone) => {
-        if (!isDone) settle(call, outcome);
-      }, call.reject);
+      this.#seal(call, operation).then(
+        (isDone) => {
+          if (!isDone) settle(call, outcome);
+        },
+        (error: unknown) => call.reject(error),
+      );
     } else settle(call, outcome);
   }
 
@@ -240,9 +246,12 @@ export class OneKeyWrites {
   #giveUp(call: Call, error: unknown, operation: Operation): void {
     if (!call.maybeApplied) call.reject(error);
     else {
-      this.#seal(call, operation).then((isDone) => {
-        if (!isDone) call.reject(error);
-      }, call.reject);
+      this.#seal(call, operation).then(
+        (isDone) => {
+          if (!isDone) call.reject(error);
+        },
+        (failure: unknown) => call.reject(failure),
+      );
     }
   }
 }
@@ -254,79 +263,4 @@ function listOf<K>(groups: Map<K, Call[]>, key: K): Call[] {
     groups.set(key, list);
   }
   return list;
-}
-
-function lockOf({ error }: tinykvtxn.OneKeyOutcome): LockInfo | undefined {
-  if (error === undefined) return undefined;
-  const keyError = keyErrorFromWire(error);
-  return keyError.type === 'locked' ? keyError.lock : undefined;
-}
-
-/** Whether it is known that nothing was written depends on the attempts before. */
-function fail({ maybeApplied, reject }: Call, error: unknown): void {
-  reject(maybeApplied && !(error instanceof UndeterminedError) ? undetermined(error) : error);
-}
-
-function splitCalls(calls: readonly Call[]): Call[][] {
-  const parts: Call[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const call of calls) {
-    const more = bytesOf(call.write);
-    const part = parts.at(-1);
-    const isFull =
-      part === undefined ||
-      part.length >= limits.clientOneKeyWritesMax ||
-      bytes + more > limits.clientOneKeyBytesMax;
-    if (isFull) parts.push([call]);
-    else part.push(call);
-    bytes = isFull ? more : bytes + more;
-  }
-  return parts;
-}
-
-function bytesOf({ key, value, condition }: OneKeyWrite): number {
-  const heads = condition.type === 'head' ? condition.heads : [];
-  return heads.reduce((sum, head) => sum + head.length, key.length + (value?.length ?? 0));
-}
-
-/** Ends a call that was certainly not written, or that has no version. */
-function settle({ write, resolve, reject }: Call, outcome: tinykvtxn.OneKeyOutcome): void {
-  switch (outcome.result) {
-    case Result.OneKeyWritten:
-      resolve({ type: 'written', commitTs: undefined });
-      return;
-    case Result.OneKeyRefused: {
-      const { found, value, version } = outcome;
-      resolve({ type: 'refused', value: found ? copyBytes(value) : undefined, version });
-      return;
-    }
-    case Result.OneKeyUnready:
-      resolve({ type: 'unready' });
-      return;
-    default: {
-      const { error } = outcome;
-      if (error === undefined)
-        reject(new KvError('INTERNAL', `a write has result ${outcome.result}`));
-      else reject(keyErrorToThrow(keyErrorFromWire(error), write.ts));
-    }
-  }
-}
-
-function toWire({ write }: Call): Init<tinykvtxn.OneKeyWrite> {
-  const { key, ts, condition, value } = write;
-  const change = value === undefined ? { delete: true } : { value };
-  switch (condition.type) {
-    case 'always':
-      return { key, ts, ...change };
-    case 'absent':
-      return { key, ts, ...change, condition: Wire.WriteIfAbsent };
-    case 'version': {
-      const { version } = condition;
-      return { key, ts, ...change, condition: Wire.WriteIfVersion, version };
-    }
-    case 'head': {
-      const { heads, orAbsent } = condition;
-      return { key, ts, ...change, condition: Wire.WriteIfHead, heads, orAbsent };
-    }
-  }
 }

@@ -1,7 +1,8 @@
 import type { Timestamp } from '@tinykv/base';
 import type { CallOptions } from './call-limits.js';
 import type { Committed } from './committed.js';
-import type { OneKeyResult, OneKeyWrite } from './one-key-writes.js';
+import type { NewestRead, NewestReader } from './newest-reads.js';
+import type { OneKeyResult, OneKeyWrite, OneKeyWriter } from './one-key-calls.js';
 import type { ReadVersions } from './snapshot.js';
 import type { Txn } from './txn.js';
 import type { RunOptions, TxnClient } from './txn-client.js';
@@ -49,6 +50,24 @@ export interface Transactions {
    * it happened, {@link KeyLockedError} when a transaction held the key for as long as the call may take.
    */
   writeOneKey(write: OneKeyWrite, options?: Pick<CallOptions, 'timeoutMs'>): Promise<OneKeyResult>;
+  /**
+   * The same for many writes of distinct keys, without a promise for each: sent at once, one request for each Region.
+   * `writer` hears of each as {@link writeOneKey} would end. Throws for arguments that are wrong; then none was sent.
+   */
+  writeOneKeys<W extends OneKeyWrite>(
+    writes: readonly W[],
+    timeoutMs: number,
+    writer: OneKeyWriter<W>,
+  ): void;
+  /**
+   * The newest versions of distinct keys, each linearizable for itself, without a promise for each: sent at once, one request
+   * for each Region. `reader` hears of each as {@link snapshotVersions} would end for it alone.
+   */
+  readNewest<R extends NewestRead>(
+    reads: readonly R[],
+    timeoutMs: number,
+    reader: NewestReader<R>,
+  ): void;
   /** A fresh timestamp of the cluster. */
   timestamp(options?: CallOptions): Promise<Timestamp>;
 }
@@ -67,6 +86,16 @@ export function transactionsOf(client: TxnClient): Transactions {
       client.snapshotVersions(keys, ts, options),
     writeOneKey: (write: OneKeyWrite, options?: Pick<CallOptions, 'timeoutMs'>) =>
       client.writeOneKey(write, options),
+    writeOneKeys: <W extends OneKeyWrite>(
+      writes: readonly W[],
+      timeoutMs: number,
+      writer: OneKeyWriter<W>,
+    ) => client.writeOneKeys(writes, timeoutMs, writer),
+    readNewest: <R extends NewestRead>(
+      reads: readonly R[],
+      timeoutMs: number,
+      reader: NewestReader<R>,
+    ) => client.readNewest(reads, timeoutMs, reader),
     timestamp: (options?: CallOptions) => client.timestamp(options),
   });
 }

@@ -9,7 +9,9 @@ import type { Committed } from './committed.js';
 import { ContendedKeys } from './contended-keys.js';
 import { LockWaitTimeoutError, RetryableTxnError } from './errors.js';
 import { inTime } from './in-time.js';
-import { type OneKeyResult, type OneKeyWrite, OneKeyWrites } from './one-key-writes.js';
+import { type NewestRead, type NewestReader, NewestReads } from './newest-reads.js';
+import type { OneKeyResult, OneKeyWrite, OneKeyWriter } from './one-key-calls.js';
+import { OneKeyWrites } from './one-key-writes.js';
 import { ReadSnapshot } from './read-snapshot.js';
 import { type Isolation, type ReadVersions, Snapshot } from './snapshot.js';
 import { traced } from './tracing.js';
@@ -35,14 +37,17 @@ const DEFAULT_RETRIES = 20;
 export class TxnClient {
   readonly #context: TxnContext;
   readonly #newest: ReadSnapshot;
+  readonly #reads: NewestReads;
   readonly #writes: OneKeyWrites;
   readonly #background = new BackgroundWork();
 
   constructor(context: TxnContext) {
     this.#context = context;
     const { env, router, resolver } = context;
-    this.#writes = new OneKeyWrites(router, resolver, (fn) => env.clock.defer(fn));
+    const defer = (fn: () => void): void => env.clock.defer(fn);
+    this.#writes = new OneKeyWrites(router, resolver, defer, this.#background);
     this.#newest = this.#snapshotAt(TS_MAX, {});
+    this.#reads = new NewestReads(router, new Snapshot(router, resolver, TS_MAX));
   }
 
   /** Throws KvError when the scheduler gives no timestamp. */
@@ -162,14 +167,28 @@ export class TxnClient {
     { timeoutMs = DEFAULT_TIMEOUT_MS }: Pick<CallOptions, 'timeoutMs'> = {},
   ): Promise<OneKeyResult> {
     checkCount(timeoutMs, 'timeoutMs');
-    const written = this.#writes.write(write, timeoutMs);
-    // Closing waits for it, as for a commit.
-    this.#background.commitBegins();
-    try {
-      return await written;
-    } finally {
-      this.#background.commitEnds();
-    }
+    return this.#writes.write(write, timeoutMs);
+  }
+
+  /** As {@link Transactions.writeOneKeys}. */
+  writeOneKeys<W extends OneKeyWrite>(
+    writes: readonly W[],
+    timeoutMs: number,
+    writer: OneKeyWriter<W>,
+  ): void {
+    checkCount(timeoutMs, 'timeoutMs');
+    this.#writes.writeAll(writes, timeoutMs, writer);
+  }
+
+  /** As {@link Transactions.readNewest}. */
+  readNewest<R extends NewestRead>(
+    reads: readonly R[],
+    timeoutMs: number,
+    reader: NewestReader<R>,
+  ): void {
+    checkCount(timeoutMs, 'timeoutMs');
+    this.#context.router.life.calls.check();
+    this.#reads.read(reads, timeoutMs, reader);
   }
 
   /** A fresh timestamp of the cluster. */

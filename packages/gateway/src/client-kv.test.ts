@@ -8,6 +8,7 @@ import {
 } from '@tinykv/client';
 import { expect, test } from 'vitest';
 import { clientKv } from './client-kv.js';
+import type { GatewayKv } from './kv-port.js';
 
 const key = Uint8Array.of(1);
 
@@ -15,10 +16,43 @@ const key = Uint8Array.of(1);
 function failing(error: Error): Client {
   const fail = (): Promise<never> => Promise.reject(error);
   const txn = { startTs: 1n, state: 'open', get: fail, batchGet: fail, scan: fail, commit: fail };
+  const readNewest: Client['txn']['readNewest'] = (reads, _, reader) => {
+    for (const read of reads) reader.onReadFailed(read, error);
+  };
+  const writeOneKeys: Client['txn']['writeOneKeys'] = (writes, _, writer) => {
+    for (const write of writes) writer.onWriteFailed(write, error);
+  };
   const client = {
-    txn: { begin: async () => txn, snapshotGet: fail, snapshotVersions: fail, timestamp: fail },
+    txn: {
+      begin: async () => txn,
+      snapshotVersions: fail,
+      timestamp: fail,
+      readNewest,
+      writeOneKeys,
+    },
   };
   return client as unknown as Client;
+}
+
+/** The outcome of one read among those without a promise. */
+function readOne(kv: GatewayKv): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    kv.readNewest([{ key }], 1_000, {
+      onRead: (_, value) => resolve(value),
+      onReadFailed: (_, failure) => reject(failure as Error),
+      onReadsTold: () => undefined,
+    });
+  });
+}
+
+function writeOne(kv: GatewayKv): Promise<unknown> {
+  const condition = { type: 'version', version: 0n } as const;
+  return new Promise((resolve, reject) => {
+    kv.writeOneKeys([{ key, ts: 1n, condition, value: key }], 1_000, {
+      onWritten: (_, written) => resolve(written),
+      onWriteFailed: (_, failure) => reject(failure as Error),
+    });
+  });
 }
 
 test.each([
@@ -32,7 +66,8 @@ test.each([
   const kv = clientKv(failing(error));
   const txn = await kv.begin();
   const calls = [
-    kv.readLatest(key),
+    readOne(kv),
+    writeOne(kv),
     kv.timestamp(),
     kv.readVersions([key], 1n),
     txn.get(key),
@@ -45,5 +80,5 @@ test.each([
 
 test('a broken invariant is not a failure of the store', async () => {
   const kv = clientKv(failing(new InvariantError('bug')));
-  await expect(kv.readLatest(key)).rejects.toBeInstanceOf(InvariantError);
+  await expect(readOne(kv)).rejects.toBeInstanceOf(InvariantError);
 });

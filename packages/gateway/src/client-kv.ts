@@ -1,32 +1,73 @@
 import { KvError } from '@tinykv/base';
-import { type Client, RetryableTxnError, type Txn, UndeterminedError } from '@tinykv/client';
+import {
+  type Client,
+  type NewestReader,
+  type OneKeyResult,
+  type OneKeyWriter,
+  RetryableTxnError,
+  type Txn,
+  UndeterminedError,
+} from '@tinykv/client';
 import {
   type GatewayKv,
   GatewayKvError,
   type KvFailure,
   type KvPair,
+  type KvRead,
+  type KvReader,
   type KvScanOptions,
   type KvTxn,
+  type KvWrite,
+  type KvWriter,
 } from './kv-port.js';
 
 /** The gateway's store over a cluster. */
 export function clientKv(client: Client): GatewayKv {
-  // As a rule all reads have the same time.
-  let options = { timeoutMs: 0 };
   return {
     begin: async (lifetimeMs) => new ClientTxn(await translated(client.txn.begin({ lifetimeMs }))),
-    readLatest: (key, timeoutMs) => {
-      if (timeoutMs === undefined) return translated(client.txn.snapshotGet(key));
-      if (options.timeoutMs !== timeoutMs) options = { timeoutMs };
-      return translated(client.txn.snapshotGet(key, options));
-    },
+    readNewest: (reads, timeoutMs, reader) =>
+      translatedNow(() => client.txn.readNewest(reads, timeoutMs, new Reader(reader))),
     readVersions: (keys, ts) => translated(client.txn.snapshotVersions(keys, ts)),
     timestamp: () => translated(client.txn.timestamp()),
-    writeOneKey: async (write, timeoutMs) => {
-      const { type } = await translated(client.txn.writeOneKey(write, { timeoutMs }));
-      return type;
-    },
+    writeOneKeys: (writes, timeoutMs, writer) =>
+      translatedNow(() => client.txn.writeOneKeys(writes, timeoutMs, new Writer(writer))),
   };
+}
+
+class Reader<R extends KvRead> implements NewestReader<R> {
+  readonly #reader: KvReader<R>;
+
+  constructor(reader: KvReader<R>) {
+    this.#reader = reader;
+  }
+
+  onRead(read: R, value: Uint8Array | undefined, commitTs: bigint): void {
+    this.#reader.onRead(read, value, commitTs);
+  }
+
+  onReadFailed(read: R, error: unknown): void {
+    this.#reader.onReadFailed(read, translate(error));
+  }
+
+  onReadsTold(): void {
+    this.#reader.onReadsTold();
+  }
+}
+
+class Writer<W extends KvWrite> implements OneKeyWriter<W> {
+  readonly #writer: KvWriter<W>;
+
+  constructor(writer: KvWriter<W>) {
+    this.#writer = writer;
+  }
+
+  onWritten(write: W, { type }: OneKeyResult): void {
+    this.#writer.onWritten(write, type);
+  }
+
+  onWriteFailed(write: W, error: unknown): void {
+    this.#writer.onWriteFailed(write, translate(error));
+  }
 }
 
 class ClientTxn implements KvTxn {

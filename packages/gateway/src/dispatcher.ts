@@ -1,6 +1,5 @@
 import { limits, ok } from '@tinykv/base';
 import { admit } from './admission/admission.js';
-import { type Invocation, invoke } from './command/invoke.js';
 import { keysOf } from './command/keys.js';
 import {
   type AloneCommand,
@@ -13,15 +12,17 @@ import {
   statsOf,
 } from './commands/spec.js';
 import type { CommandTable } from './commands/table.js';
+import { DataWork } from './data-work.js';
 import type { Executor } from './executor.js';
 import type { Work } from './job.js';
 import type { VersionReader } from './kv-port.js';
-import type { TouchedKey } from './model/redis-txn.js';
+import { nameOf, type TouchedKey } from './model/redis-txn.js';
 import { MultiState } from './multi.js';
 import { execRefused, isHttp } from './refusals.js';
 import type { ReplyQueue } from './reply-queue.js';
 import { type Request, requestMemory } from './resp/request.js';
 import { QUEUED, type Reply } from './resp/types.js';
+import { Running, type RunningOwner } from './running.js';
 import { SessionOrder } from './session-order.js';
 
 const NO_PLAN = ok(undefined);
@@ -43,7 +44,7 @@ interface DispatcherEvents {
  * their order; commands without keys, EXEC and WATCH run alone. A command that needs only the session
  * is done at once.
  */
-export class Dispatcher {
+export class Dispatcher implements RunningOwner {
   readonly multi: MultiState;
   readonly #session: SessionState;
   readonly #context: DispatcherContext;
@@ -161,82 +162,67 @@ export class Dispatcher {
 
   #runData(spec: DataCommand, argv: Request): boolean {
     const { executor } = this.#context;
-    const { db } = this.#session;
     const plan = spec.parse?.(argv) ?? NO_PLAN;
     if (!plan.ok) {
       this.#begun(spec);
       return this.#answerNow(spec, plan.error);
     }
-    const command = {
-      spec,
-      argv,
-      plan: plan.value,
-      session: this.#session,
-      gateway: this.#gateway,
-    };
+    const { db } = this.#session;
+    const work = new DataWork(spec, argv, plan.value, this.#session, this.#gateway);
     const keys = keysOf(spec, argv);
     if (keys.length === 0) {
-      const flushes = spec.flushes?.(argv, db, this.#gateway.config.databases) ?? [];
-      const work = this.#work(command, [], flushes);
+      work.flushes = spec.flushes?.(argv, db, this.#gateway.config.databases) ?? [];
       return this.#runAlone(spec, argv, () => executor.submit(work));
     }
     if (keys.length > limits.gatewayLatchedKeysMax) {
-      return this.#runAlone(spec, argv, () => executor.submit(this.#work(command, [], [])));
+      return this.#runAlone(spec, argv, () => executor.submit(work));
     }
     const touched = keys.map((key): TouchedKey => ({ db, key }));
-    const turn = this.#order.enter(touched, spec.writes);
-    if (turn === undefined) return false;
-    let reply: Promise<Reply>;
-    if (turn.queued) reply = executor.submit(this.#work(command, touched, []));
-    else if (keys.length === 1 && spec.range !== undefined)
-      reply = executor.readOne(command, keys[0]!, db);
-    else reply = executor.submit(this.#work(command, [], []));
-    this.#await(spec, argv, reply, () => turn.leave());
+    const names = namesOf(touched);
+    const place = this.#order.enter(names, spec.writes);
+    if (place === undefined) return false;
+    if (names.length === 1) work.touches(touched[0]!);
+    const running = this.#start(spec, argv, names, place);
+    if (place === 'direct') executor.read(work, names, running);
+    else executor.queue(work, touched, names, running);
     return true;
-  }
-
-  #work(command: Invocation, writes: readonly TouchedKey[], flushes: readonly number[]): Work {
-    const { spec, argv, plan, session } = command;
-    const { db } = this.#session;
-    return {
-      client: session,
-      writes,
-      flushes,
-      batchable: true,
-      oneKey: writes.length === 1 ? spec.oneKey?.(argv, plan) : undefined,
-      run: async (txn) => invoke(command, txn, db),
-    };
   }
 
   /** Waits until nothing else of this session runs, and lets nothing else begin before it is done. */
   #runAlone(spec: CommandSpec, argv: Request, run: () => Promise<Reply>): boolean {
     if (this.#running > 0) return false;
     this.#exclusive = true;
-    this.#await(spec, argv, run(), () => {
-      this.#exclusive = false;
-    });
+    const running = this.#start(spec, argv, [], 'alone');
+    void run().then((reply) => running.take(reply));
     return true;
   }
 
-  #await(spec: CommandSpec, argv: Request, reply: Promise<Reply>, done: () => void): void {
+  #start(
+    spec: CommandSpec,
+    argv: Request,
+    names: readonly string[],
+    place: Running['place'],
+  ): Running {
     this.#begun(spec);
-    const { clock } = this.#gateway.env;
-    const begunMono = clock.mono();
+    const begunMono = this.#gateway.env.clock.mono();
     const slot = this.#replies.reserve(this.#session.protocol);
     const bytes = requestMemory(argv);
     this.#running++;
     this.#runningBytes += bytes;
-    void reply.then((value) => {
-      const stats = statsOf(this.#gateway, spec);
-      stats.calls++;
-      stats.microseconds += (clock.mono() - begunMono) * 1_000;
-      if (value.type === 'error') stats.failed++;
-      this.#replies.fill(slot, value);
-      this.#running--;
-      this.#runningBytes -= bytes;
-      done();
-      this.#events.settled();
-    });
+    return new Running(this, spec, slot, begunMono, bytes, names, place);
+  }
+
+  onReply({ spec, slot, begunMono, bytes, names, place }: Running, reply: Reply): void {
+    const stats = statsOf(this.#gateway, spec);
+    stats.calls++;
+    stats.microseconds += (this.#gateway.env.clock.mono() - begunMono) * 1_000;
+    if (reply.type === 'error') stats.failed++;
+    this.#replies.fill(slot, reply);
+    this.#running--;
+    this.#runningBytes -= bytes;
+    if (place === 'alone') this.#exclusive = false;
+    else this.#order.leave(names, place);
+    this.#events.settled();
   }
 
   /** Begins a command that runs alone. Its plan is made when nothing else of this session runs. */
@@ -256,4 +242,9 @@ export class Dispatcher {
     this.#replies.unmuteCurrent();
     return reply;
   }
+}
+
+function namesOf(touched: readonly TouchedKey[]): readonly string[] {
+  const only = touched[0]!;
+  return touched.length === 1 ? [nameOf(only)] : [...new Set(touched.map(nameOf))];
 }

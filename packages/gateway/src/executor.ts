@@ -1,16 +1,16 @@
 import { type Env, limits } from '@tinykv/base';
-import { type Invocation, invoke } from './command/invoke.js';
 import { CommandDeadlines } from './command-deadlines.js';
 import type { GatewayState } from './commands/spec.js';
-import { Job, type LateReplies, type OneKeyUse, type Work } from './job.js';
+import type { DataWork } from './data-work.js';
+import { Job, type LateReplies, type ReplyTaker, type Work } from './job.js';
 import { KeyQueue } from './key-queue.js';
 import { type GatewayKv, GatewayKvError, type KvTxn } from './kv-port.js';
 import { BUSY, CONFLICT, lateReply, replyTo, UNDETERMINED } from './kv-replies.js';
-import { LatestReads } from './latest-read.js';
 import { SharedPace } from './model/pace.js';
-import { type EpochTable, nameOf, RedisTxn } from './model/redis-txn.js';
-import { OneKeyPath } from './one-key-path.js';
+import { type EpochTable, nameOf, RedisTxn, type TouchedKey } from './model/redis-txn.js';
 import type { Reply } from './resp/types.js';
+import { KeyGroup } from './turn/key-group.js';
+import { Turn, type TurnPorts } from './turn/turn.js';
 
 type Body = (txn: RedisTxn) => Promise<Reply[]>;
 
@@ -29,8 +29,7 @@ export class Executor {
   readonly #queue: KeyQueue<Job>;
   readonly #deadlines: CommandDeadlines;
   readonly #late: LateReplies;
-  readonly #reads: LatestReads;
-  readonly #oneKey: OneKeyPath;
+  readonly #turn: Turn;
 
   constructor(env: Env, kv: GatewayKv, gateway: GatewayState) {
     this.#env = env;
@@ -45,49 +44,96 @@ export class Executor {
         return UNDETERMINED;
       },
     };
-    this.#reads = new LatestReads(kv, gateway);
-    this.#oneKey = new OneKeyPath(kv, gateway);
-    this.#queue = new KeyQueue((batch) => this.#runBatch(batch), limits.gatewayBatchCommandsMax);
+    this.#turn = new Turn(this.#portsOfTurn());
+    this.#queue = new KeyQueue((batch) => this.#start(batch), limits.gatewayBatchCommandsMax);
   }
 
   /** Runs the work when its keys are free. Never rejects: failures are error replies, in time. */
   submit(work: Work): Promise<Reply> {
     const names = new Set(work.writes.map(nameOf));
     if (work.flushes.length > 0) names.add(FLUSH_LATCH);
-    const isQueued = names.size > 0;
-    if (isQueued && this.#queue.size >= limits.gatewayLatchCommandsMax) {
-      return Promise.resolve(BUSY);
-    }
-    return new Promise((resolve) => {
-      const job = new Job(work, [...names], this.#late, resolve);
-      this.#deadlines.add(job);
-      if (isQueued) this.#queue.submit(job);
-      else void this.#runAlone(job);
+    return new Promise((take) => {
+      if (names.size > 0) this.#enqueue(work, [...names], { take });
+      else void this.#runAlone(this.#jobOf(work, [], { take }));
     });
+  }
+
+  /** Runs a command when its keys are free. `taker` hears its one reply, in time. */
+  queue(
+    work: DataWork,
+    touched: readonly TouchedKey[],
+    names: readonly string[],
+    taker: ReplyTaker,
+  ): void {
+    work.writes = touched;
+    this.#enqueue(work, names, taker);
+  }
+
+  /** Runs a command that only reads, and need not wait for others of its keys. */
+  read(work: DataWork, names: readonly string[], taker: ReplyTaker): void {
+    const job = this.#jobOf(work, [], taker);
+    if (work.step === undefined) void this.#runAlone(job);
+    else this.#turn.read(job, names[0]!, work.touched);
+  }
+
+  #enqueue(work: Work, names: readonly string[], taker: ReplyTaker): void {
+    if (this.#queue.size >= limits.gatewayLatchCommandsMax) taker.take(BUSY);
+    else this.#queue.submit(this.#jobOf(work, names, taker));
+  }
+
+  #jobOf(work: Work, names: readonly string[], taker: ReplyTaker): Job {
+    const job = new Job(work, names, this.#late, taker);
+    this.#deadlines.add(job);
+    return job;
+  }
+
+  /** The keys of a batch are free. */
+  #start(batch: Job[]): void {
+    if (batch.every(({ work }) => work.step !== undefined)) {
+      this.#turn.push(new KeyGroup(batch, batch[0]!.work.step!.touched, true));
+    } else void this.#runBatch(batch).then(() => this.#queue.finish(batch));
+  }
+
+  #portsOfTurn(): TurnPorts {
+    return {
+      env: this.#env,
+      kv: this.#kv,
+      gateway: this.#gateway,
+      storeShare: STORE_SHARE,
+      widen: (group) => {
+        group.owner = undefined;
+        void this.#runBatch(group.jobs).then(() => this.#done(group));
+      },
+      apart: (group) => void this.#runApart(group.jobs).then(() => this.#done(group)),
+      again: (group) => this.#turn.push(group),
+      conflict: (group) => this.#onConflict(group),
+      done: (group) => this.#done(group),
+      replyTo: (failure) => this.#replyTo(failure),
+    };
+  }
+
+  #done(group: KeyGroup): void {
+    if (group.isQueued) this.#queue.finish(group.batch);
+  }
+
+  #onConflict(group: KeyGroup): void {
+    this.#gateway.stats.txnConflicts++;
+    const { attempt, jobs } = group;
+    if (attempt < this.#gateway.config.txnAttemptsMax) {
+      group.attempt++;
+      void this.#backOff(attempt).then(() => this.#turn.push(group));
+      return;
+    }
+    if (jobs.length > 1) {
+      void this.#runApart(jobs).then(() => this.#done(group));
+      return;
+    }
+    jobs[0]!.settle(CONFLICT);
+    this.#done(group);
   }
 
   close(): void {
     this.#deadlines.close();
-  }
-
-  /** Runs a command that reads one key and nothing else. */
-  async readOne(command: Invocation, key: Uint8Array, db: number): Promise<Reply> {
-    const run = async (txn: RedisTxn): Promise<Reply> => invoke(command, txn, db);
-    try {
-      const { epochs } = this.#gateway;
-      let { timeoutMs } = this.#deadlines;
-      let table = epochs.current();
-      if (table === undefined) {
-        const begunMono = this.#env.clock.mono();
-        table = await epochs.acquire(timeoutMs);
-        timeoutMs -= this.#env.clock.mono() - begunMono;
-      }
-      const txn = await this.#reads.read(table, db, key, timeoutMs);
-      if (txn !== undefined) return await run(txn);
-    } catch (failure) {
-      return this.#replyTo(failure);
-    }
-    return this.submit({ client: command.session, writes: [], batchable: false, flushes: [], run });
   }
 
   async #runBatch(batch: readonly Job[]): Promise<void> {
@@ -104,9 +150,14 @@ export class Executor {
     } else if (result === UNDETERMINED) {
       for (const job of jobs) job.settle(result);
     } else {
-      // Nothing was applied. One of them may be the reason: each for itself then, in the same order.
-      for (const job of jobs) if (!job.isOver) await this.#runAlone(job);
+      // Nothing was applied. One of them may be the reason.
+      await this.#runApart(jobs);
     }
+  }
+
+  /** Each for itself, in the same order. */
+  async #runApart(jobs: readonly Job[]): Promise<void> {
+    for (const job of jobs) if (!job.isOver) await this.#runAlone(job);
   }
 
   async #runAlone(job: Job): Promise<void> {
@@ -143,30 +194,11 @@ export class Executor {
     deadlineMono: number,
   ): Promise<Reply[]> {
     if (flushes.length > 0) return this.#attemptFlush(jobs, flushes, body, deadlineMono);
-    const use = oneKeyUse(jobs);
-    if (use !== undefined) {
-      const replies = await this.#attemptOneKey(jobs, use, body, deadlineMono);
-      if (replies !== undefined) return replies;
-    }
     const table = await this.#epochs(deadlineMono);
     const pace = new SharedPace(this.#env.clock, jobs);
     const { instance } = this.#gateway.config;
     const txn = new RedisTxn(await this.#begin(deadlineMono), instance, table, pace);
     return this.#finish(jobs, txn, body);
-  }
-
-  /** Undefined: it takes a transaction. */
-  async #attemptOneKey(
-    jobs: readonly Job[],
-    use: OneKeyUse,
-    body: Body,
-    deadlineMono: number,
-  ): Promise<Reply[] | undefined> {
-    const table = await this.#epochs(deadlineMono);
-    const pace = new SharedPace(this.#env.clock, jobs);
-    const key = jobs[0]!.work.writes[0]!;
-    const timeoutMs = Math.max(1, STORE_SHARE * (deadlineMono - this.#env.clock.mono()));
-    return this.#oneKey.attempt({ jobs, key, use, table, pace, timeoutMs, body });
   }
 
   async #epochs(deadlineMono: number): Promise<EpochTable> {
@@ -248,14 +280,4 @@ export class Executor {
     const ms = this.#env.rng.float() * ceiling;
     return new Promise((resolve) => this.#env.clock.after(ms, () => resolve()));
   }
-}
-
-/** The use of its key by work that is done together. */
-function oneKeyUse(jobs: readonly Job[]): OneKeyUse | undefined {
-  let use: OneKeyUse | undefined = 'overwrites';
-  for (const { work } of jobs) {
-    if (work.oneKey === undefined) return undefined;
-    if (work.oneKey === 'changes') use = 'changes';
-  }
-  return use;
 }

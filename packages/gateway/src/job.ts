@@ -10,6 +10,19 @@ import type { Reply } from './resp/types.js';
  */
 export type OneKeyUse = 'overwrites' | 'changes';
 
+/** A command that touches one key and nothing else, as a rule: it needs no transaction. */
+export interface OneKeyStep {
+  readonly touched: TouchedKey;
+  readonly use: OneKeyUse | 'reads';
+  /** Computes the answer from what is loaded. */
+  apply(txn: RedisTxn): Reply;
+}
+
+/** Hears what a job answers. */
+export interface ReplyTaker {
+  take(reply: Reply): void;
+}
+
 /** What runs in a transaction of its own, perhaps with others of the same key. */
 export interface Work {
   readonly client: Waiter;
@@ -17,12 +30,12 @@ export interface Work {
   readonly writes: readonly TouchedKey[];
   /** Takes part in a transaction with others of its key. */
   readonly batchable: boolean;
-  /** It changes the one key of `writes` and needs no other; undefined: perhaps not. */
-  readonly oneKey?: OneKeyUse | undefined;
+  /** Undefined: it takes a transaction. */
+  readonly step?: OneKeyStep | undefined;
   /** Databases that it empties. */
   readonly flushes: readonly number[];
   /** Computes the answer; called again from the start when the transaction conflicts. */
-  run(txn: RedisTxn): Promise<Reply>;
+  run(txn: RedisTxn): Reply | Promise<Reply>;
 }
 
 /** What a job answers when its time is over. */
@@ -35,20 +48,18 @@ export interface LateReplies {
 export class Job implements QueueJob, Bounded, Waiter {
   readonly keys: readonly string[];
   readonly work: Work;
+  blockers = 0;
+  /** What it answers once what it wrote is durable. */
+  pending: Reply | undefined;
   readonly #late: LateReplies;
-  #resolve: ((reply: Reply) => void) | undefined;
+  #taker: ReplyTaker | undefined;
   #isDeciding = false;
 
-  constructor(
-    work: Work,
-    keys: readonly string[],
-    late: LateReplies,
-    resolve: (reply: Reply) => void,
-  ) {
+  constructor(work: Work, keys: readonly string[], late: LateReplies, taker: ReplyTaker) {
     this.work = work;
     this.keys = keys;
     this.#late = late;
-    this.#resolve = resolve;
+    this.#taker = taker;
   }
 
   get batchable(): boolean {
@@ -57,7 +68,7 @@ export class Job implements QueueJob, Bounded, Waiter {
 
   /** Answered. Invariant: nothing of it is committed that was not being committed then. */
   get isOver(): boolean {
-    return this.#resolve === undefined;
+    return this.#taker === undefined;
   }
 
   /** Nobody waits for its answer. */
@@ -77,9 +88,9 @@ export class Job implements QueueJob, Bounded, Waiter {
 
   /** The first reply counts. */
   settle(reply: Reply): void {
-    const resolve = this.#resolve;
-    this.#resolve = undefined;
-    resolve?.(reply);
+    const taker = this.#taker;
+    this.#taker = undefined;
+    taker?.take(reply);
   }
 
   expire(): void {

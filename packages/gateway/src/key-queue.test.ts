@@ -9,22 +9,21 @@ interface Job extends QueueJob {
 /** A queue whose batches run until they are told to end. */
 class Stage {
   readonly started: string[] = [];
-  readonly #running = new Map<string, () => void>();
+  readonly #running = new Map<string, Job[]>();
   readonly queue: KeyQueue<Job> = new KeyQueue((batch) => {
     const name = batch.map((job) => job.name).join('+');
     this.started.push(name);
-    return new Promise((resolve) => this.#running.set(name, resolve));
+    this.#running.set(name, batch);
   }, 3);
 
   submit(name: string, ...keys: string[]): void {
-    this.queue.submit({ name, keys, batchable: name.startsWith('b') });
+    this.queue.submit({ name, keys, batchable: name.startsWith('b'), blockers: 0 });
   }
 
-  async end(name: string): Promise<void> {
-    this.#running.get(name)!();
+  end(name: string): void {
+    const batch = this.#running.get(name)!;
     this.#running.delete(name);
-    await Promise.resolve();
-    await Promise.resolve();
+    this.queue.finish(batch);
   }
 
   get running(): string[] {
@@ -32,19 +31,19 @@ class Stage {
   }
 }
 
-test('one key: first come, first served, neighbours together', async () => {
+test('one key: first come, first served, neighbours together', () => {
   const stage = new Stage();
   for (const name of ['b1', 'b2', 'b3', 'x', 'b4', 'b5', 'b6', 'b7']) stage.submit(name, 'k');
-  await stage.end('b1');
-  await stage.end('b2+b3');
-  await stage.end('x');
-  await stage.end('b4+b5+b6');
-  await stage.end('b7');
+  stage.end('b1');
+  stage.end('b2+b3');
+  stage.end('x');
+  stage.end('b4+b5+b6');
+  stage.end('b7');
   expect(stage.started).toEqual(['b1', 'b2+b3', 'x', 'b4+b5+b6', 'b7']);
   expect(stage.queue.size).toBe(0);
 });
 
-test('several keys: waits for all, blocks all, no deadlock', async () => {
+test('several keys: waits for all, blocks all, no deadlock', () => {
   const stage = new Stage();
   stage.submit('b1', 'k');
   stage.submit('both', 'k', 'l');
@@ -52,14 +51,14 @@ test('several keys: waits for all, blocks all, no deadlock', async () => {
   stage.submit('b2', 'l');
   stage.submit('b3', 'm');
   expect(stage.running).toEqual(['b1', 'b3']);
-  await stage.end('b1');
-  await stage.end('both');
-  await stage.end('other');
-  await stage.end('b2');
+  stage.end('b1');
+  stage.end('both');
+  stage.end('other');
+  stage.end('b2');
   expect(stage.started).toEqual(['b1', 'b3', 'both', 'other', 'b2']);
 });
 
-test('random jobs: none overlap on a key, all end, each key in order', async () => {
+test('random jobs: none overlap on a key, all end, each key in order', () => {
   const rng = new Prng('queue');
   const stage = new Stage();
   const keysOf = new Map<string, string[]>();
@@ -71,12 +70,12 @@ test('random jobs: none overlap on a key, all end, each key in order', async () 
     keysOf.set(name, keys);
     stage.submit(name, ...keys);
     while (rng.int(0, 2) === 0 && stage.running.length > 0) {
-      await stage.end(stage.running[rng.int(0, stage.running.length)]!);
+      stage.end(stage.running[rng.int(0, stage.running.length)]!);
     }
     const held = stage.running.flatMap((batch) => keysOf.get(batch.split('+')[0]!)!);
     expect(new Set(held).size).toBe(held.length);
   }
-  while (stage.running.length > 0) await stage.end(stage.running[0]!);
+  while (stage.running.length > 0) stage.end(stage.running[0]!);
   expect(stage.queue.size).toBe(0);
   const order = stage.started.flatMap((batch) => batch.split('+'));
   for (const key of names) {

@@ -6,11 +6,7 @@ export interface QueueJob {
   readonly keys: readonly string[];
   /** Whether it may share one transaction with its neighbours on the same single key. */
   readonly batchable: boolean;
-}
-
-interface Entry<J extends QueueJob> {
-  readonly job: J;
-  /** Keys on whose queue others stand before it. */
+  /** Keys on whose queue others stand before it. The queue counts them. */
   blockers: number;
 }
 
@@ -20,13 +16,13 @@ interface Entry<J extends QueueJob> {
  * each other. Jobs at the front of one key's queue that need nothing else run together.
  */
 export class KeyQueue<J extends QueueJob> {
-  readonly #queues = new Map<string, Entry<J>[]>();
-  readonly #run: (batch: readonly J[]) => Promise<void>;
+  readonly #queues = new Map<string, J[]>();
+  readonly #run: (batch: J[]) => void;
   readonly #batchMax: number;
   #size = 0;
 
-  /** `run` settles its jobs itself and never rejects. */
-  constructor(run: (batch: readonly J[]) => Promise<void>, batchMax: number) {
+  /** `run` ends, sooner or later, with {@link finish}. */
+  constructor(run: (batch: J[]) => void, batchMax: number) {
     this.#run = run;
     this.#batchMax = batchMax;
   }
@@ -37,40 +33,39 @@ export class KeyQueue<J extends QueueJob> {
   }
 
   submit(job: J): void {
-    const entry: Entry<J> = { job, blockers: 0 };
     this.#size++;
     for (const key of job.keys) {
       const queue = this.#queues.get(key);
       if (queue === undefined) {
-        this.#queues.set(key, [entry]);
+        this.#queues.set(key, [job]);
       } else {
-        queue.push(entry);
-        entry.blockers++;
+        queue.push(job);
+        job.blockers++;
       }
     }
-    if (entry.blockers === 0) this.#start(entry);
+    if (job.blockers === 0) this.#start(job);
   }
 
-  #start(head: Entry<J>): void {
-    const batch = [head];
-    const { job } = head;
+  #start(job: J): void {
+    const batch = [job];
     if (job.batchable && job.keys.length === 1) {
       const queue = this.#queues.get(job.keys[0]!)!;
       for (let i = 1; i < queue.length && batch.length < this.#batchMax; i++) {
         const next = queue[i]!;
-        if (!next.job.batchable || next.job.keys.length !== 1) break;
+        if (!next.batchable || next.keys.length !== 1) break;
         batch.push(next);
       }
     }
-    void this.#run(batch.map((entry) => entry.job)).then(() => this.#finish(batch));
+    this.#run(batch);
   }
 
-  #finish(batch: readonly Entry<J>[]): void {
+  /** A batch that was run has ended: the next ones have their turn. */
+  finish(batch: readonly J[]): void {
     this.#size -= batch.length;
-    for (const entry of batch) {
-      for (const key of entry.job.keys) this.#leave(key, entry);
+    for (const job of batch) {
+      for (const key of job.keys) this.#leave(key, job);
     }
-    for (const key of batch[0]!.job.keys) {
+    for (const key of batch[0]!.keys) {
       const head = this.#queues.get(key)?.[0];
       if (head === undefined) continue;
       head.blockers--;
@@ -79,9 +74,9 @@ export class KeyQueue<J extends QueueJob> {
     }
   }
 
-  #leave(key: string, entry: Entry<J>): void {
+  #leave(key: string, job: J): void {
     const queue = this.#queues.get(key)!;
-    assert(queue[0] === entry, 'a job leaves from the front');
+    assert(queue[0] === job, 'a job leaves from the front');
     queue.shift();
     if (queue.length === 0) this.#queues.delete(key);
   }

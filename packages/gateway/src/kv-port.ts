@@ -29,15 +29,42 @@ export interface VersionReader {
 export interface GatewayKv extends VersionReader {
   /** A transaction that reads the snapshot at a timestamp fetched after this call, and ends within `lifetimeMs`. */
   begin(lifetimeMs?: number): Promise<KvTxn>;
-  /** The newest committed value of one key: linearizable, and without a timestamp from the scheduler. */
-  readLatest(key: Uint8Array, timeoutMs?: number): Promise<Uint8Array | undefined>;
+  /**
+   * The newest versions of distinct keys, in one message for each Region and without a promise for each: every one
+   * linearizable for itself, without a timestamp from the scheduler. A key that has to be waited for holds up no other.
+   */
+  readNewest<R extends KvRead>(reads: readonly R[], timeoutMs: number, reader: KvReader<R>): void;
   /** A timestamp fetched after this call. */
   timestamp(): Promise<bigint>;
   /**
-   * A write of one key that the store decides. Asked for once with each timestamp, which was fetched for it. Throws as a
-   * commit does.
+   * Writes of distinct keys, each of which the store decides by itself, in one message for each Region and without a promise
+   * for each. A key is asked for once with each timestamp, which was fetched for these writes.
    */
-  writeOneKey(write: KvWrite, timeoutMs: number): Promise<KvWritten>;
+  writeOneKeys<W extends KvWrite>(
+    writes: readonly W[],
+    timeoutMs: number,
+    writer: KvWriter<W>,
+  ): void;
+}
+
+export interface KvRead {
+  readonly key: Uint8Array;
+}
+
+/** Hears of each read once. */
+export interface KvReader<R extends KvRead> {
+  onRead(read: R, value: Uint8Array | undefined, commitTs: bigint): void;
+  /** `failure` is a GatewayKvError, or a bug. */
+  onReadFailed(read: R, failure: unknown): void;
+  /** The outcomes that one message brought have been told. */
+  onReadsTold(): void;
+}
+
+/** Hears of each write once. */
+export interface KvWriter<W extends KvWrite> {
+  onWritten(write: W, written: KvWritten): void;
+  /** As a commit fails. */
+  onWriteFailed(write: W, failure: unknown): void;
 }
 
 export interface KvWrite {

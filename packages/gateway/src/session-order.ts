@@ -1,11 +1,10 @@
 import { assert } from '@tinykv/base';
-import { nameOf, type TouchedKey } from './model/redis-txn.js';
 
-export interface Turn {
-  /** It has to go through the queue of its keys, behind what this session has there already. */
-  readonly queued: boolean;
-  leave(): void;
-}
+/**
+ * How a command takes its place. `queued`: through the queue of its keys, behind what this session has there already.
+ * `direct`: past it.
+ */
+export type Place = 'queued' | 'direct';
 
 interface InFlight {
   /** Commands that stand in the key's queue. */
@@ -21,27 +20,32 @@ interface InFlight {
 export class SessionOrder {
   readonly #keys = new Map<string, InFlight>();
 
-  /** Undefined when the command has to wait for one before it. */
-  enter(keys: readonly TouchedKey[], writes: boolean): Turn | undefined {
-    const names = [...new Set(keys.map(nameOf))];
-    const known = names.map((name) => this.#keys.get(name));
-    const queued = writes || known.some((entry) => entry !== undefined && entry.queued > 0);
-    if (queued && known.some((entry) => entry !== undefined && entry.direct > 0)) return undefined;
+  /** Undefined when the command has to wait for one before it. The names are distinct. */
+  enter(names: readonly string[], writes: boolean): Place | undefined {
+    let isQueued = writes;
+    let hasDirect = false;
     for (const name of names) {
-      const entry = this.#keys.get(name) ?? { queued: 0, direct: 0 };
-      if (queued) entry.queued++;
-      else entry.direct++;
-      this.#keys.set(name, entry);
+      const entry = this.#keys.get(name);
+      if (entry === undefined) continue;
+      if (entry.queued > 0) isQueued = true;
+      if (entry.direct > 0) hasDirect = true;
     }
-    return { queued, leave: () => this.#leave(names, queued) };
+    if (isQueued && hasDirect) return undefined;
+    for (const name of names) {
+      const entry = this.#keys.get(name);
+      if (entry === undefined) {
+        this.#keys.set(name, isQueued ? { queued: 1, direct: 0 } : { queued: 0, direct: 1 });
+      } else if (isQueued) entry.queued++;
+      else entry.direct++;
+    }
+    return isQueued ? 'queued' : 'direct';
   }
 
-  #leave(names: readonly string[], queued: boolean): void {
+  leave(names: readonly string[], place: Place): void {
     for (const name of names) {
       const entry = this.#keys.get(name);
       assert(entry !== undefined, 'a command leaves once');
-      if (queued) entry.queued--;
-      else entry.direct--;
+      entry[place]--;
       if (entry.queued === 0 && entry.direct === 0) this.#keys.delete(name);
     }
   }

@@ -1,5 +1,6 @@
 /** Commands that change one key: what they cost, and what they do when others are faster. */
 import { describe, expect, test } from 'vitest';
+import type { KvWrite, KvWriter } from '../src/kv-port.js';
 import { FaultyKv } from '../src/testing/faulty-kv.js';
 import { type TestClient, type TestGateway, testGateway } from '../src/testing/harness.js';
 import { MemoryKv } from '../src/testing/memory-kv.js';
@@ -24,7 +25,12 @@ async function cost(
 }
 
 const OVERWRITE = { timestamp: 1, writeOneKey: 1, commit: 1 };
-const CHANGE = { ...OVERWRITE, readVersions: 1 };
+const CHANGE = { ...OVERWRITE, readNewest: 1 };
+
+/** A store that can decide no write of one key. */
+function unready<W extends KvWrite>(writes: readonly W[], _: number, writer: KvWriter<W>): void {
+  for (const write of writes) writer.onWritten(write, 'unready');
+}
 
 async function faulty(): Promise<{ gateway: TestGateway; kv: FaultyKv; client: TestClient }> {
   let kv: FaultyKv | undefined;
@@ -53,7 +59,7 @@ describe('a command that changes one key', () => {
     ]) {
       expect(await cost(gateway, client, line), line).toEqual(CHANGE);
     }
-    expect(await cost(gateway, client, 'SETNX a 1')).toEqual({ timestamp: 1, readVersions: 1 });
+    expect(await cost(gateway, client, 'SETNX a 1')).toEqual({ timestamp: 1, readNewest: 1 });
     expect(await client.line('GETDEL a')).toBe('$1\r\n7\r\n');
     expect(await client.line('EXISTS a b')).toBe(':1\r\n');
   });
@@ -91,7 +97,7 @@ describe('a command that changes one key', () => {
     const client = gateway.connect();
     await client.line('SET n 5 PX 50');
     await gateway.clock.run(100);
-    expect(await cost(gateway, client, 'GETDEL n')).toMatchObject({ readVersions: 1, begin: 1 });
+    expect(await cost(gateway, client, 'GETDEL n')).toMatchObject({ readNewest: 1, begin: 1 });
   });
 
   test('is folded with others of its key into one write', async () => {
@@ -126,7 +132,10 @@ describe('a write of one key that goes wrong', () => {
       kv.beforeCommit = undefined;
       const before = memory.counts.commit;
       other.write('INCR n\r\n');
-      for (let i = 0; i < 1_000 && memory.counts.commit === before; i++) await Promise.resolve();
+      for (let i = 0; i < 1_000 && memory.counts.commit === before; i++) {
+        clock.runDeferred();
+        await Promise.resolve();
+      }
     };
     client.write('INCR n\r\n');
     await gateway.clock.run(1_000);
@@ -148,7 +157,7 @@ describe('a write of one key that goes wrong', () => {
       wrap: (kv) =>
         new Proxy(kv, {
           get: (target, name) => {
-            if (name === 'writeOneKey' && memory.unready) return async () => 'unready';
+            if (name === 'writeOneKeys' && memory.unready) return unready;
             const value: unknown = Reflect.get(target, name);
             return typeof value === 'function' ? value.bind(target) : value;
           },

@@ -145,6 +145,14 @@ export class RedisTxn {
     return false;
   }
 
+  /** Forgets what it knows and has counted, to serve other work of the same time. What was written is the caller's matter. */
+  restart(): void {
+    for (const database of this.#databases.values()) database.metas.clear();
+    this.loads.clear();
+    this.#writeBytes = 0;
+    this.#writeKeys = 0;
+  }
+
   newId(): Uint8Array {
     assert(this.#ids < 0x1_0000, 'more than 65,536 large objects in one transaction');
     return objectId(this.kv.startTs, this.#ids++);

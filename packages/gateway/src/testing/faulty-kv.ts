@@ -3,10 +3,12 @@ import {
   GatewayKvError,
   type KvFailure,
   type KvPair,
+  type KvRead,
+  type KvReader,
   type KvTxn,
   type KvVersions,
   type KvWrite,
-  type KvWritten,
+  type KvWriter,
 } from '../kv-port.js';
 import type { MemoryKv } from './memory-kv.js';
 
@@ -50,9 +52,13 @@ export class FaultyKv implements GatewayKv {
     return this.#wrap(await this.#kv.begin());
   }
 
-  async readLatest(key: Uint8Array): Promise<Uint8Array | undefined> {
+  readNewest<R extends KvRead>(reads: readonly R[], _: number, reader: KvReader<R>): void {
+    void this.#readNewest(reads, reader);
+  }
+
+  async #readNewest<R extends KvRead>(reads: readonly R[], reader: KvReader<R>): Promise<void> {
     await this.gate;
-    return this.#kv.readLatest(key);
+    this.#kv.readNewest(reads, 0, reader);
   }
 
   async readVersions(keys: readonly Uint8Array[], ts: bigint): Promise<KvVersions> {
@@ -69,16 +75,21 @@ export class FaultyKv implements GatewayKv {
     return this.#kv.timestamp();
   }
 
-  async writeOneKey(write: KvWrite): Promise<KvWritten> {
+  writeOneKeys<W extends KvWrite>(writes: readonly W[], _: number, writer: KvWriter<W>): void {
+    for (const write of writes) void this.#writeOneKey(write, writer);
+  }
+
+  async #writeOneKey<W extends KvWrite>(write: W, writer: KvWriter<W>): Promise<void> {
     await this.gate;
     await this.beforeCommit?.();
     const fate = this.script.shift() ?? 'ok';
     this.fates.push(fate);
-    if (fate === 'ok') return this.#kv.writeOneKey(write);
-    if (fate === 'conflict') return 'refused';
-    if (fate !== 'applied-then-lost') throw new GatewayKvError(fate, `scripted ${fate}`);
-    await this.#kv.writeOneKey(write);
-    throw new GatewayKvError('undetermined', 'the answer was lost');
+    if (fate === 'ok') writer.onWritten(write, this.#kv.writeOneKey(write));
+    else if (fate === 'conflict') writer.onWritten(write, 'refused');
+    else if (fate === 'applied-then-lost') {
+      this.#kv.writeOneKey(write);
+      writer.onWriteFailed(write, new GatewayKvError('undetermined', 'the answer was lost'));
+    } else writer.onWriteFailed(write, new GatewayKvError(fate, `scripted ${fate}`));
   }
 
   #needScheduler(): void {

@@ -14,10 +14,13 @@ import {
   type GatewayKv,
   GatewayKvError,
   type KvPair,
+  type KvRead,
+  type KvReader,
   type KvScanOptions,
   type KvTxn,
   type KvVersions,
   type KvWrite,
+  type KvWriter,
   type KvWritten,
 } from '../kv-port.js';
 
@@ -45,7 +48,7 @@ export class MemoryKv implements GatewayKv {
   /** Calls so far, for tests that count round trips. */
   readonly counts: {
     begin: number;
-    readLatest: number;
+    readNewest: number;
     readVersions: number;
     timestamp: number;
     writeOneKey: number;
@@ -53,7 +56,7 @@ export class MemoryKv implements GatewayKv {
     conflict: number;
   } = {
     begin: 0,
-    readLatest: 0,
+    readNewest: 0,
     readVersions: 0,
     timestamp: 0,
     writeOneKey: 0,
@@ -87,10 +90,15 @@ export class MemoryKv implements GatewayKv {
     return new MemoryTxn(this, this.nextTimestamp());
   }
 
-  async readLatest(key: Uint8Array): Promise<Uint8Array | undefined> {
-    this.counts.readLatest++;
-    const versions = this.#versions.get(keyString(key));
-    return versions?.[versions.length - 1]?.value;
+  readNewest<R extends KvRead>(reads: readonly R[], _: number, reader: KvReader<R>): void {
+    void Promise.resolve().then(() => {
+      for (const read of reads) {
+        this.counts.readNewest++;
+        const newest = this.#versions.get(keyString(read.key))?.at(-1);
+        reader.onRead(read, newest?.value, newest?.writeTs ?? 0n);
+      }
+      reader.onReadsTold();
+    });
   }
 
   async readVersions(keys: readonly Uint8Array[], ts: bigint): Promise<KvVersions> {
@@ -105,7 +113,13 @@ export class MemoryKv implements GatewayKv {
     return { versions, safePoint };
   }
 
-  async writeOneKey({ key, ts, condition, value }: KvWrite): Promise<KvWritten> {
+  writeOneKeys<W extends KvWrite>(writes: readonly W[], _: number, writer: KvWriter<W>): void {
+    void Promise.resolve().then(() => {
+      for (const write of writes) writer.onWritten(write, this.writeOneKey(write));
+    });
+  }
+
+  writeOneKey({ key, ts, condition, value }: KvWrite): KvWritten {
     this.counts.writeOneKey++;
     const name = keyString(key);
     const newest = this.#versions.get(name)?.at(-1);

@@ -36,20 +36,6 @@ export const gatewayMutants: readonly Mutant[] = [
     workload: 'redis',
   },
   {
-    name: 'gateway-batch-at-once',
-    edits: [
-      {
-        file: 'packages/gateway/src/executor.ts',
-        find: `      for (const job of jobs) replies.push(await job.work.run(txn));
-      return replies;`,
-        replace: '      return Promise.all(jobs.map((job) => job.work.run(txn)));',
-      },
-    ],
-    breaks:
-      'Commands that share a transaction on a hot key are all computed from what it was before: increments are lost, two INCR answer the same.',
-    workload: 'redis',
-  },
-  {
     name: 'gateway-answer-before-commit',
     edits: [
       {
@@ -60,33 +46,6 @@ export const gatewayMutants: readonly Mutant[] = [
     ],
     breaks:
       'Replies leave before the transaction has committed: conflicts lose acknowledged writes and reads miss them, which linearizability and counters show.',
-    workload: 'redis',
-  },
-  {
-    name: 'gateway-value-remembered',
-    edits: [
-      {
-        file: 'packages/gateway/src/latest-read.ts',
-        find: `  readonly #gateway: GatewayState;
-
-  constructor`,
-        replace: `  readonly #gateway: GatewayState;
-  readonly #remembered = new Map<string, Promise<Uint8Array | undefined>>();
-
-  constructor`,
-      },
-      {
-        file: 'packages/gateway/src/latest-read.ts',
-        find: '    const value = await this.#kv.readLatest(record, timeoutMs);',
-        replace: `    const name = record.join();
-    const former = this.#remembered.get(name) ?? this.#kv.readLatest(record, timeoutMs);
-    this.#remembered.set(name, former);
-    this.#gateway.env.clock.after(500, () => this.#remembered.delete(name));
-    const value = await former;`,
-      },
-    ],
-    breaks:
-      'GET is answered for a while from what was read before, whatever was written since: stale reads, which linearizability shows.',
     workload: 'redis',
   },
   {
@@ -121,28 +80,30 @@ export const gatewayMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/gateway/src/dispatcher.ts',
-        find: '    if (turn.queued) reply = executor.submit(this.#work(spec, argv, touched, []));',
-        replace: `    if (spec.name === 'mset') reply = this.#msetByKey(spec, argv);
-    else if (turn.queued) reply = executor.submit(this.#work(spec, argv, touched, []));`,
+        find: '    else executor.queue(work, touched, names, running);',
+        replace: `    else if (spec.name === 'mset') void this.#msetByKey(spec, argv).then((r) => running.take(r));
+    else executor.queue(work, touched, names, running);`,
       },
       {
         file: 'packages/gateway/src/dispatcher.ts',
-        find: `  #work(
-    spec: DataCommand,`,
+        find: `  #start(
+    spec: CommandSpec,`,
         replace: `  async #msetByKey(spec: DataCommand, argv: Request): Promise<Reply> {
-    const { db } = this.#session;
     const replies: Promise<Reply>[] = [];
     for (let i = 1; i < argv.length; i += 2) {
       const part = [argv[0]!, ...argv.slice(i, i + 2)];
-      const work = this.#work(spec, part, [{ db, key: argv[i]! }], []);
+      const plan = spec.parse!(part);
+      if (!plan.ok) return plan.error;
+      const work = new DataWork(spec, part, plan.value, this.#session, this.#gateway);
+      work.writes = [{ db: work.db, key: argv[i]! }];
       replies.push(this.#context.executor.submit(work));
     }
     const failed = (await Promise.all(replies)).find(({ type }) => type === 'error');
     return failed ?? { type: 'simple', text: 'OK' };
   }
 
-  #work(
-    spec: DataCommand,`,
+  #start(
+    spec: CommandSpec,`,
       },
     ],
     breaks:
@@ -228,20 +189,6 @@ export const gatewayMutants: readonly Mutant[] = [
     ],
     breaks:
       'A command that is being committed is answered as certainly not applied when its time is over: values appear that nobody wrote.',
-    workload: 'redis',
-  },
-  {
-    name: 'gateway-replies-reversed',
-    edits: [
-      {
-        file: 'packages/gateway/src/executor.ts',
-        find: '      for (const [i, job] of jobs.entries()) job.settle(result[i]!);',
-        replace:
-          '      for (const [i, job] of jobs.entries()) job.settle(result[jobs.length - 1 - i]!);',
-      },
-    ],
-    breaks:
-      'Commands that share a transaction get their replies in the wrong order: counters go back.',
     workload: 'redis',
   },
   {

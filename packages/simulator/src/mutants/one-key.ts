@@ -202,9 +202,9 @@ export const oneKeyMutants: readonly Mutant[] = [
     name: 'gateway-answers-by-what-has-expired',
     edits: [
       {
-        file: 'packages/gateway/src/one-key-path.ts',
-        find: '      return isPast ? undefined : replies;',
-        replace: '      return isPast && replies.length < 0 ? undefined : replies;',
+        file: 'packages/gateway/src/turn/turn-batch.ts',
+        find: '      if (isPast) this.#ports.widen(group);',
+        replace: '      if (isPast && group.jobs.length < 0) this.#ports.widen(group);',
       },
     ],
     breaks:

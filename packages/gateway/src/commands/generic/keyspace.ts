@@ -32,9 +32,14 @@ function ofKeys(name: string, steps: (call: DataCall) => Steps): DataHandler {
   return { kind: 'data', name, apply: inOneGo(steps), steps, headsOnly: true };
 }
 
+/** One key alone needs no transaction. */
+function remover(name: string): DataHandler {
+  return { ...ofKeys(name, del), oneKey: ({ length }) => (length === 2 ? 'changes' : undefined) };
+}
+
 export const keyspaceCommands: readonly DataHandler[] = [
-  ofKeys('del', del),
-  ofKeys('unlink', del),
+  remover('del'),
+  remover('unlink'),
   ofKeys('exists', exists),
   ofKeys('touch', exists),
   { kind: 'data', name: 'type', apply: type },
