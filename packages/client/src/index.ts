@@ -21,8 +21,8 @@ export {
   WriteConflictError,
 } from './errors.js';
 export type { Inspector, KeyHistory, KeyVersion, LockScanOptions } from './inspector.js';
+export type { KeyRead, KeyReader } from './key-reads.js';
 export { LockSweeper } from './lock-sweeper.js';
-export type { NewestRead, NewestReader } from './newest-reads.js';
 export type { OneKey } from './one-key.js';
 export type { OneKeyResult, OneKeyWrite, OneKeyWriter } from './one-key-calls.js';
 export type { KvPair, ScanOptions } from './range-scan.js';

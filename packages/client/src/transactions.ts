@@ -1,7 +1,7 @@
 import type { Timestamp } from '@tinykv/base';
 import type { CallOptions } from './call-limits.js';
 import type { Committed } from './committed.js';
-import type { NewestRead, NewestReader } from './newest-reads.js';
+import type { KeyRead, KeyReader } from './key-reads.js';
 import type { OneKeyResult, OneKeyWrite, OneKeyWriter } from './one-key-calls.js';
 import type { ReadVersions } from './snapshot.js';
 import type { Txn } from './txn.js';
@@ -63,10 +63,13 @@ export interface Transactions {
    * The newest versions of distinct keys, each linearizable for itself, without a promise for each: sent at once, one request
    * for each Region. `reader` hears of each as {@link snapshotVersions} would end for it alone.
    */
-  readNewest<R extends NewestRead>(
+  readNewest<R extends KeyRead>(reads: readonly R[], timeoutMs: number, reader: KeyReader<R>): void;
+  /** The same as `ts` sees the keys, together one snapshot. */
+  readAt<R extends KeyRead>(
     reads: readonly R[],
+    ts: Timestamp,
     timeoutMs: number,
-    reader: NewestReader<R>,
+    reader: KeyReader<R>,
   ): void;
   /** A fresh timestamp of the cluster. */
   timestamp(options?: CallOptions): Promise<Timestamp>;
@@ -91,11 +94,14 @@ export function transactionsOf(client: TxnClient): Transactions {
       timeoutMs: number,
       writer: OneKeyWriter<W>,
     ) => client.writeOneKeys(writes, timeoutMs, writer),
-    readNewest: <R extends NewestRead>(
+    readNewest: <R extends KeyRead>(reads: readonly R[], timeoutMs: number, reader: KeyReader<R>) =>
+      client.readNewest(reads, timeoutMs, reader),
+    readAt: <R extends KeyRead>(
       reads: readonly R[],
+      ts: Timestamp,
       timeoutMs: number,
-      reader: NewestReader<R>,
-    ) => client.readNewest(reads, timeoutMs, reader),
+      reader: KeyReader<R>,
+    ) => client.readAt(reads, ts, timeoutMs, reader),
     timestamp: (options?: CallOptions) => client.timestamp(options),
   });
 }

@@ -9,7 +9,7 @@ import type { Committed } from './committed.js';
 import { ContendedKeys } from './contended-keys.js';
 import { LockWaitTimeoutError, RetryableTxnError } from './errors.js';
 import { inTime } from './in-time.js';
-import { type NewestRead, type NewestReader, NewestReads } from './newest-reads.js';
+import { type KeyRead, type KeyReader, KeyReads } from './key-reads.js';
 import type { OneKeyResult, OneKeyWrite, OneKeyWriter } from './one-key-calls.js';
 import { OneKeyWrites } from './one-key-writes.js';
 import { ReadSnapshot } from './read-snapshot.js';
@@ -37,7 +37,7 @@ const DEFAULT_RETRIES = 20;
 export class TxnClient {
   readonly #context: TxnContext;
   readonly #newest: ReadSnapshot;
-  readonly #reads: NewestReads;
+  readonly #reads: KeyReads;
   readonly #writes: OneKeyWrites;
   readonly #background = new BackgroundWork();
 
@@ -47,7 +47,7 @@ export class TxnClient {
     const defer = (fn: () => void): void => env.clock.defer(fn);
     this.#writes = new OneKeyWrites(router, resolver, defer, this.#background);
     this.#newest = this.#snapshotAt(TS_MAX, {});
-    this.#reads = new NewestReads(router, new Snapshot(router, resolver, TS_MAX));
+    this.#reads = new KeyReads(router, resolver);
   }
 
   /** Throws KvError when the scheduler gives no timestamp. */
@@ -181,14 +181,26 @@ export class TxnClient {
   }
 
   /** As {@link Transactions.readNewest}. */
-  readNewest<R extends NewestRead>(
+  readNewest<R extends KeyRead>(
     reads: readonly R[],
     timeoutMs: number,
-    reader: NewestReader<R>,
+    reader: KeyReader<R>,
   ): void {
     checkCount(timeoutMs, 'timeoutMs');
     this.#context.router.life.calls.check();
-    this.#reads.read(reads, timeoutMs, reader);
+    this.#reads.read(reads, TS_MAX, timeoutMs, reader);
+  }
+
+  /** As {@link Transactions.readAt}. */
+  readAt<R extends KeyRead>(
+    reads: readonly R[],
+    ts: Timestamp,
+    timeoutMs: number,
+    reader: KeyReader<R>,
+  ): void {
+    checkCount(timeoutMs, 'timeoutMs');
+    this.#context.router.life.calls.check();
+    this.#reads.read(reads, ts, timeoutMs, reader);
   }
 
   /** A fresh timestamp of the cluster. */

@@ -1,7 +1,7 @@
 import { KvError } from '@tinykv/base';
 import {
   type Client,
-  type NewestReader,
+  type KeyReader,
   type OneKeyResult,
   type OneKeyWriter,
   RetryableTxnError,
@@ -27,6 +27,8 @@ export function clientKv(client: Client): GatewayKv {
     begin: async (lifetimeMs) => new ClientTxn(await translated(client.txn.begin({ lifetimeMs }))),
     readNewest: (reads, timeoutMs, reader) =>
       translatedNow(() => client.txn.readNewest(reads, timeoutMs, new Reader(reader))),
+    readAt: (reads, ts, timeoutMs, reader) =>
+      translatedNow(() => client.txn.readAt(reads, ts, timeoutMs, new Reader(reader))),
     readVersions: (keys, ts) => translated(client.txn.snapshotVersions(keys, ts)),
     timestamp: () => translated(client.txn.timestamp()),
     writeOneKeys: (writes, timeoutMs, writer) =>
@@ -34,7 +36,7 @@ export function clientKv(client: Client): GatewayKv {
   };
 }
 
-class Reader<R extends KvRead> implements NewestReader<R> {
+class Reader<R extends KvRead> implements KeyReader<R> {
   readonly #reader: KvReader<R>;
 
   constructor(reader: KvReader<R>) {

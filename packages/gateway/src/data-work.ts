@@ -1,6 +1,6 @@
 import { applyNow, type Invocation, invoke } from './command/invoke.js';
 import type { DataCommand, GatewayState, SessionState } from './commands/spec.js';
-import type { OneKeyStep, OneKeyUse, Work } from './job.js';
+import type { OneKeyStep, OneKeyUse, SnapshotStep, Work } from './job.js';
 import type { RedisTxn, TouchedKey } from './model/redis-txn.js';
 import type { Request } from './resp/request.js';
 import type { Reply } from './resp/types.js';
@@ -19,6 +19,8 @@ export class DataWork implements Work, Invocation, OneKeyStep {
   readonly batchable = true;
   /** Itself, when it touches one key and needs no transaction. */
   step: OneKeyStep | undefined;
+  /** Of one that reads these keys and nothing else. */
+  snapshot: SnapshotStep | undefined;
   touched: TouchedKey;
   use: OneKeyUse | 'reads' = 'reads';
 
@@ -49,6 +51,11 @@ export class DataWork implements Work, Invocation, OneKeyStep {
     if (use === undefined) return;
     this.use = use;
     this.step = this;
+  }
+
+  /** It reads these keys alone. */
+  reads(keys: readonly TouchedKey[]): void {
+    this.snapshot = { keys, step: this };
   }
 
   run(txn: RedisTxn): Reply | Promise<Reply> {

@@ -182,6 +182,7 @@ export class Dispatcher implements RunningOwner {
     const place = this.#order.enter(names, spec.writes);
     if (place === undefined) return false;
     if (names.length === 1) work.touches(touched[0]!);
+    else if (place === 'direct') work.reads(touched);
     const running = this.#start(spec, argv, names, place);
     if (place === 'direct') executor.read(work, names, running);
     else executor.queue(work, touched, names, running);

@@ -10,7 +10,8 @@ import { SharedPace } from './model/pace.js';
 import { type EpochTable, nameOf, RedisTxn, type TouchedKey } from './model/redis-txn.js';
 import type { Reply } from './resp/types.js';
 import { KeyGroup } from './turn/key-group.js';
-import { Turn, type TurnPorts } from './turn/turn.js';
+import type { TurnPorts } from './turn/ports.js';
+import { Turn } from './turn/turn.js';
 
 type Body = (txn: RedisTxn) => Promise<Reply[]>;
 
@@ -72,7 +73,7 @@ export class Executor {
   /** Runs a command that only reads, and need not wait for others of its keys. */
   read(work: DataWork, names: readonly string[], taker: ReplyTaker): void {
     const job = this.#jobOf(work, [], taker);
-    if (work.step === undefined) void this.#runAlone(job);
+    if (work.snapshot !== undefined) this.#turn.readMany(job);
     else this.#turn.read(job, names[0]!, work.touched);
   }
 
@@ -105,6 +106,7 @@ export class Executor {
         void this.#runBatch(group.jobs).then(() => this.#done(group));
       },
       apart: (group) => void this.#runApart(group.jobs).then(() => this.#done(group)),
+      alone: (job) => void this.#runAlone(job),
       again: (group) => this.#turn.push(group),
       conflict: (group) => this.#onConflict(group),
       done: (group) => this.#done(group),

@@ -18,6 +18,12 @@ export interface OneKeyStep {
   apply(txn: RedisTxn): Reply;
 }
 
+/** A command that only reads, and several keys as a rule: a snapshot of them is all it needs. */
+export interface SnapshotStep {
+  readonly keys: readonly TouchedKey[];
+  readonly step: Pick<OneKeyStep, 'apply'>;
+}
+
 /** Hears what a job answers. */
 export interface ReplyTaker {
   take(reply: Reply): void;
@@ -32,6 +38,8 @@ export interface Work {
   readonly batchable: boolean;
   /** Undefined: it takes a transaction. */
   readonly step?: OneKeyStep | undefined;
+  /** Undefined: it writes, or reads something else. */
+  readonly snapshot?: SnapshotStep | undefined;
   /** Databases that it empties. */
   readonly flushes: readonly number[];
   /** Computes the answer; called again from the start when the transaction conflicts. */

@@ -34,6 +34,13 @@ export interface GatewayKv extends VersionReader {
    * linearizable for itself, without a timestamp from the scheduler. A key that has to be waited for holds up no other.
    */
   readNewest<R extends KvRead>(reads: readonly R[], timeoutMs: number, reader: KvReader<R>): void;
+  /** The same as the snapshot at `ts` sees them. */
+  readAt<R extends KvRead>(
+    reads: readonly R[],
+    ts: bigint,
+    timeoutMs: number,
+    reader: KvReader<R>,
+  ): void;
   /** A timestamp fetched after this call. */
   timestamp(): Promise<bigint>;
   /**

@@ -81,4 +81,23 @@ describe('a turn of many commands', () => {
       expect(promises).toBeLessThan(150);
     },
   );
+
+  test('reads of several keys share one snapshot, and each key is read once', async () => {
+    const { gateway, clients } = await many();
+    await clients[0]!.send(['MSET', 'a', '1', 'b', '2', 'c', '3']);
+    const { kv } = gateway;
+    const before = { ...kv.counts };
+    const answers: string[] = [];
+    const promises = await promisesOf(async () => {
+      for (const client of clients) {
+        client.write('MGET a b none a\r\nEXISTS b c none c\r\n'.repeat(20));
+      }
+      await gateway.clock.settle();
+      for (const client of clients) answers.push(await client.output());
+    });
+    const expected = '*4\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n$1\r\n1\r\n:3\r\n'.repeat(20);
+    expect(answers).toEqual(clients.map(() => expected));
+    expect(differences(kv.counts, before)).toMatchObject({ timestamp: 1, readAt: 4, begin: 0 });
+    expect(promises).toBeLessThan(200);
+  });
 });

@@ -61,6 +61,11 @@ export class FaultyKv implements GatewayKv {
     this.#kv.readNewest(reads, 0, reader);
   }
 
+  readAt<R extends KvRead>(reads: readonly R[], ts: bigint, _: number, reader: KvReader<R>): void {
+    this.beforeBatchGet?.(reads.length);
+    this.#kv.readAt(reads, ts, 0, reader);
+  }
+
   async readVersions(keys: readonly Uint8Array[], ts: bigint): Promise<KvVersions> {
     await this.gate;
     await this.beforeVersions?.();

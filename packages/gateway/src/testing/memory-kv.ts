@@ -49,6 +49,7 @@ export class MemoryKv implements GatewayKv {
   readonly counts: {
     begin: number;
     readNewest: number;
+    readAt: number;
     readVersions: number;
     timestamp: number;
     writeOneKey: number;
@@ -57,6 +58,7 @@ export class MemoryKv implements GatewayKv {
   } = {
     begin: 0,
     readNewest: 0,
+    readAt: 0,
     readVersions: 0,
     timestamp: 0,
     writeOneKey: 0,
@@ -101,6 +103,18 @@ export class MemoryKv implements GatewayKv {
     });
   }
 
+  readAt<R extends KvRead>(reads: readonly R[], ts: bigint, _: number, reader: KvReader<R>): void {
+    void Promise.resolve().then(() => {
+      for (const read of reads) {
+        this.counts.readAt++;
+        const all = this.#versions.get(keyString(read.key)) ?? [];
+        const seen = all.findLast((version) => version.ts <= ts);
+        reader.onRead(read, seen?.value, seen?.writeTs ?? 0n);
+      }
+      reader.onReadsTold();
+    });
+  }
+
   async readVersions(keys: readonly Uint8Array[], ts: bigint): Promise<KvVersions> {
     this.counts.readVersions++;
     const { safePoint } = this;
@@ -136,7 +150,7 @@ export class MemoryKv implements GatewayKv {
     return 'written';
   }
 
-  readAt(key: string, ts: bigint): Uint8Array | undefined {
+  valueAt(key: string, ts: bigint): Uint8Array | undefined {
     const versions = this.#versions.get(key);
     if (versions === undefined) return undefined;
     for (let i = versions.length - 1; i >= 0; i--) {
@@ -221,7 +235,7 @@ class MemoryTxn implements KvTxn {
   #read(key: string): Uint8Array | undefined {
     const own = this.#writes.get(key);
     if (own !== 'lock' && (own !== undefined || this.#writes.has(key))) return own;
-    return this.#kv.readAt(key, this.startTs);
+    return this.#kv.valueAt(key, this.startTs);
   }
 
   async scan(

@@ -1,4 +1,5 @@
 import { physicalMs } from '@tinykv/base';
+import type { Job } from '../job.js';
 import { GatewayKvError, type KvReader, type KvWriter, type KvWritten } from '../kv-port.js';
 import { databasePrefix, metaKey } from '../model/keys.js';
 import { isExpired, PLAIN_HEADS, readMeta, type StoredMeta } from '../model/meta-codec.js';
@@ -7,7 +8,8 @@ import { type EpochTable, RedisTxn } from '../model/redis-txn.js';
 import type { Reply } from '../resp/types.js';
 import { boundedTime, type ExpiringRead } from './expiring.js';
 import type { KeyGroup } from './key-group.js';
-import type { TurnPorts } from './turn.js';
+import type { TurnPorts } from './ports.js';
+import { SnapshotReads } from './snapshot-reads.js';
 import { TurnTxn } from './turn-txn.js';
 
 /** What an overwriting command may take the place of without a look at it. */
@@ -72,7 +74,7 @@ export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
     this.#untimed = this.#txnAt(0n, 0);
   }
 
-  begin(groups: readonly KeyGroup[]): void {
+  begin(groups: readonly KeyGroup[], snapshots: readonly Job[]): void {
     const { instance } = this.#ports.gateway.config;
     const reads: KeyGroup[] = [];
     const timed: KeyGroup[] = [];
@@ -82,7 +84,7 @@ export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
       if (group.use !== 'overwrites') reads.push(group);
       if (group.use !== 'reads') timed.push(group);
     }
-    if (timed.length > 0) this.#fetchTime(timed);
+    if (timed.length > 0 || snapshots.length > 0) this.#fetchTime(timed, snapshots);
     if (reads.length === 0) return;
     try {
       this.#ports.kv.readNewest(reads, this.#timeoutMs, this);
@@ -91,7 +93,7 @@ export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
     }
   }
 
-  #fetchTime(groups: readonly KeyGroup[]): void {
+  #fetchTime(groups: readonly KeyGroup[], snapshots: readonly Job[]): void {
     void this.#timestamp().then(
       (ts) => {
         this.#ts = ts;
@@ -100,9 +102,14 @@ export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
           if (group.use === 'overwrites' || group.isRead) this.#step(group, this.#timed);
         }
         this.#sendWrites();
+        if (snapshots.length === 0) return;
+        new SnapshotReads(this.#ports, this.#table, ts).begin(snapshots, this.#timeoutMs);
       },
       (failure: unknown) => {
         for (const group of groups) this.#fail(group, failure);
+        if (snapshots.length === 0) return;
+        const reply = this.#ports.replyTo(failure);
+        for (const job of snapshots) job.settle(reply);
       },
     );
   }

@@ -1,41 +1,24 @@
-import { type Env, limits } from '@tinykv/base';
-import type { GatewayState } from '../commands/spec.js';
+import { limits } from '@tinykv/base';
 import type { Job } from '../job.js';
-import type { GatewayKv } from '../kv-port.js';
 import type { EpochTable, TouchedKey } from '../model/redis-txn.js';
-import type { Reply } from '../resp/types.js';
 import { KeyGroup } from './key-group.js';
+import type { TurnPorts } from './ports.js';
 import { TurnBatch } from './turn-batch.js';
 
-/** Whom a turn turns to. */
-export interface TurnPorts {
-  readonly env: Env;
-  readonly kv: GatewayKv;
-  readonly gateway: GatewayState;
-  /** The part of a command's time that the store may use. */
-  readonly storeShare: number;
-  /** Runs the group in a transaction; nothing of it was applied. */
-  widen(group: KeyGroup): void;
-  /** Runs each of its commands in a transaction of its own; nothing of it was applied. */
-  apart(group: KeyGroup): void;
-  /** Runs it again in a later turn. */
-  again(group: KeyGroup): void;
-  /** Another wrote the key first. */
-  conflict(group: KeyGroup): void;
-  /** Everybody of the group is answered. */
-  done(group: KeyGroup): void;
-  replyTo(failure: unknown): Reply;
-}
+const NO_JOBS: readonly Job[] = [];
 
 /**
- * All sessions of the gateway push what touches one key into one turn of the event loop. Costs per turn: a timestamp when
- * something writes, a message of reads and one of writes for each Region; and no promise for a command.
+ * All sessions of the gateway push what touches one key, or only reads, into one turn of the event loop. Costs per turn: a
+ * timestamp when something writes or reads a snapshot, a message of reads and one of writes for each Region; and no promise
+ * for a command.
  */
 export class Turn {
   readonly #ports: TurnPorts;
   #groups: KeyGroup[] = [];
   /** Reads of this turn by the names of their keys: those of one key are one read. */
   readonly #reads = new Map<string, KeyGroup>();
+  /** Reads of several keys. */
+  #snapshots: Job[] = [];
   #isScheduled = false;
   readonly #run = (): void => this.#runTurn();
 
@@ -46,6 +29,16 @@ export class Turn {
   /** Work whose turn on its key has come. */
   push(group: KeyGroup): void {
     this.#groups.push(group);
+    this.#schedule();
+  }
+
+  /** A read of several keys that nothing of its session stands before. */
+  readMany(job: Job): void {
+    this.#snapshots.push(job);
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     this.#ports.env.clock.defer(this.#run);
@@ -81,25 +74,41 @@ export class Turn {
       // Its end must not be that of the others.
       else this.#start([group]);
     }
-    if (together.length > 0) this.#start(together);
+    const snapshots = this.#takeSnapshots();
+    if (together.length > 0 || snapshots.length > 0) this.#start(together, snapshots);
   }
 
-  #start(groups: readonly KeyGroup[]): void {
+  /** As many as their keys allow, and one at least; the others come in the next turn. */
+  #takeSnapshots(): readonly Job[] {
+    let keys = 0;
+    const taken = this.#snapshots;
+    const end = taken.findIndex((job) => {
+      const isFull = keys >= limits.gatewayTurnGroupsMax;
+      keys += job.work.snapshot!.keys.length;
+      return isFull;
+    });
+    this.#snapshots = end < 0 ? [] : taken.splice(end);
+    if (this.#snapshots.length > 0) this.#schedule();
+    return taken;
+  }
+
+  #start(groups: readonly KeyGroup[], snapshots: readonly Job[] = NO_JOBS): void {
     const { env, gateway } = this.#ports;
     const nowMono = env.clock.mono();
     const deadlineMono = groups.reduce(
       (least, group) => Math.min(least, group.deadlineMono),
-      Number.POSITIVE_INFINITY,
+      nowMono + gateway.config.commandTimeoutMs,
     );
     const table = gateway.epochs.current();
     if (table !== undefined) {
-      this.#begin(groups, table, deadlineMono);
+      this.#begin(groups, snapshots, table, deadlineMono);
       return;
     }
     void gateway.epochs.acquire(deadlineMono - nowMono).then(
-      (acquired) => this.#begin(groups, acquired, deadlineMono),
+      (acquired) => this.#begin(groups, snapshots, acquired, deadlineMono),
       (failure: unknown) => {
         const reply = this.#ports.replyTo(failure);
+        for (const job of snapshots) job.settle(reply);
         for (const group of groups) {
           for (const job of group.jobs) job.settle(reply);
           this.#ports.done(group);
@@ -108,9 +117,14 @@ export class Turn {
     );
   }
 
-  #begin(groups: readonly KeyGroup[], table: EpochTable, deadlineMono: number): void {
+  #begin(
+    groups: readonly KeyGroup[],
+    snapshots: readonly Job[],
+    table: EpochTable,
+    deadlineMono: number,
+  ): void {
     const { env, storeShare } = this.#ports;
     const timeoutMs = Math.max(1, storeShare * (deadlineMono - env.clock.mono()));
-    new TurnBatch(this.#ports, table, timeoutMs).begin(groups);
+    new TurnBatch(this.#ports, table, timeoutMs).begin(groups, snapshots);
   }
 }

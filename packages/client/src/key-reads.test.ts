@@ -2,20 +2,19 @@ import { fromUtf8, limits, type Timestamp, utf8 } from '@tinykv/base';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeCluster, SCHEDULER } from '../tests/fake-cluster.js';
 import { Client } from './client.js';
-import { KeyLockedError } from './errors.js';
-import type { NewestRead, NewestReader } from './newest-reads.js';
+import type { KeyRead, KeyReader } from './key-reads.js';
 
 let cluster: FakeCluster;
 let client: Client;
 
 const run = <T>(promise: Promise<T>): Promise<T> => cluster.env.clock.runUntil(promise);
 
-interface Named extends NewestRead {
+interface Named extends KeyRead {
   readonly name: string;
 }
 
 /** What was told of each key, in the order in which it was. */
-class Heard implements NewestReader<Named> {
+class Heard implements KeyReader<Named> {
   readonly told: [string, string | undefined][] = [];
   readonly versions = new Map<string, Timestamp>();
   readonly failures = new Map<string, unknown>();
@@ -97,6 +96,28 @@ describe('reads of newest versions', () => {
     expect(heard.versions.get('b')).toBe(0n);
   });
 
+  it('of one timestamp are a snapshot', async () => {
+    await write('a');
+    const ts = await run(client.txn.timestamp());
+    await write('a', 'b');
+    const heard = new Heard();
+    client.txn.readAt(
+      [
+        { name: 'a', key: utf8('a') },
+        { name: 'b', key: utf8('b') },
+      ],
+      ts,
+      1_000,
+      heard,
+    );
+    await cluster.env.clock.run(100);
+    expect(heard.told).toEqual([
+      ['a', 'a!'],
+      ['b', undefined],
+    ]);
+    expect(heard.versions.get('a')).toBeLessThan(ts);
+  });
+
   it('go on where their Region was split', async () => {
     await write('a', 'z');
     cluster.split(utf8('m'), 3);
@@ -116,15 +137,16 @@ describe('reads of newest versions', () => {
     expect(heard.told).toHaveLength(names.length);
   });
 
-  it('that meet a lock wait for it, and hold up no other', async () => {
+  it('that meet a lock ask its transaction, and hold up no other', async () => {
     await write('a', 'b');
     lock('a', 'p', 60_000);
     const heard = read(2_000, 'a', 'b');
     await cluster.env.clock.run(100);
-    expect(heard.told).toEqual([['b', 'b!']]);
-    expect(heard.failures.size).toBe(0);
-    await cluster.env.clock.run(3_000);
-    expect(heard.failures.get('a')).toBeInstanceOf(KeyLockedError);
+    expect(heard.told).toEqual([
+      ['b', 'b!'],
+      ['a', 'a!'],
+    ]);
+    expect(asked()).toEqual([['a', 'b'], ['a'], ['a']]);
   });
 
   it('of a Region that is away fail by themselves', async () => {
