@@ -89,7 +89,8 @@ export const knobs: readonly Knob[] = [
   one('shape', 'diskDelayMs', 1, (rng) => 0.1 + rng.float() * 2),
   one('shape', 'messageBytesMax', 0.5, between(100, 2_000)),
   one('shape', 'gcLifeMs', 1, drawGcLife),
-  one('shape', 'engine', 0.5, () => 'log' as const),
+  // 40 % the log engine, 30 % the one on LevelDB, and the model in the others.
+  one('shape', 'engine', 0.7, (rng) => (rng.float() < 4 / 7 ? 'log' : 'level')),
   // Regions in the raw layout are read by raw clients alone.
   group('store', 'api', 0.35, (_rng, { workload }) => {
     const raw = { api: 'raw' } as const;
