@@ -152,7 +152,9 @@ class Run {
   /** Both phases; a violation of liveness when the second does not end. */
   async #live(eventsMax: number): Promise<Violation | undefined> {
     const world = this.#world;
-    new Watch(this.#cluster, this.#tally, () => this.#oracles.sample(this.#cluster)).start();
+    new Watch(this.#cluster, this.#tally, (peers) =>
+      this.#oracles.sample(this.#cluster, peers),
+    ).start();
     void this.#cluster.startAll();
     this.#nemesis.schedule(this.#plan.faults);
     const finished = new Set<Promise<void>>();
