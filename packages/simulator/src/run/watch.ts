@@ -12,11 +12,7 @@ export class Watch {
   readonly #epochs = new Map<number, { confVer: number; version: number }>();
   readonly #onSample: (peers: readonly StoreRegion[]) => void;
 
-  constructor(
-    cluster: Cluster,
-    tally: Tally,
-    onSample: (peers: readonly StoreRegion[]) => void,
-  ) {
+  constructor(cluster: Cluster, tally: Tally, onSample: (peers: readonly StoreRegion[]) => void) {
     this.#cluster = cluster;
     this.#tally = tally;
     this.#onSample = onSample;
