@@ -100,6 +100,8 @@ export function drawPlan({ seed, profile, workload, mutant }: PlanOptions): Plan
     thinkMs,
     keys: KEYS,
     ...pace,
+    // The loops of all workloads work at once: together they do more than those of any other.
+    ...(workload === 'all' ? { thinkMs: 2 * (pace.thinkMs ?? thinkMs) } : {}),
     absent: rng.fork('absent').int(0, 3),
   };
   const minutes = rng.fork('minutes');
