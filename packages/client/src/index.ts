@@ -1,4 +1,5 @@
 export type { WriteCondition } from '@tinykv/model';
+export { GroupWalk, type KeyGroups } from '@tinykv/model';
 export type { AbortSignalLike } from './abort.js';
 export type { CallOptions } from './call-limits.js';
 export { Client, type ClientOptions } from './client.js';

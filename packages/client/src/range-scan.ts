@@ -2,6 +2,7 @@ import { compareBytes, limits, nextKey } from '@tinykv/base';
 import {
   compareEnds,
   encodedLength,
+  type KeyGroups,
   type KeyRange,
   locationKey,
   userKeyOfBound,
@@ -28,6 +29,8 @@ export interface ScanOptions {
   readonly keyOnly?: boolean;
   /** So many first bytes of each value, at least 1; the rest stays on the store. Default: all of it. */
   readonly valueBytesMax?: number;
+  /** Which keys are wanted, of a scan upwards; default: all. */
+  readonly groups?: KeyGroups;
 }
 
 /** The pair with the first bytes of its value; 0: with all of it. */

@@ -1,4 +1,5 @@
 import { EMPTY_BYTES, type Timestamp } from '@tinykv/base';
+import { GroupWalk } from '@tinykv/model';
 import type { CallLimits, CallOptions } from './call-limits.js';
 import { checkScan } from './check-arguments.js';
 import { headOf, type KvPair, type ScanOptions } from './range-scan.js';
@@ -54,14 +55,19 @@ export class ReadSnapshot {
     options: ScanOptions & CallOptions,
   ): AsyncGenerator<KvPair, void, undefined> {
     const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY } = options;
-    const { reverse = false, keyOnly = false, valueBytesMax = 0 } = options;
-    const scan = this.#stored.scan({ start, end }, { reverse, keyOnly, valueBytesMax });
+    const { reverse = false, keyOnly = false, valueBytesMax = 0, groups } = options;
+    const scan = this.#stored.scan({ start, end }, { reverse, keyOnly, valueBytesMax, groups });
+    const walk = groups && new GroupWalk(groups);
     for (let left = limit; left > 0; ) {
       const page = await this.#limits.read(options, (operation) => scan.next(left, operation));
       if (page === undefined) return;
       left -= page.pairs.length;
-      // A store of an older version gives all of each value.
-      for (const pair of page.pairs) yield headOf(pair, valueBytesMax);
+      // A store of an older version gives all of each value, and all keys.
+      for (const pair of page.pairs) {
+        if (walk?.skip(pair.key) !== undefined) continue;
+        walk?.give(pair.key);
+        yield headOf(pair, valueBytesMax);
+      }
     }
   }
 }

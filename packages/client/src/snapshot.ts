@@ -8,7 +8,7 @@ import {
   type Timestamp,
   TS_ZERO,
 } from '@tinykv/base';
-import type { KeyError, KeyRange, LockInfo } from '@tinykv/model';
+import type { KeyError, KeyGroups, KeyRange, LockInfo } from '@tinykv/model';
 import { keyErrorFromWire, type kvrpcpb, tinykvext, tinykvpb, tinykvtxn } from '@tinykv/proto';
 import { checkKey } from './check-arguments.js';
 import { KeyLockedError } from './errors.js';
@@ -29,6 +29,7 @@ export interface SnapshotScanOptions {
   readonly keyOnly: boolean;
   /** As in {@link ScanOptions}; 0: all of each value. */
   readonly valueBytesMax: number;
+  readonly groups?: KeyGroups | undefined;
 }
 
 /** `read-committed`: no lock is waited for; what is committed while the read goes on may be missed. */
@@ -258,12 +259,12 @@ export class Snapshot {
    * A page ends where the first answer ends, with locks among its pairs or without: locks on keys that the
    * snapshot does not have leave no pairs, so a page of so many pairs could pass any number of them.
    */
-  #fetchPage({ reverse, keyOnly, valueBytesMax }: SnapshotScanOptions): FetchPage {
+  #fetchPage({ reverse, keyOnly, valueBytesMax, groups }: SnapshotScanOptions): FetchPage {
     return async (region, range, limit, operation) => {
       let { start: startKey, end: endKey } = range;
       let last: Uint8Array | undefined;
       let passes: RequestPasses | undefined;
-      const options = { limit, version: this.ts, reverse, keyOnly, valueBytesMax };
+      const options = { limit, version: this.ts, reverse, keyOnly, valueBytesMax, groups };
       for (;;) {
         const response = await this.#router.sendToRegion(
           region,

@@ -1,4 +1,5 @@
 import { EMPTY_BYTES, type Timestamp } from '@tinykv/base';
+import { GroupWalk } from '@tinykv/model';
 import type { CallLimits, CallOptions } from './call-limits.js';
 import { checkKey, checkScan } from './check-arguments.js';
 import { headOf, type KvPair, type ScanOptions } from './range-scan.js';
@@ -87,8 +88,9 @@ export class TxnReads {
     options: ScanOptions & CallOptions,
   ): AsyncGenerator<KvPair, void, undefined> {
     const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY } = options;
-    const { reverse = false, keyOnly = false, valueBytesMax = 0 } = options;
-    const scan = this.#snapshot.scan({ start, end }, { reverse, keyOnly, valueBytesMax });
+    const { reverse = false, keyOnly = false, valueBytesMax = 0, groups } = options;
+    const scan = this.#snapshot.scan({ start, end }, { reverse, keyOnly, valueBytesMax, groups });
+    const walk = groups && new GroupWalk(groups);
     let left = limit;
     while (left > 0) {
       this.#progress.checkOpen();
@@ -100,6 +102,9 @@ export class TxnReads {
         });
       if (page === undefined) return;
       for (const pair of seenOf(page, this.#view, reverse)) {
+        // Own writes lie between the others, and a store of an older version gives all keys.
+        if (walk?.skip(pair.key) !== undefined) continue;
+        walk?.give(pair.key);
         if (left-- <= 0) return;
         yield keyOnly ? { key: pair.key, value: EMPTY_BYTES } : headOf(pair, valueBytesMax);
       }

@@ -1,4 +1,5 @@
 export * from './errors.js';
+export { GroupWalk, type KeyGroups } from './key-groups.js';
 export * from './key-range.js';
 export * from './keys.js';
 export * from './memcomparable.js';

@@ -163,7 +163,7 @@ export class ReadCommands {
     request: TxnScanRequest,
     take: TakePage<ScanPair>,
   ): Answer<KeyError | undefined> {
-    const { startKey, endKey, limit, reverse, keyOnly, valueBytesMax = 0, ts } = request;
+    const { startKey, endKey, limit, reverse, keyOnly, valueBytesMax = 0, groups, ts } = request;
     if ((await this.#admit(context, ts)) === false) return ok(aheadError(ts));
     const view = await this.#access.acquireRead(context, reverse ? [] : [startKey]);
     if (!view.ok) return view;
@@ -178,7 +178,7 @@ export class ReadCommands {
     return withSnapshot(view.value, async (snapshot): Promise<KeyError | undefined> => {
       const error = belowSafePoint(view.value, ts);
       if (error !== undefined) return error;
-      const options = { range, limit, reverse, keyOnly, valueBytesMax, turn };
+      const options = { range, limit, reverse, keyOnly, valueBytesMax, groups, turn };
       await scan(snapshot, api, point, options, take);
       return undefined;
     });

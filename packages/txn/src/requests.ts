@@ -1,5 +1,5 @@
 import type { Timestamp } from '@tinykv/base';
-import type { KeyError, RequestContext } from '@tinykv/model';
+import type { KeyError, KeyGroups, RequestContext } from '@tinykv/model';
 import type { Mutation } from './mvcc/prewrite.js';
 import type { Isolation } from './mvcc/read.js';
 import type { ScanPair } from './mvcc/scan.js';
@@ -45,6 +45,8 @@ export interface TxnScanRequest {
   readonly keyOnly: boolean;
   /** So many first bytes of each value; 0 or undefined: all of it. */
   readonly valueBytesMax?: number;
+  /** Which keys are wanted, of a scan upwards; undefined: all. */
+  readonly groups?: KeyGroups | undefined;
 }
 
 export interface PrewriteRequest {

@@ -1,6 +1,6 @@
-import { type Caller, TS_ZERO } from '@tinykv/base';
+import { type Caller, KvError, TS_ZERO } from '@tinykv/base';
 
-import type { KeyError } from '@tinykv/model';
+import type { KeyError, KeyGroups } from '@tinykv/model';
 import { type Init, keyErrorToWire, kvrpcpb, lockToWire, tinykvpb, tinykvtxn } from '@tinykv/proto';
 
 import {
@@ -63,6 +63,14 @@ export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
   });
 }
 
+/** Throws KvError INVALID_ARGUMENT. */
+function groupsOf({ groups, reverse }: kvrpcpb.ScanRequest): KeyGroups | undefined {
+  if (groups !== undefined && reverse) {
+    throw new KvError('INVALID_ARGUMENT', 'a scan downwards looks for no groups of keys');
+  }
+  return groups;
+}
+
 async function scan(
   txn: TxnExecutor,
   q: kvrpcpb.ScanRequest,
@@ -70,7 +78,8 @@ async function scan(
 ): Promise<Init<kvrpcpb.ScanResponse> | EncodedAnswer<kvrpcpb.ScanResponse>> {
   const { startKey, endKey, limit, version: ts, reverse, keyOnly, valueBytesMax } = q;
   const context = contextOf(q, caller);
-  const request = { startKey, endKey, limit, ts, reverse, keyOnly, valueBytesMax };
+  const groups = groupsOf(q);
+  const request = { startKey, endKey, limit, ts, reverse, keyOnly, valueBytesMax, groups };
   const pages = new EncodedAnswer(kvScan.response);
   try {
     const take: TakePage<ScanPair> = (page) => pages.add({ pairs: page.map(pairToWire) });

@@ -2,16 +2,21 @@ import { compareBytes, type KvEntry, type KvIterator } from '@tinykv/base';
 import { parseRecordKey } from '@tinykv/model';
 import { asDataLoss } from './key-view.js';
 
+/** The first page behind a place that was skipped to: perhaps one more is skipped to from there. */
+const LEAST_PAGE = 8;
+
 /** Walks one record family (`k` or `l`) page by page; each page is one step of the event loop. */
 export class RecordCursor {
-  readonly #iterator: KvIterator;
-  readonly #pageKeys: number;
+  #iterator: KvIterator;
+  readonly #pageKeysMax: number;
+  #pageKeys: number;
   #page: readonly KvEntry[] = [];
   #at = 0;
   #isAtEnd = false;
 
   constructor(iterator: KvIterator, pageKeys: number) {
     this.#iterator = iterator;
+    this.#pageKeysMax = pageKeys;
     this.#pageKeys = pageKeys;
   }
 
@@ -19,6 +24,7 @@ export class RecordCursor {
   async peek(): Promise<KvEntry | undefined> {
     if (this.#at === this.#page.length && !this.#isAtEnd) {
       this.#page = await this.#iterator.next(this.#pageKeys);
+      this.#pageKeys = Math.min(this.#pageKeysMax, 2 * this.#pageKeys);
       this.#at = 0;
       this.#isAtEnd = this.#page.length === 0;
     }
@@ -27,6 +33,22 @@ export class RecordCursor {
 
   take(): void {
     this.#at += 1;
+  }
+
+  /** Goes on at the first record that is not below `key`; empty: at the end. `open` begins anew at such a record. */
+  async skipTo(key: Uint8Array, open: () => KvIterator): Promise<void> {
+    const last = this.#page[this.#page.length - 1];
+    const isInPage = key.length > 0 && last !== undefined && compareBytes(last[0], key) >= 0;
+    if (isInPage) {
+      while (compareBytes(this.#page[this.#at]![0], key) < 0) this.#at += 1;
+      return;
+    }
+    this.#at = this.#page.length;
+    if (key.length === 0) this.#isAtEnd = true;
+    if (this.#isAtEnd) return;
+    await this.#iterator.close();
+    this.#iterator = open();
+    this.#pageKeys = Math.min(this.#pageKeysMax, LEAST_PAGE);
   }
 
   close(): Promise<void> {

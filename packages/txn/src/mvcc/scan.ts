@@ -1,9 +1,13 @@
-import { EMPTY_BYTES, type KvReader, limits } from '@tinykv/base';
+import { EMPTY_BYTES, type KvIterator, type KvReader, limits } from '@tinykv/base';
 import {
   type ApiMode,
+  compareEnds,
   family,
+  GroupWalk,
   type KeyError,
+  type KeyGroups,
   type KeyRange,
+  locationKey,
   recordRange,
   type WriteRecord,
 } from '@tinykv/model';
@@ -26,6 +30,8 @@ export interface ScanOptions {
   readonly keyOnly: boolean;
   /** As in the request. */
   readonly valueBytesMax: number;
+  /** Which keys are wanted, of a scan upwards. Undefined: all. */
+  readonly groups: KeyGroups | undefined;
   /** Lets others have their turn; called after every `limits.scanPageKeys` keys that were looked at. */
   readonly turn: () => Promise<void>;
 }
@@ -52,13 +58,18 @@ export async function scan(
   if (options.limit === 0) return;
   const budget = new AnswerBudget();
   const merged = new MergedKeys(snapshot, api, options);
+  const walk = options.groups && new GroupWalk(options.groups);
   let page: ScanPair[] = [];
   try {
     for (let looked = 1, found = 0; found < options.limit; looked++) {
       const facts = await merged.next();
       if (facts === undefined) break;
-      const pair = await readPair(snapshot, facts, point, options);
+      const next = walk?.skip(facts.key);
+      if (next !== undefined) await merged.skipTo(next);
+      const isWanted = next === undefined;
+      const pair = isWanted ? await readPair(snapshot, facts, point, options) : undefined;
       if (pair !== undefined) {
+        if (pair.type === 'value') walk?.give(pair.key);
         spend(budget, pair);
         page.push(pair);
         found += 1;
@@ -106,15 +117,39 @@ async function readPair(
 class MergedKeys {
   readonly #locks: RecordCursor;
   readonly #newest: RecordCursor;
+  readonly #snapshot: KvReader;
+  readonly #api: ApiMode;
+  readonly #options: ScanOptions;
   readonly #direction: 1 | -1;
 
-  constructor(snapshot: KvReader, api: ApiMode, { range, limit, reverse }: ScanOptions) {
-    const pageKeys = Math.min(limit, limits.scanPageKeys);
-    const open = (code: typeof family.lock | typeof family.newest): RecordCursor =>
-      new RecordCursor(snapshot.iterator({ ...recordRange(api, code, range), reverse }), pageKeys);
-    this.#locks = open(family.lock);
-    this.#newest = open(family.newest);
-    this.#direction = reverse ? -1 : 1;
+  constructor(snapshot: KvReader, api: ApiMode, options: ScanOptions) {
+    const pageKeys = Math.min(options.limit, limits.scanPageKeys);
+    this.#snapshot = snapshot;
+    this.#api = api;
+    this.#options = options;
+    this.#locks = new RecordCursor(this.#open(family.lock, options.range), pageKeys);
+    this.#newest = new RecordCursor(this.#open(family.newest, options.range), pageKeys);
+    this.#direction = options.reverse ? -1 : 1;
+  }
+
+  #open(code: typeof family.lock | typeof family.newest, range: KeyRange): KvIterator {
+    const { reverse } = this.#options;
+    return this.#snapshot.iterator({ ...recordRange(this.#api, code, range), reverse });
+  }
+
+  /** Upwards only: goes on at the first key that is not below `key`; empty: there is none. */
+  async skipTo(key: Uint8Array): Promise<void> {
+    const { range } = this.#options;
+    const start = key.length === 0 ? key : locationKey(this.#api, key);
+    const isPast = key.length === 0 || compareEnds(start, range.end) >= 0;
+    for (const [code, cursor] of [
+      [family.lock, this.#locks],
+      [family.newest, this.#newest],
+    ] as const) {
+      const rest = { start, end: range.end };
+      const at = isPast ? EMPTY_BYTES : recordRange(this.#api, code, rest).start;
+      await cursor.skipTo(at, () => this.#open(code, rest));
+    }
   }
 
   async next(): Promise<KeyFacts | undefined> {
