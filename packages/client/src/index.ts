@@ -24,7 +24,7 @@ export {
 export type { Inspector, KeyHistory, KeyVersion, LockScanOptions } from './inspector.js';
 export { LockSweeper } from './lock-sweeper.js';
 export type { OneKey } from './one-key.js';
-export type { OneKeyResult, OneKeyWrite } from './one-key-writes.js';
+export type { KeyChange, OneKeyResult, OneKeyWrite } from './one-key-wire.js';
 export type { KvPair, ScanOptions } from './range-scan.js';
 export type {
   RawClient,

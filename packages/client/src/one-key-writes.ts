@@ -1,37 +1,22 @@
-import { copyBytes, KvError, limits, type Timestamp, TS_ZERO } from '@tinykv/base';
-import { type LockInfo, locationKey, type WriteCondition } from '@tinykv/model';
-import { type Init, keyErrorFromWire, tinykvtxn } from '@tinykv/proto';
+import { copyBytes, KvError, limits, TS_ZERO } from '@tinykv/base';
+import { type LockInfo, locationKey, rangeContains } from '@tinykv/model';
+import { keyErrorFromWire, tinykvtxn } from '@tinykv/proto';
 import type { Backoff } from './backoff.js';
 import { checkBytes, checkKey } from './check-arguments.js';
 import { KeyLockedError, RequestError, UndeterminedError } from './errors.js';
 import { keyErrorToThrow } from './key-errors.js';
 import type { LockResolver } from './lock-resolver.js';
+import {
+  bytesOf,
+  type KeyChange,
+  type OneKeyResult,
+  type OneKeyWrite,
+  toWire,
+} from './one-key-wire.js';
 import { isTooMuch, Operation, undetermined } from './operation.js';
 import { statusAtPrimary } from './primary-status.js';
 import type { CachedRegion } from './region-cache.js';
 import type { Router } from './router.js';
-
-/** A write that the store of the key decides. */
-export interface OneKeyWrite {
-  readonly key: Uint8Array;
-  /** From {@link Transactions.timestamp}, fetched for this write alone, or for writes of other keys as well. */
-  readonly ts: Timestamp;
-  readonly condition: WriteCondition;
-  /** Undefined: the key is deleted. */
-  readonly value: Uint8Array | undefined;
-}
-
-export type OneKeyResult =
-  /** `commitTs` undefined: it has no version, as there was nothing to delete. */
-  | { readonly type: 'written'; readonly commitTs: Timestamp | undefined }
-  /** The condition does not hold: what is there instead. Nothing was written, nor will be. */
-  | {
-      readonly type: 'refused';
-      readonly value: Uint8Array | undefined;
-      readonly version: Timestamp;
-    }
-  /** The store cannot choose a timestamp now. Nothing was written, nor will be: a transaction can. */
-  | { readonly type: 'unready' };
 
 /** A write on its way to its one result. */
 interface Call {
@@ -46,7 +31,7 @@ interface Call {
   readonly reject: (error: unknown) => void;
 }
 
-const { OneKeyResult: Result, Txn, WriteCondition: Wire } = tinykvtxn;
+const { OneKeyResult: Result, Txn } = tinykvtxn;
 
 /** Sends the writes that are asked for in one turn together, one request for each Region. */
 export class OneKeyWrites {
@@ -63,8 +48,10 @@ export class OneKeyWrites {
 
   /** As {@link Transactions.writeOneKey}. */
   write(write: OneKeyWrite, timeoutMs: number): Promise<OneKeyResult> {
-    checkKey(write.key);
-    if (write.value !== undefined) checkBytes(write.value, 'value');
+    for (const { key, value } of [write, ...(write.companions ?? [])]) {
+      checkKey(key);
+      if (value !== undefined) checkBytes(value, 'value');
+    }
     this.#router.life.calls.check();
     const deadline = this.#router.now() + timeoutMs;
     return new Promise((resolve, reject) => {
@@ -99,7 +86,26 @@ export class OneKeyWrites {
   }
 
   #sendParts(region: CachedRegion, calls: readonly Call[]): void {
-    for (const part of splitCalls(calls)) void this.#sendToRegion(region, part, false);
+    const together: Call[] = [];
+    for (const call of calls) {
+      if (this.#areIn(region, call.write.companions)) together.push(call);
+      else this.#endApart(call);
+    }
+    for (const part of splitCalls(together)) void this.#sendToRegion(region, part, false);
+  }
+
+  #areIn({ range }: CachedRegion, companions: readonly KeyChange[] = []): boolean {
+    return companions.every(({ key }) => rangeContains(range, locationKey(this.#router.api, key)));
+  }
+
+  /** An earlier attempt may have been done, when the Region was not yet split. */
+  #endApart(call: Call): void {
+    if (!call.maybeApplied) call.resolve({ type: 'apart' });
+    else {
+      this.#seal(call, this.#operationOf([call])).then((isDone) => {
+        if (!isDone) call.resolve({ type: 'apart' });
+      }, call.reject);
+    }
   }
 
   #locate(calls: readonly Call[]): void {
@@ -139,7 +145,7 @@ export class OneKeyWrites {
       const response = await this.#router.sendToRegion(
         region,
         Txn.kvOneKeyWrite,
-        (context) => ({ context, writes: calls.map(toWire), waitForLatches }),
+        (context) => ({ context, writes: calls.map(({ write }) => toWire(write)), waitForLatches }),
         operation,
       );
       for (const call of calls) {
@@ -284,11 +290,6 @@ function splitCalls(calls: readonly Call[]): Call[][] {
   return parts;
 }
 
-function bytesOf({ key, value, condition }: OneKeyWrite): number {
-  const heads = condition.type === 'head' ? condition.heads : [];
-  return heads.reduce((sum, head) => sum + head.length, key.length + (value?.length ?? 0));
-}
-
 /** Ends a call that was certainly not written, or that has no version. */
 function settle({ write, resolve, reject }: Call, outcome: tinykvtxn.OneKeyOutcome): void {
   switch (outcome.result) {
@@ -308,25 +309,6 @@ function settle({ write, resolve, reject }: Call, outcome: tinykvtxn.OneKeyOutco
       if (error === undefined)
         reject(new KvError('INTERNAL', `a write has result ${outcome.result}`));
       else reject(keyErrorToThrow(keyErrorFromWire(error), write.ts));
-    }
-  }
-}
-
-function toWire({ write }: Call): Init<tinykvtxn.OneKeyWrite> {
-  const { key, ts, condition, value } = write;
-  const change = value === undefined ? { delete: true } : { value };
-  switch (condition.type) {
-    case 'always':
-      return { key, ts, ...change };
-    case 'absent':
-      return { key, ts, ...change, condition: Wire.WriteIfAbsent };
-    case 'version': {
-      const { version } = condition;
-      return { key, ts, ...change, condition: Wire.WriteIfVersion, version };
-    }
-    case 'head': {
-      const { heads, orAbsent } = condition;
-      return { key, ts, ...change, condition: Wire.WriteIfHead, heads, orAbsent };
     }
   }
 }

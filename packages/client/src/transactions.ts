@@ -1,7 +1,7 @@
 import type { Timestamp } from '@tinykv/base';
 import type { CallOptions } from './call-limits.js';
 import type { Committed } from './committed.js';
-import type { OneKeyResult, OneKeyWrite } from './one-key-writes.js';
+import type { OneKeyResult, OneKeyWrite } from './one-key-wire.js';
 import type { ReadVersions } from './snapshot.js';
 import type { Txn } from './txn.js';
 import type { RunOptions, TxnClient } from './txn-client.js';

@@ -163,7 +163,7 @@ export class FakeData {
     { unready, deletesNothing }: { readonly unready: boolean; readonly deletesNothing: boolean },
   ): tinykvtxn.OneKeyOutcomeInit {
     const { OneKeyResult, WriteCondition } = tinykvtxn;
-    const { key, ts, value } = write;
+    const { key, ts, value, companions } = write;
     const { lock, writes, rollbacks } = this.at(key);
     const own = writes.find(({ startTs }) => startTs === ts);
     if (own !== undefined) return { result: OneKeyResult.OneKeyWritten, commitTs: own.commitTs };
@@ -193,6 +193,10 @@ export class FakeData {
     const commitTs = (newest?.commitTs ?? 0n) > ts ? newest!.commitTs + 1n : ts + 1n;
     const op = write.delete ? kvrpcpb.Op.Del : kvrpcpb.Op.Put;
     writes.unshift({ commitTs, startTs: ts, op, value: new Uint8Array(value) });
+    for (const one of companions) {
+      const change = { op: one.delete ? kvrpcpb.Op.Del : kvrpcpb.Op.Put, value: one.value };
+      this.at(one.key).writes.unshift({ commitTs, startTs: ts, ...change });
+    }
     return { result: OneKeyResult.OneKeyWritten, commitTs };
   }
 

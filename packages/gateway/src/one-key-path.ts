@@ -1,8 +1,14 @@
-import { equalBytes, KvError, TS_MAX } from '@tinykv/base';
+import { equalBytes, KvError, keyString, TS_MAX } from '@tinykv/base';
 import type { GatewayState } from './commands/spec.js';
 import type { Job, OneKeyUse } from './job.js';
-import { type GatewayKv, GatewayKvError, type KvTxn, type KvWrite } from './kv-port.js';
-import { databasePrefix, metaKey } from './model/keys.js';
+import {
+  type GatewayKv,
+  GatewayKvError,
+  type KvChange,
+  type KvTxn,
+  type KvWrite,
+} from './kv-port.js';
+import { databasePrefix, isTtlKey, metaKey } from './model/keys.js';
 import {
   isExpired,
   PLAIN_HEADS,
@@ -100,15 +106,20 @@ export class OneKeyPath {
     if (jobs.some((job) => job.isOver)) {
       throw new GatewayKvError('unavailable', 'the time of a command is over');
     }
-    const write = { key: record, ts, condition, value: kvTxn.value };
-    const written = await this.#write(jobs, write, timeoutMs);
-    if (written === 'unready') return undefined;
+    const { value, companions } = kvTxn;
+    // What comes and goes leaves a version for those who watch the key, which a delete of nothing does not.
+    if (value === undefined && meta === undefined) return undefined;
+    const write = { key: record, ts, condition, value, companions };
+    const written = await this.#write(jobs, write, txn, timeoutMs);
+    if (written === 'apart') this.#gateway.stats.expiriesApart++;
+    if (written === 'unready' || written === 'apart') return undefined;
     return written === 'written' ? replies : 'refused';
   }
 
   async #write(
     jobs: readonly Job[],
     write: KvWrite,
+    { expiries }: RedisTxn,
     timeoutMs: number,
   ): Promise<Awaited<ReturnType<GatewayKv['writeOneKey']>>> {
     this.#gateway.env.faults.hit('gateway-before-one-key-write');
@@ -122,6 +133,7 @@ export class OneKeyPath {
       isKnown = !(failure instanceof GatewayKvError && failure.failure === 'undetermined');
       throw failure;
     } finally {
+      this.#gateway.expiries.noteWritten(expiries);
       if (isKnown) for (const job of jobs) job.undecide();
     }
   }
@@ -139,10 +151,14 @@ export class OneKeyPath {
   }
 }
 
-/** Keeps what is written to one record; everything else makes the work too wide. */
+/**
+ * Keeps what is written to one record, and to the expiry entries of its key, which lie in the same slot; everything else
+ * makes the work too wide.
+ */
 class OneRecordTxn implements KvTxn {
   readonly startTs: bigint;
   readonly #record: Uint8Array;
+  readonly #entries = new Map<string, KvChange>();
   value: Uint8Array | undefined;
 
   constructor(startTs: bigint, record: Uint8Array) {
@@ -163,13 +179,21 @@ class OneRecordTxn implements KvTxn {
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    if (!equalBytes(key, this.#record)) throw new WiderError();
-    this.value = value;
+    this.#change(key, value);
   }
 
   delete(key: Uint8Array): void {
-    if (!equalBytes(key, this.#record)) throw new WiderError();
-    this.value = undefined;
+    this.#change(key, undefined);
+  }
+
+  #change(key: Uint8Array, value: Uint8Array | undefined): void {
+    if (equalBytes(key, this.#record)) this.value = value;
+    else if (isTtlKey(key)) this.#entries.set(keyString(key), { key, value });
+    else throw new WiderError();
+  }
+
+  get companions(): readonly KvChange[] {
+    return [...this.#entries.values()];
   }
 
   lockKey(): void {

@@ -1,6 +1,7 @@
 import { clientMutants } from './client.js';
 import { engineMutants } from './engine.js';
 import { gatewayMutants } from './gateway.js';
+import { gatewayExpiryMutants } from './gateway-expiry.js';
 import type { Mutant } from './mutant.js';
 import { oneKeyMutants } from './one-key.js';
 import { raftMutants } from './raft.js';
@@ -19,6 +20,7 @@ export const mutants: readonly Mutant[] = [
   ...txnMutants1,
   ...txnMutants2,
   ...gatewayMutants,
+  ...gatewayExpiryMutants,
   ...schedulerMutants,
   ...replicaMutants,
   ...clientMutants,

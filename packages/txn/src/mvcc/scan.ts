@@ -123,13 +123,14 @@ class MergedKeys {
   readonly #direction: 1 | -1;
 
   constructor(snapshot: KvReader, api: ApiMode, options: ScanOptions) {
-    const pageKeys = Math.min(options.limit, limits.scanPageKeys);
+    const { limit, reverse } = options;
+    const pageKeys = Math.min(limit, limits.scanPageKeys);
     this.#snapshot = snapshot;
     this.#api = api;
     this.#options = options;
     this.#locks = new RecordCursor(this.#open(family.lock, options.range), pageKeys);
     this.#newest = new RecordCursor(this.#open(family.newest, options.range), pageKeys);
-    this.#direction = options.reverse ? -1 : 1;
+    this.#direction = reverse ? -1 : 1;
   }
 
   #open(code: typeof family.lock | typeof family.newest, range: KeyRange): KvIterator {

@@ -1,4 +1,5 @@
 import { err, ok, type Result } from '@tinykv/base';
+import type { OneKeyUse } from '../../job.js';
 import { makeMeta } from '../../model/meta-codec.js';
 import type { Request } from '../../resp/request.js';
 import { error, integer, ONE, type Reply, ZERO } from '../../resp/types.js';
@@ -84,12 +85,15 @@ function toSeconds(ms: bigint): bigint {
   return (ms + 500n) / 1_000n;
 }
 
+/** The entry among the keys that expire lies beside the key. */
+const oneKey = (): OneKeyUse => 'changes';
+
 export const expireCommands: readonly DataHandler[] = [
-  { kind: 'data', name: 'expire', run: expire('expire', EX) },
-  { kind: 'data', name: 'pexpire', run: expire('pexpire', PX) },
-  { kind: 'data', name: 'expireat', run: expire('expireat', EXAT) },
-  { kind: 'data', name: 'pexpireat', run: expire('pexpireat', PXAT) },
-  { kind: 'data', name: 'persist', run: persist },
+  { kind: 'data', name: 'expire', run: expire('expire', EX), oneKey },
+  { kind: 'data', name: 'pexpire', run: expire('pexpire', PX), oneKey },
+  { kind: 'data', name: 'expireat', run: expire('expireat', EXAT), oneKey },
+  { kind: 'data', name: 'pexpireat', run: expire('pexpireat', PXAT), oneKey },
+  { kind: 'data', name: 'persist', run: persist, oneKey },
   { kind: 'data', name: 'ttl', run: timeOf((at, now) => toSeconds(at - now)) },
   { kind: 'data', name: 'pttl', run: timeOf((at, now) => at - now) },
   { kind: 'data', name: 'expiretime', run: timeOf(toSeconds) },

@@ -139,17 +139,19 @@ function changer(name: string, run: (call: DataCall) => Promise<Reply>): DataHan
   return { kind: 'data', name, run, oneKey: () => 'changes' };
 }
 
-/** A TTL has an entry of its own in the index of those that expire. */
+/** A value over one that has no expiry entry to be taken away needs nothing of it. */
 function useOfSet(argv: Request): OneKeyUse | undefined {
   if (argv.length === 3) return 'overwrites';
   const options = parseSetOptions(argv);
-  return options.ok && options.value.expire === undefined ? 'changes' : undefined;
+  if (!options.ok) return undefined;
+  const { nx, xx, get, keepTtl } = options.value;
+  return nx || xx || get || keepTtl ? 'changes' : 'overwrites';
 }
 
 export const stringWriteCommands: readonly DataHandler[] = [
   { kind: 'data', name: 'set', run: set, oneKey: useOfSet },
-  { kind: 'data', name: 'setex', run: setWithTtl('setex', EX) },
-  { kind: 'data', name: 'psetex', run: setWithTtl('psetex', PX) },
+  { kind: 'data', name: 'setex', run: setWithTtl('setex', EX), oneKey: () => 'overwrites' },
+  { kind: 'data', name: 'psetex', run: setWithTtl('psetex', PX), oneKey: () => 'overwrites' },
   changer('setnx', setNx),
   changer('getset', getSet),
   { kind: 'data', name: 'mset', run: mset },
