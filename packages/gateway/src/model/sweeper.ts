@@ -70,7 +70,9 @@ const SLOTS_MAX = 256;
 /** Due slots that lie so close together are looked at in one request. */
 const SLOTS_APART = 16;
 /** Slots of one sweep that are looked at without being due. */
-const WALK_SLOTS = 256;
+const WALK_SLOTS = 512;
+/** Databases without keys that the walk passes in one sweep. */
+const WALK_EMPTY = 2;
 /** Items of the collector among which one is looked for that can be read. */
 const OLDEST = 16;
 /** A gateway that lost a race lets the others go ahead for up to so many sweeps. */
@@ -197,13 +199,16 @@ export class Sweeper {
 
   /** Looks at some slots whatever the schedule says: for entries of gateways that are gone, and for those before its own start. */
   async #walk(txn: RedisTxn): Promise<void> {
-    const { db, slot } = this.#walkAt;
-    const database = txn.database(db);
-    const isEmpty = slot === 0 && (await isWithoutKeys(database));
-    const end = isEmpty ? SLOT_COUNT : Math.min(SLOT_COUNT, slot + WALK_SLOTS);
-    if (!isEmpty) await this.#look(database, { from: slot, to: end }, 0);
-    const isDone = end === SLOT_COUNT;
-    this.#walkAt = isDone ? { db: (db + 1) % this.#config.databases, slot: 0 } : { db, slot: end };
+    for (let empty = 0; empty < WALK_EMPTY; empty++) {
+      const { db, slot } = this.#walkAt;
+      const database = txn.database(db);
+      const isEmpty = slot === 0 && (await isWithoutKeys(database));
+      const end = isEmpty ? SLOT_COUNT : Math.min(SLOT_COUNT, slot + WALK_SLOTS);
+      if (!isEmpty) await this.#look(database, { from: slot, to: end }, 0);
+      const next = (db + 1) % this.#config.databases;
+      this.#walkAt = end === SLOT_COUNT ? { db: next, slot: 0 } : { db, slot: end };
+      if (!isEmpty) return;
+    }
   }
 
   /**
@@ -214,7 +219,8 @@ export class Sweeper {
     const start = slotStart(db.prefix, from);
     const end = slotStart(db.prefix, to);
     const groups = dueGroups(dueMs);
-    const pairs = await db.txn.kv.scan(start, end, STEP, { keyOnly: true, groups });
+    const limit = Math.max(STEP, to - from);
+    const pairs = await db.txn.kv.scan(start, end, limit, { keyOnly: true, groups });
     const due: Due[] = [];
     for (const { key } of pairs) {
       const entry = readable(() => parseTtlKey(key));
@@ -224,7 +230,7 @@ export class Sweeper {
       // Others have seen it as well: not all of them are to come for it at once.
       else this.#note(db, slot, Number(entry.expireAtMs) + this.#laterMs());
     }
-    const last = pairs.length < STEP ? undefined : slotOfMeta(pairs[pairs.length - 1]!.key);
+    const last = pairs.length < limit ? undefined : slotOfMeta(pairs[pairs.length - 1]!.key);
     if (last !== undefined) for (let slot = last; slot < to; slot++) this.#note(db, slot, db.nowMs);
     return due;
   }

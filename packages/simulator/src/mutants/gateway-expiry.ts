@@ -21,9 +21,9 @@ export const gatewayExpiryMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/gateway/src/model/sweeper.ts',
-        find: '    if (!isEmpty) await this.#look(database, { from: slot, to: end }, 0);',
+        find: '      if (!isEmpty) await this.#look(database, { from: slot, to: end }, 0);',
         replace:
-          '    if (!isEmpty && slot < 0) await this.#look(database, { from: slot, to: end }, 0);',
+          '      if (!isEmpty && slot < 0) await this.#look(database, { from: slot, to: end }, 0);',
       },
     ],
     breaks:
