@@ -106,6 +106,9 @@ export const knobs: readonly Knob[] = [
   one('replica', 'logGcIntervalMs', 0.3, about(200, 3_000)),
   one('replica', 'logGcAgeMs', 0.3, about(500, 10_000)),
   one('replica', 'logGcBytes', 0.15, about(4_000, 64_000)),
+  // From never to longer than any heartbeat takes to come.
+  one('replica', 'commitHoldMs', 0.3, (rng) => (rng.float() < 0.2 ? 0 : about(1, 1_000)(rng))),
+  one('replica', 'applyHoldMs', 0.3, (rng) => (rng.float() < 0.2 ? 0 : about(1, 1_000)(rng))),
   one('replica', 'snapshotLogKeepMs', 0.15, about(500, 20_000)),
   // Stores.
   // Pieces far smaller than what is split would make very many of them.
