@@ -1,3 +1,4 @@
+import { MemoryBudget } from '@tinykv/base';
 import { ManualClock } from '@tinykv/base/testing';
 import type { Entry } from '@tinykv/raft';
 import { makeMessage } from '@tinykv/raft';
@@ -10,6 +11,7 @@ const FENCED = 'fenced';
 
 interface FakeGroup {
   readonly id: number;
+  readonly budget: MemoryBudget;
   isLeader: boolean;
   destroyed: boolean;
   applied: number;
@@ -19,6 +21,7 @@ interface FakeGroup {
 function fakeGroup(id: number, isLeader = false): FakeGroup {
   return {
     id,
+    budget: new MemoryBudget(1_000_000),
     isLeader,
     destroyed: false,
     applied: 0,
@@ -132,6 +135,15 @@ describe('entries to apply', () => {
     fixture.commit(one, plain(2, 1));
     await settle();
     expect(fixture.batches).toEqual(['1: 2']);
+  });
+
+  it('do not wait while memory is tight: what is not applied is held', async () => {
+    const fixture = new Fixture();
+    const one = fakeGroup(1);
+    one.budget.reserve(900_000);
+    fixture.commit(one, plain(1));
+    await settle();
+    expect(fixture.batches).toEqual(['1: 1']);
   });
 
   it('that come while a batch is in flight wait anew', async () => {

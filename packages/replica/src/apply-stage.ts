@@ -42,7 +42,7 @@ const HELD_BYTES_MAX = 262_144;
  *
  * A batch costs a hop to a thread of the engine, however small it is. Clients wait for the leader's, and nobody for a
  * follower's: it lets its entries gather for a few milliseconds, unless something of theirs is fenced, somebody waits until
- * the stage is idle, or another group of the process applies anyway.
+ * the stage is idle, memory is tight, or another group of the process applies anyway.
  */
 export class ApplyStage {
   readonly #host: ApplyHost;
@@ -81,7 +81,7 @@ export class ApplyStage {
       if (queue.busy) continue;
       if (queue.group.destroyed) this.#remove(queue);
       else if (this.#headIsFenced(queue)) this.#startFence(queue);
-      else isDue ||= queue.urgent || queue.group.isLeader;
+      else isDue ||= queue.urgent || queue.group.isLeader || queue.group.budget.isTight;
     }
     if (this.#running) return;
     if (isDue || this.#host.holdMs === 0) this.#startBatch();
