@@ -6,6 +6,7 @@ export * from './memcomparable.js';
 export * from './modify.js';
 export * from './modify-codec.js';
 export * from './mvcc-records.js';
+export * from './newest-view.js';
 export type * from './ports/region-access.js';
 export type * from './ports/scheduler-api.js';
 export * from './raw-records.js';
