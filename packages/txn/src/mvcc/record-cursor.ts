@@ -2,17 +2,20 @@ import { compareBytes, type KvEntry, type KvIterator } from '@tinykv/base';
 import { parseRecordKey } from '@tinykv/model';
 import { asDataLoss } from './key-view.js';
 
-/** The first page behind a place that was skipped to: perhaps one more is skipped to from there. */
+/** Records of the first page after a leap. */
 const LEAST_PAGE = 8;
 
 /** Walks one record family (`k` or `l`) page by page; each page is one step of the event loop. */
 export class RecordCursor {
   #iterator: KvIterator;
   readonly #pageKeysMax: number;
+  /** Grows again where a walk has stayed. */
   #pageKeys: number;
   #page: readonly KvEntry[] = [];
   #at = 0;
   #isAtEnd = false;
+  /** The page after this one, which the engine reads meanwhile. */
+  #ahead: Promise<readonly KvEntry[]> | undefined;
 
   constructor(iterator: KvIterator, pageKeys: number) {
     this.#iterator = iterator;
@@ -22,13 +25,32 @@ export class RecordCursor {
 
   /** The next record without taking it; undefined at the end. */
   async peek(): Promise<KvEntry | undefined> {
-    if (this.#at === this.#page.length && !this.#isAtEnd) {
-      this.#page = await this.#iterator.next(this.#pageKeys);
-      this.#pageKeys = Math.min(this.#pageKeysMax, 2 * this.#pageKeys);
-      this.#at = 0;
-      this.#isAtEnd = this.#page.length === 0;
-    }
+    if (this.needsPage) await this.load(1);
+    return this.current;
+  }
+
+  /** True: whether there is a next record is known only after {@link load}. */
+  get needsPage(): boolean {
+    return this.#at === this.#page.length && !this.#isAtEnd;
+  }
+
+  /** The next record of this page; undefined at the end, and while a page is needed. */
+  get current(): KvEntry | undefined {
     return this.#page[this.#at];
+  }
+
+  /** Moves to the next page. When more than its records are wanted, the engine goes on with the one after it. */
+  async load(wanted: number): Promise<void> {
+    const page = this.#ahead ?? this.#iterator.next(this.#pageKeys);
+    this.#ahead = undefined;
+    this.#page = await page;
+    this.#pageKeys = Math.min(this.#pageKeysMax, 2 * this.#pageKeys);
+    this.#at = 0;
+    this.#isAtEnd = this.#page.length === 0;
+    if (this.#isAtEnd || wanted <= this.#page.length) return;
+    this.#ahead = this.#iterator.next(this.#pageKeys);
+    // Its failure is thrown by the load that asks for it; a page that nobody asks for may fail unseen.
+    this.#ahead.catch(() => undefined);
   }
 
   take(): void {
@@ -46,13 +68,15 @@ export class RecordCursor {
     this.#at = this.#page.length;
     if (key.length === 0) this.#isAtEnd = true;
     if (this.#isAtEnd) return;
-    await this.#iterator.close();
+    await this.close();
+    this.#ahead = undefined;
     this.#iterator = open();
     this.#pageKeys = Math.min(this.#pageKeysMax, LEAST_PAGE);
   }
 
-  close(): Promise<void> {
-    return this.#iterator.close();
+  async close(): Promise<void> {
+    await this.#ahead?.catch(() => undefined);
+    await this.#iterator.close();
   }
 }
 
