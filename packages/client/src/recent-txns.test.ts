@@ -45,7 +45,7 @@ describe('a snapshot that passes the locks of many living transactions', () => {
     const pairs = await run(txn.scan(utf8('k'), { end: utf8('l') }).then((all) => all));
     expect(pairs).toEqual([]);
     expect(seen().asked).toBe(TXNS);
-    expect(seen().named).toBeLessThanOrEqual(limits.clientPassedTxnsMax + limits.scanPageKeys);
+    expect(seen().named).toBeLessThanOrEqual(limits.resolvedLocksMax);
   });
 
   it('reads what is under the locks, forwards and backwards', async () => {

@@ -96,6 +96,8 @@ export class FakeCluster {
   bootstrapped = true;
   /** Whether the scheduler takes requests for timestamps and does not answer. */
   timestampsHang = false;
+  /** Stores end an answer to a KvScan after so many pairs, as they do at its bytes. */
+  answerPairsMax: number = Number.POSITIVE_INFINITY;
   /** How long stores keep their answers. */
   answersAfterMs = 0;
   /** Most requests that stores had at once without having answered. */
@@ -436,7 +438,10 @@ export class FakeCluster {
         const pairs = this.#page(keys, request, region)
           .map((key) => ({ key, ...data.read(key, request.version, context?.resolvedLocks) }))
           .filter(({ error, value }) => error !== undefined || value !== undefined);
-        return { pairs: pairs.slice(0, request.limit) };
+        const seen = request.keyOnly
+          ? pairs.map((pair) => ({ ...pair, value: new Uint8Array(0) }))
+          : pairs;
+        return answerOf(seen, request.limit, this.answerPairsMax);
       }
       case 'KvPrewrite':
         if (this.onePhase && request.tryOnePc) return data.prewriteOnePhase(request);
@@ -493,4 +498,13 @@ export class FakeCluster {
       .sort(compareBytes);
     return request.reverse ? inside.reverse() : inside;
   }
+}
+
+function answerOf<P>(
+  pairs: readonly P[],
+  limit: number,
+  most: number,
+): { readonly pairs: readonly P[]; readonly hasMore: boolean } {
+  const answered = pairs.slice(0, Math.min(limit, most));
+  return { pairs: answered, hasMore: answered.length < Math.min(limit, pairs.length) };
 }

@@ -37,6 +37,13 @@ export class GroupWalk {
     return order > 0 || isEnded ? afterGroup(name) : undefined;
   }
 
+  /** Whether this key, which exists, is wanted: as {@link skip} and {@link give}. */
+  takes(key: Uint8Array): boolean {
+    if (this.skip(key) !== undefined) return false;
+    this.give(key);
+    return true;
+  }
+
   /** The wanted key exists. */
   give(key: Uint8Array): void {
     const { nameBytes, restEnd } = this.#groups;

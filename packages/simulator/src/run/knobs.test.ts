@@ -87,7 +87,7 @@ describe('knobs', () => {
   it.each<readonly [keyof Limits, keyof Limits]>([
     ['entryCommandsMax', 'regionPendingCommandsMax'],
     ['keyBytesMax', 'entryBatchBytesMax'],
-    ['scanPageKeys', 'scanHeadsPageKeys'],
+    ['scanPageKeys', 'clientScanPageKeys'],
     ['scanPageKeys', 'mvccVersionsMax'],
     ['tsoInflightMax', 'tsoStreamPendingMax'],
     ['clientBatchGetKeysMax', 'batchGetKeysMax'],
