@@ -8,6 +8,7 @@ import { raftMutants } from './raft.js';
 import { raftstoreMutants1 } from './raftstore-1.js';
 import { raftstoreMutants2 } from './raftstore-2.js';
 import { replicaMutants } from './replica.js';
+import { scanMutants } from './scan.js';
 import { schedulerMutants } from './scheduler.js';
 import { txnMutants1 } from './txn-1.js';
 import { txnMutants2 } from './txn-2.js';
@@ -25,5 +26,6 @@ export const mutants: readonly Mutant[] = [
   ...replicaMutants,
   ...clientMutants,
   ...oneKeyMutants,
+  ...scanMutants,
   ...engineMutants,
 ];
