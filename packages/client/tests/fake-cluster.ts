@@ -37,7 +37,7 @@ import {
   tinykvtxn,
   type UnaryMethod,
 } from '@tinykv/proto';
-import { FakeData } from './fake-data.js';
+import { answerOf, FakeData } from './fake-data.js';
 
 /** A request as a store got it. */
 export interface StoreCall {
@@ -438,10 +438,7 @@ export class FakeCluster {
         const pairs = this.#page(keys, request, region)
           .map((key) => ({ key, ...data.read(key, request.version, context?.resolvedLocks) }))
           .filter(({ error, value }) => error !== undefined || value !== undefined);
-        const seen = request.keyOnly
-          ? pairs.map((pair) => ({ ...pair, value: new Uint8Array(0) }))
-          : pairs;
-        return answerOf(seen, request.limit, this.answerPairsMax);
+        return answerOf(pairs, request, this.answerPairsMax);
       }
       case 'KvPrewrite':
         if (this.onePhase && request.tryOnePc) return data.prewriteOnePhase(request);
@@ -498,13 +495,4 @@ export class FakeCluster {
       .sort(compareBytes);
     return request.reverse ? inside.reverse() : inside;
   }
-}
-
-function answerOf<P>(
-  pairs: readonly P[],
-  limit: number,
-  most: number,
-): { readonly pairs: readonly P[]; readonly hasMore: boolean } {
-  const answered = pairs.slice(0, Math.min(limit, most));
-  return { pairs: answered, hasMore: answered.length < Math.min(limit, pairs.length) };
 }

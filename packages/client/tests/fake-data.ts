@@ -323,3 +323,14 @@ export class FakeData {
     return [...this.keys.keys()].map(fromKeyString).filter(within).sort(compareBytes);
   }
 }
+
+/** The answer to a KvScan that ends after `most` pairs, as at its bytes. */
+export function answerOf<P extends object>(
+  pairs: readonly P[],
+  { limit, keyOnly }: { readonly limit: number; readonly keyOnly: boolean },
+  most: number,
+): { readonly pairs: readonly P[]; readonly hasMore: boolean } {
+  const answered = pairs.slice(0, Math.min(limit, most));
+  const seen = keyOnly ? answered.map((pair) => ({ ...pair, value: new Uint8Array(0) })) : answered;
+  return { pairs: seen, hasMore: answered.length < Math.min(limit, pairs.length) };
+}

@@ -287,11 +287,10 @@ export class RawExecutor {
       cf,
       range,
       now: () => this.expiry.now(),
-      remove: (keys: readonly Uint8Array[]) =>
-        this.expiry.remove(
-          context,
-          keys.map((key) => ({ cf, key })),
-        ),
+      remove: (keys: readonly Uint8Array[]) => {
+        const names = keys.map((key) => ({ cf, key }));
+        return this.expiry.remove(context, names);
+      },
       turn: () => turnOf(this.#clock, context),
     };
     const read = await withSnapshot(view.value, (snapshot) =>
