@@ -79,8 +79,6 @@ export const limits = {
   clientScanPageBytes: 262_144,
   /** Pages that a scan of a client holds ahead of the one that its caller has. */
   clientScanPagesAhead: 4,
-  /** Bytes of the head of a value, at most. */
-  valueHeadBytesMax: 64,
   /** Bytes of pairs or locks in one answer, with what stands around each; a scan that finds more is refused. */
   scanBytesMax: 8_388_608,
   /** One encoded answer; the rest of a gRPC message is for what a batch stream puts around it. */
