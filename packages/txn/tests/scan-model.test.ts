@@ -167,7 +167,13 @@ describe('a scan', () => {
           const engine = new MemoryEngine();
           await fill(engine, all);
           const list = new PairList();
-          const options = { ...q, range: EVERYTHING, answerBytesMax: 0, turn: noTurn };
+          const options = {
+            ...q,
+            range: EVERYTHING,
+            answerBytesMax: 0,
+            groups: undefined,
+            turn: noTurn,
+          };
           const end = await scan(paged(engine, size), 'txn', at, options, list);
           expect(list.pairs).toEqual(await byPointReads(engine, all, at, q));
           expect(end).toBe('done');
@@ -193,7 +199,13 @@ describe('a scan', () => {
           for (let rounds = 0; ; rounds++) {
             expect(rounds).toBeLessThan(NAMES.length + 1);
             const list = new PairList();
-            const options = { ...shape, range, answerBytesMax: bytes, turn: noTurn };
+            const options = {
+              ...shape,
+              range,
+              answerBytesMax: bytes,
+              groups: undefined,
+              turn: noTurn,
+            };
             const end = await scan(engine, 'txn', at, options, list);
             pairs.push(...list.pairs);
             if (end === 'done') break;
@@ -219,7 +231,8 @@ describe('a scan', () => {
     const batch = engine.batch();
     batch.put(at, sealed);
     await engine.write(batch, { sync: false });
-    const shape = { limit: 9, reverse: false, valueBytesMax: 0, answerBytesMax: 0 };
+    const sizes = { limit: 9, valueBytesMax: 0, answerBytesMax: 0 };
+    const shape = { ...sizes, reverse: false, groups: undefined };
     for (const keyOnly of [false, true]) {
       const options = { ...shape, keyOnly, range: EVERYTHING, turn: noTurn };
       const read = scan(engine, 'txn', { ts: 5n, strict: true }, options, new PairList());
