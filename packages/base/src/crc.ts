@@ -21,20 +21,20 @@ function makeTables(polynomial: number): Int32Array {
   return out;
 }
 
-/** CRC-32 of the bytes; pass the result of an earlier part as `seed` to go on. */
-export function crc32(bytes: Uint8Array, seed = 0): number {
-  return update(ieee, bytes, seed);
+/** CRC-32 of the bytes before `end`; pass the result of an earlier part as `seed` to go on. */
+export function crc32(bytes: Uint8Array, seed = 0, end: number = bytes.length): number {
+  return update(ieee, bytes, seed, end);
 }
 
 /** CRC-32C of the bytes; pass the result of an earlier part as `seed` to go on. */
 export function crc32c(bytes: Uint8Array, seed = 0): number {
-  return update(castagnoli, bytes, seed);
+  return update(castagnoli, bytes, seed, bytes.length);
 }
 
-function update(t: Int32Array, bytes: Uint8Array, seed: number): number {
+function update(t: Int32Array, bytes: Uint8Array, seed: number, end: number): number {
   let c = ~seed;
   let i = 0;
-  const last = bytes.length - 7;
+  const last = end - 7;
   for (; i < last; i += 8) {
     c ^= bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
     c =
@@ -47,7 +47,7 @@ function update(t: Int32Array, bytes: Uint8Array, seed: number): number {
       t[256 + bytes[i + 6]!]! ^
       t[bytes[i + 7]!]!;
   }
-  for (; i < bytes.length; i++) c = (c >>> 8) ^ t[(c ^ bytes[i]!) & 0xff]!;
+  for (; i < end; i++) c = (c >>> 8) ^ t[(c ^ bytes[i]!) & 0xff]!;
   return ~c >>> 0;
 }
 

@@ -34,7 +34,7 @@ describe('limits', () => {
     // Gathering never waits for more than may be there.
     ['entryCommandsMax', 'regionPendingCommandsMax'],
     ['regionPendingCommandsMax', 'regionInflightCommandsMax'],
-    ['scanPageKeys', 'scanHeadsPageKeys'],
+    ['scanPageKeys', 'clientScanPageKeys'],
     ['snapshotHeaderMs', 'snapshotIdleMs'],
     ['tsoInflightMax', 'tsoStreamPendingMax'],
     ['tsoStreamPendingMax', 'tsoPendingMax'],
@@ -76,7 +76,7 @@ describe('limits', () => {
   });
 
   it('let a read pass as many transactions as a snapshot and one request remember', () => {
-    const ofRequest = 2 * Math.max(limits.clientBatchGetKeysMax, limits.scanPageKeys);
+    const ofRequest = 2 * Math.max(limits.clientBatchGetKeysMax, limits.clientScanPageKeys);
     expect(limits.clientPassedTxnsMax + ofRequest).toBeLessThanOrEqual(limits.resolvedLocksMax);
   });
 

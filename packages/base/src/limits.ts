@@ -74,10 +74,11 @@ export const limits = {
   reclaimRangesMax: 1_024,
   /** Pairs that a scan reads before it yields. */
   scanPageKeys: 256,
-  /** Pairs that a client asks for in one request of a scan that leaves out the values, or all but their heads. */
-  scanHeadsPageKeys: 4_096,
-  /** Bytes of the head of a value, at most. */
-  valueHeadBytesMax: 64,
+  /** Pairs and bytes that a client asks for in one request of a scan. The page ends at the bytes, unless its store is of an older version. */
+  clientScanPageKeys: 1_536,
+  clientScanPageBytes: 262_144,
+  /** Pages that a scan of a client holds ahead of the one that its caller has. */
+  clientScanPagesAhead: 4,
   /** Bytes of pairs or locks in one answer, with what stands around each; a scan that finds more is refused. */
   scanBytesMax: 8_388_608,
   /** One encoded answer; the rest of a gRPC message is for what a batch stream puts around it. */

@@ -23,6 +23,9 @@ export function checkScan(start: unknown, options: ScanOptions & CallOptions): v
   if (options.end !== undefined) checkBytes(options.end, 'end of a scan');
   checkCount(options.limit, 'limit');
   checkCount(options.timeoutMs, 'timeoutMs');
+  if (options.groups !== undefined && options.reverse === true) {
+    throw invalid('a scan downwards looks for no groups of keys');
+  }
 }
 
 /** Undefined: not said. Throws KvError INVALID_ARGUMENT. */

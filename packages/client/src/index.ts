@@ -1,4 +1,5 @@
 export type { WriteCondition } from '@tinykv/model';
+export { GroupWalk, type KeyGroups } from '@tinykv/model';
 export type { AbortSignalLike } from './abort.js';
 export type { CallOptions } from './call-limits.js';
 export { Client, type ClientOptions } from './client.js';
@@ -24,7 +25,8 @@ export type { Inspector, KeyHistory, KeyVersion, LockScanOptions } from './inspe
 export type { KeyRead, KeyReader } from './key-reads.js';
 export { LockSweeper } from './lock-sweeper.js';
 export type { OneKey } from './one-key.js';
-export type { OneKeyResult, OneKeyWrite, OneKeyWriter } from './one-key-calls.js';
+export type { OneKeyWriter } from './one-key-calls.js';
+export type { KeyChange, OneKeyResult, OneKeyWrite } from './one-key-wire.js';
 export type { KvPair, ScanOptions } from './range-scan.js';
 export type {
   RawClient,

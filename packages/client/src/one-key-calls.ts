@@ -1,34 +1,13 @@
-import { copyBytes, KvError, limits, type Timestamp } from '@tinykv/base';
-import type { LockInfo, WriteCondition } from '@tinykv/model';
-import { type Init, keyErrorFromWire, tinykvtxn } from '@tinykv/proto';
+import { copyBytes, KvError, limits } from '@tinykv/base';
+import type { LockInfo } from '@tinykv/model';
+import { keyErrorFromWire, tinykvtxn } from '@tinykv/proto';
 import type { Backoff } from './backoff.js';
 import { UndeterminedError } from './errors.js';
 import { keyErrorToThrow } from './key-errors.js';
+import { bytesOf, type OneKeyResult, type OneKeyWrite } from './one-key-wire.js';
 import { undetermined } from './operation.js';
 
-const { OneKeyResult: Result, WriteCondition: Wire } = tinykvtxn;
-
-/** A write that the store of the key decides. */
-export interface OneKeyWrite {
-  readonly key: Uint8Array;
-  /** From {@link Transactions.timestamp}, fetched for this write alone, or for writes of other keys as well. */
-  readonly ts: Timestamp;
-  readonly condition: WriteCondition;
-  /** Undefined: the key is deleted. */
-  readonly value: Uint8Array | undefined;
-}
-
-export type OneKeyResult =
-  /** `commitTs` undefined: it has no version, as there was nothing to delete. */
-  | { readonly type: 'written'; readonly commitTs: Timestamp | undefined }
-  /** The condition does not hold: what is there instead. Nothing was written, nor will be. */
-  | {
-      readonly type: 'refused';
-      readonly value: Uint8Array | undefined;
-      readonly version: Timestamp;
-    }
-  /** The store cannot choose a timestamp now. Nothing was written, nor will be: a transaction can. */
-  | { readonly type: 'unready' };
+const { OneKeyResult: Result } = tinykvtxn;
 
 /** Hears of each write once, in no particular order. */
 export interface OneKeyWriter<W extends OneKeyWrite> {
@@ -102,11 +81,6 @@ export function splitCalls(calls: readonly Call[]): Call[][] {
   return parts;
 }
 
-function bytesOf({ key, value, condition }: OneKeyWrite): number {
-  const heads = condition.type === 'head' ? condition.heads : [];
-  return heads.reduce((sum, head) => sum + head.length, key.length + (value?.length ?? 0));
-}
-
 /** Ends a call that was certainly not written, or that has no version. */
 export function settle(call: Call, outcome: tinykvtxn.OneKeyOutcome): void {
   switch (outcome.result) {
@@ -126,25 +100,6 @@ export function settle(call: Call, outcome: tinykvtxn.OneKeyOutcome): void {
       if (error === undefined)
         call.reject(new KvError('INTERNAL', `a write has result ${outcome.result}`));
       else call.reject(keyErrorToThrow(keyErrorFromWire(error), call.write.ts));
-    }
-  }
-}
-
-export function toWire({ write }: Call): Init<tinykvtxn.OneKeyWrite> {
-  const { key, ts, condition, value } = write;
-  const change = value === undefined ? { delete: true } : { value };
-  switch (condition.type) {
-    case 'always':
-      return { key, ts, ...change };
-    case 'absent':
-      return { key, ts, ...change, condition: Wire.WriteIfAbsent };
-    case 'version': {
-      const { version } = condition;
-      return { key, ts, ...change, condition: Wire.WriteIfVersion, version };
-    }
-    case 'head': {
-      const { heads, orAbsent } = condition;
-      return { key, ts, ...change, condition: Wire.WriteIfHead, heads, orAbsent };
     }
   }
 }

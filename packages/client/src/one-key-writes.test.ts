@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeCluster, SCHEDULER } from '../tests/fake-cluster.js';
 import { Client } from './client.js';
 import { KeyLockedError, UndeterminedError } from './errors.js';
-import type { OneKeyResult } from './one-key-calls.js';
+import type { OneKeyResult } from './one-key-wire.js';
 
 let cluster: FakeCluster;
 let client: Client;
@@ -54,6 +54,35 @@ describe('writes of one key', () => {
     expect(results.map(({ type }) => type)).toEqual(keys.map(() => 'written'));
     expect(methods()).toEqual(['KvOneKeyWrite', 'KvOneKeyWrite']);
     for (const key of keys) expect(await get(key)).toBe(`${key}!`);
+  });
+
+  it('take companions of their Region with them, and are not done with those of another', async () => {
+    cluster.split(utf8('m'));
+    const ts = await run(client.txn.timestamp());
+    const both = (key: string, other: string): Promise<OneKeyResult> => {
+      const companions = [{ key: utf8(other), value: utf8('with') }];
+      return client.txn.writeOneKey({
+        key: utf8(key),
+        ts,
+        condition: ALWAYS,
+        value: utf8('v'),
+        companions,
+      });
+    };
+    expect((await run(both('a', 'a2'))).type).toBe('written');
+    expect(await get('a2')).toBe('with');
+    expect((await run(both('b', 'z'))).type).toBe('apart');
+    expect(await get('b')).toBeUndefined();
+    // What is lost on its way may have been done before the Region was split.
+    let sent = 0;
+    cluster.script = ({ method }) => {
+      if (method !== 'KvOneKeyWrite') return undefined;
+      if (++sent === 2) cluster.split(utf8('c1'));
+      return sent === 1 ? { type: 'lose', served: true } : undefined;
+    };
+    const lost = both('c', 'c2');
+    expect((await run(lost)).type).toBe('written');
+    expect(await get('c2')).toBe('with');
   });
 
   it('have an outcome each', async () => {

@@ -1,5 +1,5 @@
 import { KvError, TS_ZERO } from '@tinykv/base';
-import { type LockInfo, locationKey } from '@tinykv/model';
+import { type LockInfo, locationKey, rangeContains } from '@tinykv/model';
 import { tinykvtxn } from '@tinykv/proto';
 import type { Backoff } from './backoff.js';
 import { checkBytes, checkKey } from './check-arguments.js';
@@ -10,13 +10,11 @@ import {
   type Commits,
   fail,
   lockOf,
-  type OneKeyResult,
-  type OneKeyWrite,
   type OneKeyWriter,
   settle,
   splitCalls,
-  toWire,
 } from './one-key-calls.js';
+import { type KeyChange, type OneKeyResult, type OneKeyWrite, toWire } from './one-key-wire.js';
 import { isTooMuch, Operation, undetermined } from './operation.js';
 import { statusAtPrimary } from './primary-status.js';
 import type { CachedRegion } from './region-cache.js';
@@ -69,9 +67,11 @@ export class OneKeyWrites {
     this.#sendTogether(writes.map((write) => new Call(write, deadline, writer, this.#commits)));
   }
 
-  #check({ key, value }: OneKeyWrite): void {
-    checkKey(key);
-    if (value !== undefined) checkBytes(value, 'value');
+  #check(write: OneKeyWrite): void {
+    for (const { key, value } of [write, ...(write.companions ?? [])]) {
+      checkKey(key);
+      if (value !== undefined) checkBytes(value, 'value');
+    }
     this.#router.life.calls.check();
   }
 
@@ -102,7 +102,29 @@ export class OneKeyWrites {
   }
 
   #sendParts(region: CachedRegion, calls: readonly Call[]): void {
-    for (const part of splitCalls(calls)) void this.#sendToRegion(region, part, false);
+    const together: Call[] = [];
+    for (const call of calls) {
+      if (this.#areIn(region, call.write.companions)) together.push(call);
+      else this.#endApart(call);
+    }
+    for (const part of splitCalls(together)) void this.#sendToRegion(region, part, false);
+  }
+
+  #areIn({ range }: CachedRegion, companions: readonly KeyChange[] = []): boolean {
+    return companions.every(({ key }) => rangeContains(range, locationKey(this.#router.api, key)));
+  }
+
+  /** An earlier attempt may have been done, when the Region was not yet split. */
+  #endApart(call: Call): void {
+    if (!call.maybeApplied) call.resolve({ type: 'apart' });
+    else {
+      this.#seal(call, this.#operationOf([call])).then(
+        (isDone) => {
+          if (!isDone) call.resolve({ type: 'apart' });
+        },
+        (error: unknown) => call.reject(error),
+      );
+    }
   }
 
   #locate(calls: readonly Call[]): void {
@@ -142,7 +164,7 @@ export class OneKeyWrites {
       const response = await this.#router.sendToRegion(
         region,
         Txn.kvOneKeyWrite,
-        (context) => ({ context, writes: calls.map(toWire), waitForLatches }),
+        (context) => ({ context, writes: calls.map(({ write }) => toWire(write)), waitForLatches }),
         operation,
       );
       for (const call of calls) {

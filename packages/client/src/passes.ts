@@ -4,7 +4,7 @@ import { RecentTxns } from './recent-txns.js';
 
 const NONE: readonly Timestamp[] = [];
 /** More than the keys of one request, each of which has one lock at a time. */
-const PASSED_BY_REQUEST_MAX = 2 * limits.clientBatchGetKeysMax;
+const PASSED_BY_REQUEST_MAX = 2 * Math.max(limits.clientBatchGetKeysMax, limits.clientScanPageKeys);
 
 /**
  * Living transactions that the reads of a snapshot pass: they will be committed above it, if at all. Every request

@@ -2,10 +2,12 @@ import { compareBytes, limits, nextKey } from '@tinykv/base';
 import {
   compareEnds,
   encodedLength,
+  type KeyGroups,
   type KeyRange,
   locationKey,
   userKeyOfBound,
 } from '@tinykv/model';
+import type { errorpb, PairPage } from '@tinykv/proto';
 import { RequestError } from './errors.js';
 import type { Operation } from './operation.js';
 import type { CachedRegion } from './region-cache.js';
@@ -28,6 +30,8 @@ export interface ScanOptions {
   readonly keyOnly?: boolean;
   /** So many first bytes of each value, at least 1; the rest stays on the store. Default: all of it. */
   readonly valueBytesMax?: number;
+  /** Which keys are wanted, of a scan upwards; default: all. */
+  readonly groups?: KeyGroups;
 }
 
 /** The pair with the first bytes of its value; 0: with all of it. */
@@ -38,7 +42,7 @@ export function headOf(pair: KvPair, valueBytesMax: number): KvPair {
 }
 
 /** What a range is scanned for: pairs as a rule. */
-interface Keyed {
+export interface Keyed {
   readonly key: Uint8Array;
 }
 
@@ -67,6 +71,19 @@ export function fullPage<T extends Keyed>(pairs: readonly T[], limit: number): F
   return { pairs, last: pairs.length >= limit ? pairs.at(-1)?.key : undefined };
 }
 
+/** The page of an answer to KvScan or RawScan: it may have ended at its bytes, with fewer pairs than the limit. */
+export function answeredPage(
+  {
+    pairs,
+    count,
+    last,
+    rest,
+  }: PairPage<{ regionError: undefined | errorpb.Error; hasMore: boolean }>,
+  limit: number,
+): FetchedPage {
+  return { pairs, last: rest.hasMore || count >= limit ? last : undefined };
+}
+
 /** Longer than any location key, so that 0xff bytes of this length come after all of them. */
 const LOCATION_BYTES_MAX = encodedLength(limits.keyBytesMax) + 1;
 
@@ -90,8 +107,38 @@ export class RangeScan<T extends Keyed = KvPair> {
     this.#pageKeys = pageKeys;
     this.#reverse = reverse;
     this.#fetch = fetch;
-    const isEmpty = range.end.length > 0 && compareBytes(range.start, range.end) >= 0;
-    this.#rest = isEmpty ? undefined : range;
+    this.#rest = isEmpty(range) ? undefined : range;
+  }
+
+  /** All of the range is read. */
+  get isDone(): boolean {
+    return this.#rest === undefined;
+  }
+
+  /**
+   * Leaves to another scan what lies behind the Region in which this one goes on; undefined: nothing, or the Region is not
+   * known. Not while a page is being read.
+   */
+  splitOff(): RangeScan<T> | undefined {
+    const rest = this.#rest;
+    const region = rest && this.#router.cache.find(this.#locationOf(rest));
+    if (rest === undefined || region === undefined) return undefined;
+    const { api } = this.#router;
+    const bound = userKeyOfBound(api, this.#reverse ? region.range.start : region.range.end);
+    // A Region from the first key, or to the last.
+    if (bound.length === 0) return undefined;
+    const [own, behind] = this.#reverse
+      ? [
+          { start: bound, end: rest.end },
+          { start: rest.start, end: bound },
+        ]
+      : [
+          { start: rest.start, end: bound },
+          { start: bound, end: rest.end },
+        ];
+    if (isEmpty(own) || isEmpty(behind)) return undefined;
+    this.#rest = own;
+    return new RangeScan(this.#router, behind, this.#reverse, this.#fetch, this.#pageKeys);
   }
 
   /** The next page, of at most `limit` pairs and perhaps none; undefined at the end of the range. */
@@ -114,10 +161,14 @@ export class RangeScan<T extends Keyed = KvPair> {
   }
 
   #locate(rest: KeyRange, operation: Operation): Promise<CachedRegion> {
+    return this.#router.locate(this.#locationOf(rest), operation);
+  }
+
+  /** A location in the Region where the rest of the scan begins. */
+  #locationOf(rest: KeyRange): Uint8Array {
     const { api } = this.#router;
-    if (!this.#reverse) return this.#router.locate(locationKey(api, rest.start), operation);
-    const end = rest.end.length === 0 ? rest.end : locationKey(api, rest.end);
-    return this.#router.locate(lastLocationBefore(end), operation);
+    if (!this.#reverse) return locationKey(api, rest.start);
+    return lastLocationBefore(rest.end.length === 0 ? rest.end : locationKey(api, rest.end));
   }
 
   #advance(rest: KeyRange, region: CachedRegion, { pairs, last }: FetchedPage<T>): ScanPage<T> {
@@ -136,6 +187,10 @@ export class RangeScan<T extends Keyed = KvPair> {
     }
     return { pairs, covered };
   }
+}
+
+function isEmpty({ start, end }: KeyRange): boolean {
+  return end.length > 0 && compareBytes(start, end) >= 0;
 }
 
 /** A location at or after every key before `end` (empty: every key), and still before `end`. */

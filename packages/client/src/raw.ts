@@ -1,6 +1,6 @@
 import { copyBytes, EMPTY_BYTES, KvError, limits } from '@tinykv/base';
 import type { RawCf } from '@tinykv/model';
-import { tinykvpb, tinykvtxn } from '@tinykv/proto';
+import { scanPages, tinykvpb, tinykvtxn } from '@tinykv/proto';
 import { type AbortSignalLike, orAborted } from './abort.js';
 import { CallLimits, type CallOptions } from './call-limits.js';
 import { checkBytes, checkKey, checkScan, checkTtl } from './check-arguments.js';
@@ -8,8 +8,8 @@ import { UndeterminedError } from './errors.js';
 import { type Operation, undetermined } from './operation.js';
 import { forEachParallel } from './parallel.js';
 import {
+  answeredPage,
   type FetchPage,
-  fullPage,
   type KvPair,
   RangeScan,
   type ScanOptions,
@@ -232,21 +232,23 @@ export class RawClient {
    */
   scan(start: Uint8Array, options: RawScanOptions = {}): Scan<KvPair> {
     checkScan(start, options);
-    return new Scan(() => this.#iterate(start, options));
+    return new Scan(() => this.#pages(start, options));
   }
 
-  async *#iterate(
+  async *#pages(
     start: Uint8Array,
     options: RawScanOptions,
-  ): AsyncGenerator<KvPair, void, undefined> {
+  ): AsyncGenerator<readonly KvPair[], void, undefined> {
     const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY, reverse = false } = options;
-    const scan = new RangeScan(this.#router, { start, end }, reverse, this.#fetchPage(options));
+    const fetch = this.#fetchPage(options);
+    const pageKeys = limits.clientScanPageKeys;
+    const scan = new RangeScan(this.#router, { start, end }, reverse, fetch, pageKeys);
     let left = limit;
     while (left > 0) {
       const page = await this.#limits.read(options, (operation) => scan.next(left, operation));
       if (page === undefined) return;
       left -= page.pairs.length;
-      yield* page.pairs;
+      yield page.pairs;
     }
   }
 
@@ -268,20 +270,17 @@ export class RawClient {
 
   #fetchPage({ cf = 'default', reverse = false, keyOnly = false }: RawScanOptions): FetchPage {
     return async (region, { start, end }, limit, operation) => {
-      const response = await this.#router.sendToRegion(
+      const answerBytesMax = limits.clientScanPageBytes;
+      const shape = { limit, reverse, keyOnly, answerBytesMax };
+      const page = await this.#router.sendToRegion(
         region,
-        rpc.rawScan,
-        (context) => ({ context, cf, startKey: start, endKey: end, limit, reverse, keyOnly }),
+        scanPages.rawScan,
+        (context) => ({ context, cf, startKey: start, endKey: end, ...shape }),
         operation,
       );
-      if (response === undefined) return undefined;
-      checkError(response.error);
-      // A pair of its own bytes does not keep the whole answer.
-      const pairs = response.kvs.map(({ key, value }) => ({
-        key: copyBytes(key),
-        value: copyBytes(value),
-      }));
-      return fullPage(pairs, limit);
+      if (page === undefined) return undefined;
+      checkError(page.rest.error);
+      return answeredPage(page, limit);
     };
   }
 

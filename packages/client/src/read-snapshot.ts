@@ -1,8 +1,10 @@
 import { EMPTY_BYTES, type Timestamp } from '@tinykv/base';
+import { GroupWalk } from '@tinykv/model';
 import type { CallLimits, CallOptions } from './call-limits.js';
 import { checkScan } from './check-arguments.js';
 import { headOf, type KvPair, type ScanOptions } from './range-scan.js';
 import { Scan } from './scan.js';
+import { ScanAhead } from './scan-ahead.js';
 import type { ReadVersions, Snapshot } from './snapshot.js';
 
 /**
@@ -46,22 +48,33 @@ export class ReadSnapshot {
   /** Pairs from `start` on, in order. Time-outs are for each page. */
   scan(start: Uint8Array, options: ScanOptions & CallOptions = {}): Scan<KvPair> {
     checkScan(start, options);
-    return new Scan(() => this.#iterate(start, options));
+    return new Scan(() => this.#pages(start, options));
   }
 
-  async *#iterate(
+  async *#pages(
     start: Uint8Array,
     options: ScanOptions & CallOptions,
-  ): AsyncGenerator<KvPair, void, undefined> {
+  ): AsyncGenerator<readonly KvPair[], void, undefined> {
     const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY } = options;
-    const { reverse = false, keyOnly = false, valueBytesMax = 0 } = options;
-    const scan = this.#stored.scan({ start, end }, { reverse, keyOnly, valueBytesMax });
-    for (let left = limit; left > 0; ) {
-      const page = await this.#limits.read(options, (operation) => scan.next(left, operation));
-      if (page === undefined) return;
-      left -= page.pairs.length;
-      // A store of an older version gives all of each value.
-      for (const pair of page.pairs) yield headOf(pair, valueBytesMax);
+    const { reverse = false, keyOnly = false, valueBytesMax = 0, groups } = options;
+    const range = this.#stored.scan({ start, end }, { reverse, keyOnly, valueBytesMax, groups });
+    const walk = groups && new GroupWalk(groups);
+    const scan = new ScanAhead(range, () => this.#limits.begin('repeatable', options));
+    try {
+      for (let left = limit; left > 0; ) {
+        const most = left;
+        const page = await this.#limits.read(options, (operation) => scan.next(most, operation));
+        if (page === undefined) return;
+        const { pairs } = page;
+        // Pages that were read ahead may have more than are left.
+        const wanted = pairs.length <= left ? pairs : pairs.slice(0, left);
+        left -= wanted.length;
+        // A store of an older version gives all of each value, and all keys.
+        const right = walk === undefined ? wanted : wanted.filter(({ key }) => walk.takes(key));
+        yield valueBytesMax === 0 ? right : right.map((pair) => headOf(pair, valueBytesMax));
+      }
+    } finally {
+      scan.close();
     }
   }
 }

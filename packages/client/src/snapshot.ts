@@ -8,15 +8,22 @@ import {
   type Timestamp,
   TS_ZERO,
 } from '@tinykv/base';
-import type { KeyError, KeyRange, LockInfo } from '@tinykv/model';
-import { keyErrorFromWire, type kvrpcpb, tinykvext, tinykvpb, tinykvtxn } from '@tinykv/proto';
+import type { KeyError, KeyGroups, KeyRange, LockInfo } from '@tinykv/model';
+import {
+  keyErrorFromWire,
+  type kvrpcpb,
+  scanPages,
+  tinykvext,
+  tinykvpb,
+  tinykvtxn,
+} from '@tinykv/proto';
 import { checkKey } from './check-arguments.js';
 import { KeyLockedError } from './errors.js';
 import { keyErrorToThrow } from './key-errors.js';
 import type { LockResolver } from './lock-resolver.js';
 import { isTooMuch, type Operation } from './operation.js';
 import { type RequestPasses, SnapshotPasses } from './passes.js';
-import { type FetchPage, fullPage, type KvPair, RangeScan } from './range-scan.js';
+import { answeredPage, type FetchPage, RangeScan } from './range-scan.js';
 import type { CachedRegion } from './region-cache.js';
 import type { Router } from './router.js';
 import { splitByCount } from './split-by-count.js';
@@ -29,6 +36,7 @@ export interface SnapshotScanOptions {
   readonly keyOnly: boolean;
   /** As in {@link ScanOptions}; 0: all of each value. */
   readonly valueBytesMax: number;
+  readonly groups?: KeyGroups | undefined;
 }
 
 /** `read-committed`: no lock is waited for; what is committed while the read goes on may be missed. */
@@ -248,9 +256,8 @@ export class Snapshot {
   }
 
   scan(range: KeyRange, options: SnapshotScanOptions): RangeScan {
-    const { reverse, keyOnly, valueBytesMax } = options;
-    const isHead = valueBytesMax > 0 && valueBytesMax <= limits.valueHeadBytesMax;
-    const pageKeys = keyOnly || isHead ? limits.scanHeadsPageKeys : limits.scanPageKeys;
+    const { reverse } = options;
+    const pageKeys = limits.clientScanPageKeys;
     return new RangeScan(this.#router, range, reverse, this.#fetchPage(options), pageKeys);
   }
 
@@ -258,28 +265,29 @@ export class Snapshot {
    * A page ends where the first answer ends, with locks among its pairs or without: locks on keys that the
    * snapshot does not have leave no pairs, so a page of so many pairs could pass any number of them.
    */
-  #fetchPage({ reverse, keyOnly, valueBytesMax }: SnapshotScanOptions): FetchPage {
+  #fetchPage({ reverse, keyOnly, valueBytesMax, groups }: SnapshotScanOptions): FetchPage {
     return async (region, range, limit, operation) => {
       let { start: startKey, end: endKey } = range;
       let last: Uint8Array | undefined;
       let passes: RequestPasses | undefined;
-      const options = { limit, version: this.ts, reverse, keyOnly, valueBytesMax };
+      const answerBytesMax = limits.clientScanPageBytes;
+      const shape = { reverse, keyOnly, valueBytesMax, answerBytesMax, groups };
+      const options = { limit, version: this.ts, ...shape };
       for (;;) {
-        const response = await this.#router.sendToRegion(
+        const page = await this.#router.sendToRegion(
           region,
-          rpc.kvScan,
+          scanPages.kvScan,
           (context) => ({ context: this.#seen(context, passes), startKey, endKey, ...options }),
           operation,
         );
-        if (response === undefined) return undefined;
-        if (response.error !== undefined) throw this.#failure(response.error);
-        const { pairs } = response;
-        last = fullPage(pairs, limit).last ?? last;
-        const errors = pairs.flatMap(({ error }) => (error === undefined ? [] : [error]));
-        if (errors.length === 0) return { pairs: pairs.map(toPair), last };
+        if (page === undefined) return undefined;
+        if (page.rest.error !== undefined) throw this.#failure(page.rest.error);
+        const answered = answeredPage(page, limit);
+        last = answered.last ?? last;
+        if (page.keyErrors.length === 0) return { pairs: answered.pairs, last };
         if (last !== undefined && reverse) startKey = last;
         else if (last !== undefined) endKey = nextKey(last);
-        const locks = errors.map((error) => this.#lockOf(error));
+        const locks = page.keyErrors.map((error) => this.#lockOf(error));
         passes ??= this.#passes.forRequest();
         await this.#clear(locks, operation, passes);
       }
@@ -324,8 +332,4 @@ export class Snapshot {
     scope.check();
     throw new KeyLockedError(locks[0]!);
   }
-}
-
-function toPair({ key, value }: kvrpcpb.KvPair): KvPair {
-  return { key: copyBytes(key), value: copyBytes(value) };
 }

@@ -1,8 +1,10 @@
 import { EMPTY_BYTES, type Timestamp } from '@tinykv/base';
+import { GroupWalk } from '@tinykv/model';
 import type { CallLimits, CallOptions } from './call-limits.js';
 import { checkKey, checkScan } from './check-arguments.js';
-import { headOf, type KvPair, type ScanOptions } from './range-scan.js';
+import { headOf, type KvPair, type ScanOptions, type ScanPage } from './range-scan.js';
 import { Scan } from './scan.js';
+import { ScanAhead } from './scan-ahead.js';
 import { Snapshot } from './snapshot.js';
 import type { TxnContext } from './txn-context.js';
 import type { TxnProgress } from './txn-progress.js';
@@ -79,30 +81,43 @@ export class TxnReads {
   /** As {@link Txn.scan}. */
   scan(start: Uint8Array, options: ScanOptions & CallOptions): Scan<KvPair> {
     checkScan(start, options);
-    return new Scan(() => this.#iterate(start, options));
+    return new Scan(() => this.#pages(start, options));
   }
 
-  async *#iterate(
+  /** Each page is looked at while it is taken: what is written or locked meanwhile counts. */
+  async *#pages(
     start: Uint8Array,
     options: ScanOptions & CallOptions,
-  ): AsyncGenerator<KvPair, void, undefined> {
+  ): AsyncGenerator<Iterable<KvPair>, void, undefined> {
     const { end = EMPTY_BYTES, limit = Number.POSITIVE_INFINITY } = options;
-    const { reverse = false, keyOnly = false, valueBytesMax = 0 } = options;
-    const scan = this.#snapshot.scan({ start, end }, { reverse, keyOnly, valueBytesMax });
+    const { reverse = false, keyOnly = false, valueBytesMax = 0, groups } = options;
+    const range = this.#snapshot.scan({ start, end }, { reverse, keyOnly, valueBytesMax, groups });
+    const walk = groups && new GroupWalk(groups);
+    const scan = new ScanAhead(range, () => this.#limits.begin('repeatable', options));
+    const view = this.#view;
     let left = limit;
-    while (left > 0) {
-      this.#progress.checkOpen();
-      const most = left;
-      const page = await this.#limits
-        .read(options, (operation) => scan.next(most, operation))
-        .catch((error: unknown) => {
-          throw this.#progress.failed(error);
-        });
-      if (page === undefined) return;
-      for (const pair of seenOf(page, this.#view, reverse)) {
+    function* seen(page: ScanPage): Generator<KvPair, void, undefined> {
+      for (const pair of seenOf(page, view, reverse)) {
+        // Own writes lie between the others, and a store of an older version gives all keys.
+        if (walk !== undefined && !walk.takes(pair.key)) continue;
         if (left-- <= 0) return;
         yield keyOnly ? { key: pair.key, value: EMPTY_BYTES } : headOf(pair, valueBytesMax);
       }
+    }
+    try {
+      while (left > 0) {
+        this.#progress.checkOpen();
+        const most = left;
+        const page = await this.#limits
+          .read(options, (operation) => scan.next(most, operation))
+          .catch((error: unknown) => {
+            throw this.#progress.failed(error);
+          });
+        if (page === undefined) return;
+        yield seen(page);
+      }
+    } finally {
+      scan.close();
     }
   }
 }

@@ -37,7 +37,7 @@ import {
   tinykvtxn,
   type UnaryMethod,
 } from '@tinykv/proto';
-import { FakeData } from './fake-data.js';
+import { answerOf, FakeData } from './fake-data.js';
 
 /** A request as a store got it. */
 export interface StoreCall {
@@ -96,6 +96,8 @@ export class FakeCluster {
   bootstrapped = true;
   /** Whether the scheduler takes requests for timestamps and does not answer. */
   timestampsHang = false;
+  /** Stores end an answer to a KvScan after so many pairs, as they do at its bytes. */
+  answerPairsMax: number = Number.POSITIVE_INFINITY;
   /** How long stores keep their answers. */
   answersAfterMs = 0;
   /** Most requests that stores had at once without having answered. */
@@ -436,7 +438,7 @@ export class FakeCluster {
         const pairs = this.#page(keys, request, region)
           .map((key) => ({ key, ...data.read(key, request.version, context?.resolvedLocks) }))
           .filter(({ error, value }) => error !== undefined || value !== undefined);
-        return { pairs: pairs.slice(0, request.limit) };
+        return answerOf(pairs, request, this.answerPairsMax);
       }
       case 'KvPrewrite':
         if (this.onePhase && request.tryOnePc) return data.prewriteOnePhase(request);

@@ -163,7 +163,7 @@ export class FakeData {
     { unready, deletesNothing }: { readonly unready: boolean; readonly deletesNothing: boolean },
   ): tinykvtxn.OneKeyOutcomeInit {
     const { OneKeyResult, WriteCondition } = tinykvtxn;
-    const { key, ts, value } = write;
+    const { key, ts, value, companions } = write;
     const { lock, writes, rollbacks } = this.at(key);
     const own = writes.find(({ startTs }) => startTs === ts);
     if (own !== undefined) return { result: OneKeyResult.OneKeyWritten, commitTs: own.commitTs };
@@ -193,6 +193,10 @@ export class FakeData {
     const commitTs = (newest?.commitTs ?? 0n) > ts ? newest!.commitTs + 1n : ts + 1n;
     const op = write.delete ? kvrpcpb.Op.Del : kvrpcpb.Op.Put;
     writes.unshift({ commitTs, startTs: ts, op, value: new Uint8Array(value) });
+    for (const one of companions) {
+      const change = { op: one.delete ? kvrpcpb.Op.Del : kvrpcpb.Op.Put, value: one.value };
+      this.at(one.key).writes.unshift({ commitTs, startTs: ts, ...change });
+    }
     return { result: OneKeyResult.OneKeyWritten, commitTs };
   }
 
@@ -318,4 +322,15 @@ export class FakeData {
   sortedKeys(within: (key: Uint8Array) => boolean): Uint8Array[] {
     return [...this.keys.keys()].map(fromKeyString).filter(within).sort(compareBytes);
   }
+}
+
+/** The answer to a KvScan that ends after `most` pairs, as at its bytes. */
+export function answerOf<P extends object>(
+  pairs: readonly P[],
+  { limit, keyOnly }: { readonly limit: number; readonly keyOnly: boolean },
+  most: number,
+): { readonly pairs: readonly P[]; readonly hasMore: boolean } {
+  const answered = pairs.slice(0, Math.min(limit, most));
+  const seen = keyOnly ? answered.map((pair) => ({ ...pair, value: new Uint8Array(0) })) : answered;
+  return { pairs: seen, hasMore: answered.length < Math.min(limit, pairs.length) };
 }

@@ -48,7 +48,7 @@ function readOne(kv: GatewayKv): Promise<unknown> {
 function writeOne(kv: GatewayKv): Promise<unknown> {
   const condition = { type: 'version', version: 0n } as const;
   return new Promise((resolve, reject) => {
-    kv.writeOneKeys([{ key, ts: 1n, condition, value: key }], 1_000, {
+    kv.writeOneKeys([{ key, ts: 1n, condition, value: key, companions: [] }], 1_000, {
       onWritten: (_, written) => resolve(written),
       onWriteFailed: (_, failure) => reject(failure as Error),
     });

@@ -269,6 +269,8 @@ export class Executor {
       const isUnknown = failure instanceof GatewayKvError && failure.failure === 'undetermined';
       if (!isUnknown) for (const job of jobs) job.undecide();
       throw failure;
+    } finally {
+      this.#gateway.expiries.noteWritten(txn.expiries);
     }
   }
 

@@ -1,6 +1,7 @@
 import { concatBytes, utf8 } from '@tinykv/base';
 import { expect, test } from 'vitest';
-import { databasePrefix, gatewayKey, gcKey, metaKey, objectId, ttlBounds } from './model/keys.js';
+import { databasePrefix, gatewayKey, gcKey, metaKey, objectId, slotStart } from './model/keys.js';
+import { slotOf } from './model/slot.js';
 import { type TestClient, type TestGateway, testGateway } from './testing/harness.js';
 
 const FOREIGN = utf8('not a record of a gateway');
@@ -85,7 +86,7 @@ test('background work goes on past foreign records', async () => {
   const client = gateway.connect();
   await put(
     gateway,
-    concatBytes(ttlBounds(PREFIX, 0).start, utf8('\0')),
+    concatBytes(slotStart(PREFIX, slotOf(utf8('short'))), Uint8Array.of(1, 0)),
     gcKey(1, 1n, objectId(1n, 1)),
     gatewayKey(1, utf8('other')),
   );

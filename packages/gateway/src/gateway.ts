@@ -14,6 +14,7 @@ import type { Connection, ConnectionEvents } from './connection.js';
 import { Epochs } from './epochs/epochs.js';
 import { Executor } from './executor.js';
 import type { GatewayKv } from './kv-port.js';
+import { ExpirySchedule } from './model/expiry-schedule.js';
 import { DATABASES_MAX } from './model/keys.js';
 import { Sweeper } from './model/sweeper.js';
 import { Session, type SessionContext } from './session.js';
@@ -79,6 +80,7 @@ export class GatewayCore {
         renewMs: config.epochRenewMs,
       }),
       ttlClock: new TtlClock(env.clock),
+      expiries: new ExpirySchedule(),
       parameters: defaultParameters(config),
       startedMono: env.clock.mono(),
       runId: toHex(env.rng.fork('run-id').bytes(20)),

@@ -1,4 +1,7 @@
 import { KvError, type KvErrorCode } from '@tinykv/base';
+import type { KeyGroups } from '@tinykv/client';
+
+export type { KeyGroups } from '@tinykv/client';
 
 /** What a key is at a timestamp, and since when. */
 export interface KvVersion {
@@ -87,14 +90,23 @@ export interface KvWrite {
       };
   /** Undefined: the key is deleted. */
   readonly value: Uint8Array | undefined;
+  /** Blind writes of other keys that happen with it, or not at all. */
+  readonly companions: readonly KvChange[];
+}
+
+export interface KvChange {
+  readonly key: Uint8Array;
+  /** Undefined: the key is deleted. */
+  readonly value: Uint8Array | undefined;
 }
 
 /**
  * - `written`: durable, and seen by whoever begins afterwards.
  * - `refused`: the condition does not hold. Nothing was applied.
  * - `unready`: the store cannot decide it now; a transaction can. Nothing was applied.
+ * - `apart`: the companions lie in another Region; a transaction can write them. Nothing was applied.
  */
-export type KvWritten = 'written' | 'refused' | 'unready';
+export type KvWritten = 'written' | 'refused' | 'unready' | 'apart';
 
 export interface KvPair {
   readonly key: Uint8Array;
@@ -108,6 +120,8 @@ export interface KvScanOptions {
   readonly keyOnly?: boolean;
   /** So many first bytes of each value: the rest stays on the store. */
   readonly valueBytesMax?: number;
+  /** Which keys are wanted, of a scan upwards; default: all. */
+  readonly groups?: KeyGroups;
 }
 
 /** Reads see the snapshot at `startTs` and, over it, the transaction's own writes. */

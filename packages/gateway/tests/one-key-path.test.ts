@@ -1,6 +1,7 @@
 /** Commands that change one key: what they cost, and what they do when others are faster. */
 import { describe, expect, test } from 'vitest';
 import type { KvWrite, KvWriter } from '../src/kv-port.js';
+import { isTtlKey } from '../src/model/keys.js';
 import { FaultyKv } from '../src/testing/faulty-kv.js';
 import { type TestClient, type TestGateway, testGateway } from '../src/testing/harness.js';
 import { MemoryKv } from '../src/testing/memory-kv.js';
@@ -67,17 +68,62 @@ describe('a command that changes one key', () => {
   test('takes a transaction where other records belong to the key', async () => {
     const gateway = await testGateway();
     const client = gateway.connect();
-    expect(await cost(gateway, client, 'SET a 1 EX 100')).toEqual({ begin: 1, commit: 1 });
-    // The entry of the index goes with it.
-    const live = gateway.kv.liveKeys().length;
-    await client.line('SET a 2');
-    expect(gateway.kv.liveKeys()).toHaveLength(live - 1);
-    expect(await client.line('TTL a')).toBe(':-1\r\n');
     await client.send(['SET', 'big', 'x'.repeat(200_000)]);
     await client.line('APPEND big y');
     expect(await client.line('STRLEN big')).toBe(':200001\r\n');
     await client.line('SET big small');
     expect(await client.line('GET big')).toBe('$5\r\nsmall\r\n');
+  });
+
+  test('writes the expiry entry of its key with it', async () => {
+    const gateway = await testGateway();
+    const client = gateway.connect();
+    const entries = (): number => gateway.kv.liveKeys().filter(isTtlKey).length;
+    for (const line of ['SET a 1 EX 100', 'SETEX b 100 1', 'PSETEX c 100000 1']) {
+      expect(await cost(gateway, client, line), line).toEqual(OVERWRITE);
+    }
+    expect(entries()).toBe(3);
+    for (const line of ['SET b 2 EX 50', 'SET b 3']) {
+      expect(await cost(gateway, client, line), line).toEqual({
+        ...CHANGE,
+        timestamp: 2,
+        writeOneKey: 2,
+      });
+    }
+    expect(entries()).toBe(2);
+    for (const line of ['EXPIRE b 10', 'EXPIRE b 20', 'PERSIST b', 'SET b 4 EX 9 XX', 'GETDEL a']) {
+      expect(await cost(gateway, client, line), line).toEqual(CHANGE);
+    }
+    expect(entries()).toBe(2);
+    expect(await client.line('TTL b')).toBe(':9\r\n');
+    expect(gateway.core.state.stats.expiriesApart).toBe(0);
+  });
+
+  test('takes a transaction where the expiry entry lies in another Region, and is counted', async () => {
+    let isApart = true;
+    const gateway = await testGateway({
+      wrap: (memory) => {
+        const kv = new FaultyKv(memory);
+        const write = kv.writeOneKeys.bind(kv);
+        kv.writeOneKeys = (writes, timeoutMs, writer) => {
+          const apart = writes.filter(({ companions }) => isApart && companions.length > 0);
+          for (const one of apart) writer.onWritten(one, 'apart');
+          write(
+            writes.filter((one) => !apart.includes(one)),
+            timeoutMs,
+            writer,
+          );
+        };
+        return kv;
+      },
+    });
+    const client = gateway.connect();
+    expect(await client.line('SET a 1 EX 100')).toBe('+OK\r\n');
+    isApart = false;
+    expect(await client.line('SET a 2 EX 50')).toBe('+OK\r\n');
+    expect(await client.line('TTL a')).toBe(':50\r\n');
+    expect(gateway.core.state.stats.expiriesApart).toBe(1);
+    expect(gateway.kv.liveKeys().filter(isTtlKey)).toHaveLength(1);
   });
 
   test('keeps the TTL where it is, without a transaction', async () => {

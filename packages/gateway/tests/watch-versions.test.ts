@@ -20,9 +20,8 @@ async function world(sweepMs = 0): Promise<World> {
   const clock = new TestClock();
   const kv = new MemoryKv(clock);
   const link = new FaultyKv(kv);
-  const one = await testGateway({ clock, kv, seed: 'one', wrap: () => link });
+  const one = await testGateway({ clock, kv, seed: 'one', wrap: () => link, config: { sweepMs } });
   const two = await testGateway({ clock, kv, seed: 'two' });
-  if (sweepMs > 0) await testGateway({ clock, kv, seed: 'sweeper', config: { sweepMs } });
   return { clock, kv, link, one, client: one.connect(), other: two.connect() };
 }
 

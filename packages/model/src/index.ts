@@ -1,10 +1,12 @@
 export * from './errors.js';
+export { GroupWalk, type KeyGroups } from './key-groups.js';
 export * from './key-range.js';
 export * from './keys.js';
 export * from './memcomparable.js';
 export * from './modify.js';
 export * from './modify-codec.js';
 export * from './mvcc-records.js';
+export * from './newest-view.js';
 export type * from './ports/region-access.js';
 export type * from './ports/scheduler-api.js';
 export * from './raw-records.js';

@@ -7,7 +7,13 @@ import {
   type Timestamp,
 } from '@tinykv/base';
 import type { KeyRange } from './key-range.js';
-import { decodeBytes, encodeBytes, encodeBytesInto, encodedLength } from './memcomparable.js';
+import {
+  decodeBytes,
+  decodeBytesInto,
+  encodeBytes,
+  encodeBytesInto,
+  encodedLength,
+} from './memcomparable.js';
 
 /**
  * The layout of the engine: one byte of family, then what the family wants.
@@ -110,10 +116,17 @@ export function parseHistoryKey(key: Uint8Array): HistoryKey {
 
 /** The user key of a lock or newest key. Throws CodecError. */
 export function parseRecordKey(key: Uint8Array): Uint8Array {
-  const { bytes, end } = decodeBytes(key, 1);
+  const out = new Uint8Array(key.length);
+  return out.slice(0, parseRecordKeyInto(out, key));
+}
+
+/** As {@link parseRecordKey}, into the start of `out`, which has room for all of `key`; returns the length. */
+export function parseRecordKeyInto(out: Uint8Array, key: Uint8Array): number {
+  const length = decodeBytesInto(out, key, 1);
+  const end = 1 + encodedLength(length);
   if (end !== key.length)
     throw new CodecError(`${key.length - end} trailing bytes in a record key`);
-  return bytes;
+  return length;
 }
 
 export function rawKey(api: ApiMode, cf: RawCf, userKey: Uint8Array): Uint8Array {

@@ -33,16 +33,31 @@ export function decodeBytes(
   encoded: Uint8Array,
   offset = 0,
 ): { readonly bytes: Uint8Array; readonly end: number } {
-  const groups: number[] = [];
+  const end = encodingEnd(encoded, offset);
+  // Without an end the bytes are malformed, and decoding tells where.
+  const room = end < 0 ? encoded.length : ((end - offset) / (GROUP + 1)) * GROUP;
+  const out = new Uint8Array(room);
+  const length = decodeBytesInto(out, encoded, offset);
+  return { bytes: out.slice(0, length), end: offset + encodedLength(length) };
+}
+
+/**
+ * Decodes the encoding that starts at `offset` into the start of `out`, which has room for all of `encoded`; returns
+ * the length, of which {@link encodedLength} gives the end. Throws CodecError as {@link decodeBytes} does.
+ */
+export function decodeBytesInto(out: Uint8Array, encoded: Uint8Array, offset: number): number {
+  let length = 0;
   for (let at = offset; ; at += GROUP + 1) {
     if (at + GROUP >= encoded.length) throw new CodecError('memcomparable bytes end too early');
     const pad = MARKER - encoded[at + GROUP]!;
     if (pad > GROUP) throw new CodecError(`memcomparable marker ${encoded[at + GROUP]} is bad`);
-    for (let i = 0; i < GROUP - pad; i++) groups.push(encoded[at + i]!);
-    for (let i = GROUP - pad; i < GROUP; i++) {
+    const count = GROUP - pad;
+    for (let i = 0; i < count; i++) out[length + i] = encoded[at + i]!;
+    for (let i = count; i < GROUP; i++) {
       if (encoded[at + i] !== 0) throw new CodecError('memcomparable padding is not zero');
     }
-    if (pad !== 0) return { bytes: Uint8Array.from(groups), end: at + GROUP + 1 };
+    length += count;
+    if (pad !== 0) return length;
   }
 }
 

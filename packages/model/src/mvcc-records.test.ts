@@ -103,3 +103,20 @@ suite('a newest record', newest, { encode: encodeNewest, decode: decodeNewest })
 suite('a history write', write, { encode: encodeHistoryWrite, decode: decodeHistoryWrite });
 suite('a rollback', fc.constant(undefined), { encode: encodeRollback, decode: checkRollback });
 suite('a value', bytes, { encode: sealValue, decode: unsealValue });
+
+describe('a write record of any length', () => {
+  it('fills the memory that it holds', () => {
+    const key = new Uint8Array(9);
+    for (const length of [0, 1, 127, 128, 1_024, 16_383, 16_384]) {
+      const shortValue = new Uint8Array(length);
+      const record: WriteRecord = { kind: 'put', startTs: 1n, commitTs: 2n, shortValue };
+      const head = length < 128 ? 19 : length < 16_384 ? 20 : 21;
+      const history = encodeHistoryWrite(key, record);
+      const newestRecord = encodeNewest(key, { write: record, otherTs: 3n });
+      expect(history.length).toBe(head + length + 4);
+      expect(newestRecord.length).toBe(9 + head + length + 4);
+      expect(history.buffer.byteLength).toBe(history.length);
+      expect(newestRecord.buffer.byteLength).toBe(newestRecord.length);
+    }
+  });
+});

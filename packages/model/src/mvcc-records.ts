@@ -41,6 +41,12 @@ export interface NewestRecord {
 const lockKinds: readonly LockKind[] = ['put', 'delete', 'lock', 'pessimistic'];
 const writeKinds: readonly WriteKind[] = ['put', 'delete', 'lock'];
 
+const CHECKSUM_BYTES = 4;
+/** Of a write record, before its value: kind, flags, two timestamps. */
+const WRITE_HEAD_BYTES = 18;
+/** Of a newest record, before its write: flags, a timestamp. */
+const NEWEST_HEAD_BYTES = 9;
+
 const FLAG_SHORT_VALUE = 1;
 const FLAG_SECONDARIES = 2;
 const FLAG_WRITE = 4;
@@ -52,15 +58,23 @@ const FLAG_WRITE = 4;
 function seal(key: Uint8Array, w: ByteWriter): Uint8Array {
   const body = w.finish();
   const crc = crc32(body, crc32(key));
-  return w.u32(crc).finish().slice();
+  const sealed = w.u32(crc).finish();
+  // A writer that was made for these bytes holds nothing else.
+  return sealed.length === sealed.buffer.byteLength ? sealed : sealed.slice();
+}
+
+function storedChecksum(bytes: Uint8Array): number {
+  const at = bytes.length - CHECKSUM_BYTES;
+  const high = (bytes[at]! << 24) | (bytes[at + 1]! << 16);
+  return (high | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }
 
 /** Strips and checks the CRC. Throws CodecError: the stored bytes are damaged. */
 function unseal(key: Uint8Array, bytes: Uint8Array): ByteReader {
-  if (bytes.length < 4) throw new CodecError(`record of ${bytes.length} bytes`);
-  const body = bytes.subarray(0, bytes.length - 4);
-  const stored = new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.length - 4);
-  if (crc32(body, crc32(key)) !== stored) throw new CodecError('record checksum does not match');
+  if (bytes.length < CHECKSUM_BYTES) throw new CodecError(`record of ${bytes.length} bytes`);
+  const body = bytes.subarray(0, bytes.length - CHECKSUM_BYTES);
+  if (crc32(body, crc32(key)) !== storedChecksum(bytes))
+    throw new CodecError('record checksum does not match');
   return new ByteReader(body);
 }
 
@@ -114,6 +128,18 @@ export function decodeLock(key: Uint8Array, bytes: Uint8Array): LockRecord {
   return { kind, primary, startTs, ttlMs, forUpdateTs, minCommitTs, secondaries, shortValue };
 }
 
+function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes += 1;
+  return bytes;
+}
+
+/** Exactly what {@link putWrite} adds. */
+function writeBytes({ shortValue }: WriteRecord): number {
+  if (shortValue === undefined) return WRITE_HEAD_BYTES;
+  return WRITE_HEAD_BYTES + varintBytes(shortValue.length) + shortValue.length;
+}
+
 function putWrite(w: ByteWriter, write: WriteRecord): void {
   w.u8(writeKinds.indexOf(write.kind));
   w.u8(write.shortValue === undefined ? 0 : FLAG_SHORT_VALUE);
@@ -132,7 +158,8 @@ function readWrite(r: ByteReader): WriteRecord {
 }
 
 export function encodeNewest(key: Uint8Array, record: NewestRecord): Uint8Array {
-  const w = new ByteWriter(48 + (record.write?.shortValue?.length ?? 0));
+  const bytes = NEWEST_HEAD_BYTES + (record.write === undefined ? 0 : writeBytes(record.write));
+  const w = new ByteWriter(bytes + CHECKSUM_BYTES);
   w.u8(record.write === undefined ? 0 : FLAG_WRITE).timestamp(record.otherTs);
   if (record.write !== undefined) putWrite(w, record.write);
   return seal(key, w);
@@ -149,7 +176,7 @@ export function decodeNewest(key: Uint8Array, bytes: Uint8Array): NewestRecord {
 
 /** A write under a history key. */
 export function encodeHistoryWrite(key: Uint8Array, write: WriteRecord): Uint8Array {
-  const w = new ByteWriter(32 + (write.shortValue?.length ?? 0));
+  const w = new ByteWriter(writeBytes(write) + CHECKSUM_BYTES);
   putWrite(w, write);
   return seal(key, w);
 }
@@ -163,7 +190,7 @@ export function decodeHistoryWrite(key: Uint8Array, bytes: Uint8Array): WriteRec
 
 /** A rollback under a history key: that it exists is all that it says. */
 export function encodeRollback(key: Uint8Array): Uint8Array {
-  return seal(key, new ByteWriter(8).u8(0));
+  return seal(key, new ByteWriter(1 + CHECKSUM_BYTES).u8(0));
 }
 
 /** Throws CodecError when the record is damaged. */

@@ -45,6 +45,15 @@ export function openRaw(key: Uint8Array, bytes: Uint8Array): RawRecord {
   return { value: body.subarray(0, end - EXPIRY_BYTES), expiresAt };
 }
 
+/** Where the value ends of a record that never expires, which begins with it; -1: {@link openRaw} tells what the record is. */
+export function plainRawEnd(key: Uint8Array, bytes: Uint8Array): number {
+  const end = bytes.length - CRC_BYTES;
+  if (end < 0) return -1;
+  const stored =
+    (bytes[end]! << 24) | (bytes[end + 1]! << 16) | (bytes[end + 2]! << 8) | bytes[end + 3]!;
+  return crc32(bytes, crc32(key), end) === stored >>> 0 ? end : -1;
+}
+
 /** The record that names a raw key with a time to live for the collection. */
 export function sealExpiry(key: Uint8Array, expiresAt: number): Uint8Array {
   const out = new Uint8Array(EXPIRY_BYTES);

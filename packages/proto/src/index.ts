@@ -18,5 +18,6 @@ export * as tinykvstream from './gen/tinykvstream.js';
 export * as tinykvtxn from './gen/tinykvtxn.js';
 export { grpcStatusOf, kvErrorCodeOf } from './grpc-status.js';
 export type { BidiMethod, ClientStreamMethod, Method, UnaryMethod } from './method.js';
+export { type OwnPair, PairListWriter, type PairPage, scanPages } from './pair-list.js';
 export { ProtoError } from './proto-error.js';
 export { allMethods, batchMethod, batchNumber } from './services.js';

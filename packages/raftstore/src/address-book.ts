@@ -87,10 +87,11 @@ export class AddressBook {
    * nowhere counts as not said.
    */
   learn({ storeId, address, startToken }: StoreAddress): boolean {
-    if (!isReachable(address)) return true;
     const known = this.#records.get(storeId);
+    // Every frame of Raft messages says it anew: nearly all of them end here.
+    if (known?.startToken === startToken && known.address === address) return true;
+    if (!isReachable(address)) return true;
     if (known !== undefined) {
-      if (known.startToken === startToken && known.address === address) return true;
       if (startToken !== 0 && startToken < known.startToken) return false;
     } else if (this.#records.size >= limits.storeAddressesMax) {
       return true;

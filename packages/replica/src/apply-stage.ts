@@ -1,4 +1,4 @@
-import { assert, type LogIndex, limits } from '@tinykv/base';
+import { assert, type LogIndex, limits, type Timer } from '@tinykv/base';
 import type { Entry, Message } from '@tinykv/raft';
 import type { Group } from './group.js';
 import type { ApplyWork, StateMachine } from './ports.js';
@@ -10,6 +10,9 @@ export interface ApplyHost {
   deliver(group: Group, responses: readonly Message[]): void;
   /** All that one batch applied has been delivered. */
   flush(): void;
+  /** The longest that a follower puts off what nobody waits for; 0: it puts off nothing. */
+  readonly holdMs: number;
+  after(ms: number, fn: () => void): Timer;
   applied(group: Group, bytes: number): void;
   /** Everything up to and with a fenced entry is durable. */
   fenced(group: Group, index: LogIndex): void;
@@ -23,12 +26,23 @@ interface GroupQueue {
   done: number;
   /** A batch or a fence with this group is in flight. */
   busy: boolean;
+  /** Some entry is fenced, or there are many bytes: the rest does not wait. */
+  urgent: boolean;
+  /** Of the entries that came since the queue was empty. */
+  bytes: number;
 }
+
+/** A follower lets no more than this gather: what is not applied stays in memory. */
+const HELD_BYTES_MAX = 262_144;
 
 /**
  * The apply stage: committed entries of all groups in one engine batch, one batch in flight. An entry
  * that changes its group (split, conf change …) is applied alone, between two barriers; its group
  * applies nothing else meanwhile, the others go on.
+ *
+ * A batch costs a hop to a thread of the engine, however small it is. Clients wait for the leader's, and nobody for a
+ * follower's: it lets its entries gather for a few milliseconds, unless something of theirs is fenced, somebody waits until
+ * the stage is idle, memory is tight, or another group of the process applies anyway.
  */
 export class ApplyStage {
   readonly #host: ApplyHost;
@@ -36,6 +50,10 @@ export class ApplyStage {
   #running = false;
   /** The batch in flight, or the last one. */
   #batch: Promise<void> = Promise.resolve();
+  /** Set while entries wait that nobody waits for. */
+  #timer: Timer | undefined;
+  /** The timer has come while a batch was in flight. */
+  #overdue = false;
   #whenIdle: { readonly group: Group | undefined; readonly resolve: () => void }[] = [];
 
   constructor(host: ApplyHost) {
@@ -46,25 +64,50 @@ export class ApplyStage {
   add(group: Group, message: Message): void {
     let queue = this.#queues.get(group);
     if (queue === undefined) {
-      queue = { group, messages: [], done: 0, busy: false };
+      queue = { group, messages: [], done: 0, busy: false, urgent: false, bytes: 0 };
       this.#queues.set(group, queue);
     }
     queue.messages.push(message);
+    for (const entry of message.entries) {
+      queue.bytes += entry.data.length;
+      queue.urgent ||= this.#host.machine.isFenced(entry);
+    }
+    queue.urgent ||= queue.bytes >= HELD_BYTES_MAX;
   }
 
   kick(): void {
+    let isDue = this.#overdue || this.#whenIdle.length > 0;
     for (const queue of this.#queues.values()) {
       if (queue.busy) continue;
       if (queue.group.destroyed) this.#remove(queue);
       else if (this.#headIsFenced(queue)) this.#startFence(queue);
+      else isDue ||= queue.urgent || queue.group.isLeader || queue.group.budget.isTight;
     }
-    if (!this.#running) this.#startBatch();
+    if (this.#running) return;
+    if (isDue || this.#host.holdMs === 0) this.#startBatch();
+    else if (this.#queues.size > 0) {
+      this.#timer ??= this.#host.after(this.#host.holdMs, () => this.#holdEnds());
+    }
+  }
+
+  #holdEnds(): void {
+    this.#timer = undefined;
+    this.#overdue = true;
+    this.kick();
+  }
+
+  /** Entries that still wait are applied by the next process that has the log. */
+  stop(): void {
+    this.#timer?.cancel();
   }
 
   /** Resolves when nothing of the group (or of any group) is queued or in flight. */
   idle(group?: Group): Promise<void> {
     if (this.#isIdle(group)) return Promise.resolve();
-    return new Promise((resolve) => this.#whenIdle.push({ group, resolve }));
+    return new Promise((resolve) => {
+      this.#whenIdle.push({ group, resolve });
+      this.kick();
+    });
   }
 
   /** Resolves when no batch is in flight; entries that wait for the log may still be queued. */
@@ -82,6 +125,7 @@ export class ApplyStage {
   }
 
   #startBatch(): void {
+    this.#overdue = false;
     const work: ApplyWork[] = [];
     const queues: GroupQueue[] = [];
     let bytes = 0;

@@ -16,9 +16,19 @@ export interface ReplicaConfig {
   readonly logGcBytes?: number;
   /** Applied entries that every member has are kept for so long, up to twice; default a minute. */
   readonly logGcAgeMs?: number;
+  /** The longest that a leader holds back a commit index for the next entries; default {@link COMMIT_HOLD_MS}. */
+  readonly commitHoldMs?: number;
+  /** The longest that a follower puts off what it has to apply; default {@link APPLY_HOLD_MS}. */
+  readonly applyHoldMs?: number;
   /** Entries of one MsgApp; default `limits.raftMessageBytesMax`. Small, so that a tail travels in parts. */
   readonly messageBytesMax?: number;
 }
+
+/** More than a client takes from one answer to its next request; far less than what a follower is missed for. */
+export const COMMIT_HOLD_MS = 10;
+
+/** Nobody reads at a follower, and what is committed is in its log. */
+export const APPLY_HOLD_MS = 10;
 
 /** For the snapshot itself, and as long again for catching up with what was written meanwhile. */
 export const SNAPSHOT_LOG_KEEP_MS = 600_000;

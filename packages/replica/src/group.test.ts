@@ -24,6 +24,7 @@ function group(
     touch: () => undefined,
     makeSnapshot: () => undefined,
     voidsLease: () => false,
+    isFenced: () => false,
     damaged: () => undefined,
     readOnly,
   };

@@ -1,28 +1,21 @@
-import {
-  assert,
-  type Env,
-  type LogIndex,
-  limits,
-  MemoryBudget,
-  type PeerId,
-  type Term,
-} from '@tinykv/base';
+import { assert, type LogIndex, limits, MemoryBudget, type PeerId, type Term } from '@tinykv/base';
 import {
   type ConfChange,
   type ConfState,
-  type Entry,
   type LogPosition,
   type Message,
   RawNode,
   type Snapshot,
 } from '@tinykv/raft';
-import { type ReplicaConfig, SNAPSHOT_LOG_KEEP_MS } from './config.js';
+import { coreConfig } from './core-config.js';
+import { LogMarks } from './entry-marks.js';
 import type { GroupInit } from './group-init.js';
+import type { GroupOwner } from './group-owner.js';
 import { GroupStorage } from './group-storage.js';
+import { HeldCommits } from './held-commits.js';
 import { Inbox } from './inbox.js';
-import { KeptLog } from './kept-log.js';
-import { Lease, leaseMs, stampContext, unstampContext } from './lease.js';
-import { LeaseVoids, removesVoter } from './lease-voids.js';
+import { Leadership } from './leadership.js';
+import { removesVoter, stampContext, unstampContext } from './lease.js';
 import { ReadGate } from './read-gate.js';
 import { type Replication, replicationOf } from './replication.js';
 import { isFromLeader, VotePromise } from './vote-promise.js';
@@ -36,24 +29,6 @@ interface Announced {
 /** Ticks between two looks at what a cache need not keep. */
 const TRIM_TICKS = 10;
 
-/** What the owner of groups offers them. */
-export interface GroupOwner {
-  readonly env: Env;
-  readonly config: ReplicaConfig;
-  /** What all groups hold in memory; by default each has one of its own. */
-  readonly budget?: MemoryBudget;
-  touch(group: Group): void;
-  makeSnapshot(group: Group): Snapshot | undefined;
-  /** See StateMachine.voidsLease. */
-  voidsLease(entry: Entry): boolean;
-  damaged(group: Group, reason: string): void;
-  /** See {@link Group.readOnly}. */
-  readOnly(): string | undefined;
-}
-
-/** Election timeouts for which a follower that catches up may be silent: its store may be busy installing a snapshot. */
-const GONE_AFTER_ELECTIONS = 30;
-
 /** One Raft group of this process: the core, its stable log, what waits for it, and its read gate. */
 export class Group {
   readonly id: number;
@@ -62,14 +37,13 @@ export class Group {
   readonly storage: GroupStorage;
   readonly reads: ReadGate;
   readonly budget: MemoryBudget;
-  readonly #lease: Lease;
-  readonly #leaseVoids = new LeaseVoids();
+  readonly #leadership: Leadership;
+  readonly #marks: LogMarks;
+  /** Commit indexes that this leader has yet to tell. */
+  readonly held: HeldCommits = new HeldCommits();
   readonly #promise: VotePromise;
-  readonly #voidsLease: (entry: Entry) => boolean;
-  readonly #keptLog: KeptLog;
-  readonly #owner: GroupOwner;
+  readonly #owner: GroupOwner<Group>;
   readonly #inbox: Inbox;
-  readonly #electionMs: number;
   #ticks = 0;
   #confState: ConfState;
   /** Applied and readable. Invariant: durableApplied ≤ applied ≤ node.committed. */
@@ -82,13 +56,10 @@ export class Group {
   /** In the loop's list of groups that this turn must look at. */
   touched = false;
   destroyed = false;
-  /** When each peer last answered this one, and since when this one leads. */
-  readonly #heard = new Map<PeerId, number>();
-  #leadsSince = Number.NEGATIVE_INFINITY;
   /** The last role and leader that the state machine was told of. */
   #announced: Announced = { state: undefined, lead: 0, term: 0 };
 
-  constructor(owner: GroupOwner, init: GroupInit) {
+  constructor(owner: GroupOwner<Group>, init: GroupInit) {
     const { env, config } = owner;
     this.#owner = owner;
     this.id = init.id;
@@ -102,36 +73,18 @@ export class Group {
     this.storage = new GroupStorage(init.state, init.confState, makeSnapshot, this.budget);
     const rng = env.rng.fork(`raft-${init.id}-${init.peerId}`);
     this.reads = new ReadGate(rng.bytes(8));
-    this.#electionMs = config.electionTicks * config.tickMs;
-    this.#keptLog = new KeptLog(config.snapshotLogKeepMs ?? SNAPSHOT_LOG_KEEP_MS);
-    this.#lease = new Lease(leaseMs(config.electionTicks, config.tickMs));
+    this.#leadership = new Leadership(init.peerId, config);
     this.#promise = new VotePromise(
-      this.#electionMs,
+      config.electionTicks * config.tickMs,
       init.promisedUntil ?? Number.NEGATIVE_INFINITY,
     );
     if (init.recovered) this.#promise.heardLeader(env.clock.mono());
-    this.#voidsLease = (entry) =>
-      owner.voidsLease(entry) || removesVoter(entry, this.peerId, this.#confState);
-    this.node = new RawNode({
-      id: init.peerId,
-      electionTicks: config.electionTicks,
-      heartbeatTicks: config.heartbeatTicks,
-      storage: this.storage,
-      applied: init.state.durableApplied,
-      asyncStorageWrites: true,
-      maxBytesPerMessage: config.messageBytesMax ?? limits.raftMessageBytesMax,
-      maxCommittedBytesPerReady: limits.applyBatchBytesMax,
-      maxUncommittedBytes: limits.raftUncommittedBytesMax,
-      maxInflightMessages: limits.raftInflightMessagesMax,
-      maxInflightBytes: limits.raftInflightBytesMax,
-      checkQuorum: true,
-      preVote: true,
-      readOnly: 'safe',
-      disableProposalForwarding: true,
-      disableConfChangeValidation: false,
-      stepDownOnRemoval: true,
-      rng,
+    this.#marks = new LogMarks({
+      voidsLease: (entry) =>
+        owner.voidsLease(entry) || removesVoter(entry, this.peerId, this.#confState),
+      isChange: (entry) => owner.isFenced(entry),
     });
+    this.node = new RawNode(coreConfig(init, config, this.storage, rng));
   }
 
   get applied(): LogIndex {
@@ -209,7 +162,7 @@ export class Group {
 
   #stepReceived(message: Message, now: number): void {
     const { type, from } = message;
-    if (type === 'MsgHeartbeatResp' || type === 'MsgAppResp') this.#heard.set(from, now);
+    if (type === 'MsgHeartbeatResp' || type === 'MsgAppResp') this.#leadership.hear(from, now);
     if (this.#promise.forbids(message, now)) return;
     if (isFromLeader(message) && message.term >= this.node.term) this.#promise.heardLeader(now);
     if (type === 'MsgTimeoutNow' && this.readOnly !== undefined) return;
@@ -227,16 +180,28 @@ export class Group {
     if (this.isLeader) {
       const { sentAt } = stamp;
       const { from, term } = message;
-      this.#lease.onAck(from, term, sentAt, this.peerId, this.#confState, this.#leaseNow());
+      this.#leadership.onAck(from, term, sentAt, this.#confState, this.#leaseNow());
     }
     this.node.step({ ...message, context: stamp.context });
   }
 
   /** Prepares a message for the network: heartbeats get their stamp, a leader transfer ends the lease. */
   outgoing(message: Message): Message {
-    if (message.type === 'MsgTimeoutNow') this.#lease.suspend();
+    if (message.type === 'MsgTimeoutNow') this.#leadership.suspendLease();
     if (message.type !== 'MsgHeartbeat') return message;
     return { ...message, context: stampContext(message.context, this.#leaseNow()) };
+  }
+
+  /**
+   * Whether the message tells nothing but a commit index that its follower can do without for a while. A follower
+   * that is probed waits for the message itself. Those who take over need to know at once: of changes of the group
+   * itself, whose children and new voters wait for them; of the commits before this leader's term; and the one to
+   * whom the leadership goes.
+   */
+  mayWait({ type, to, entries, commit }: Message): boolean {
+    if (type !== 'MsgApp' || entries.length > 0 || !this.appliedOwnTerm) return false;
+    if (this.#marks.changes.hasCommitted(commit) || this.node.leadTransferee !== 0) return false;
+    return this.node.progressOf(to)?.state === 'StateReplicate';
   }
 
   #leaseNow(): number {
@@ -245,8 +210,8 @@ export class Group {
 
   /** True while reads of the applied state are linearizable without asking a quorum. */
   leaseValid(): boolean {
-    if (!this.appliedOwnTerm || this.#leaseVoids.isVoid(this.node.committed)) return false;
-    return this.#lease.valid(this.#leaseNow(), this.peerId, this.#confState);
+    if (!this.appliedOwnTerm || this.#marks.voids.hasCommitted(this.node.committed)) return false;
+    return this.#leadership.leaseValid(this.#leaseNow(), this.#confState);
   }
 
   /** Until when (monotonic ms) this peer neither votes nor campaigns. */
@@ -264,8 +229,8 @@ export class Group {
   /** The core hands a storage append out: nobody else has seen its entries yet. */
   onAppending({ snapshot, entries }: Message): void {
     this.storage.writing(entries);
-    if (snapshot !== undefined) this.#leaseVoids.onSnapshot();
-    this.#leaseVoids.onAppend(entries, this.#voidsLease);
+    if (snapshot !== undefined) this.#marks.onSnapshot();
+    this.#marks.onAppend(entries);
   }
 
   /** Another replica has applied this entry: where the log has the same one, it is committed. */
@@ -280,13 +245,9 @@ export class Group {
   askReadIndex(): void {
     if (!this.reads.unconfirmed) return;
     if (!this.isLeader) this.reads.refuseAll('not-leader');
-    else if (this.#isLeaseLongOver()) this.reads.refuseUnconfirmed('lease-over');
-    else if (this.reads.waiting) this.node.readIndex(this.reads.ask());
-  }
-
-  #isLeaseLongOver(): boolean {
-    const times = { ledSince: this.#leadsSince, graceMs: this.#electionMs };
-    return this.#lease.isLongOver(this.#leaseNow(), this.peerId, this.#confState, times);
+    else if (this.#leadership.isLeaseLongOver(this.#leaseNow(), this.#confState)) {
+      this.reads.refuseUnconfirmed('lease-over');
+    } else if (this.reads.waiting) this.node.readIndex(this.reads.ask());
   }
 
   /** Follows a change of role; true when there is one to announce. */
@@ -297,49 +258,37 @@ export class Group {
     if (last.state === state && last.lead === lead && last.term === term) return false;
     const wasLeader = last.state === 'StateLeader';
     this.#announced = { state, lead, term };
-    if (this.isLeader) {
-      this.#lease.begin(node.term);
-      if (!wasLeader) this.#leadsSince = this.#owner.env.clock.mono();
-    } else {
-      this.#lease.end();
-      this.#keptLog.clear();
-    }
+    this.held.takeAll();
+    if (!this.isLeader) this.#leadership.end();
+    else this.#leadership.begin(term, this.#owner.env.clock.mono(), wasLeader);
     if (wasLeader) this.reads.refuseAll('not-leader');
     return true;
   }
 
   /** A snapshot at `index` is on its way to a peer, or has just arrived there. */
   keepLogBehind(id: PeerId, index: LogIndex): void {
-    if (this.isLeader) this.#keptLog.keep(id, index, this.#owner.env.clock.mono());
+    if (this.isLeader) this.#leadership.keepLogBehind(id, index, this.#owner.env.clock.mono());
   }
 
   /** The snapshot did not arrive. */
   releaseLog(id: PeerId): void {
-    this.#keptLog.release(id);
+    this.#leadership.releaseLog(id);
   }
 
   /** The last entry that may be truncated for the sake of followers with a snapshot; see KeptLog. */
   truncationBound(level: LogIndex): LogIndex {
-    const { env, config } = this.#owner;
-    const silentMs = GONE_AFTER_ELECTIONS * config.electionTicks * config.tickMs;
-    return this.#keptLog.bound(env.clock.mono(), level, (id) =>
-      this.silentMs(id) > silentMs ? undefined : this.node.progressOf(id)?.match,
-    );
+    const matchOf = (id: PeerId): LogIndex | undefined => this.node.progressOf(id)?.match;
+    return this.#leadership.truncationBound(this.#owner.env.clock.mono(), level, matchOf);
   }
 
-  /**
-   * Milliseconds for which a peer has not answered its leader. The core's `recentActive` is no measure: it
-   * begins anew at each check of the quorum.
-   */
+  /** See {@link Leadership.silentMs}. */
   silentMs(id: PeerId): number {
-    const heardAt = this.#heard.get(id) ?? Number.NEGATIVE_INFINITY;
-    return this.#owner.env.clock.mono() - Math.max(heardAt, this.#leadsSince);
+    return this.#leadership.silentMs(id, this.#owner.env.clock.mono());
   }
 
   /** Whether a peer has answered its leader within an election timeout. */
   isActive(id: PeerId): boolean {
-    const { electionTicks, tickMs } = this.#owner.config;
-    return this.silentMs(id) <= electionTicks * tickMs;
+    return this.#leadership.isActive(id, this.#owner.env.clock.mono());
   }
 
   /** Entries up to `index` are readable. */
@@ -350,7 +299,7 @@ export class Group {
     );
     this.#applied = index;
     this.#appliedTerm = term;
-    this.#leaseVoids.onApplied(index);
+    this.#marks.onApplied(index);
     this.storage.evict(index);
     this.reads.onApplied(index);
   }
@@ -369,7 +318,7 @@ export class Group {
   applyConfChange(change: ConfChange): ConfState {
     this.#confState = this.node.applyConfChange(change);
     this.storage.setConfState(this.#confState);
-    this.#lease.reconfigure(this.peerId, this.#confState, this.#leaseNow());
+    this.#leadership.reconfigure(this.#confState, this.#leaseNow());
     // The members that should confirm may be gone. A single voter that is asked again answers itself.
     this.reads.askAgain();
     this.touch();

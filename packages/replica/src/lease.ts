@@ -1,5 +1,5 @@
 import type { PeerId, Term } from '@tinykv/base';
-import type { ConfState } from '@tinykv/raft';
+import { type ConfState, decodeConfChange, type Entry, isLeaveJoint } from '@tinykv/raft';
 
 /**
  * How much faster than a leader's clock that of a follower may run: 5 %, a hundred times what NTP slews.
@@ -25,7 +25,7 @@ export function leaseMs(electionTicks: number, tickMs: number): number {
  *
  * Once TimeoutNow has been sent the target may campaign past that refusal, however late the message
  * arrives; so the lease is void for the rest of the term, and reads go by read index. Entries that void it
- * for a time are the matter of LeaseVoids.
+ * for a time are the matter of EntryMarks.
  */
 export class Lease {
   readonly #durationMs: number;
@@ -131,4 +131,17 @@ export function unstampContext(
   if (context.length < STAMP_BYTES) return undefined;
   const sentAt = new DataView(context.buffer, context.byteOffset).getFloat64(0);
   return { sentAt, context: context.subarray(STAMP_BYTES) };
+}
+
+/**
+ * Whether a configuration change takes the vote of `self` away. All others leave the lease alone: every
+ * quorum of the configuration before the change meets every quorum of the one after it, so those who
+ * promised not to vote still stand in the way of another leader.
+ */
+export function removesVoter(entry: Entry, self: PeerId, config: ConfState): boolean {
+  if (entry.type === 'EntryNormal') return false;
+  const change = decodeConfChange(entry.data);
+  // The end of a joint configuration names nobody: it takes the votes of those that it leaves behind.
+  if (isLeaveJoint(change)) return !config.voters.includes(self);
+  return change.changes.some(({ type, nodeId }) => nodeId === self && type !== 'ConfChangeAddNode');
 }

@@ -19,11 +19,12 @@ import {
 } from '@tinykv/raft';
 import { AppendStage } from './append-stage.js';
 import { ApplyStage } from './apply-stage.js';
-import type { ReplicaConfig } from './config.js';
+import { APPLY_HOLD_MS, COMMIT_HOLD_MS, type ReplicaConfig } from './config.js';
 import { DurabilityStage } from './durability-stage.js';
 import { Group } from './group.js';
 import type { GroupInit } from './group-init.js';
-import type { Outbound, StateMachine } from './ports.js';
+import { Outbox } from './outbox.js';
+import type { StateMachine } from './ports.js';
 
 /**
  * The loop over many Raft groups and one log. Every turn: step what came, propose what waits, take a
@@ -47,9 +48,8 @@ export class ReplicaLoop {
   readonly #append: AppendStage;
   readonly #apply: ApplyStage;
   readonly #durability: DurabilityStage;
+  readonly #outbox: Outbox;
   #touched: Group[] = [];
-  /** What storage work let out, to be sent by the next flush. */
-  #delayed: Outbound[] = [];
   #scheduled = false;
   #ticker: Timer | undefined;
   /** Why nothing may be proposed: the disk under the log is full. */
@@ -70,7 +70,12 @@ export class ReplicaLoop {
     this.#log = log;
     const deliver = (group: Group, responses: readonly Message[]): void =>
       this.#deliver(group, responses);
-    const flush = (): void => this.#flush();
+    this.#outbox = new Outbox({
+      clock: env.clock,
+      holdMs: config.commitHoldMs ?? COMMIT_HOLD_MS,
+      send: (messages) => machine.send(messages),
+    });
+    const flush = (): void => this.#outbox.flush();
     const fatal = (error: unknown): void => machine.fatal(error);
     this.#append = new AppendStage(log, {
       deliver,
@@ -88,6 +93,8 @@ export class ReplicaLoop {
       machine,
       deliver,
       flush,
+      holdMs: config.applyHoldMs ?? APPLY_HOLD_MS,
+      after: (ms, fn) => env.clock.after(ms, fn),
       fenced: (group, index) => this.#durability.covered(group, index),
       applied: (group, bytes) => this.#durability.onApplied(group, bytes),
     });
@@ -129,10 +136,12 @@ export class ReplicaLoop {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#ticker?.cancel();
+    this.#outbox.stop();
     await this.#append.stop();
     // What a full disk keeps out of the log is never applied.
     await (this.#append.isFull ? this.#apply.batchDone() : this.#apply.idle());
     await this.#durability.stop();
+    this.#apply.stop();
     for (const group of this.#groups.values()) group.reads.refuseAll('destroyed');
   }
 
@@ -146,6 +155,7 @@ export class ReplicaLoop {
         touch: (touched) => this.#touch(touched),
         makeSnapshot: (target): Snapshot | undefined => this.#machine.makeSnapshot(target),
         voidsLease: (entry) => this.#machine.voidsLease(entry),
+        isFenced: (entry) => this.#machine.isFenced(entry),
         damaged: (target, reason) => this.#machine.damaged(target, reason),
         readOnly: () => this.#readOnly,
       },
@@ -205,12 +215,11 @@ export class ReplicaLoop {
     try {
       const touched = this.#touched;
       this.#touched = [];
-      const out: Outbound[] = [];
       for (const group of touched) {
         group.touched = false;
-        if (!group.destroyed) this.#turnOf(group, out);
+        if (!group.destroyed) this.#turnOf(group);
       }
-      if (out.length > 0) this.#machine.send(out);
+      this.#outbox.flush();
       this.#append.kick();
       this.#apply.kick();
     } catch (error) {
@@ -218,7 +227,7 @@ export class ReplicaLoop {
     }
   }
 
-  #turnOf(group: Group, out: Outbound[]): void {
+  #turnOf(group: Group): void {
     group.stepInbox();
     this.#announce(group);
     this.#machine.proposePending(group);
@@ -227,7 +236,7 @@ export class ReplicaLoop {
     while (!group.destroyed && node.hasReady()) {
       const ready = node.ready();
       for (const state of ready.readStates) group.reads.onReadState(state, group.applied);
-      for (const message of ready.messages) this.#dispatch(group, message, out);
+      for (const message of ready.messages) this.#dispatch(group, message);
     }
     this.#announce(group);
     this.#fetchWanted(group);
@@ -237,28 +246,20 @@ export class ReplicaLoop {
     if (!group.destroyed && group.updateRole()) this.#machine.roleChanged(group);
   }
 
-  #dispatch(group: Group, message: Message, out: Outbound[]): void {
+  #dispatch(group: Group, message: Message): void {
     if (message.to === LOCAL_APPEND_THREAD) {
       group.onAppending(message);
       this.#append.add(group, message);
     } else if (message.to === LOCAL_APPLY_THREAD) this.#apply.add(group, message);
     else if (message.to === group.peerId) this.#stepOwn(group, message);
-    else out.push({ group, message: group.outgoing(message) });
+    else this.#outbox.add(group, message);
   }
 
-  /** Storage answered: step what is for the node itself, keep the rest for the flush. */
+  /** Storage answered: step what is for the node itself, keep the rest for the flush of all that it completed. */
   #deliver(group: Group, responses: readonly Message[]): void {
     if (group.destroyed) return;
-    for (const message of responses) this.#dispatch(group, message, this.#delayed);
+    for (const message of responses) this.#dispatch(group, message);
     this.#touch(group);
-  }
-
-  /** Answers of all groups that one piece of storage work completed go out together. */
-  #flush(): void {
-    if (this.#delayed.length === 0) return;
-    const messages = this.#delayed;
-    this.#delayed = [];
-    this.#machine.send(messages);
   }
 
   #stepOwn(group: Group, message: Message): void {

@@ -8,7 +8,7 @@ import type { Group } from './group.js';
 export interface StateMachine {
   /** A turn begins for a touched group: propose now what has been waiting. */
   proposePending(group: Group): void;
-  /** Messages of this turn for other processes. May be lost; must not be sent later than this turn. */
+  /** Messages for other processes. May be lost; must not be sent later than this turn. */
   send(messages: readonly Outbound[]): void;
   /** True when the entry changes the group itself and must be fenced by barriers. */
   isFenced(entry: Entry): boolean;

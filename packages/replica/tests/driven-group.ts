@@ -12,6 +12,7 @@ import {
 } from '@tinykv/raft';
 import { Group } from '../src/group.js';
 import { emptyGroupState } from '../src/group-storage.js';
+import { Outbox } from '../src/outbox.js';
 
 export const TICK_MS = 100;
 export const ELECTION_MS = 1_000;
@@ -35,6 +36,7 @@ export interface DrivenOptions {
   readonly voters?: readonly number[];
   readonly recovered?: boolean;
   readonly promisedUntil?: number;
+  readonly commitHoldMs?: number;
 }
 
 /** Peer 1 of a group, whose disk and state machine do their work when a test says so. Term 5, log up to 5/5. */
@@ -43,10 +45,19 @@ export class DrivenGroup {
   readonly group: Group;
   /** Messages to other peers. */
   readonly sent: Message[] = [];
+  readonly #outbox: Outbox;
   readonly #appends: Message[] = [];
   readonly #applies: Message[] = [];
 
-  constructor({ voters = [1, 2, 3], recovered = false, promisedUntil }: DrivenOptions = {}) {
+  constructor(options: DrivenOptions = {}) {
+    const { voters = [1, 2, 3], recovered = false, promisedUntil, commitHoldMs = 0 } = options;
+    this.#outbox = new Outbox({
+      clock: this.env.clock,
+      holdMs: commitHoldMs,
+      send: (messages) => {
+        for (const { message } of messages) this.sent.push(message);
+      },
+    });
     const owner = {
       env: this.env,
       config: {
@@ -61,6 +72,8 @@ export class DrivenGroup {
       touch: () => undefined,
       makeSnapshot: () => undefined,
       voidsLease: (entry: Entry) => entry.data.length === SPLIT.length,
+      isFenced: (entry: Entry) =>
+        entry.type !== 'EntryNormal' || entry.data.length === SPLIT.length,
       damaged: () => undefined,
       readOnly: () => undefined,
     };
@@ -96,6 +109,7 @@ export class DrivenGroup {
       for (const message of ready.messages) this.#dispatch(message);
     }
     group.updateRole();
+    this.#outbox.flush();
   }
 
   #dispatch(message: Message): void {
@@ -104,7 +118,7 @@ export class DrivenGroup {
       this.#appends.push(message);
     } else if (message.to === LOCAL_APPLY_THREAD) this.#applies.push(message);
     else if (message.to === 1) this.group.node.step(message);
-    else this.sent.push(this.group.outgoing(message));
+    else this.#outbox.add(this.group, message);
   }
 
   /** The disk ends what it has to do. */

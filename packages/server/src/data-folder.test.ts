@@ -56,11 +56,15 @@ describe('data folder', () => {
   });
 
   it.each([
-    ['an unknown version', '{"format":7,"kind":"store","clusterId":0}', 'has format 7'],
+    [
+      'a later version',
+      '{"format":4,"kind":"store","clusterId":0}',
+      /has format 4, which a later build has written; .* 2 and 3: start it with that build/,
+    ],
     [
       'the version with a Raft log on LevelDB',
       '{"format":1,"kind":"store","clusterId":0}',
-      'has format 1, this build reads format 3',
+      /has format 1, which a build before all .* 2 and 3: start it with that build, or .* empty folder/,
     ],
     ['another kind', '{"format":2,"kind":"scheduler","clusterId":0}', 'folder of a scheduler'],
     ['a damaged record', '{"for', 'is damaged'],

@@ -179,10 +179,7 @@ function checkFormat(
   record: FormatRecord,
 ): void {
   if (record.format !== FORMAT_VERSION && record.format !== FORMAT_WITHOUT_ENGINE) {
-    throw new StartError(
-      `${path} has format ${record.format}, this build reads format ${FORMAT_VERSION}`,
-      EXIT.failure,
-    );
+    throw new StartError(strangeFormat(path, record.format), EXIT.failure);
   }
   if (record.kind !== kind) {
     throw new StartError(`${path} is the data folder of a ${record.kind}`, EXIT.failure);
@@ -194,6 +191,15 @@ function checkFormat(
       EXIT.failure,
     );
   }
+}
+
+/** Names the way out: what is in the folder is as good as ever, for the build that wrote it. */
+function strangeFormat(path: string, format: number): string {
+  const known = `this build reads ${FORMAT_WITHOUT_ENGINE} and ${FORMAT_VERSION}`;
+  const isLater = format > FORMAT_VERSION;
+  const author = isLater ? 'a later build has' : 'a build before all that are supported has';
+  const way = 'or start this one on an empty folder, so that the other stores fill it';
+  return `${path} has format ${format}, which ${author} written; ${known}: start it with that build, ${way} (see docs/errors.md)`;
 }
 
 function writeFormat(path: string, record: FormatRecord): void {

@@ -1,7 +1,7 @@
 import { assert, fromUtf8, limits, utf8 } from '@tinykv/base';
 import { findPeerOnStore } from '@tinykv/model';
 import { type errorpb, type kvrpcpb, tinykvpb } from '@tinykv/proto';
-import { Cluster, type StoreRegion } from '../src/cluster/cluster.js';
+import { Cluster, type FormerCluster, type StoreRegion } from '../src/cluster/cluster.js';
 import type { Node } from '../src/cluster/node.js';
 import type { ClusterShape } from '../src/cluster/sim-config.js';
 import type { StoreNode } from '../src/cluster/store-node.js';
@@ -32,7 +32,7 @@ export class Scenario {
   /** Called whenever a process passes a fail point, before it goes on. */
   onPoint: (name: string) => void = () => undefined;
 
-  private constructor(name: string, shape: Partial<ClusterShape>) {
+  private constructor(name: string, shape: Partial<ClusterShape>, former?: FormerCluster) {
     this.world = new World(name);
     this.cluster = new Cluster({
       world: this.world,
@@ -40,7 +40,15 @@ export class Scenario {
       network: { delayMinMs: 1, delayMeanMs: 1, lossRate: 0, duplicateRate: 0, reorderRate: 0 },
       onCrash: (_node, loss) => this.losses.push(loss),
       onPoint: (name) => this.onPoint(name),
+      ...(former === undefined ? {} : { former }),
     });
+  }
+
+  /** All programs of a cluster that has run before start; nothing is waited for. */
+  static restart(name: string, former: FormerCluster, shape: Partial<ClusterShape> = {}): Scenario {
+    const scenario = new Scenario(name, shape, former);
+    void scenario.cluster.startAll();
+    return scenario;
   }
 
   /** All programs run and every store has its peer of the first Region, with a vote. */

@@ -10,6 +10,8 @@ async function work(scenario: Scenario): Promise<void> {
   for (let i = 0; i < 5; i++) {
     await scenario.wait(client.raw.put(utf8(`k${i}`), utf8('v')));
   }
+  // All voters have the whole log: which of them is the heir then depends on no message's delay.
+  await scenario.run(100);
   const heir = scenario.transferLeader();
   await scenario.untilLeads(heir);
   await scenario.wait(client.raw.put(utf8('after'), utf8('v')));

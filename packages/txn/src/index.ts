@@ -12,9 +12,10 @@ export type {
   OneKeyOutcome,
   OneKeyWrite,
 } from './mvcc/one-key.js';
+export type { PairSink, ScanPair } from './mvcc/pair-sink.js';
 export type { Mutation } from './mvcc/prewrite.js';
 export type { ResolveTxn } from './mvcc/resolve.js';
-export type { ScanPair, TakePage } from './mvcc/scan.js';
+export type { ScanEnd } from './mvcc/scan.js';
 export type { OneKeyRequest } from './one-key-commands.js';
 export { RawExecutor } from './raw.js';
 export type { ExpiryPage, RawExpiry } from './raw-expiry.js';

@@ -273,7 +273,7 @@ function valuesOf(reader: KvReader): ValueReader {
       const found = known.get(name);
       if (found !== undefined) return found;
       const value = readValue(reader, key, write);
-      budget.spend(key, value.length);
+      budget.spend(key.length, value.length);
       known.set(name, value);
       return value;
     },

@@ -1,5 +1,4 @@
 import {
-  EMPTY_BYTES,
   type Env,
   equalBytes,
   err,
@@ -288,7 +287,7 @@ function granted(
   const budget = new AnswerBudget();
   const values = facts.map((fact) => {
     const locked = readLocked(fact, view, request);
-    budget.spend(EMPTY_BYTES, locked.value?.length ?? 0);
+    budget.spend(0, locked.value?.length ?? 0);
     return locked;
   });
   return { values };

@@ -23,6 +23,8 @@ export interface RawScanRequest {
   readonly limit: number;
   readonly reverse: boolean;
   readonly keyOnly: boolean;
+  /** The answer may end once it has about so many bytes; 0 or undefined: it does not. */
+  readonly answerBytesMax?: number;
 }
 
 export interface RawSwapRequest {

@@ -5,7 +5,6 @@ import {
   type Env,
   equalBytes,
   err,
-  limits,
   ok,
   type Result,
   type Timestamp,
@@ -22,7 +21,8 @@ import {
   rawKey,
 } from '@tinykv/model';
 import { GrantedTime } from './granted-time.js';
-import type { TakePage } from './mvcc/scan.js';
+import { PairList, type PairSink } from './mvcc/pair-sink.js';
+import type { ScanEnd } from './mvcc/scan.js';
 import { RawExpiry, TIME_UNKNOWN } from './raw-expiry.js';
 import { RawKeys, readRaw, TOO_MANY, turnBytes, turnName } from './raw-keys.js';
 import {
@@ -39,7 +39,7 @@ import {
   written,
   wrongTtl,
 } from './raw-requests.js';
-import { hasExpiries, rawPages } from './raw-scan.js';
+import { scanRaw } from './raw-scan.js';
 import {
   isKeyTooLong,
   locationRange,
@@ -253,51 +253,51 @@ export class RawExecutor {
     return later.value.term === term ? ok(undefined) : err({ type: 'stale-command' });
   }
 
-  /** As {@link scanPages}, in one list. */
+  /** As {@link scanInto}, in one list. */
   async scan(
     context: RequestContext,
     request: RawScanRequest,
   ): Promise<Outcome<readonly RawPair[]>> {
-    const pairs: RawPair[] = [];
-    const read = await this.scanPages(context, request, (page) => pairs.push(...page));
+    const list = new PairList();
+    const read = await this.scanInto(context, request, list);
     if (!read.ok) return read;
-    return read.value.type === 'error' ? ok(read.value) : answer(pairs);
+    if (read.value.type === 'error') return ok(read.value);
+    return answer(list.pairs.flatMap((pair) => (pair.type === 'value' ? [pair] : [])));
   }
 
   /**
-   * Gives exactly `limit` pairs to `take` while the Region has them. Throws AnswerTooLargeError when they do not
-   * fit into one answer: what `take` was given is then no answer, nor is it when the outcome is an error.
+   * Gives exactly `limit` pairs to `sink` while the Region has them, or as many as the bytes that were asked for hold. Throws
+   * AnswerTooLargeError when they do not fit into one answer: what `sink` was given is then no answer, nor is it
+   * when the outcome is an error.
    */
-  async scanPages(
+  async scanInto(
     context: RequestContext,
     request: RawScanRequest,
-    take: TakePage<RawPair>,
-  ): Promise<Outcome<void>> {
+    sink: PairSink,
+  ): Promise<Outcome<ScanEnd>> {
     const cf = parseCf(request.cf);
     if (cf === undefined) return unknownCf(request.cf);
     const view = await this.#access.acquireRead(context, request.reverse ? [] : [request.startKey]);
     if (!view.ok) return view;
     const { api } = this.#access;
     const range = locationRange(api, request.startKey, request.endKey, view.value.region.range);
-    const read = await withSnapshot(view.value, async (snapshot) => {
-      if (range === undefined) return ok(undefined);
-      const isTimed = await hasExpiries(snapshot, api, range);
-      const now = isTimed ? await this.expiry.now() : undefined;
-      if (isTimed && now === undefined) return TIME_UNKNOWN;
-      let sinceTurn = 0;
-      for await (const page of rawPages(snapshot, { api, cf, range, now }, request)) {
-        const expired = page.expired.map((key) => ({ cf, key }));
-        const removed = await this.expiry.remove(context, expired);
-        if (!removed.ok) return removed;
-        take(page.pairs);
-        sinceTurn += page.pairs.length + expired.length;
-        if (sinceTurn < limits.scanPageKeys) continue;
-        await turnOf(this.#clock, context);
-        sinceTurn = 0;
-      }
-      return ok(undefined);
-    });
-    return written(read.ok ? read.value : read);
+    if (range === undefined) return answer('done');
+    const stretch = {
+      api,
+      cf,
+      range,
+      now: () => this.expiry.now(),
+      remove: (keys: readonly Uint8Array[]) => {
+        const names = keys.map((key) => ({ cf, key }));
+        return this.expiry.remove(context, names);
+      },
+      turn: () => turnOf(this.#clock, context),
+    };
+    const read = await withSnapshot(view.value, (snapshot) =>
+      scanRaw(snapshot, stretch, request, sink),
+    );
+    if (!read.ok) return read;
+    return read.value.ok ? answer(read.value.value) : read.value;
   }
 }
 

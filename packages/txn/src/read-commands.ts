@@ -22,8 +22,9 @@ import type { ConcurrencyManager, MemoryLock } from './concurrency.js';
 import { type Answer, keyTooLong } from './latched-commands.js';
 import { AnswerBudget } from './mvcc/answer-budget.js';
 import { findVisibleInHistory, readKey, readValue } from './mvcc/key-view.js';
+import { PairList, type PairSink, type ScanPair } from './mvcc/pair-sink.js';
 import { type ReadPoint, visibleAt } from './mvcc/read.js';
-import { type ScanPair, scan, type TakePage } from './mvcc/scan.js';
+import { type ScanEnd, scan } from './mvcc/scan.js';
 import type { OnePhaseGate } from './one-phase-gate.js';
 import {
   aheadError,
@@ -145,42 +146,45 @@ export class ReadCommands {
     return ok({ type: 'versions', versions, safePoint: view.safePoint });
   }
 
-  /** As {@link scanPages}, in one list. */
+  /** As {@link scanInto}, in one list. */
   async scan(context: TxnContext, request: TxnScanRequest): Answer<PairsAnswer> {
-    const pairs: ScanPair[] = [];
-    const read = await this.scanPages(context, request, (page) => pairs.push(...page));
+    const list = new PairList();
+    const read = await this.scanInto(context, request, list);
     if (!read.ok) return read;
-    const error = read.value;
-    return ok(error === undefined ? { type: 'pairs', pairs } : { type: 'key-error', error });
+    const { value: end } = read;
+    if (typeof end === 'object') return ok({ type: 'key-error', error: end });
+    return ok({ type: 'pairs', pairs: list.pairs });
   }
 
   /**
-   * Gives exactly `limit` pairs to `take` while the Region has them; answers why nothing was read. Throws
-   * AnswerTooLargeError when they do not fit into one answer: what `take` was given is then no answer.
+   * Gives exactly `limit` pairs to `sink` while the Region has them, or as many as the bytes that were asked for hold; answers
+   * how it ended, or why nothing was read. Throws AnswerTooLargeError when they do not fit into one answer: what
+   * `sink` was given is then no answer.
    */
-  async scanPages(
+  async scanInto(
     context: TxnContext,
     request: TxnScanRequest,
-    take: TakePage<ScanPair>,
-  ): Answer<KeyError | undefined> {
-    const { startKey, endKey, limit, reverse, keyOnly, valueBytesMax = 0, ts } = request;
+    sink: PairSink,
+  ): Answer<ScanEnd | KeyError> {
+    const { startKey, endKey, limit, reverse, keyOnly, groups, ts } = request;
+    const { valueBytesMax = 0, answerBytesMax = 0 } = request;
     if ((await this.#admit(context, ts)) === false) return ok(aheadError(ts));
     const view = await this.#access.acquireRead(context, reverse ? [] : [startKey]);
     if (!view.ok) return view;
     const { api } = this.#access;
     const range = locationRange(api, startKey, endKey, view.value.region.range);
-    if (range === undefined) return ok(undefined);
+    if (range === undefined) return ok('done');
     const isRead = (key: Uint8Array): boolean =>
       !ignoresLocks(context) && rangeContains(range, locationKey(api, key));
     for (const { released } of this.#concurrency.blockingScan(isRead, ts)) await released;
     const turn = (): Promise<void> => turnOf(this.#clock, context);
     const point = this.#pointOf(context, ts);
-    return withSnapshot(view.value, async (snapshot): Promise<KeyError | undefined> => {
+    return withSnapshot(view.value, async (snapshot): Promise<ScanEnd | KeyError> => {
       const error = belowSafePoint(view.value, ts);
       if (error !== undefined) return error;
-      const options = { range, limit, reverse, keyOnly, valueBytesMax, turn };
-      await scan(snapshot, api, point, options, take);
-      return undefined;
+      const sizes = { limit, valueBytesMax, answerBytesMax };
+      const options = { range, ...sizes, reverse, keyOnly, groups, turn };
+      return scan(snapshot, api, point, options, sink);
     });
   }
 
@@ -204,7 +208,7 @@ export class ReadCommands {
 
 function spend(budget: AnswerBudget, key: Uint8Array, got: GetAnswer): void {
   if (got.type === 'key-error') budget.spendError(key, got.error);
-  else budget.spend(key, got.type === 'value' ? got.value.length : 0);
+  else budget.spend(key.length, got.type === 'value' ? got.value.length : 0);
 }
 
 const NEVER_WRITTEN: GetAnswer = { type: 'not-found', commitTs: TS_ZERO };

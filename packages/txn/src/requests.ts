@@ -1,8 +1,8 @@
 import type { Timestamp } from '@tinykv/base';
-import type { KeyError, RequestContext } from '@tinykv/model';
+import type { KeyError, KeyGroups, RequestContext } from '@tinykv/model';
+import type { ScanPair } from './mvcc/pair-sink.js';
 import type { Mutation } from './mvcc/prewrite.js';
 import type { Isolation } from './mvcc/read.js';
-import type { ScanPair } from './mvcc/scan.js';
 
 /** Timestamps in requests are whatever a client sent; keys are user keys. */
 export interface TxnContext extends RequestContext {
@@ -45,6 +45,10 @@ export interface TxnScanRequest {
   readonly keyOnly: boolean;
   /** So many first bytes of each value; 0 or undefined: all of it. */
   readonly valueBytesMax?: number;
+  /** The answer may end once it has about so many bytes; 0 or undefined: it does not. */
+  readonly answerBytesMax?: number;
+  /** Which keys are wanted, of a scan upwards; undefined: all. */
+  readonly groups?: KeyGroups | undefined;
 }
 
 export interface PrewriteRequest {

@@ -9,7 +9,7 @@ interface Alarm {
 }
 
 /** How many rounds of promise jobs `settle` gives code before it takes it for idle. */
-const SETTLE_ROUNDS = 64;
+const SETTLE_ROUNDS = 128;
 
 /**
  * A clock that stands still until it is told to move. Timers run in the order of their due time, and of

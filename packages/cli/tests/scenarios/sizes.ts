@@ -4,6 +4,7 @@ import type { BankOptions } from './bank.js';
 import type { CountOptions } from './counts.js';
 import type { FailoverOptions } from './failover.js';
 import type { ListOptions } from './lists.js';
+import type { LonelyOptions } from './lonely-counts.js';
 import type { ScaleOptions } from './scale.js';
 import type { SchedulerAwayOptions } from './scheduler-away.js';
 import type { WithoutSchedulerOptions } from './without-scheduler.js';
@@ -70,6 +71,16 @@ export function countSizes(full: boolean): Omit<CountOptions, 'print'> {
     valueBytes: 256,
     trace: full,
     portBase: 28_000,
+  };
+}
+
+export function lonelySizes(full: boolean): Omit<LonelyOptions, 'print'> {
+  return {
+    operations: full ? 1_000 : 200,
+    valueBytes: 256,
+    idleMs: full ? 5_000 : 1_000,
+    trace: full,
+    portBase: 31_200,
   };
 }
 

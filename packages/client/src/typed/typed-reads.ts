@@ -73,11 +73,16 @@ export class TypedReads<K, V, O extends object> {
     const options = { ...rest, ...to, keyOnly } as unknown as ScanOptions & O;
     const reads = this.#reads;
     return new Scan(async function* () {
-      for await (const pair of reads.scan(from, options)) yield toItem(pair);
+      for await (const page of reads.scan(from, options).pages()) yield mapped(page, toItem);
     });
   }
 
   #decode(value: Uint8Array | undefined): V | undefined {
     return value === undefined ? undefined : this.codecs.value.decode(value);
   }
+}
+
+/** Item by item, when they are asked for. */
+function* mapped<T>(page: Iterable<KvPair>, toItem: (pair: KvPair) => T): Generator<T, void> {
+  for (const pair of page) yield toItem(pair);
 }

@@ -1,4 +1,4 @@
-import { assert } from '@tinykv/base';
+import { assert, concatBytes } from '@tinykv/base';
 import { damage } from '../damage.js';
 import { frameAt } from '../frame-format.js';
 import type { LogFile } from './log-files.js';
@@ -52,13 +52,15 @@ export class Segment {
   /** Writes a frame behind the others; durable after `file.sync`. */
   write(frame: Uint8Array, sequence: number): FramePlace {
     assert(this.hasRoom(frame.length), () => `segment ${this.number} is full`);
+    const { number, file } = this;
     if (this.end === 0) {
-      const { number, file } = this;
       const header = { number, fileBytes: file.size, firstSequence: sequence };
-      file.write(0, encodeSegmentHeader(header));
+      // In one write: no power cut keeps a frame whose header is lost, which would pass for damage.
+      file.write(0, concatBytes(encodeSegmentHeader(header), frame));
       this.end = SEGMENT_HEADER_BYTES;
+    } else {
+      file.write(this.end, frame);
     }
-    this.file.write(this.end, frame);
     const place = { offset: this.end, bytes: frame.length };
     this.end += frame.length;
     return place;

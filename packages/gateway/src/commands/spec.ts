@@ -3,6 +3,7 @@ import type { Keyed } from '../command/keys.js';
 import type { GatewayConfig } from '../config.js';
 import type { Epochs } from '../epochs/epochs.js';
 import type { OneKeyUse, Work } from '../job.js';
+import type { ExpirySchedule } from '../model/expiry-schedule.js';
 import type { Database } from '../model/redis-txn.js';
 import type { Request } from '../resp/request.js';
 import type { ProtocolVersion, Reply } from '../resp/types.js';
@@ -164,6 +165,7 @@ export interface GatewayState {
   readonly config: GatewayConfig;
   readonly epochs: Epochs;
   readonly ttlClock: TtlClock;
+  readonly expiries: ExpirySchedule;
   readonly parameters: Map<string, string>;
   readonly startedMono: number;
   readonly runId: string;
@@ -186,6 +188,8 @@ export interface GatewayStats {
   txnUndetermined: number;
   expiredKeys: number;
   collectedKeys: number;
+  /** Keys whose expiry entry lay in another Region: their slot was split. */
+  expiriesApart: number;
 }
 
 export function newGatewayStats(): GatewayStats {
@@ -201,6 +205,7 @@ export function newGatewayStats(): GatewayStats {
     txnUndetermined: 0,
     expiredKeys: 0,
     collectedKeys: 0,
+    expiriesApart: 0,
   };
 }
 

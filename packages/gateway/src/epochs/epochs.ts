@@ -6,6 +6,7 @@ import type { EpochTable, RedisTxn } from '../model/redis-txn.js';
 import { EpochLease } from './epoch-lease.js';
 import { EpochRecords, encodeRecord, type SeenRecord } from './epoch-records.js';
 import { GatewayRecords } from './gateway-records.js';
+import { checkLayout } from './instance-layout.js';
 
 /*
  * A database is emptied by raising its epoch, which is part of the prefix of all its keys. Commands take
@@ -151,6 +152,7 @@ export class Epochs {
   /** Before the first table is read: so that a flush waits for this gateway, or this gateway sees its closing. */
   async #register(): Promise<void> {
     if (this.#isRegistered) return;
+    await checkLayout(this.#kv, this.#config.instance);
     await this.#gateways.write(new Map());
     this.#isRegistered = true;
   }
@@ -258,6 +260,8 @@ export class Epochs {
   }
 
   async #close(databases: readonly number[]): Promise<Closing> {
+    // A gateway that may not serve the instance may not empty it either.
+    await this.#register();
     const txn = await this.#kv.begin();
     const ownTs = txn.startTs;
     const before = await this.#records.at(ownTs);

@@ -1,5 +1,5 @@
 import { describeBytes } from '@tinykv/base';
-import { PREFIX_BYTES, parseTtlKey, userKeyOfMeta } from './keys.js';
+import { isTtlKey, PREFIX_BYTES, parseTtlKey, userKeyOfMeta } from './keys.js';
 
 const ROOT = 0x52;
 const META = 0x6d;
@@ -7,6 +7,7 @@ const META = 0x6d;
 const OWN: ReadonlyMap<number, string> = new Map([
   [0x45, 'epochs'],
   [0x47, 'gateways'],
+  [0x4c, 'layout'],
   [0x67, 'collection'],
 ]);
 
@@ -28,7 +29,7 @@ export function describeGatewayKey(key: Uint8Array, max?: number): string | unde
     return `${place}:${describeBytes(userKeyOfMeta(key), max)}`;
   }
   if (family === 'd') return `${place} element`;
-  if (family === 't' && key.length >= PREFIX_BYTES + 11) {
+  if (family === 'm' && isTtlKey(key)) {
     return `${place} expiry of ${describeBytes(parseTtlKey(key).userKey, max)}`;
   }
   return undefined;
@@ -36,6 +37,6 @@ export function describeGatewayKey(key: Uint8Array, max?: number): string | unde
 
 /** Whether a Redis key, with what it is, may lie under the key. */
 export function isMetaKey(key: Uint8Array): boolean {
-  const isOfDatabase = key[0] === ROOT && key.length >= PREFIX_BYTES + 3 && key[5]! <= 0x0f;
-  return isOfDatabase && key[PREFIX_BYTES] === META;
+  const isOfDatabase = key[0] === ROOT && key.length >= PREFIX_BYTES + 4 && key[5]! <= 0x0f;
+  return isOfDatabase && key[PREFIX_BYTES] === META && key[PREFIX_BYTES + 3] === 0;
 }

@@ -1,4 +1,4 @@
-import { CodecError, toHex, utf8 } from '@tinykv/base';
+import { CodecError, concatBytes, toHex, utf8 } from '@tinykv/base';
 import { badBytes, outcomeOf, runs } from '@tinykv/base/testing/fuzz';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -9,6 +9,8 @@ import {
   epochKey,
   gatewayKey,
   gcKey,
+  isMetaKey,
+  layoutKey,
   metaKey,
   objectId,
   parseGcKey,
@@ -39,9 +41,10 @@ describe('layout, byte by byte', () => {
     expect(toHex(prefix)).toBe('52' + '00000001' + '0002' + '00000003');
   });
 
-  test('meta: P m slot key', () => {
+  test('meta: P m slot 00 key', () => {
     const key = metaKey(prefix, utf8('foo'));
-    expect(toHex(key)).toBe(`${toHex(prefix)}6d2f96666f6f`);
+    expect(toHex(key)).toBe(`${toHex(prefix)}6d2f9600666f6f`);
+    expect(isMetaKey(key)).toBe(true);
     expect(slotOfMeta(key)).toBe(12_182);
     expect(userKeyOfMeta(key)).toEqual(utf8('foo'));
   });
@@ -52,9 +55,11 @@ describe('layout, byte by byte', () => {
     expect(key.slice(26)).toBe('01020304050607080009' + '63' + '00000007');
   });
 
-  test('ttl: P t expireAt slot key', () => {
+  test('ttl: P m slot 01 expireAt key', () => {
     const key = ttlKey(prefix, 1_700_000_000_123n, utf8('foo'));
-    expect(toHex(key)).toBe(`${toHex(prefix)}74${'0000018bcfe5687b'}2f96666f6f`);
+    expect(toHex(key)).toBe(`${toHex(prefix)}6d2f9601${'0000018bcfe5687b'}666f6f`);
+    expect(isMetaKey(key)).toBe(false);
+    expect(slotOfMeta(key)).toBe(slotOf(utf8('foo')));
     expect(parseTtlKey(key)).toEqual({ expireAtMs: 1_700_000_000_123n, userKey: utf8('foo') });
   });
 
@@ -62,6 +67,7 @@ describe('layout, byte by byte', () => {
     expect(toHex(gcKey(1, 5n, id))).toBe(`520000000167${'0000000000000005'}${toHex(id)}`);
     expect(parseGcKey(gcKey(1, 5n, id))).toEqual({ enqueueTs: 5n, id });
     expect(toHex(epochKey(1, 2))).toBe('520000000145' + '0002');
+    expect(toHex(layoutKey(1))).toBe('52000000014c');
     expect(toHex(gatewayKey(1, Uint8Array.of(0xaa)))).toBe('520000000147' + 'aa');
   });
 
@@ -112,12 +118,14 @@ describe('records and keys of any content', () => {
     );
   });
 
-  test('ttl keys sort by time, whatever their keys', () => {
+  test('ttl keys of a slot sort by time, whatever their keys', () => {
     fc.assert(
       fc.property(bytes, bytes, expireAtMs, expireAtMs, (a, b, t, u) => {
         const prefix = databasePrefix(1, 0, 0);
         if (t === u) return;
-        expect(Buffer.compare(ttlKey(prefix, t, a), ttlKey(prefix, u, b))).toBe(t < u ? -1 : 1);
+        const [first, second] = [a, b].map((key) => concatBytes(utf8('{t}'), key));
+        const order = Buffer.compare(ttlKey(prefix, t, first!), ttlKey(prefix, u, second!));
+        expect(order).toBe(t < u ? -1 : 1);
       }),
     );
   });

@@ -1,5 +1,6 @@
 import { assert, EMPTY_BYTES, keyString, limits, physicalMs } from '@tinykv/base';
 import { GatewayKvError, type KvPair, type KvTxn } from '../kv-port.js';
+import type { KeyExpiry } from './expiry-schedule.js';
 import { encodeGcItem } from './gc-codec.js';
 import {
   type DataTag,
@@ -7,6 +8,7 @@ import {
   dataKey,
   gcKey,
   type KeyBounds,
+  META_GROUPS,
   metaBounds,
   metaKey,
   objectId,
@@ -50,6 +52,8 @@ export class RedisTxn {
   readonly pace: Pace;
   /** What the command that runs reads beside metas. */
   readonly loads: Loads = new Loads();
+  /** Entries that it adds to those that expire. */
+  readonly expiries: KeyExpiry[] = [];
   readonly #databases = new Map<number, Database>();
   readonly #epochs: number[];
   #guarded = false;
@@ -149,6 +153,7 @@ export class RedisTxn {
   restart(): void {
     for (const database of this.#databases.values()) database.metas.clear();
     this.loads.clear();
+    this.expiries.length = 0;
     this.#writeBytes = 0;
     this.#writeKeys = 0;
   }
@@ -255,6 +260,7 @@ export class Database {
     const entry = this.#replace(key, meta);
     if (meta.expireAtMs !== undefined && meta.expireAtMs !== entry?.expireAtMs) {
       this.txn.put(ttlKey(this.prefix, meta.expireAtMs, key), TTL_VALUE);
+      this.txn.expiries.push({ db: this.index, epoch: this.epoch, key, at: meta.expireAtMs });
     }
     this.txn.put(metaKey(this.prefix, key), encodeMeta(meta));
   }
@@ -306,7 +312,8 @@ export class Database {
    * the store.
    */
   scanHeads({ start, end }: KeyBounds, limit: number): Promise<KvPair[]> {
-    return this.txn.kv.scan(start, end, limit, { valueBytesMax: META_HEAD_BYTES });
+    const options = { valueBytesMax: META_HEAD_BYTES, groups: META_GROUPS };
+    return this.txn.kv.scan(start, end, limit, options);
   }
 
   get metaBounds(): KeyBounds {

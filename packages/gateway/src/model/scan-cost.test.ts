@@ -2,6 +2,7 @@ import { limits } from '@tinykv/base';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FaultyKv } from '../testing/faulty-kv.js';
 import { type TestClient, testGateway } from '../testing/harness.js';
+import { TestClock } from '../testing/test-clock.js';
 import { META_HEAD_BYTES } from './meta-codec.js';
 
 /** The requests that the store got. */
@@ -14,12 +15,13 @@ class Cost {
 }
 
 let client: TestClient;
-let cost: Cost;
+let cost = new Cost();
 
 beforeEach(async () => {
-  cost = new Cost();
+  const clock = new TestClock();
   let running = 0;
   const gateway = await testGateway({
+    clock,
     wrap: (memory) => {
       const kv = new FaultyKv(memory);
       kv.afterScan = async (pairs) => {
@@ -27,12 +29,13 @@ beforeEach(async () => {
         cost.pairs += pairs.length;
         for (const { value } of pairs) cost.valueBytes += value.length;
         cost.atOnce = Math.max(cost.atOnce, ++running);
-        await new Promise<void>((resolve) => gateway.clock.defer(resolve));
+        await new Promise<void>((resolve) => clock.defer(resolve));
         running--;
       };
       return kv;
     },
   });
+  cost = new Cost();
   client = gateway.connect();
 });
 
@@ -91,6 +94,24 @@ describe('keys alone', () => {
       expect(count).toBe('*15000');
       // Each length is followed by its key.
       expect(new Set(lines.filter((_, at) => at % 2 === 1)).size).toBe(15_000);
+    },
+  );
+
+  test.each(['DBSIZE', 'KEYS *', 'SCAN 0 COUNT 3000'])(
+    'that all expire cost what keys without a time cost: %s',
+    async (line) => {
+      await fill(3_000, 'v', (i) => `key:${i}`);
+      await client.line(line);
+      const { pairs, requests } = cost;
+      for (let i = 0; i < 3_000; i++) client.write(`EXPIRE key:${i} 1000\r\n`);
+      await client.output();
+      expect(await client.line('TTL key:2999')).toBe(':1000\r\n');
+      cost.pairs = 0;
+      cost.requests = 0;
+      expect(await client.line(line)).toMatch(
+        /^(:3000\r\n|\*3000\r\n|\*2\r\n.*\r\n0\r\n\*3000\r\n)/s,
+      );
+      expect(cost).toMatchObject({ pairs, requests });
     },
   );
 

@@ -14,7 +14,7 @@ interface SlottedKey extends FoundKey {
   readonly slot: number;
 }
 
-const PAGE = limits.scanHeadsPageKeys;
+const PAGE = limits.clientScanPageKeys;
 /** A call that wants few keys reads few. */
 const LEAST_PAGE = 64;
 

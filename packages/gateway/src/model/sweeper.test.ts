@@ -1,5 +1,6 @@
 import { limits } from '@tinykv/base';
 import { describe, expect, test } from 'vitest';
+import { FaultyKv } from '../testing/faulty-kv.js';
 import { type TestGateway, testGateway } from '../testing/harness.js';
 import { MemoryKv } from '../testing/memory-kv.js';
 import { TestClock } from '../testing/test-clock.js';
@@ -28,6 +29,59 @@ describe('the sweeper', () => {
     expect(await client.line('MGET gone:1 kept plain later')).toBe(
       '*4\r\n$-1\r\n$1\r\nv\r\n$1\r\nv\r\n$1\r\nv\r\n',
     );
+  });
+
+  test('removes a key within two sweeps of its time, in whichever slot, and looks at no slot before', async () => {
+    const gateway = await testGateway({ config: { ...sweeping, databases: 1 } });
+    const client = gateway.connect();
+    const left = (): number => dataKeys(gateway);
+    for (let i = 0; i < 1_000; i++) client.write(`SET k:${i} v PX ${1_000 + 10 * i}\r\n`);
+    await gateway.clock.settle();
+    const begun = gateway.clock.mono();
+    while (left() > 0) {
+      await gateway.clock.run(100);
+      const past = Math.floor((gateway.clock.mono() - begun - 1_000 - 2 * sweeping.sweepMs) / 10);
+      expect(left()).toBeLessThanOrEqual(2 * (1_000 - Math.max(0, past)));
+    }
+    expect(gateway.core.state.stats.expiredKeys).toBe(1_000);
+  });
+
+  test('that has just begun finds what others have left, in one walk over all slots', async () => {
+    const clock = new TestClock();
+    const kv = new MemoryKv(clock);
+    const first = await testGateway({ clock, kv, seed: 'first' });
+    const client = first.connect();
+    for (let i = 0; i < 300; i++) client.write(`SET gone:${i} v PX 500\r\n`);
+    await client.line('SET later v EX 1000');
+    await testGateway({ clock, kv, seed: 'second', config: sweeping });
+    // 32 sweeps for the database that has keys, one for two others; they are removed up to six pauses later.
+    await clock.run(100 * (32 + 2 + 8));
+    expect(dataKeys(first)).toBe(2);
+  });
+
+  test('with nothing due takes two requests of the store, however many keys there are', async () => {
+    let requests = 0;
+    const gateway = await testGateway({
+      config: { ...sweeping, databases: 1 },
+      wrap: (memory) => {
+        const kv = new FaultyKv(memory);
+        kv.afterScan = async (pairs) => {
+          requests++;
+          expect(pairs.length).toBeLessThanOrEqual(512);
+        };
+        return kv;
+      },
+    });
+    const client = gateway.connect();
+    for (let i = 0; i < 2_000; i++) client.write(`SET k:${i} v EX 10000\r\n`);
+    await gateway.clock.run(1_000);
+    const before = { ...gateway.kv.counts };
+    requests = 0;
+    await gateway.clock.run(10_000);
+    const sweeps = 10_000 / sweeping.sweepMs;
+    expect(requests).toBeLessThanOrEqual(2 * sweeps + 4);
+    expect(gateway.kv.counts.begin - before.begin).toBeLessThanOrEqual(2 * sweeps + 2);
+    expect(gateway.kv.counts.commit).toBe(before.commit);
   });
 
   test('a key that is due but not swept is not there', async () => {

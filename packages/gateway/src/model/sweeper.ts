@@ -2,19 +2,24 @@ import { CodecError, type Env, errorMessage, limits, nextKey, physicalMs } from 
 import type { Epochs } from '../epochs/epochs.js';
 import { type GatewayKv, GatewayKvError, type KvPair, type KvTxn } from '../kv-port.js';
 import type { TtlClock } from '../ttl-clock.js';
+import type { ExpirySchedule } from './expiry-schedule.js';
 import { decodeGcItem, encodeGcItem, type GcItem } from './gc-codec.js';
 import {
   databasePrefix,
   dataPrefix,
+  dueGroups,
   gcBounds,
+  isTtlKey,
   type KeyBounds,
   parseGcKey,
   parseTtlKey,
   prefixBounds,
-  ttlBounds,
+  slotOfMeta,
+  slotStart,
   ttlKey,
 } from './keys.js';
-import { RedisTxn } from './redis-txn.js';
+import { type Database, RedisTxn } from './redis-txn.js';
+import { SLOT_COUNT } from './slot.js';
 
 interface GcWork {
   readonly pair: KvPair;
@@ -53,16 +58,54 @@ export interface SweeperStats {
 export interface SweeperParts {
   readonly epochs: Epochs;
   readonly ttlClock: TtlClock;
+  readonly expiries: ExpirySchedule;
   readonly stats: SweeperStats;
 }
 
 const STEP = limits.gatewaySweepKeysMax;
 /** Steps of one kind of work before the sweep goes on to the next. */
 const STEPS_MAX = 16;
+/** Due slots of one step. */
+const SLOTS_MAX = 256;
+/** Due slots that lie so close together are looked at in one request. */
+const SLOTS_APART = 16;
+/** Slots of one sweep that are looked at without being due. */
+const WALK_SLOTS = 512;
+/** Databases without keys that the walk passes in one sweep. */
+const WALK_EMPTY = 2;
 /** Items of the collector among which one is looked for that can be read. */
 const OLDEST = 16;
 /** A gateway that lost a race lets the others go ahead for up to so many sweeps. */
 const YIELD_SWEEPS = 4;
+
+/** Slots [from, to). */
+interface SlotRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** An entry that is due. */
+interface Due {
+  readonly slot: number;
+  readonly expireAtMs: bigint;
+  readonly userKey: Uint8Array;
+}
+
+/** Ranges that have these slots, which are in order, and few others. */
+function rangesOf(slots: readonly number[]): SlotRange[] {
+  const ranges: { from: number; to: number }[] = [];
+  for (const slot of slots) {
+    const last = ranges[ranges.length - 1];
+    if (last !== undefined && slot <= last.to + SLOTS_APART) last.to = slot + 1;
+    else ranges.push({ from: slot, to: slot + 1 });
+  }
+  return ranges;
+}
+
+async function isWithoutKeys({ txn, metaBounds }: Database): Promise<boolean> {
+  const { start, end } = metaBounds;
+  return (await txn.kv.scan(start, end, 1, { keyOnly: true })).length === 0;
+}
 
 /**
  * The background work of a gateway, in small transactions: removes keys that have expired (readers do
@@ -76,10 +119,9 @@ export class Sweeper {
   readonly #ttlClock: TtlClock;
   readonly #config: SweeperConfig;
   readonly #stats: SweeperStats;
-  /** Databases in which the last sweep found something. */
-  readonly #busy = new Set<number>();
-  /** Of the quiet ones, one is looked at each time. */
-  #nextQuiet = 0;
+  readonly #expiries: ExpirySchedule;
+  /** Where the walk over all slots goes on. */
+  #walkAt = { db: 0, slot: 0 };
   #running = false;
   #wake: (() => void) | undefined;
   #loop: Promise<void> = Promise.resolve();
@@ -89,6 +131,7 @@ export class Sweeper {
     this.#kv = kv;
     this.#epochs = parts.epochs;
     this.#ttlClock = parts.ttlClock;
+    this.#expiries = parts.expiries;
     this.#config = config;
     this.#stats = parts.stats;
   }
@@ -137,44 +180,96 @@ export class Sweeper {
 
   /** One round of all the work there is, bounded in steps. Throws GatewayKvError. */
   async sweep(): Promise<void> {
-    const quiet = this.#nextQuiet;
-    this.#nextQuiet = (quiet + 1) % this.#config.databases;
-    for (const db of new Set([...this.#busy, quiet])) {
-      const found = await this.#repeat(() => this.#expireStep(db));
-      if (found) this.#busy.add(db);
-      else this.#busy.delete(db);
+    const table = this.#epochs.current();
+    if (table !== undefined) {
+      const txn = new RedisTxn(await this.#begin(), this.#config.instance, table);
+      await this.#walk(txn);
+      await txn.kv.rollback();
+      for (const db of this.#expiries.dueDatabases(txn.nowMs)) {
+        await this.#repeat(() => this.#expireStep(db, txn.nowMs));
+      }
     }
     await this.#repeat(() => this.#collectStep());
   }
 
-  /** Repeats a step while it says that there is more; returns whether it said so at all. */
-  async #repeat(step: () => Promise<boolean>): Promise<boolean> {
-    for (let i = 0; i < STEPS_MAX; i++) {
-      if (!(await step())) return i > 0;
+  /** Repeats a step while it says that there is more. */
+  async #repeat(step: () => Promise<boolean>): Promise<void> {
+    for (let i = 0; i < STEPS_MAX; i++) if (!(await step())) return;
+  }
+
+  /** Looks at some slots whatever the schedule says: for entries of gateways that are gone, and for those before its own start. */
+  async #walk(txn: RedisTxn): Promise<void> {
+    for (let empty = 0; empty < WALK_EMPTY; empty++) {
+      const { db, slot } = this.#walkAt;
+      const database = txn.database(db);
+      const isEmpty = slot === 0 && (await isWithoutKeys(database));
+      const end = isEmpty ? SLOT_COUNT : Math.min(SLOT_COUNT, slot + WALK_SLOTS);
+      if (!isEmpty) await this.#look(database, { from: slot, to: end }, 0);
+      const next = (db + 1) % this.#config.databases;
+      this.#walkAt = end === SLOT_COUNT ? { db: next, slot: 0 } : { db, slot: end };
+      if (!isEmpty) return;
+    }
+  }
+
+  /**
+   * The entries of these slots that are due at `dueMs`. Notes when the others are; and the slots again of which it has
+   * not seen all that is due.
+   */
+  async #look(db: Database, { from, to }: SlotRange, dueMs: number): Promise<Due[]> {
+    const start = slotStart(db.prefix, from);
+    const end = slotStart(db.prefix, to);
+    const groups = dueGroups(dueMs);
+    const limit = Math.max(STEP, to - from);
+    const pairs = await db.txn.kv.scan(start, end, limit, { keyOnly: true, groups });
+    const due: Due[] = [];
+    for (const { key } of pairs) {
+      const entry = readable(() => parseTtlKey(key));
+      if (entry === undefined || !isTtlKey(key)) continue;
+      const slot = slotOfMeta(key);
+      if (entry.expireAtMs <= dueMs) due.push({ ...entry, slot });
+      // Others have seen it as well: not all of them are to come for it at once.
+      else this.#note(db, slot, Number(entry.expireAtMs) + this.#laterMs());
+    }
+    const last = pairs.length < limit ? undefined : slotOfMeta(pairs[pairs.length - 1]!.key);
+    if (last !== undefined) for (let slot = last; slot < to; slot++) this.#note(db, slot, db.nowMs);
+    return due;
+  }
+
+  #note(db: Database, slot: number, dueMs: number): void {
+    this.#expiries.note(db.index, db.epoch, slot, dueMs);
+  }
+
+  #laterMs(): number {
+    return this.#env.rng.int(0, YIELD_SWEEPS) * this.#config.sweepMs;
+  }
+
+  /** Removes some keys of a database that are due; returns whether there may be more. */
+  async #expireStep(db: number, nowMs: number): Promise<boolean> {
+    const table = this.#epochs.current();
+    if (table === undefined) return false;
+    const epoch = table[db]!;
+    const slots = this.#expiries.takeDue(db, epoch, nowMs, SLOTS_MAX);
+    if (slots.length === 0) return false;
+    try {
+      const txn = new RedisTxn(await this.#begin(), this.#config.instance, table);
+      const database = txn.database(db);
+      const looks = rangesOf(slots).map((range) => this.#look(database, range, txn.nowMs));
+      const found = (await Promise.all(looks)).flat();
+      for (const { slot } of found.slice(STEP)) this.#note(database, slot, txn.nowMs);
+      await this.#expire(database, found.slice(0, STEP));
+    } catch (error) {
+      for (const slot of slots) this.#expiries.note(db, epoch, slot, nowMs);
+      throw error;
     }
     return true;
   }
 
-  /** Removes some keys of a database that are due; returns whether there were any. */
-  async #expireStep(db: number): Promise<boolean> {
-    const table = this.#epochs.current();
-    if (table === undefined) return false;
-    const txn = new RedisTxn(await this.#begin(), this.#config.instance, table);
-    const database = txn.database(db);
-    const { start, end } = ttlBounds(database.prefix, txn.nowMs);
-    const due = await txn.kv.scan(start, end, STEP, { keyOnly: true });
-    if (due.length === 0) {
-      await txn.kv.rollback();
-      return false;
-    }
-    const entries = due.flatMap((pair) => readable(() => parseTtlKey(pair.key)) ?? []);
-    if (entries.length === 0) {
-      await txn.kv.rollback();
-      return false;
-    }
-    const metas = await database.getMany(entries.map(({ userKey }) => userKey));
+  async #expire(database: Database, due: readonly Due[]): Promise<void> {
+    const { txn } = database;
+    if (due.length === 0) return txn.kv.rollback();
+    const metas = await database.getMany(due.map(({ userKey }) => userKey));
     let expired = 0;
-    for (const [i, { expireAtMs, userKey }] of entries.entries()) {
+    for (const [i, { expireAtMs, userKey }] of due.entries()) {
       // A key that is visible got another TTL since; its index entry is of an older one.
       if (metas[i] === undefined) {
         database.remove(userKey);
@@ -185,7 +280,6 @@ export class Sweeper {
     await txn.guardReads();
     await txn.commit();
     this.#stats.expiredKeys += expired;
-    return true;
   }
 
   /** Works on the oldest item of the collector; returns whether there was one. */

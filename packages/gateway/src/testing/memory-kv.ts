@@ -10,6 +10,7 @@ import {
   LOGICAL_COUNT,
   TS_MAX,
 } from '@tinykv/base';
+import { GroupWalk } from '@tinykv/client';
 import {
   type GatewayKv,
   GatewayKvError,
@@ -133,7 +134,7 @@ export class MemoryKv implements GatewayKv {
     });
   }
 
-  writeOneKey({ key, ts, condition, value }: KvWrite): KvWritten {
+  writeOneKey({ key, ts, condition, value, companions }: KvWrite): KvWritten {
     this.counts.writeOneKey++;
     const name = keyString(key);
     const newest = this.#versions.get(name)?.at(-1);
@@ -146,7 +147,9 @@ export class MemoryKv implements GatewayKv {
           : condition.heads.some((head) => equalBytes(there.subarray(0, head.length), head));
     if (!holds) return 'refused';
     assert(ts > 0n, 'a write has a timestamp');
-    this.commit(TS_MAX, new Map([[name, value && new Uint8Array(value)]]));
+    const changes = [{ key, value }, ...companions];
+    const bytes = changes.map((one) => [keyString(one.key), copyOf(one.value)] as const);
+    this.commit(TS_MAX, new Map(bytes));
     return 'written';
   }
 
@@ -252,11 +255,13 @@ class MemoryTxn implements KvTxn {
     }
     const sorted = [...keys].sort();
     if (options.reverse === true) sorted.reverse();
+    const walk = options.groups && new GroupWalk(options.groups);
     const out: KvPair[] = [];
     for (const key of sorted) {
       if (out.length === limit) break;
       const value = this.#read(key);
-      if (value === undefined) continue;
+      if (value === undefined || walk?.skip(fromKeyString(key)) !== undefined) continue;
+      walk?.give(fromKeyString(key));
       const shown = options.keyOnly === true ? EMPTY_BYTES : value.slice(0, options.valueBytesMax);
       out.push({ key: fromKeyString(key), value: shown });
     }
@@ -286,6 +291,10 @@ class MemoryTxn implements KvTxn {
   async rollback(): Promise<void> {
     this.#done = true;
   }
+}
+
+function copyOf(value: Uint8Array | undefined): Uint8Array | undefined {
+  return value && new Uint8Array(value);
 }
 
 function lowerBound(sorted: readonly string[], key: string): number {

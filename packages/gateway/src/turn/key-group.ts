@@ -1,5 +1,6 @@
 import type { Job, OneKeyUse } from '../job.js';
-import type { KvRead, KvWrite } from '../kv-port.js';
+import type { KvChange, KvRead, KvWrite } from '../kv-port.js';
+import type { KeyExpiry } from '../model/expiry-schedule.js';
 import type { TouchedKey } from '../model/redis-txn.js';
 
 /** What a group needs of its key: nothing but that it can be read, or that it is written. */
@@ -36,6 +37,9 @@ export class KeyGroup implements KvRead, KvWrite {
   ts = 0n;
   condition: KvWrite['condition'] = { type: 'version', version: 0n };
   value: Uint8Array | undefined;
+  companions: readonly KvChange[] = [];
+  /** Entries that the write adds to those that expire. */
+  expiries: readonly KeyExpiry[] = [];
 
   constructor(batch: Job[], touched: TouchedKey, isQueued: boolean) {
     this.batch = batch;

@@ -47,6 +47,13 @@ class StepTxn {
   get value(): Uint8Array | undefined {
     return this.#kv.value;
   }
+
+  /** Makes what was written the write of the group. */
+  writeTo(group: KeyGroup): void {
+    group.value = this.#kv.value;
+    group.companions = this.#kv.companions;
+    group.expiries = [...this.#txn.expiries];
+  }
 }
 
 /**
@@ -212,12 +219,15 @@ export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
       const isPast = typeof meta === 'object' && isExpired(meta, txn.nowMs);
       if (isPast) this.#ports.widen(group);
       else this.#settle(group);
-    } else if (txn.isWide) this.#ports.widen(group);
+    } else if (txn.isWide || (txn.value === undefined && meta === undefined)) {
+      // What comes and goes leaves a version for those who watch the key, which a delete of nothing does not.
+      this.#ports.widen(group);
+    }
     // What was answered that nothing was applied never is.
     else if (group.jobs.some((job) => job.isOver)) this.#ports.again(group);
     else {
       group.ts = this.#ts;
-      group.value = txn.value;
+      txn.writeTo(group);
       group.condition = use === 'overwrites' ? PLAIN : { type: 'version', version: group.version };
       this.#writes.push(group);
     }
@@ -237,12 +247,14 @@ export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
   }
 
   onWritten(group: KeyGroup, written: KvWritten): void {
+    this.#noteExpiries(group);
     if (written === 'written') {
       this.#settle(group);
       return;
     }
     for (const job of group.jobs) job.undecide();
-    if (written === 'unready') this.#ports.widen(group);
+    if (written === 'apart') this.#ports.gateway.stats.expiriesApart++;
+    if (written === 'unready' || written === 'apart') this.#ports.widen(group);
     else if (group.use !== 'overwrites') this.#ports.conflict(group);
     else {
       // The key holds what has to be cleared away, or kept.
@@ -251,7 +263,12 @@ export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
     }
   }
 
+  #noteExpiries({ expiries }: KeyGroup): void {
+    this.#ports.gateway.expiries.noteWritten(expiries);
+  }
+
   onWriteFailed(group: KeyGroup, failure: unknown): void {
+    this.#noteExpiries(group);
     if (failure instanceof GatewayKvError && failure.failure === 'undetermined') {
       const reply = this.#ports.replyTo(failure);
       for (const job of group.jobs) job.settle(reply);

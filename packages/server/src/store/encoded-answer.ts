@@ -1,23 +1,34 @@
-import { concatBytes } from '@tinykv/base';
-import type { Init, UnaryMethod } from '@tinykv/proto';
+import type { KeyError } from '@tinykv/model';
+import { keyErrorToWire, type PairListWriter } from '@tinykv/proto';
+import type { PairSink } from '@tinykv/txn';
 
 /**
- * A response that is encoded while it is made, so that a long list never stands in memory as objects and never
- * takes one long step to encode. Its bytes are those of its parts one after the other: a reader joins the lists.
+ * The answer to a scan, encoded while it is made: a long list never stands in memory as objects, and never takes one long step
+ * to encode. `S` is the message that its bytes are.
  */
-export class EncodedAnswer<S> {
-  readonly #response: UnaryMethod<unknown, S>['response'];
-  readonly #parts: Uint8Array[] = [];
+export class EncodedAnswer<S> implements PairSink {
+  declare readonly response: S;
+  readonly #writer: PairListWriter;
+  #hasMore = false;
 
-  constructor(response: UnaryMethod<unknown, S>['response']) {
-    this.#response = response;
+  constructor(writer: PairListWriter) {
+    this.#writer = writer;
   }
 
-  add(part: Init<S>): void {
-    this.#parts.push(this.#response.encode(part));
+  pair(key: Uint8Array, keyLength: number, bytes: Uint8Array, from: number, to: number): void {
+    this.#writer.pair(key, keyLength, bytes, from, to);
+  }
+
+  keyError(key: Uint8Array, error: KeyError): void {
+    this.#writer.error(key, keyErrorToWire(error));
+  }
+
+  /** The scan ended at the bytes that were asked for. */
+  endEarly(): void {
+    this.#hasMore = true;
   }
 
   finish(): Uint8Array {
-    return concatBytes(...this.#parts);
+    return this.#writer.finish(this.#hasMore);
   }
 }

@@ -1,5 +1,12 @@
 import type { Caller } from '@tinykv/base';
-import { contextFromWire, type Init, type kvrpcpb, tinykvpb, tinykvtxn } from '@tinykv/proto';
+import {
+  contextFromWire,
+  type Init,
+  type kvrpcpb,
+  PairListWriter,
+  tinykvpb,
+  tinykvtxn,
+} from '@tinykv/proto';
 import { AnswerTooLargeError, type RawAnswer, type RawExecutor, type RawSwap } from '@tinykv/txn';
 import { EncodedAnswer } from './encoded-answer.js';
 import { respond, type UnaryTable } from './unary.js';
@@ -61,13 +68,14 @@ async function scan(
   { context, ...request }: kvrpcpb.RawScanRequest,
   caller: Caller,
 ): Promise<Init<kvrpcpb.RawScanResponse> | EncodedAnswer<kvrpcpb.RawScanResponse>> {
-  const pages = new EncodedAnswer(rawScan.response);
+  const pairs = new EncodedAnswer<kvrpcpb.RawScanResponse>(PairListWriter.ofRawScan());
   try {
-    const take = (kvs: readonly Init<kvrpcpb.KvPair>[]): void => pages.add({ kvs });
-    const read = raw.scanPages({ ...contextFromWire(context), caller }, request, take);
-    return await respond(read, (answer) =>
-      answer.type === 'error' ? { error: answer.message } : pages,
-    );
+    const read = raw.scanInto({ ...contextFromWire(context), caller }, request, pairs);
+    return await respond(read, (answer) => {
+      if (answer.type === 'error') return { error: answer.message };
+      if (answer.value === 'bytes') pairs.endEarly();
+      return pairs;
+    });
   } catch (error) {
     // A client of ours asks for a smaller page; one of TinyKV would send the same again after a failed call.
     if (context?.strict || !(error instanceof AnswerTooLargeError)) throw error;

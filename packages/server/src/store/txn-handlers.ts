@@ -1,21 +1,27 @@
-import { type Caller, TS_ZERO } from '@tinykv/base';
+import { type Caller, KvError, TS_ZERO } from '@tinykv/base';
 
-import type { KeyError } from '@tinykv/model';
-import { type Init, keyErrorToWire, kvrpcpb, lockToWire, tinykvpb, tinykvtxn } from '@tinykv/proto';
+import type { KeyError, KeyGroups } from '@tinykv/model';
+import {
+  type Init,
+  keyErrorToWire,
+  kvrpcpb,
+  lockToWire,
+  PairListWriter,
+  tinykvpb,
+  tinykvtxn,
+} from '@tinykv/proto';
 
 import {
   AnswerTooLargeError,
   type GetAnswer,
   type Mutation,
   type PrewriteAnswer,
-  type ScanPair,
-  type TakePage,
   type TxnContext,
   type TxnExecutor,
   type TxnStatus,
 } from '@tinykv/txn';
 import { EncodedAnswer } from './encoded-answer.js';
-import { contextOf, pairToWire } from './txn-wire.js';
+import { contextOf } from './txn-wire.js';
 import { respond, type UnaryTable } from './unary.js';
 
 const { kvCheckSecondaryLocks } = tinykvtxn.Txn;
@@ -63,20 +69,31 @@ export function serveTxn(table: UnaryTable, txn: TxnExecutor): void {
   });
 }
 
+/** Throws KvError INVALID_ARGUMENT. */
+function groupsOf({ groups, reverse }: kvrpcpb.ScanRequest): KeyGroups | undefined {
+  if (groups !== undefined && reverse) {
+    throw new KvError('INVALID_ARGUMENT', 'a scan downwards looks for no groups of keys');
+  }
+  return groups;
+}
+
 async function scan(
   txn: TxnExecutor,
   q: kvrpcpb.ScanRequest,
   caller: Caller,
 ): Promise<Init<kvrpcpb.ScanResponse> | EncodedAnswer<kvrpcpb.ScanResponse>> {
-  const { startKey, endKey, limit, version: ts, reverse, keyOnly, valueBytesMax } = q;
+  const { startKey, endKey, limit, version: ts, reverse, keyOnly } = q;
+  const { valueBytesMax, answerBytesMax } = q;
   const context = contextOf(q, caller);
-  const request = { startKey, endKey, limit, ts, reverse, keyOnly, valueBytesMax };
-  const pages = new EncodedAnswer(kvScan.response);
+  const range = { startKey, endKey, limit, ts, reverse, keyOnly };
+  const pairs = new EncodedAnswer<kvrpcpb.ScanResponse>(PairListWriter.ofScan());
   try {
-    const take: TakePage<ScanPair> = (page) => pages.add({ pairs: page.map(pairToWire) });
-    return await respond(txn.reads.scanPages(context, request, take), (error) =>
-      error === undefined ? pages : scanFailure(error, context),
-    );
+    const request = { ...range, valueBytesMax, answerBytesMax, groups: groupsOf(q) };
+    return await respond(txn.reads.scanInto(context, request, pairs), (end) => {
+      if (typeof end === 'object') return scanFailure(end, context);
+      if (end === 'bytes') pairs.endEarly();
+      return pairs;
+    });
   } catch (error) {
     if (context.strict || !(error instanceof AnswerTooLargeError)) throw error;
     return scanFailure({ type: 'abort', message: error.message }, context);

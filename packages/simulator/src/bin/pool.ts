@@ -9,7 +9,7 @@ const workerFile = fileURLToPath(new URL('./worker.js', import.meta.url));
 const registerFile = new URL('./plant-mutant.js', import.meta.url).href;
 
 /** A worker is replaced after as many runs: what they left in memory must not slow the others. */
-const RUNS_PER_WORKER = 50;
+const RUNS_PER_WORKER = 100;
 /** Of real time. A run that takes longer hangs between two events, where its own limits do not reach. */
 const RUN_MS_MAX = 600_000;
 

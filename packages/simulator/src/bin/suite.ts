@@ -5,7 +5,7 @@ import { demandsOf, suiteLimits } from './demands.js';
 import type { Job } from './job.js';
 import { Pool } from './pool.js';
 import { Progress } from './progress.js';
-import { isRunTwice, planOf } from './seeds.js';
+import { costliestFirst, isRunTwice, planOf } from './seeds.js';
 import { failureText, progressText, replayCommand, totalsText } from './text.js';
 import { Totals } from './totals.js';
 
@@ -55,8 +55,10 @@ export async function runSuite({ jobs, counts }: SuiteOptions): Promise<number> 
 
 function* suiteJobs(firstFresh: number): Generator<Job, undefined> {
   const { fixedSeeds, freshSeeds } = suiteLimits;
-  for (let i = 0; i < fixedSeeds + freshSeeds; i++) {
-    const seed = i < fixedSeeds ? i + 1 : firstFresh + i - fixedSeeds;
+  const seeds = Array.from({ length: fixedSeeds + freshSeeds }, (_, i) =>
+    i < fixedSeeds ? i + 1 : firstFresh + i - fixedSeeds,
+  );
+  for (const seed of costliestFirst(seeds)) {
     yield { plan: planOf(seed, { profile: 'swarm' }), twice: isRunTwice(seed) };
   }
 }

@@ -2,6 +2,8 @@ import type { RegionStatus } from '@tinykv/raftstore';
 import { Machine } from '../world/machine.js';
 import type { EngineKind } from '../world/machine-engine.js';
 import { Network, type NetworkTraits } from '../world/network.js';
+import { SimProcess } from '../world/sim-proc.js';
+import type { StoredFolder } from '../world/stored-folder.js';
 import type { World } from '../world/world.js';
 import { ClientNode } from './client-node.js';
 import { GatewayNode } from './gateway-node.js';
@@ -17,6 +19,14 @@ export interface ClusterOptions {
   readonly onCrash: NodeWorld['onCrash'];
   readonly onPoint: NodeWorld['onPoint'];
   readonly onDeath?: NodeWorld['onDeath'];
+  /** The cluster has run before: what its scheduler and its first store had on their disks. */
+  readonly former?: FormerCluster;
+}
+
+/** Folders that another build has left behind. */
+export interface FormerCluster {
+  readonly scheduler: StoredFolder;
+  readonly store: StoredFolder;
 }
 
 export interface StoreRegion {
@@ -36,10 +46,12 @@ export class Cluster {
   /** Clients that are killed now and then: whatever they were at, its outcome concerns nobody. */
   readonly mortals: ClientNode[] = [];
   readonly #surroundings: NodeWorld;
+  readonly #former: FormerCluster | undefined;
   #onStore: (node: StoreNode) => void = () => undefined;
 
   constructor(options: ClusterOptions) {
-    const { world, shape, onCrash, onPoint, onDeath } = options;
+    const { world, shape, onCrash, onPoint, onDeath, former } = options;
+    this.#former = former;
     this.world = world;
     this.shape = shape;
     this.network = new Network(world, options.network);
@@ -106,6 +118,7 @@ export class Cluster {
   }
 
   async startAll(): Promise<void> {
+    if (this.#former !== undefined) await this.#restore(this.#former);
     for (const node of this.nodes) await node.start();
   }
 
@@ -114,6 +127,12 @@ export class Cluster {
     return this.stores.flatMap((node) =>
       (node.store?.regions() ?? []).map((status) => ({ node, status })),
     );
+  }
+
+  async #restore({ scheduler, store }: FormerCluster): Promise<void> {
+    const installer = (): SimProcess => new SimProcess(this.world, 'installer');
+    await this.scheduler.machine.restore(scheduler, installer());
+    await this.stores[0]!.machine.restore(store, installer());
   }
 
   #machine(host: string, engine?: EngineKind): Machine {

@@ -129,4 +129,18 @@ export const engineMutants: readonly Mutant[] = [
     breaks:
       'A barrier syncs a log of LevelDB once, when it is new: what is appended later is durable only when its table is.',
   },
+  {
+    name: 'engine-segment-header-written-apart',
+    edits: [
+      {
+        file: 'packages/engine/src/segment-log/segment.ts',
+        find: '      file.write(0, concatBytes(encodeSegmentHeader(header), frame));',
+        replace: `      file.write(0, encodeSegmentHeader(header));
+      file.write(SEGMENT_HEADER_BYTES, concatBytes(frame));`,
+      },
+    ],
+    breaks:
+      'The first append to a segment is two writes: a power cut that keeps the frame alone leaves a log that passes for damaged, and its store does not start.',
+    workload: 'churn',
+  },
 ];

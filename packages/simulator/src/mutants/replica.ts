@@ -6,7 +6,7 @@ export const replicaMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/replica/src/group.ts',
-        find: '    if (!this.appliedOwnTerm || this.#leaseVoids.isVoid(this.node.committed)) return false;',
+        find: '    if (!this.appliedOwnTerm || this.#marks.voids.hasCommitted(this.node.committed)) return false;',
         replace: '    if (!this.appliedOwnTerm) return false;',
       },
     ],
@@ -47,9 +47,9 @@ export const replicaMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/replica/src/group.ts',
-        find: '      this.#lease.onAck(from, term, sentAt, this.peerId, this.#confState, this.#leaseNow());',
+        find: '      this.#leadership.onAck(from, term, sentAt, this.#confState, this.#leaseNow());',
         replace: `      const heardAt = Math.max(sentAt, this.#leaseNow());
-      this.#lease.onAck(from, term, heardAt, this.peerId, this.#confState, heardAt);`,
+      this.#leadership.onAck(from, term, heardAt, this.#confState, heardAt);`,
       },
     ],
     breaks:
@@ -61,7 +61,7 @@ export const replicaMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/replica/src/group.ts',
-        find: `    if (message.type === 'MsgTimeoutNow') this.#lease.suspend();
+        find: `    if (message.type === 'MsgTimeoutNow') this.#leadership.suspendLease();
 `,
         replace: '',
       },

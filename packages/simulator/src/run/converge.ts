@@ -42,7 +42,9 @@ export function unsettled(cluster: Cluster, away: readonly Node[] = []): string 
     if (leader === undefined) return `region ${id} has no leader`;
     const { region, lastIndex } = leader.status;
     led.push(region);
-    if (region.peers.length < Math.min(replicasOf(cluster.shape), cluster.soundStores.length)) {
+    // In the place of a peer that is away another store may be asked for one, and be away too.
+    const stores = cluster.soundStores.filter((node) => !away.includes(node));
+    if (region.peers.length < Math.min(replicasOf(cluster.shape), stores.length)) {
       return `region ${id} has ${region.peers.length} peers`;
     }
     if (region.peers.some(({ learner, storeId }) => learner && !isAway(storeId)))

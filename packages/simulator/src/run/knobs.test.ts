@@ -42,6 +42,14 @@ describe('knobs', () => {
     }
   });
 
+  it('draw each engine in its share of the seeds', () => {
+    const engines = counts(({ shape }) => shape.engine ?? 'model');
+    const share = (kind: string): number => (engines.get(kind) ?? 0) / plans.length;
+    expect(share('log')).toBeCloseTo(0.4, 1);
+    expect(share('level')).toBeCloseTo(0.3, 1);
+    expect(share('model')).toBeCloseTo(0.3, 1);
+  });
+
   it('draw the raw layout for the raw workload alone', () => {
     const layouts = counts(({ workload, shape }) => `${workload} ${apiOf(shape)}`);
     expect(layouts.get('raw raw')).toBeGreaterThan(SEEDS / 5);
@@ -79,7 +87,7 @@ describe('knobs', () => {
   it.each<readonly [keyof Limits, keyof Limits]>([
     ['entryCommandsMax', 'regionPendingCommandsMax'],
     ['keyBytesMax', 'entryBatchBytesMax'],
-    ['scanPageKeys', 'scanHeadsPageKeys'],
+    ['scanPageKeys', 'clientScanPageKeys'],
     ['scanPageKeys', 'mvccVersionsMax'],
     ['tsoInflightMax', 'tsoStreamPendingMax'],
     ['clientBatchGetKeysMax', 'batchGetKeysMax'],

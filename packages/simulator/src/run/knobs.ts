@@ -89,7 +89,8 @@ export const knobs: readonly Knob[] = [
   one('shape', 'diskDelayMs', 1, (rng) => 0.1 + rng.float() * 2),
   one('shape', 'messageBytesMax', 0.5, between(100, 2_000)),
   one('shape', 'gcLifeMs', 1, drawGcLife),
-  one('shape', 'engine', 0.5, () => 'log' as const),
+  // 40 % the log engine, 30 % the one on LevelDB, and the model in the others.
+  one('shape', 'engine', 0.7, (rng) => (rng.float() < 4 / 7 ? 'log' : 'level')),
   // Regions in the raw layout are read by raw clients alone.
   group('store', 'api', 0.35, (_rng, { workload }) => {
     const raw = { api: 'raw' } as const;
@@ -105,6 +106,9 @@ export const knobs: readonly Knob[] = [
   one('replica', 'logGcIntervalMs', 0.3, about(200, 3_000)),
   one('replica', 'logGcAgeMs', 0.3, about(500, 10_000)),
   one('replica', 'logGcBytes', 0.15, about(4_000, 64_000)),
+  // From never to longer than any heartbeat takes to come.
+  one('replica', 'commitHoldMs', 0.3, (rng) => (rng.float() < 0.2 ? 0 : about(1, 1_000)(rng))),
+  one('replica', 'applyHoldMs', 0.3, (rng) => (rng.float() < 0.2 ? 0 : about(1, 1_000)(rng))),
   one('replica', 'snapshotLogKeepMs', 0.15, about(500, 20_000)),
   // Stores.
   // Pieces far smaller than what is split would make very many of them.
@@ -146,7 +150,9 @@ export const knobs: readonly Knob[] = [
   limit('applyBatchBytesMax', 500, 20_000),
   limit('entryCacheBytesMax', 200, 10_000),
   limit('scanPageKeys', 1, 32),
-  limit('scanHeadsPageKeys', 300, 1_000),
+  limit('clientScanPageKeys', 300, 1_000),
+  limit('clientScanPageBytes', 60, 4_000),
+  limit('clientScanPagesAhead', 1, 6),
   limit('rangeStepKeys', 2, 64),
   limit('commandPartKeys', 1, 16),
   limit('gcPageRecords', 8, 64),

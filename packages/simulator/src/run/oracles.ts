@@ -57,7 +57,8 @@ export class Oracles {
     cluster.eachStore((node) => this.#watch(node));
   }
 
-  sample(cluster: Cluster): void {
+  /** Looks at the peers of all stores, and at what is in memory. */
+  sample(cluster: Cluster, peers: readonly StoreRegion[]): void {
     for (const { name, store } of cluster.stores) {
       if (store === undefined) continue;
       const { used, limit } = store.memory;
@@ -70,7 +71,7 @@ export class Oracles {
       const level = { used: core.clientsBytes, limit: clientsBytesMax, slack };
       this.#capacity.observe({ name: `memory of the clients of ${name}`, ...level });
     }
-    for (const { node, status } of cluster.peers()) {
+    for (const { node, status } of peers) {
       // A damaged peer has no Raft state to show.
       if (status.role !== 'Damaged') this.#raft.onStatus(this.#statusOf({ node, status }));
       this.#regions.observe(status.region, node.name);

@@ -43,7 +43,11 @@ export interface PlanOptions {
 const WARM_UP_MS = 3_000;
 /** The share of seeds with partitions of minutes. */
 const LONG_SHARE = 0.03;
-const BUSY_MS = 9_000;
+/** Where clients never pause. */
+const UNPAUSED_MS = 9_000;
+/** Clients with pauses below this are busy, and their time is a share of that of others. */
+const BUSY_THINK_MS = 10;
+const BUSY_SHARE = 0.4;
 const STORES_MIN = 3;
 const STORES_MAX = 5;
 
@@ -71,8 +75,7 @@ export function drawPlan({ seed, profile, workload, mutant }: PlanOptions): Plan
   const { thinkMs, clients, tickMs } = shapes[profile];
   const { shape, pace, settings } = drawKnobs(rng.fork('knobs'), { profile, workload });
   const usualMs = profile === 'light' ? 60_000 : rng.int(26_000, 54_000);
-  // Clients that never pause do as much in less time.
-  const durationMs = pace.thinkMs === 0 ? BUSY_MS : usualMs;
+  const durationMs = durationOf(usualMs, pace.thinkMs ?? thinkMs, workload);
   const faults = drawFaults(rng.fork('faults'), profile, WARM_UP_MS, durationMs);
   const needed = settings.scheduler?.maxReplicas ?? STORES_MIN;
   const stores = profile === 'dense' ? STORES_MAX : rng.int(STORES_MIN, STORES_MAX + 1);
@@ -97,11 +100,20 @@ export function drawPlan({ seed, profile, workload, mutant }: PlanOptions): Plan
     thinkMs,
     keys: KEYS,
     ...pace,
+    // The loops of all workloads work at once: together they do more than those of any other.
+    ...(workload === 'all' ? { thinkMs: 2 * (pace.thinkMs ?? thinkMs) } : {}),
     absent: rng.fork('absent').int(0, 3),
   };
   const minutes = rng.fork('minutes');
   const isLong = profile === 'swarm' && minutes.float() < LONG_SHARE;
   return isLong ? overMinutes(plan, minutes) : plan;
+}
+
+/** Clients that hardly pause do as much in less time. Raw operations cost so little that they need not be few. */
+function durationOf(usualMs: number, thinkMs: number, workload: WorkloadName): number {
+  if (thinkMs === 0) return UNPAUSED_MS;
+  const isBusy = thinkMs < BUSY_THINK_MS && workload !== 'raw';
+  return isBusy ? Math.round(usualMs * BUSY_SHARE) : usualMs;
 }
 
 /** Pieces are no larger than what is split. */

@@ -9,7 +9,7 @@ import { World } from '../world/world.js';
 import { divergence, heldMemory, leftLock, strayData, unsettled } from './converge.js';
 import { Oracles } from './oracles.js';
 import type { Plan } from './plan.js';
-import { DEATH_AT, PASSED, Tally } from './tally.js';
+import { DEATH_AT, Tally } from './tally.js';
 import { Watch } from './watch.js';
 import { Workloads } from './workloads.js';
 
@@ -109,7 +109,7 @@ class Run {
       },
       onDeath: (name) => tally.event(`${DEATH_AT}${name}`),
       onPoint: (name) => {
-        tally.event(`${PASSED}${name}`);
+        tally.point(name);
         if (name === 'snapshot-after-data') tally.event('snapshot applied');
         if (name === 'gc-page-collected') tally.event('versions collected');
       },
@@ -152,7 +152,9 @@ class Run {
   /** Both phases; a violation of liveness when the second does not end. */
   async #live(eventsMax: number): Promise<Violation | undefined> {
     const world = this.#world;
-    new Watch(this.#cluster, this.#tally, () => this.#oracles.sample(this.#cluster)).start();
+    new Watch(this.#cluster, this.#tally, (peers) =>
+      this.#oracles.sample(this.#cluster, peers),
+    ).start();
     void this.#cluster.startAll();
     this.#nemesis.schedule(this.#plan.faults);
     const finished = new Set<Promise<void>>();

@@ -8,6 +8,8 @@ export class Tally {
   readonly events: Map<string, number> = new Map();
   /** Operations that a checker has judged. */
   checked = 0;
+  /** By the name of a fail point: the event that counts those who come there. */
+  readonly #points = new Map<string, string>();
   readonly #busySeconds = new Set<number>();
 
   fault(kind: string): void {
@@ -16,6 +18,16 @@ export class Tally {
 
   event(name: string, count: number = 1): void {
     this.events.set(name, (this.events.get(name) ?? 0) + count);
+  }
+
+  /** A process has come to a fail point, as it does all the time. */
+  point(name: string): void {
+    let event = this.#points.get(name);
+    if (event === undefined) {
+      event = `${PASSED}${name}`;
+      this.#points.set(name, event);
+    }
+    this.event(event);
   }
 
   /** An operation of a client was in flight between these times. */

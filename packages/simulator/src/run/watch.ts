@@ -1,4 +1,4 @@
-import type { Cluster } from '../cluster/cluster.js';
+import type { Cluster, StoreRegion } from '../cluster/cluster.js';
 import type { Tally } from './tally.js';
 
 /** How often replicas are looked at, in simulated milliseconds. */
@@ -10,9 +10,9 @@ export class Watch {
   readonly #tally: Tally;
   readonly #leaders = new Map<number, { term: number; peer: number }>();
   readonly #epochs = new Map<number, { confVer: number; version: number }>();
-  readonly #onSample: () => void;
+  readonly #onSample: (peers: readonly StoreRegion[]) => void;
 
-  constructor(cluster: Cluster, tally: Tally, onSample: () => void) {
+  constructor(cluster: Cluster, tally: Tally, onSample: (peers: readonly StoreRegion[]) => void) {
     this.#cluster = cluster;
     this.#tally = tally;
     this.#onSample = onSample;
@@ -26,7 +26,8 @@ export class Watch {
   }
 
   #sample(): void {
-    for (const { status } of this.#cluster.peers()) {
+    const peers = this.#cluster.peers();
+    for (const { status } of peers) {
       const { region, role, term, peerId } = status;
       if (role !== 'StateLeader') continue;
       const known = this.#leaders.get(region.id);
@@ -44,6 +45,6 @@ export class Watch {
         this.#epochs.set(region.id, { confVer, version });
       }
     }
-    this.#onSample();
+    this.#onSample(peers);
   }
 }

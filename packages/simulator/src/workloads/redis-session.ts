@@ -1,6 +1,8 @@
 import { type Rng, utf8 } from '@tinykv/base';
+import { PendingReplies } from '../checkers/pending-replies.js';
 import type { ClientNode } from '../cluster/client-node.js';
 import type { GatewayNode } from '../cluster/gateway-node.js';
+import { gatewayConfig } from '../cluster/sim-config.js';
 import { RespError, RespReader, RespSocket, type RespValue } from './resp-socket.js';
 import type { WorkloadContext } from './workload.js';
 
@@ -35,7 +37,7 @@ export class RedisSession {
     );
     const { env } = this.#node;
     const late = env?.clock.after(REPLY_TIMEOUT_MS, () => socket.break());
-    socket.send(utf8(requests.map(encode).join('')));
+    socket.send(utf8(requests.map(encode).join('')), requests.length);
     const all = await Promise.all(replies);
     late?.cancel();
     return all;
@@ -57,6 +59,8 @@ export class RedisSession {
     if (gateway?.proc === undefined || proc === undefined) return undefined;
     const reader = new RespReader();
     this.#fail();
+    const { commandTimeoutMs } = gatewayConfig(cluster.shape);
+    const { deadlines } = this.#context;
     const socket: RespSocket = new RespSocket(
       cluster.network,
       this.#rng,
@@ -76,6 +80,7 @@ export class RedisSession {
           if (socket === this.#socket) this.#fail();
         },
       },
+      new PendingReplies(this.#node.name, commandTimeoutMs, deadlines),
     );
     this.#socket = socket;
     return socket;

@@ -1,5 +1,6 @@
 import { concatBytes, copyBytes, type NetError, type Rng } from '@tinykv/base';
 import type { Connection, ConnectionEvents } from '@tinykv/gateway';
+import type { PendingReplies, SentCommands } from '../checkers/pending-replies.js';
 import type { ClientNode } from '../cluster/client-node.js';
 import type { GatewayNode } from '../cluster/gateway-node.js';
 import type { Breakable, Network } from '../world/network.js';
@@ -24,6 +25,9 @@ export class RespSocket implements Breakable {
   readonly #gateway: Side;
   readonly #events: SocketEvents;
   readonly #isSlow: boolean;
+  readonly #replies: PendingReplies;
+  /** What the gateway writes. */
+  readonly #written = new RespReader();
   #server: ConnectionEvents | undefined;
   #closed = false;
   /** Bytes that the gateway has written and the client has not read. */
@@ -31,7 +35,7 @@ export class RespSocket implements Breakable {
   #wantsDrain = false;
   /** The gateway reads nothing: what has come waits. */
   #paused = false;
-  readonly #arrived: Uint8Array[] = [];
+  readonly #arrived: Piece[] = [];
 
   constructor(
     network: Network,
@@ -39,10 +43,12 @@ export class RespSocket implements Breakable {
     client: { readonly node: ClientNode; readonly proc: SimProcess },
     gateway: { readonly node: GatewayNode; readonly proc: SimProcess },
     events: SocketEvents,
+    replies: PendingReplies,
   ) {
     this.#network = network;
     this.#rng = rng;
     this.#events = events;
+    this.#replies = replies;
     this.#client = { host: client.node.host, proc: client.proc, lastArrival: 0 };
     this.#gateway = { host: gateway.node.host, proc: gateway.proc, lastArrival: 0 };
     this.#isSlow = rng.float() < SLOW_SHARE;
@@ -58,10 +64,14 @@ export class RespSocket implements Breakable {
     return this.#closed;
   }
 
-  send(bytes: Uint8Array): void {
-    for (const piece of this.#cut(copyBytes(bytes))) {
+  /** So many commands. */
+  send(bytes: Uint8Array, count: number): void {
+    const commands = this.#replies.sent(count);
+    const pieces = this.#cut(copyBytes(bytes));
+    for (const [i, piece] of pieces.entries()) {
+      const ends = i === pieces.length - 1 ? commands : undefined;
       this.#carry(this.#client, this.#gateway, () => {
-        this.#arrived.push(piece);
+        this.#arrived.push({ bytes: piece, ends });
         this.#deliver();
       });
     }
@@ -71,8 +81,16 @@ export class RespSocket implements Breakable {
     while (!this.#paused && !this.#closed && this.#server !== undefined) {
       const piece = this.#arrived.shift();
       if (piece === undefined) return;
-      this.#server.onData(piece);
+      const isTimed = piece.ends !== undefined && !this.#wantsDrain;
+      if (isTimed) this.#replies.arrived(piece.ends, this.#gatewayMs);
+      this.#server.onData(piece.bytes);
     }
+  }
+
+  /** How long the gateway has run. */
+  get #gatewayMs(): number {
+    const { proc } = this.#gateway;
+    return proc.world.now - proc.frozenMs;
   }
 
   joins(a: string, b: string): boolean {
@@ -83,6 +101,7 @@ export class RespSocket implements Breakable {
   break(_error?: NetError): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#replies.closed(this.#gatewayMs);
     this.#network.forget(this);
     this.#client.proc.after(this.#network.delay(), 'socket closed', () => this.#events.onClose());
     this.#gateway.proc.after(this.#network.delay(), 'socket closed', () => this.#server?.onClose());
@@ -112,6 +131,8 @@ export class RespSocket implements Breakable {
   }
 
   #write(bytes: Uint8Array): boolean {
+    this.#written.add(bytes);
+    while (this.#written.next() !== undefined) this.#replies.replied(this.#gatewayMs);
     for (const piece of this.#cut(copyBytes(bytes))) {
       this.#unread += piece.length;
       this.#carry(this.#gateway, this.#client, () => {
@@ -121,6 +142,7 @@ export class RespSocket implements Breakable {
       });
     }
     if (this.#unread > HIGH_WATER_BYTES) this.#wantsDrain = true;
+    if (this.#wantsDrain) this.#replies.excuse();
     return !this.#wantsDrain;
   }
 
@@ -147,6 +169,13 @@ export class RespSocket implements Breakable {
     const at = this.#rng.int(1, bytes.length);
     return [bytes.subarray(0, at), bytes.subarray(at)];
   }
+}
+
+/** Bytes that have come to the gateway. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  /** The commands whose last byte is in it. */
+  readonly ends: SentCommands | undefined;
 }
 
 interface Side {

@@ -64,9 +64,11 @@ describe('calls that come twice', () => {
     const { world, network, client, count } = await pair(1);
     const stream = client.open('store:1', commands.path, { onMessage() {}, onClose() {} });
     const onePhase = tinykvpb.TinyKv.kvPrewrite.request.encode({ tryOnePc: true });
+    const asyncCommit = tinykvpb.TinyKv.kvPrewrite.request.encode({ useAsyncCommit: true });
     const items = [
       { method: ONE_KEY_NUMBER, request: new Uint8Array(0) },
       { method: PREWRITE_NUMBER, request: onePhase },
+      { method: PREWRITE_NUMBER, request: asyncCommit },
       { method: PREWRITE_NUMBER, request: new Uint8Array(0) },
       { method: RAW_PUT_NUMBER, request: new Uint8Array(0) },
     ].map((item, id) => ({ id, ...item }));

@@ -73,10 +73,14 @@ export class Echoes {
     this.#host = host;
   }
 
+  get #echoes(): boolean {
+    return (this.#network.traits.echoRate ?? 0) > 0;
+  }
+
   /** A call has been sent: now and then it is sent once more, later. */
   ofCall(address: string, path: string, request: Uint8Array): void {
     const network = this.#network;
-    if (!repeatable.has(path) || isFinal(path, request)) return;
+    if (!this.#echoes || !repeatable.has(path) || isFinal(path, request)) return;
     if (network.draw(network.traits.echoRate ?? 0)) this.#send(address, path, copyBytes(request));
   }
 
@@ -108,7 +112,9 @@ export class Echoes {
     const waiting = new Map<number, { readonly path: string; readonly bytes: Uint8Array }>();
     const stream = open({
       onMessage: (message) => {
-        for (const { id } of tinykvstream.BatchResponse.decode(message).items) waiting.delete(id);
+        if (waiting.size > 0) {
+          for (const { id } of tinykvstream.BatchResponse.decode(message).items) waiting.delete(id);
+        }
         events.onMessage(message);
       },
       onClose: (error) => {
@@ -121,6 +127,8 @@ export class Echoes {
       ...(events.onDrain === undefined ? {} : { onDrain: () => events.onDrain?.() }),
     });
     return new EchoingStream(stream, (message) => {
+      // Most of what clients send goes over these streams: it is not decoded where nothing is sent again.
+      if (!this.#echoes) return;
       for (const { id, method, request } of tinykvstream.BatchRequest.decode(message).items) {
         const path = batchMethod(method)?.path;
         if (path === undefined) continue;

@@ -38,6 +38,19 @@ describe('a simulated file', () => {
     for (const text of left) expect(text).toMatch(/^synced[.abcd]{0,4}$/);
   });
 
+  it('has zeros where it was cut off and then grew again, with each way to grow', () => {
+    const file = new FileContent();
+    for (const at of [0, 3, 6]) file.write(at, utf8('abc'));
+    expect(textOf(file)).toBe('abcabcabc');
+    file.cut(2);
+    file.write(4, utf8('x'));
+    file.write(7, utf8('y'));
+    expect(textOf(file)).toBe('ab..x..y');
+    file.cut(12);
+    file.write(13, utf8('z'));
+    expect(textOf(file)).toBe('ab..x..y.....z');
+  });
+
   it('may have again at a crash what was cut off and not synced', async () => {
     const left = await leftBy(async (file) => {
       file.write(0, utf8('frame|tail'));

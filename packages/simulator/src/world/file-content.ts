@@ -56,7 +56,7 @@ export class FileContent {
   write(offset: number, bytes: Uint8Array): void {
     const copy = copyBytes(bytes);
     this.#unsynced.push({ kind: 'write', offset, bytes: copy });
-    this.#seen = sized(this.#seen, Math.max(this.#seen.length, offset + copy.length));
+    this.#seen = grown(this.#seen, offset + copy.length);
     this.#seen.set(copy, offset);
     this.#used = Math.max(this.#used, offset + copy.length);
     this.#lastAt = offset;
@@ -138,6 +138,19 @@ function torn(
     at = next;
   }
   return result;
+}
+
+/**
+ * At least so long, with zeros behind what is there. Appends find room in the buffer, so that not each of them copies the file.
+ * Nobody else writes behind the end of a view, and what shortens a file gives it a buffer of its own.
+ */
+function grown(file: Uint8Array, size: number): Uint8Array {
+  if (file.length >= size) return file;
+  const { buffer } = file;
+  if (size <= buffer.byteLength) return new Uint8Array(buffer, 0, size);
+  const larger = new Uint8Array(2 * size);
+  larger.set(file);
+  return larger.subarray(0, size);
 }
 
 /** Zeros behind what is there. */

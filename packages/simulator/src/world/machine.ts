@@ -1,4 +1,4 @@
-import type { Rng } from '@tinykv/base';
+import type { KvError, Rng } from '@tinykv/base';
 import { Disk } from './disk.js';
 import type { EngineKind, EngineLoss, MachineEngine } from './machine-engine.js';
 import { MachineClock } from './sim-clock.js';
@@ -8,6 +8,7 @@ import { SimLevelEngine } from './sim-level-engine.js';
 import { SimLogEngine } from './sim-log-engine.js';
 import type { SimProcess } from './sim-proc.js';
 import { SimRaftLog } from './sim-raft-log.js';
+import { fillEngine, type StoredFolder } from './stored-folder.js';
 
 /** The losses of a power cut. */
 export interface MachineLoss extends EngineLoss {
@@ -39,6 +40,18 @@ export class Machine {
   async copyStore(other: Machine): Promise<void> {
     await this.engine.copyFrom(other.engine);
     this.log.copyFrom(other.log);
+  }
+
+  /** The disk holds this folder: `installer` writes the engine's part, and is gone when it resolves. */
+  async restore({ log, files, entries }: StoredFolder, installer: SimProcess): Promise<void> {
+    this.log.place(log);
+    for (const [path, bytes] of files) this.fs.place(path, bytes);
+    if (entries.length === 0) return;
+    this.attach(installer);
+    const failed = (error: KvError): void => installer.world.fail(error);
+    await fillEngine(await this.engine.open({ proc: installer, failed }), entries);
+    installer.kill();
+    this.exit();
   }
 
   /** A new process runs on the machine. */

@@ -43,7 +43,8 @@ export class SimEngine implements KvEngine, MachineEngine {
   readonly #disk: Disk;
   #live = new MemoryEngine();
   #durable = new MemoryEngine();
-  #unsynced: (readonly Op[])[] = [];
+  /** Batches that no barrier covers, in the order of their writes. */
+  #unsynced = new Set<readonly Op[]>();
   #writes: Promise<void> = Promise.resolve();
   /** Batches on their way into what is durable. */
   #synced: Promise<void> = Promise.resolve();
@@ -58,7 +59,7 @@ export class SimEngine implements KvEngine, MachineEngine {
 
   async crash(rng: Rng): Promise<EngineLoss> {
     const unsynced = this.#unsynced;
-    this.#unsynced = [];
+    this.#unsynced = new Set();
     this.#writes = Promise.resolve();
     let kept = 0;
     for (const ops of unsynced) {
@@ -67,7 +68,7 @@ export class SimEngine implements KvEngine, MachineEngine {
       kept++;
     }
     this.#live = await copyOf(this.#durable);
-    return { kept, lost: unsynced.length - kept };
+    return { kept, lost: unsynced.size - kept };
   }
 
   exit(): void {
@@ -123,7 +124,7 @@ export class SimEngine implements KvEngine, MachineEngine {
 
   async #write(ops: readonly Op[]): Promise<void> {
     await this.#disk.engineWrite('engine write');
-    this.#unsynced.push(ops);
+    this.#unsynced.add(ops);
     await apply(this.#live, ops);
   }
 
@@ -141,23 +142,20 @@ export class SimEngine implements KvEngine, MachineEngine {
 
   async barrier(): Promise<void> {
     const covered = [...this.#unsynced];
-    const done = new Set(covered);
     try {
       await this.#disk.sync('barrier');
       this.#synced = this.#synced.then(() => this.#takeOver(covered));
       await this.#synced;
     } finally {
       // Also after a failure: the kernel calls those pages clean, so no later sync brings them to the disk.
-      this.#unsynced = this.#unsynced.filter((ops) => !done.has(ops));
+      for (const ops of covered) this.#unsynced.delete(ops);
     }
   }
 
   /** Each batch once, in the order of the writes: a barrier that ends late must not bring back what a later one has replaced. */
   async #takeOver(covered: readonly (readonly Op[])[]): Promise<void> {
     for (const ops of covered) {
-      if (!this.#unsynced.includes(ops)) continue;
-      this.#unsynced = this.#unsynced.filter((other) => other !== ops);
-      await apply(this.#durable, ops);
+      if (this.#unsynced.delete(ops)) await apply(this.#durable, ops);
     }
   }
 

@@ -65,6 +65,11 @@ export class SimFs implements Fs {
     return true;
   }
 
+  /** A durable file that nobody has written here. */
+  place(path: string, bytes: Uint8Array): void {
+    this.#files.place(path, copyBytes(bytes));
+  }
+
   /** As the machine sees a file: for a checker, takes no time. */
   peek(path: string): Uint8Array | undefined {
     return this.#files.get(path);

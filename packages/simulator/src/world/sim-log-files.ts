@@ -38,6 +38,11 @@ export class SimLogFiles implements EngineFiles {
     }
   }
 
+  /** A durable file that nobody has written here. */
+  place(name: string, bytes: Uint8Array): void {
+    this.#files.place(name, new FileContent(bytes, bytes.length));
+  }
+
   locate(name: string): string {
     return name;
   }

@@ -4,6 +4,7 @@ import type { Entry, GroupUpdate, LogDamage, RaftLog, RecoveredGroup } from '@ti
 import type { Disk } from './disk.js';
 import type { NameLoss } from './folder.js';
 import { SimLogFiles } from './sim-log-files.js';
+import type { NamedBytes } from './stored-folder.js';
 
 /** Sees what became durable in a log: how a checker looks into replicas without their help. */
 export type LogObserver = (updates: readonly GroupUpdate[]) => void;
@@ -77,6 +78,11 @@ export class SimRaftLog implements RaftLog {
   /** Takes over the files of another log, which may be in use. */
   copyFrom(other: SimRaftLog): void {
     this.#files.copyFrom(other.#files);
+  }
+
+  /** These files are on the disk, as another build has written them. */
+  place(files: readonly NamedBytes[]): void {
+    for (const [name, bytes] of files) this.#files.place(name, bytes);
   }
 
   crash(rng: Rng): NameLoss {

@@ -16,20 +16,24 @@ export class AnswerTooLargeError extends KvError {
 export class AnswerBudget {
   #bytes = 0;
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Throws AnswerTooLargeError, except for the first: one pair or lock always fits. */
-  spend(key: Uint8Array, contentBytes: number): void {
+  spend(keyBytes: number, contentBytes: number): void {
     const isFirst = this.#bytes === 0;
-    this.#bytes += FRAMING_BYTES + key.length + contentBytes;
+    this.#bytes += FRAMING_BYTES + keyBytes + contentBytes;
     if (this.#bytes > limits.scanBytesMax && !isFirst) throw new AnswerTooLargeError(this.#bytes);
   }
 
   /** A key that has an error in the place of its value. */
   spendError(key: Uint8Array, error: KeyError): void {
-    this.spend(key, error.type === 'locked' ? lockBytes(error.lock) : 0);
+    this.spend(key.length, error.type === 'locked' ? lockBytes(error.lock) : 0);
   }
 
   spendLock(lock: LockInfo): void {
-    this.spend(lock.key, lockBytes(lock));
+    this.spend(lock.key.length, lockBytes(lock));
   }
 }
 

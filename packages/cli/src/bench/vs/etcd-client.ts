@@ -1,16 +1,20 @@
 import { createEnv } from '@tinykv/env-real';
 import {
   decodeRange,
+  decodeRangePage,
   decodeReadTxn,
   decodeSucceeded,
   ETCD_PUT,
   ETCD_RANGE,
   ETCD_TXN,
+  type EtcdPage,
   type EtcdPair,
+  type EtcdRange,
   encodePut,
   encodePutIfTxn,
   encodePutTxn,
   encodeRange,
+  encodeRangePage,
   encodeReadTxn,
   type SeenKey,
 } from './etcd-wire.js';
@@ -35,6 +39,11 @@ export class EtcdClient {
   /** Linearizable. */
   async get(key: Uint8Array): Promise<EtcdPair | undefined> {
     return decodeRange(await this.#call(ETCD_RANGE, encodeRange(key)));
+  }
+
+  /** A page of a range of keys. */
+  async range(range: EtcdRange): Promise<EtcdPage> {
+    return decodeRangePage(await this.#call(ETCD_RANGE, encodeRangePage(range)));
   }
 
   async putTogether(keys: readonly Uint8Array[], value: Uint8Array): Promise<void> {

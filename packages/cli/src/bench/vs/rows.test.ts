@@ -27,6 +27,13 @@ describe('rows', () => {
     expect(chooseRows('etcd', 'txn-.pc-1')).toHaveProperty('problem');
   });
 
+  it('of scans count pairs, and are among the usual ones', () => {
+    const names = ['scan', 'scan-keys-only', 'scan-reverse'] as const;
+    expect(chooseRows('etcd', 'scan*')).toEqual(names);
+    expect(usualRowsOf('etcd')).toEqual(expect.arrayContaining([...names]));
+    for (const name of names) expect(ROWS[name]).toMatchObject({ clients: 1, depth: 200_000 });
+  });
+
   it('that split a Region come last', () => {
     expect(inRunningOrder(['txn-2region-1', 'txn-2pc-1', 'txn-1pc-1', 'raw-put-1'])).toEqual([
       'txn-1pc-1',

@@ -1,7 +1,8 @@
 import type { Peer, Row } from './row.js';
+import { SCAN_ROWS, type ScanRowName } from './scan-rows.js';
 import { isTxnRow, TXN_ROWS, type TxnRowName } from './txn-rows.js';
 
-/** Rows against a cluster of etcd, but those of {@link TXN_ROWS}. */
+/** Rows against a cluster of etcd, but those of {@link SCAN_ROWS} and {@link TXN_ROWS}. */
 export type EtcdRowName =
   | 'raw-put-256'
   | 'raw-put-256-unary'
@@ -27,7 +28,13 @@ export type RedisRowName =
 export type ReplicatedRowName = 'gw-set-wait-50' | 'gw-set-wait-1';
 
 /** `raftlog` needs no server. */
-export type RowName = EtcdRowName | TxnRowName | RedisRowName | ReplicatedRowName | 'raftlog';
+export type RowName =
+  | EtcdRowName
+  | ScanRowName
+  | TxnRowName
+  | RedisRowName
+  | ReplicatedRowName
+  | 'raftlog';
 
 const etcd = { peer: 'etcd', measure: 'throughput', depth: 1 } as const;
 const redis = { peer: 'redis', measure: 'throughput', depth: 1, clients: 50 } as const;
@@ -83,6 +90,7 @@ export const ROWS: Readonly<Record<RowName, Row>> = {
   'gw-set-wait-50': { ...replicated, measure: 'throughput', clients: 50, theirs: WAIT },
   'gw-set-wait-1': { ...replicated, measure: 'latency', clients: 1, theirs: WAIT },
   'gw-set-vs-etcd': { ...etcd, clients: 64, ours: 'SET through the gateway', theirs: PUT },
+  ...SCAN_ROWS,
   raftlog: {
     ...etcd,
     clients: 1,

@@ -9,6 +9,8 @@ import { startRedis, startReplicatedRedis } from './redis-process.js';
 import type { Resources } from './resources.js';
 import type { Peer } from './row.js';
 import type { EtcdRowName, RedisRowName, ReplicatedRowName, RowName } from './rows.js';
+import { openScanPair } from './scan-pair.js';
+import { isScanRow } from './scan-rows.js';
 import type { Pair } from './side.js';
 import { openTxnPair } from './txn-pair.js';
 import { isTxnRow } from './txn-rows.js';
@@ -41,10 +43,11 @@ export async function startSystems(
     return {
       processes: [...ours.processes, ...etcd.processes],
       checkAlive: () => checkAlive(ours, etcd),
-      openPair: (name) =>
-        isTxnRow(name)
-          ? openTxnPair(name, ours, etcd, space)
-          : openEtcdPair(name as EtcdRowName, ours, etcd, space),
+      openPair: (name) => {
+        if (isTxnRow(name)) return openTxnPair(name, ours, etcd, space);
+        if (isScanRow(name)) return openScanPair(name, ours, etcd);
+        return openEtcdPair(name as EtcdRowName, ours, etcd, space);
+      },
     };
   }
   const redis = await (peer === 'redis' ? startRedis(resources) : startReplicatedRedis(resources));

@@ -1,4 +1,5 @@
 import { err, ok, type Result } from '@tinykv/base';
+import type { OneKeyUse } from '../../job.js';
 import { makeMeta } from '../../model/meta-codec.js';
 import type { Request } from '../../resp/request.js';
 import { error, integer, ONE, type Reply, ZERO } from '../../resp/types.js';
@@ -49,6 +50,7 @@ function expire(name: string, unit: ExpireUnit): DataHandler<Conditions> {
   return {
     kind: 'data',
     name,
+    oneKey,
     parse: parseConditions,
     apply: ({ argv, db }, conditions) => {
       const time = parseExpire(argv[2]!, unit, db.nowMs, name, true);
@@ -89,12 +91,15 @@ function toSeconds(ms: bigint): bigint {
   return (ms + 500n) / 1_000n;
 }
 
+/** The entry among the keys that expire lies beside the key. */
+const oneKey = (): OneKeyUse => 'changes';
+
 export const expireCommands: readonly DataHandler[] = [
   expire('expire', EX),
   expire('pexpire', PX),
   expire('expireat', EXAT),
   expire('pexpireat', PXAT),
-  { kind: 'data', name: 'persist', apply: persist },
+  { kind: 'data', name: 'persist', apply: persist, oneKey },
   timeOf('ttl', (at, now) => toSeconds(at - now)),
   timeOf('pttl', (at, now) => at - now),
   timeOf('expiretime', toSeconds),

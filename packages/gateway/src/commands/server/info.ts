@@ -85,6 +85,7 @@ function stats(gateway: GatewayState): Field[] {
     ['txn_conflicts', counts.txnConflicts],
     ['txn_undetermined', counts.txnUndetermined],
     ['collected_keys', counts.collectedKeys],
+    ['expiries_apart', counts.expiriesApart],
   ];
 }
 

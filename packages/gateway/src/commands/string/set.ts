@@ -52,6 +52,7 @@ function setWithTtl(name: string, unit: ExpireUnit): DataHandler {
   return {
     kind: 'data',
     name,
+    oneKey: () => 'overwrites',
     apply: (call) => {
       const { argv, db } = call;
       const time = parseExpire(argv[2]!, unit, db.nowMs, name, false);
@@ -152,11 +153,8 @@ const setCommand: DataHandler<StringOptions> = {
   name: 'set',
   parse: parseSetOptions,
   apply: set,
-  // A TTL has an entry of its own in the index of those that expire.
-  oneKey: (argv, { expire }) => {
-    if (argv.length === 3) return 'overwrites';
-    return expire === undefined ? 'changes' : undefined;
-  },
+  // A value over one that has no expiry entry to be taken away needs nothing of it.
+  oneKey: (_, { nx, xx, get, keepTtl }) => (nx || xx || get || keepTtl ? 'changes' : 'overwrites'),
 };
 
 const setRangeCommand: DataHandler<number> = {
