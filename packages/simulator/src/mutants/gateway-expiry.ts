@@ -6,10 +6,9 @@ export const gatewayExpiryMutants: readonly Mutant[] = [
     name: 'gateway-expiry-entry-forgotten',
     edits: [
       {
-        file: 'packages/gateway/src/one-key-path.ts',
-        find: '    const write = { key: record, ts, condition, value, companions };',
-        replace:
-          '    const write = { key: record, ts, condition, value, companions: companions.slice(1) };',
+        file: 'packages/gateway/src/turn/turn-batch.ts',
+        find: '    group.companions = this.#kv.companions;',
+        replace: '    group.companions = this.#kv.companions.slice(1);',
       },
     ],
     breaks:
