@@ -29,13 +29,21 @@ class StepTxn {
     return this.#txn.nowMs;
   }
 
-  /** Runs the commands of a key on what it holds. */
-  run(group: KeyGroup, meta: StoredMeta | undefined): void {
+  /**
+   * Runs the commands of a key on what it holds. False: it was not looked at, since the first one was to overwrite it, and
+   * that one answered an error, so that the others need what is there.
+   */
+  run(group: KeyGroup, meta: StoredMeta | undefined): boolean {
     const { db, key } = group.touched;
+    const { jobs, use } = group;
     this.#kv.begin(group.key);
     this.#txn.restart();
     this.#txn.database(db).preload(key, meta);
-    for (const job of group.jobs) job.pending = job.work.step!.apply(this.#txn);
+    for (const [i, job] of jobs.entries()) {
+      if (i > 0 && use === 'overwrites' && !this.hasWrites) return false;
+      job.pending = job.work.step!.apply(this.#txn);
+    }
+    return true;
   }
 
   get hasWrites(): boolean {
@@ -208,7 +216,11 @@ export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
       return;
     }
     try {
-      txn.run(group, meta);
+      if (!txn.run(group, meta)) {
+        group.lookFirst();
+        this.#ports.again(group);
+        return;
+      }
     } catch {
       // A transaction tells what it is, for each command by itself.
       this.#ports.widen(group);

@@ -43,6 +43,23 @@ describe('a turn', () => {
     expect(gateway.kv.counts.timestamp - timestamp).toBe(2);
   });
 
+  test('a command behind an overwriting one that answers an error looks at the key', async () => {
+    const { clients } = await world(1);
+    const [client] = clients as [TestClient];
+    await client.line('SET k old');
+    const answers = await client.send(
+      ['SET', 'k', 'new'],
+      ['PSETEX', 'k', '0', 'never'],
+      ['GET', 'k'],
+      ['SETEX', 'k', '-1', 'never'],
+      ['APPEND', 'k', 'er'],
+    );
+    const refusal = (name: string): string => `-ERR invalid expire time in '${name}' command\r\n`;
+    const expected = ['+OK\r\n', refusal('psetex'), '$3\r\nnew\r\n', refusal('setex'), ':5\r\n'];
+    expect(answers).toBe(expected.join(''));
+    expect(await client.line('GET k')).toBe('$5\r\nnewer\r\n');
+  });
+
   test('a command that an overwriting one stood before looks at the key when that is answered', async () => {
     const { gateway, kv, clients } = await world(3, { commandTimeoutMs: 1_000 });
     const [first, early, late] = clients as [TestClient, TestClient, TestClient];
