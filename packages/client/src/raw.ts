@@ -201,7 +201,8 @@ export class RawClient {
 
   /**
    * Deletes all keys from `start` on, up to `end` (exclusive; empty: no end), key by key: the number of them. Not at one
-   * moment: keys that others put meanwhile may stay. When it throws, any of the keys may have been deleted.
+   * moment: keys that others put meanwhile may stay. Time-outs are for each page and each key. When it throws, any of the
+   * keys may have been deleted.
    */
   async deleteRange(
     start: Uint8Array,

@@ -72,4 +72,17 @@ export const gatewayTurnMutants: readonly Mutant[] = [
       'A command whose write of one key is under way is answered as certainly not applied when its time is over: values appear that nobody wrote.',
     workload: 'redis',
   },
+  {
+    name: 'gateway-behind-a-refused-overwrite',
+    edits: [
+      {
+        file: 'packages/gateway/src/turn/turn-batch.ts',
+        find: "      if (i > 0 && use === 'overwrites' && !this.hasWrites) return false;",
+        replace: '',
+      },
+    ],
+    breaks:
+      'Commands behind an overwriting one that answers an error take the key for absent: what was acknowledged is not read, and is replaced.',
+    workload: 'redis',
+  },
 ];

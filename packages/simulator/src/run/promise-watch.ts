@@ -24,9 +24,11 @@ export class PromiseWatch {
 
   watch(cluster: Cluster): void {
     const { scheduler, network } = cluster;
-    network.onSend = (host, method, message) => {
-      if (method === tinykvpeer.Peer.raft.path) this.#onRaft(host, message);
-      else if (method === schedulerpb.Scheduler.tso.path && host === scheduler.host) {
+    network.onSend = (host, method, message, isAnswer) => {
+      // A store answers a stream of Raft only to refuse it.
+      if (method === tinykvpeer.Peer.raft.path) {
+        if (!isAnswer) this.#onRaft(host, message);
+      } else if (method === schedulerpb.Scheduler.tso.path && host === scheduler.host) {
         this.#onTimestamps(message);
       }
     };

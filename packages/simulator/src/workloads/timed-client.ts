@@ -3,8 +3,8 @@ import type { Deadlines } from '../checkers/deadlines.js';
 import type { ClientNode } from '../cluster/client-node.js';
 import { OPERATION_TIMEOUT_MS } from './operation-timeout.js';
 
-/** Calls that take as long as they take by contract. */
-const WITHOUT_DEADLINE: ReadonlySet<string> = new Set(['close']);
+/** Calls that take as long as they take by contract: the time-outs of a range that is deleted are for each page and key. */
+const WITHOUT_DEADLINE: ReadonlySet<string> = new Set(['close', 'deleteRange']);
 /** Objects of the client whose methods are calls. */
 const PARTS: ReadonlySet<string> = new Set(['raw', 'txn']);
 

@@ -51,7 +51,10 @@ export class Network {
   readonly counts: NetworkCounts = { lost: 0, duplicated: 0, reordered: 0, reset: 0, echoed: 0 };
   traits: NetworkTraits;
   /** Sees every message of a stream as it is sent, lost or not: by which host, and on a stream of which method. */
-  onSend: ((host: string, method: string, message: Uint8Array) => void) | undefined;
+  /** Hears every message of every stream; `isAnswer`: of the side that serves it. */
+  onSend:
+    | ((host: string, method: string, message: Uint8Array, isAnswer: boolean) => void)
+    | undefined;
   readonly #listeners = new Map<string, Listener>();
   /** By the host that sends, then by the one that receives. */
   readonly #links = new Map<string, Map<string, Link>>();

@@ -122,7 +122,8 @@ export class SimNet implements Net {
     );
     connection.client.receive(events);
     for (const end of [connection.client, connection.server]) {
-      end.onSend = (message) => this.#network.onSend?.(end.host, method, message);
+      end.onSend = (message) =>
+        this.#network.onSend?.(end.host, method, message, end === connection.server);
     }
     const handler = listener?.services.stream.get(method);
     if (handler === undefined || this.#network.isCut(this.#host, to)) {
