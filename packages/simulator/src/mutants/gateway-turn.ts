@@ -6,11 +6,9 @@ export const gatewayTurnMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/gateway/src/turn/turn-batch.ts',
-        find: '    for (const job of group.jobs) job.pending = job.work.step!.apply(this.#txn);',
-        replace: `    for (const job of group.jobs) {
-      this.#txn.database(db).preload(key, meta);
-      job.pending = job.work.step!.apply(this.#txn);
-    }`,
+        find: '      job.pending = job.work.step!.apply(this.#txn);',
+        replace: `      this.#txn.database(db).preload(key, meta);
+      job.pending = job.work.step!.apply(this.#txn);`,
       },
     ],
     breaks:

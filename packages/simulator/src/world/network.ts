@@ -50,8 +50,10 @@ export class Network {
   readonly rng: Rng;
   readonly counts: NetworkCounts = { lost: 0, duplicated: 0, reordered: 0, reset: 0, echoed: 0 };
   traits: NetworkTraits;
-  /** Sees every message of a stream as it is sent, lost or not: by which host, and on a stream of which method. */
-  /** Hears every message of every stream; `isAnswer`: of the side that serves it. */
+  /**
+   * Sees every message of a stream as it is sent, lost or not: by which host, on a stream of which method; `isAnswer`: by the
+   * side that serves it.
+   */
   onSend:
     | ((host: string, method: string, message: Uint8Array, isAnswer: boolean) => void)
     | undefined;
