@@ -75,7 +75,7 @@ export const limits = {
   /** Pairs that a scan reads before it yields. */
   scanPageKeys: 256,
   /** Pairs and bytes that a client asks for in one request of a scan. The page ends at the bytes, unless its store is of an older version. */
-  clientScanPageKeys: 4_096,
+  clientScanPageKeys: 1_536,
   clientScanPageBytes: 262_144,
   /** Pages that a scan of a client holds ahead of the one that its caller has. */
   clientScanPagesAhead: 4,

@@ -65,13 +65,13 @@ export class ReadSnapshot {
         const most = left;
         const page = await this.#limits.read(options, (operation) => scan.next(most, operation));
         if (page === undefined) return;
-        const { pairs } = page;
+        // A store of an older version gives all of each value, and all keys; any gives a key too many where a page ends.
+        const pairs =
+          walk === undefined ? page.pairs : page.pairs.filter(({ key }) => walk.takes(key));
         // Pages that were read ahead may have more than are left.
         const wanted = pairs.length <= left ? pairs : pairs.slice(0, left);
         left -= wanted.length;
-        // A store of an older version gives all of each value, and all keys.
-        const right = walk === undefined ? wanted : wanted.filter(({ key }) => walk.takes(key));
-        yield valueBytesMax === 0 ? right : right.map((pair) => headOf(pair, valueBytesMax));
+        yield valueBytesMax === 0 ? wanted : wanted.map((pair) => headOf(pair, valueBytesMax));
       }
     } finally {
       scan.close();

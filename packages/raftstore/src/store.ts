@@ -98,6 +98,8 @@ export class RaftStore {
   readonly #splitChecker: SplitChecker;
   readonly #operators: Operators;
   readonly #reclaimer: SpaceReclaimer;
+  /** Peers that are being removed or put into quarantine. */
+  readonly #endings = new Set<Promise<void>>();
   /** Removes what the store holds of a range, past Raft. */
   readonly ranges: RangeDestroyer;
   readonly #timers: Timer[] = [];
@@ -342,9 +344,17 @@ export class RaftStore {
   }
 
   #destroy(peer: Peer, region: Region): void {
-    this.#lifecycle.destroy(peer, region).catch((error: unknown) => {
-      this.#parts.fatal(error);
-    });
+    this.#watch(this.#lifecycle.destroy(peer, region));
+  }
+
+  /** The engine stays open until the end of a peer is written: see {@link stop}. */
+  #watch(ending: Promise<void>): void {
+    const watched = ending
+      .catch((error: unknown) => {
+        this.#parts.fatal(error);
+      })
+      .finally(() => this.#endings.delete(watched));
+    this.#endings.add(watched);
   }
 
   /** A Region's state that can't be read says nothing of what this store has promised: it must stop. */
@@ -358,9 +368,7 @@ export class RaftStore {
   }
 
   #quarantine(peer: Peer, reason: string): void {
-    this.#lifecycle.quarantine(peer, reason).catch((error: unknown) => {
-      this.#parts.fatal(error);
-    });
+    this.#watch(this.#lifecycle.quarantine(peer, reason));
   }
 
   #unreachable(storeId: number): void {
@@ -393,6 +401,8 @@ export class RaftStore {
     this.#transport.close();
     await this.#splitChecker.stop();
     await this.#reclaimer.stop();
+    // They write the log last.
+    await Promise.all(this.#endings);
     await this.#loop.stop();
     for (const peer of this.#registry.peers.values()) peer.abandon();
     this.#snapshots.close();

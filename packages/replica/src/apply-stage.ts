@@ -50,6 +50,7 @@ export class ApplyStage {
   #running = false;
   /** The batch in flight, or the last one. */
   #batch: Promise<void> = Promise.resolve();
+  #stopped = false;
   /** Set while entries wait that nobody waits for. */
   #timer: Timer | undefined;
   /** The timer has come while a batch was in flight. */
@@ -76,6 +77,7 @@ export class ApplyStage {
   }
 
   kick(): void {
+    if (this.#stopped) return;
     let isDue = this.#overdue || this.#whenIdle.length > 0;
     for (const queue of this.#queues.values()) {
       if (queue.busy) continue;
@@ -98,6 +100,7 @@ export class ApplyStage {
 
   /** Entries that still wait are applied by the next process that has the log. */
   stop(): void {
+    this.#stopped = true;
     this.#timer?.cancel();
   }
 

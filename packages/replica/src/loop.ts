@@ -138,8 +138,13 @@ export class ReplicaLoop {
     this.#ticker?.cancel();
     this.#outbox.stop();
     await this.#append.stop();
-    // What a full disk keeps out of the log is never applied.
-    await (this.#append.isFull ? this.#apply.batchDone() : this.#apply.idle());
+    if (this.#append.isFull) {
+      // What a full disk keeps out of the log is never applied, and nothing begins any more.
+      this.#apply.stop();
+      await this.#apply.batchDone();
+    } else {
+      await this.#apply.idle();
+    }
     await this.#durability.stop();
     this.#apply.stop();
     for (const group of this.#groups.values()) group.reads.refuseAll('destroyed');

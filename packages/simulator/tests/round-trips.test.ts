@@ -185,7 +185,7 @@ describe('a point get', () => {
       reply = await redis.send('GET k');
     });
     expect(reply).toBe('$1\r\nv\r\n');
-    expect(cost).toEqual({ KvGet: 1, entries: 0 });
+    expect(cost).toEqual({ KvGetVersions: 1, entries: 0 });
     await scenario.wait(core.close(0));
   });
 });

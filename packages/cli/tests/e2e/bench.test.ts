@@ -48,9 +48,9 @@ describe('tinykv bench --vs', { timeout: 60_000 }, () => {
   });
 
   it('refuses options that mean nothing to it, and its own without it', async () => {
-    const { code, output } = await runProgram('tinykv', [...RAFTLOG, '--rate', '5']);
+    const { code, output } = await runProgram('tinykv', [...RAFTLOG, '--clients', '5']);
     expect(code).toBe(EXIT.usage);
-    expect(output).toContain('--rate has no meaning with --vs');
+    expect(output).toContain('--clients has no meaning with --vs');
     const other = await runProgram('tinykv', ['bench', '--rounds', '5']);
     expect(other.code).toBe(EXIT.usage);
     expect(other.output).toContain('--rounds needs --vs');

@@ -176,8 +176,8 @@ describe('tinykv ctl', { timeout: 180_000 }, () => {
   });
 
   it('scan: shows what a gateway wrote by its type, size and expiry', async () => {
-    // A record as gateways write it: 'R' instance 1, database 0, epoch 0, 'm', the slot, then the key.
-    const key = `52000000010000000000006d0000${toHex(utf8('seen'))}`;
+    // A record as gateways write it: 'R' instance 1, database 0, epoch 0, 'm', the slot, tag 0, then the key.
+    const key = `52000000010000000000006d000000${toHex(utf8('seen'))}`;
     const expiry = 1_800_000_000_000n.toString(16).padStart(16, '0');
     const record = `a101${expiry}${toHex(utf8('world'))}`;
     expect((await ctl('put', key, record, '--hex')).output).toBe('written\n');
