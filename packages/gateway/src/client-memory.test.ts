@@ -1,21 +1,13 @@
 import { limits } from '@tinykv/base';
 import { describe, expect, test } from 'vitest';
-import { FaultyKv } from './testing/faulty-kv.js';
+import { type FaultyGateway, faultyGateway } from './testing/faulty-gateway.js';
 import { type TestClient, type TestGateway, testGateway } from './testing/harness.js';
 import { encodeRequest } from './testing/resp-client.js';
 
 const BUDGET = 1_000_000;
 
-async function small(): Promise<{ gateway: TestGateway; kv: FaultyKv }> {
-  let kv: FaultyKv | undefined;
-  const gateway = await testGateway({
-    config: { clientsBytesMax: BUDGET },
-    wrap: (memory) => {
-      kv = new FaultyKv(memory);
-      return kv;
-    },
-  });
-  return { gateway, kv: kv! };
+function small(): Promise<FaultyGateway> {
+  return faultyGateway({ config: { clientsBytesMax: BUDGET } });
 }
 
 /** The beginning of a request that holds about so many bytes. */

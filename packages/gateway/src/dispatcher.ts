@@ -238,6 +238,7 @@ export class Dispatcher implements RunningOwner {
 
   async #submit(spec: AloneCommand, call: Call, work: Work): Promise<Reply> {
     const reply = await this.#context.executor.submit(work);
+    if (reply.type === 'error') work.abandon?.();
     spec.done?.(call);
     // It is answered even when CLIENT REPLY was among its commands.
     this.#replies.unmuteCurrent();

@@ -163,6 +163,7 @@ export class Executor {
   }
 
   async #runAlone(job: Job): Promise<void> {
+    if (job.isOver) return;
     const { work } = job;
     const result = await this.#transact([job], work.flushes, async (txn) => [await work.run(txn)]);
     job.settle(Array.isArray(result) ? result[0]! : result);
@@ -264,14 +265,14 @@ export class Executor {
     for (const job of jobs) job.decide();
     try {
       await txn.commit();
-      this.#env.faults.hit('gateway-before-reply');
     } catch (failure) {
       const isUnknown = failure instanceof GatewayKvError && failure.failure === 'undetermined';
-      if (!isUnknown) for (const job of jobs) job.undecide();
+      if (isUnknown) this.#gateway.expiries.noteWritten(txn.expiries);
+      else for (const job of jobs) job.undecide();
       throw failure;
-    } finally {
-      this.#gateway.expiries.noteWritten(txn.expiries);
     }
+    this.#gateway.expiries.noteWritten(txn.expiries);
+    this.#env.faults.hit('gateway-before-reply');
   }
 
   #replyTo(failure: unknown): Reply {

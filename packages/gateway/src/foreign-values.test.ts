@@ -46,6 +46,15 @@ test('a foreign value is an error of its key alone', async () => {
   expect(await client.line('MSETNX a 5 bad x')).toBe(':0\r\n');
 });
 
+test('reads of it in one turn have each their own answer', async () => {
+  const { gateway } = await withForeign();
+  const [reader, asker] = [gateway.connect(), gateway.connect()];
+  reader.write('GET bad\r\n');
+  asker.write('EXISTS bad\r\n');
+  await gateway.clock.settle();
+  expect([await reader.output(), await asker.output()]).toEqual([UNREADABLE, ':1\r\n']);
+});
+
 test('KEYS, SCAN and DBSIZE go on, and name the key', async () => {
   const { client } = await withForeign();
   const keys = await client.line('KEYS *');

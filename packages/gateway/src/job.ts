@@ -44,6 +44,8 @@ export interface Work {
   readonly flushes: readonly number[];
   /** Computes the answer; called again from the start when the transaction conflicts. */
   run(txn: RedisTxn): Reply | Promise<Reply>;
+  /** The answer is an error, which may come before `run` ends: it leaves nothing changed beside the database. */
+  abandon?(): void;
 }
 
 /** What a job answers when its time is over. */

@@ -1,7 +1,7 @@
 import { limits } from '@tinykv/base';
 import { describe, expect, test } from 'vitest';
-import { FaultyKv } from './testing/faulty-kv.js';
-import { type TestClient, type TestGateway, testGateway } from './testing/harness.js';
+import { faultyGateway } from './testing/faulty-gateway.js';
+import type { TestClient, TestGateway } from './testing/harness.js';
 import { encodeRequest } from './testing/resp-client.js';
 
 interface Watched {
@@ -16,17 +16,11 @@ interface Watched {
 }
 
 async function watched(): Promise<Watched> {
-  let kv: FaultyKv | undefined;
-  const gateway = await testGateway({
-    wrap: (memory) => {
-      kv = new FaultyKv(memory);
-      return kv;
-    },
-  });
+  const { gateway, kv } = await faultyGateway();
   const client = gateway.connect();
   const askedByTurn = new Map<number, number>();
   let turn = 0;
-  kv!.beforeBatchGet = (keys) => {
+  kv.beforeBatchGet = (keys) => {
     askedByTurn.set(turn, (askedByTurn.get(turn) ?? 0) + keys);
   };
   const pass = async (turnsMax: number): Promise<void> => {

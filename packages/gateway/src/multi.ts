@@ -5,7 +5,7 @@ import { selectedDatabase } from './commands/connection/basics.js';
 import { UNREADABLE_RECORD } from './commands/errors.js';
 import type { CommandSpec, GatewayState, SessionState, TransactionState } from './commands/spec.js';
 import type { Work } from './job.js';
-import type { VersionReader } from './kv-port.js';
+import { GatewayKvError, type VersionReader } from './kv-port.js';
 import type { Database, RedisTxn, TouchedKey } from './model/redis-txn.js';
 import { type Request, requestMemory } from './resp/request.js';
 import { array, error, NULL_ARRAY, type Reply } from './resp/types.js';
@@ -102,6 +102,7 @@ export class MultiState implements TransactionState {
   #workOf(queue: readonly QueuedCommand[], session: SessionState, gateway: GatewayState): Work {
     const start = { db: session.db, name: session.name, protocol: session.protocol };
     const { touched, flushes } = needsOf(queue, session, gateway);
+    let isAbandoned = false;
     // More keys than may wait for latches take none.
     const writes = touched.length > limits.gatewayLatchedKeysMax ? [] : touched;
     return {
@@ -109,13 +110,19 @@ export class MultiState implements TransactionState {
       writes,
       flushes,
       batchable: false,
+      abandon: () => {
+        isAbandoned = true;
+        Object.assign(session, start);
+      },
       run: async (txn) => {
-        // A second attempt begins where the first one did.
+        // An attempt begins where the first one did, unless the session has gone on without it.
+        if (isAbandoned) throw gone();
         Object.assign(session, start);
         if (!(await this.#watched.unchanged(txn))) return NULL_ARRAY;
         await load(touched, txn);
         const replies: Reply[] = [];
         for (const { spec, argv } of queue) {
+          if (isAbandoned) throw gone();
           const reply = await runQueued(spec, argv, session, gateway, txn);
           const { protocol } = session;
           replies.push(
@@ -127,6 +134,11 @@ export class MultiState implements TransactionState {
       },
     };
   }
+}
+
+/** Its client has been told that nothing was applied. */
+function gone(): GatewayKvError {
+  return new GatewayKvError('unavailable', 'the time of EXEC is over');
 }
 
 async function runQueued(

@@ -1,6 +1,7 @@
 import { limits } from '@tinykv/base';
 import { describe, expect, test } from 'vitest';
-import { FaultyKv } from './testing/faulty-kv.js';
+import { faultyGateway } from './testing/faulty-gateway.js';
+import type { FaultyKv } from './testing/faulty-kv.js';
 import { type TestGateway, testGateway } from './testing/harness.js';
 import { encodeRequest } from './testing/resp-client.js';
 
@@ -10,14 +11,8 @@ interface Gated {
 }
 
 async function gated(): Promise<Gated> {
-  let kv: FaultyKv | undefined;
-  const gateway = await testGateway({
-    wrap: (memory) => {
-      kv = new FaultyKv(memory);
-      return kv;
-    },
-  });
-  return { gateway, kv: kv! };
+  const { gateway, kv } = await faultyGateway();
+  return { gateway, kv };
 }
 
 describe('order', () => {

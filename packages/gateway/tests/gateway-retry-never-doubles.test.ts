@@ -1,7 +1,8 @@
 import { Prng } from '@tinykv/base';
 import { describe, expect, test } from 'vitest';
-import { type CommitFate, FaultyKv } from '../src/testing/faulty-kv.js';
-import { type TestClient, type TestGateway, testGateway } from '../src/testing/harness.js';
+import { faultyGateway } from '../src/testing/faulty-gateway.js';
+import type { CommitFate, FaultyKv } from '../src/testing/faulty-kv.js';
+import type { TestClient, TestGateway } from '../src/testing/harness.js';
 
 interface Scene {
   readonly gateway: TestGateway;
@@ -10,14 +11,8 @@ interface Scene {
 }
 
 async function scene(): Promise<Scene> {
-  let kv: FaultyKv | undefined;
-  const gateway = await testGateway({
-    wrap: (memory) => {
-      kv = new FaultyKv(memory);
-      return kv;
-    },
-  });
-  return { gateway, kv: kv!, client: gateway.connect() };
+  const { gateway, kv } = await faultyGateway();
+  return { gateway, kv, client: gateway.connect() };
 }
 
 /** What the client gets once the pauses between attempts have passed. */

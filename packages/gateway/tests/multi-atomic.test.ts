@@ -1,5 +1,6 @@
 import { limits, Prng } from '@tinykv/base';
 import { describe, expect, test } from 'vitest';
+import { faultyGateway } from '../src/testing/faulty-gateway.js';
 import { FaultyKv } from '../src/testing/faulty-kv.js';
 import { type TestClient, testGateway } from '../src/testing/harness.js';
 import { MemoryKv } from '../src/testing/memory-kv.js';
@@ -7,15 +8,9 @@ import { TestClock } from '../src/testing/test-clock.js';
 
 describe('multi_lua_atomic_over_regions: MULTI', () => {
   test('all or none: a commit that fails leaves nothing', async () => {
-    let kv: FaultyKv | undefined;
-    const gateway = await testGateway({
-      wrap: (memory) => {
-        kv = new FaultyKv(memory);
-        return kv;
-      },
-    });
+    const { gateway, kv } = await faultyGateway();
     const client = gateway.connect();
-    kv!.script.push('unavailable');
+    kv.script.push('unavailable');
     await client.send(['MULTI'], ['SET', 'a', '1'], ['SET', 'b', '2'], ['INCR', 'a']);
     expect(await client.line('EXEC')).toMatch(/^-CLUSTERDOWN/);
     expect(await client.line('MGET a b')).toBe('*2\r\n$-1\r\n$-1\r\n');
@@ -23,15 +18,9 @@ describe('multi_lua_atomic_over_regions: MULTI', () => {
   });
 
   test('a conflict runs the whole of EXEC again, from the state before it', async () => {
-    let kv: FaultyKv | undefined;
-    const gateway = await testGateway({
-      wrap: (memory) => {
-        kv = new FaultyKv(memory);
-        return kv;
-      },
-    });
+    const { gateway, kv } = await faultyGateway();
     const client = gateway.connect();
-    kv!.script.push('conflict', 'conflict');
+    kv.script.push('conflict', 'conflict');
     await client.send(['MULTI'], ['INCR', 'n'], ['SELECT', '3'], ['INCR', 'n']);
     client.write('EXEC\r\n');
     await gateway.clock.run(1_000);

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { KvWrite, KvWriter } from '../src/kv-port.js';
 import { isTtlKey } from '../src/model/keys.js';
+import { faultyGateway } from '../src/testing/faulty-gateway.js';
 import { FaultyKv } from '../src/testing/faulty-kv.js';
 import { type TestClient, type TestGateway, testGateway } from '../src/testing/harness.js';
 import { MemoryKv } from '../src/testing/memory-kv.js';
@@ -34,14 +35,8 @@ function unready<W extends KvWrite>(writes: readonly W[], _: number, writer: KvW
 }
 
 async function faulty(): Promise<{ gateway: TestGateway; kv: FaultyKv; client: TestClient }> {
-  let kv: FaultyKv | undefined;
-  const gateway = await testGateway({
-    wrap: (memory) => {
-      kv = new FaultyKv(memory);
-      return kv;
-    },
-  });
-  return { gateway, kv: kv!, client: gateway.connect() };
+  const { gateway, kv } = await faultyGateway();
+  return { gateway, kv, client: gateway.connect() };
 }
 
 describe('a command that changes one key', () => {

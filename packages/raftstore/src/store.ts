@@ -74,6 +74,9 @@ export interface RegionStatus {
   readonly approximateBytes: number;
 }
 
+/** How long a stop waits for peers that are being removed. */
+const ENDINGS_MS = 5_000;
+
 /** A store: many Regions over one Raft log and one engine. */
 export class RaftStore {
   readonly storeId: StoreId;
@@ -401,12 +404,23 @@ export class RaftStore {
     this.#transport.close();
     await this.#splitChecker.stop();
     await this.#reclaimer.stop();
-    // They write the log last.
-    await Promise.all(this.#endings);
+    await this.#endingsDone();
     await this.#loop.stop();
     for (const peer of this.#registry.peers.values()) peer.abandon();
     this.#snapshots.close();
     await this.#book.close();
+  }
+
+  /** They write the log last, which a full disk keeps from it: the next start goes on with them then. */
+  #endingsDone(): Promise<void> {
+    if (this.#endings.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#env.clock.after(ENDINGS_MS, resolve);
+      void Promise.all(this.#endings).then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 
   /** Why the store takes no writes at present, or undefined. */

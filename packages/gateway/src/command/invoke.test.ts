@@ -5,8 +5,7 @@ import { metaKey } from '../model/keys.js';
 import { makeMeta } from '../model/meta-codec.js';
 import { RedisTxn } from '../model/redis-txn.js';
 import { integer, type Reply } from '../resp/types.js';
-import { FaultyKv } from '../testing/faulty-kv.js';
-import { testGateway } from '../testing/harness.js';
+import { faultyGateway } from '../testing/faulty-gateway.js';
 import { MemoryKv } from '../testing/memory-kv.js';
 import { TestClock } from '../testing/test-clock.js';
 import { invoke } from './invoke.js';
@@ -69,17 +68,11 @@ test('a step that writes before it has read is a bug', async () => {
 });
 
 test('EXEC reads the keys of all its commands at once', async () => {
-  let kv: FaultyKv | undefined;
-  const gateway = await testGateway({
-    wrap: (memory) => {
-      kv = new FaultyKv(memory);
-      return kv;
-    },
-  });
+  const { gateway, kv } = await faultyGateway();
   const client = gateway.connect();
   await client.send(['MSET', 'a', '1', 'b', '2', 'c', '3']);
   const reads: number[] = [];
-  kv!.beforeBatchGet = (keys) => reads.push(keys);
+  kv.beforeBatchGet = (keys) => reads.push(keys);
   await client.send(['MULTI'], ['GET', 'a'], ['INCR', 'b'], ['SELECT', '1'], ['GET', 'c']);
   await client.send(['SELECT', '0'], ['DEL', 'c'], ['GET', 'b']);
   expect(await client.line('EXEC')).toBe(

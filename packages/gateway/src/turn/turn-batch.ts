@@ -71,7 +71,8 @@ class StepTxn {
 export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
   readonly #ports: TurnPorts;
   readonly #table: EpochTable;
-  readonly #timeoutMs: number;
+  /** When the time that the store may use is over (monotonic ms): reads and writes share it. */
+  readonly #endMono: number;
   readonly #sentMono: number;
   /** For reads, which need no time unless their key expires. */
   readonly #untimed: StepTxn;
@@ -84,9 +85,13 @@ export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
   constructor(ports: TurnPorts, table: EpochTable, timeoutMs: number) {
     this.#ports = ports;
     this.#table = table;
-    this.#timeoutMs = timeoutMs;
+    this.#endMono = ports.env.clock.mono() + timeoutMs;
     this.#sentMono = ports.gateway.ttlClock.mono();
     this.#untimed = this.#txnAt(0n, 0);
+  }
+
+  get #leftMs(): number {
+    return Math.max(1, this.#endMono - this.#ports.env.clock.mono());
   }
 
   begin(groups: readonly KeyGroup[], snapshots: readonly Job[]): void {
@@ -102,7 +107,7 @@ export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
     if (timed.length > 0 || snapshots.length > 0) this.#fetchTime(timed, snapshots);
     if (reads.length === 0) return;
     try {
-      this.#ports.kv.readNewest(reads, this.#timeoutMs, this);
+      this.#ports.kv.readNewest(reads, this.#leftMs, this);
     } catch (failure) {
       for (const group of reads) this.onReadFailed(group, failure);
     }
@@ -118,7 +123,7 @@ export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
         }
         this.#sendWrites();
         if (snapshots.length === 0) return;
-        new SnapshotReads(this.#ports, this.#table, ts).begin(snapshots, this.#timeoutMs);
+        new SnapshotReads(this.#ports, this.#table, ts).begin(snapshots, this.#leftMs);
       },
       (failure: unknown) => {
         for (const group of groups) this.#fail(group, failure);
@@ -200,7 +205,12 @@ export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
     try {
       txn.run(group, meta);
     } catch (failure) {
-      this.#fail(group, failure);
+      if (group.jobs.length === 1) this.#fail(group, failure);
+      else {
+        // Another command may take the record: whose error it is shows each by itself.
+        group.owner = undefined;
+        this.#ports.apart(group);
+      }
       return;
     }
     this.#settle(group);
@@ -252,7 +262,7 @@ export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
     this.#ports.env.faults.hit('gateway-before-one-key-write');
     for (const { jobs } of writes) for (const job of jobs) job.decide();
     try {
-      this.#ports.kv.writeOneKeys(writes, this.#timeoutMs, this);
+      this.#ports.kv.writeOneKeys(writes, this.#leftMs, this);
     } catch (failure) {
       for (const group of writes) this.onWriteFailed(group, failure);
     }

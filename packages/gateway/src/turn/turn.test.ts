@@ -1,7 +1,8 @@
 import { limits } from '@tinykv/base';
 import { describe, expect, test } from 'vitest';
-import { FaultyKv } from '../testing/faulty-kv.js';
-import { type TestClient, type TestGateway, testGateway } from '../testing/harness.js';
+import { faultyGateway } from '../testing/faulty-gateway.js';
+import type { FaultyKv } from '../testing/faulty-kv.js';
+import type { TestClient, TestGateway } from '../testing/harness.js';
 
 interface World {
   readonly gateway: TestGateway;
@@ -10,15 +11,8 @@ interface World {
 }
 
 async function world(sessions: number, config = {}): Promise<World> {
-  let kv: FaultyKv | undefined;
-  const gateway = await testGateway({
-    config,
-    wrap: (memory) => {
-      kv = new FaultyKv(memory);
-      return kv;
-    },
-  });
-  return { gateway, kv: kv!, clients: Array.from({ length: sessions }, () => gateway.connect()) };
+  const { gateway, kv } = await faultyGateway({ config });
+  return { gateway, kv, clients: Array.from({ length: sessions }, () => gateway.connect()) };
 }
 
 describe('a turn', () => {

@@ -1,5 +1,6 @@
 import { limits } from '@tinykv/base';
 import { expect, test } from 'vitest';
+import { faultyGateway } from '../../testing/faulty-gateway.js';
 import { testGateway } from '../../testing/harness.js';
 
 const BROKEN = '-EXECABORT Transaction discarded because of previous errors.\r\n';
@@ -48,4 +49,33 @@ test('EXEC is answered although CLIENT REPLY was among its commands', async () =
   expect(await client.send(['MULTI'], ['CLIENT', 'REPLY', 'OFF'], ['EXEC'])).toMatch(
     /^\+OK\r\n\+QUEUED\r\n\*1\r\n/,
   );
+});
+
+test('EXEC that applies nothing leaves the session in the database where it was', async () => {
+  const { gateway, kv } = await faultyGateway();
+  const client = gateway.connect();
+  kv.script.push('unavailable');
+  await client.send(['MULTI'], ['SELECT', '5'], ['SET', 'a', '1']);
+  expect(await client.line('EXEC')).toMatch(/^-CLUSTERDOWN/);
+  await client.line('SET a here');
+  expect(await client.send(['SELECT', '0'], ['GET', 'a'])).toBe('+OK\r\n$4\r\nhere\r\n');
+});
+
+test('EXEC whose time is over changes nothing of a session that has gone on', async () => {
+  const { gateway, kv } = await faultyGateway({ config: { commandTimeoutMs: 1_000 } });
+  const client = gateway.connect();
+  await client.send(['MULTI'], ['SELECT', '5'], ['GET', 'a']);
+  let open = (): void => undefined;
+  kv.gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  client.write('EXEC\r\n');
+  await gateway.clock.run(1_100);
+  expect(await client.output()).toMatch(/^-CLUSTERDOWN/);
+  expect(await client.line('SELECT 3')).toBe('+OK\r\n');
+  kv.gate = undefined;
+  open();
+  await gateway.clock.settle();
+  await client.line('SET k three');
+  expect(await client.send(['SELECT', '3'], ['GET', 'k'])).toBe('+OK\r\n$5\r\nthree\r\n');
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FaultyKv } from '../../testing/faulty-kv.js';
+import { faultyGateway } from '../../testing/faulty-gateway.js';
 import { testGateway } from '../../testing/harness.js';
 
 test('UNWATCH forgets what was watched', async () => {
@@ -11,16 +11,10 @@ test('UNWATCH forgets what was watched', async () => {
 });
 
 test('UNWATCH inside EXEC leaves it to a second attempt to compare again', async () => {
-  let kv: FaultyKv | undefined;
-  const gateway = await testGateway({
-    wrap: (memory) => {
-      kv = new FaultyKv(memory);
-      return kv;
-    },
-  });
+  const { gateway, kv } = await faultyGateway();
   const client = gateway.connect();
   await client.line('WATCH k');
-  kv!.script.push('conflict');
+  kv.script.push('conflict');
   expect(await client.send(['MULTI'], ['UNWATCH'], ['SET', 'own', '1'], ['EXEC'])).toBe(
     '+OK\r\n+QUEUED\r\n+QUEUED\r\n',
   );
