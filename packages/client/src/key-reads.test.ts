@@ -13,7 +13,7 @@ interface Named extends KeyRead {
   readonly name: string;
 }
 
-/** What was told of each key, in the order in which it was. */
+/** The answers about each key, in their order. */
 class Heard implements KeyReader<Named> {
   readonly told: [string, string | undefined][] = [];
   readonly versions = new Map<string, Timestamp>();

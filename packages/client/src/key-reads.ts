@@ -10,7 +10,7 @@ import type { Router } from './router.js';
 import { Snapshot } from './snapshot.js';
 import { splitByCount } from './split-by-count.js';
 
-/** What is to be read: the version of one key. */
+/** A read of the version of one key. */
 export interface KeyRead {
   readonly key: Uint8Array;
 }
@@ -24,7 +24,7 @@ export interface KeyReader<R extends KeyRead> {
   onReadsTold(): void;
 }
 
-/** What a call reads: versions at a timestamp, the newest ones at TS_MAX, for a reader, up to a deadline. */
+/** The reads of a call: versions at a timestamp, the newest ones at TS_MAX, for a reader, up to a deadline. */
 interface ReadCall<R extends KeyRead> {
   readonly ts: Timestamp;
   /** Monotonic milliseconds. */

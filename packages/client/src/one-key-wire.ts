@@ -36,7 +36,7 @@ export type OneKeyResult =
   /** A companion lies in another Region than the key. Nothing was written, nor will be: a transaction can. */
   | { readonly type: 'apart' };
 
-/** What it takes of a request. */
+/** The bytes that it takes of a request. */
 export function bytesOf(write: OneKeyWrite): number {
   const { condition, companions = [] } = write;
   const heads = condition.type === 'head' ? condition.heads : [];

@@ -73,7 +73,7 @@ describe('writes of one key', () => {
     expect(await get('a2')).toBe('with');
     expect((await run(both('b', 'z'))).type).toBe('apart');
     expect(await get('b')).toBeUndefined();
-    // What is lost on its way may have been done before the Region was split.
+    // A request that is lost on its way may have been done before the Region was split.
     let sent = 0;
     cluster.script = ({ method }) => {
       if (method !== 'KvOneKeyWrite') return undefined;

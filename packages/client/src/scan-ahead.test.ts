@@ -128,7 +128,7 @@ describe('a scan of a snapshot', () => {
     await run(pages.next());
     await run(pages.next());
     await settle();
-    // What is read ahead now has no answer in time.
+    // A page that is read ahead now has no answer in time.
     cluster.script = ({ method }) => (method === 'KvScan' ? { type: 'hang' } : undefined);
     await cluster.env.clock.run(2_000);
     for (let i = 0; i < limits.clientScanPagesAhead; i++) {

@@ -5,7 +5,7 @@ import type { Keyed, RangeScan, ScanPage } from './range-scan.js';
 /**
  * A scan that reads ahead of its caller: the next pages of the Region that it is in, and the first ones of the Regions
  * behind it, at most `limits.clientScanPagesAhead` together. It begins once a second page is asked for, since many callers
- * want no more than the first. What is read ahead must not depend on when it is read.
+ * want no more than the first. A page must not depend on when it is read, to be read ahead.
  *
  * A page that could not be read ahead is read again when it is asked for, within the time of that call: a caller never
  * learns of a failure from before it asked.

@@ -105,7 +105,7 @@ class ScanIterator<P> implements AsyncIterableIterator<P, void, undefined> {
     }
   }
 
-  /** What a page throws ends the scan. */
+  /** An error of a page ends the scan. */
   async #fail(error: unknown): Promise<never> {
     this.#page = undefined;
     await this.#pages.return();

@@ -19,7 +19,7 @@ export class DataWork implements Work, Invocation, OneKeyStep {
   readonly batchable = true;
   /** Itself, when it touches one key and needs no transaction. */
   step: OneKeyStep | undefined;
-  /** Of one that reads these keys and nothing else. */
+  /** The step of a command that reads these keys and nothing else. */
   snapshot: SnapshotStep | undefined;
   touched: TouchedKey;
   use: OneKeyUse | 'reads' = 'reads';

@@ -59,7 +59,7 @@ export class Job implements QueueJob, Bounded, Waiter {
   readonly keys: readonly string[];
   readonly work: Work;
   blockers = 0;
-  /** What it answers once what it wrote is durable. */
+  /** Its answer, once what it wrote is durable. */
   pending: Reply | undefined;
   readonly #late: LateReplies;
   #taker: ReplyTaker | undefined;

@@ -7,7 +7,7 @@ import { compareBytes, EMPTY_BYTES, equalBytes, nextKey, prefixEnd } from '@tiny
 export interface KeyGroups {
   readonly nameBytes: number;
   readonly tag: Uint8Array;
-  /** Of each group, the keys whose rest behind the tag lies below it are wanted, and the first that does not. Empty: all. */
+  /** The keys of each group whose rest behind the tag lies below it are wanted, and the first that does not. Empty: all. */
   readonly restEnd: Uint8Array;
 }
 

@@ -25,7 +25,7 @@ const record: fc.Arbitrary<NewestRecord> = fc.record({
 
 const view = new NewestView();
 
-/** What a scan asks, by the view. */
+/** The questions of a scan, answered by the view. */
 function viewed(key: Uint8Array, sealed: Uint8Array, at: bigint): unknown {
   view.read(key, sealed);
   if (!view.hasWrite) return undefined;

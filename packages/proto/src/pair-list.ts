@@ -99,7 +99,7 @@ export class PairListWriter {
   }
 }
 
-/** Of a field of so many bytes; one without bytes is left out. */
+/** The size of a field of so many bytes; one without bytes is left out. */
 function fieldLength(length: number): number {
   if (length === 0) return 0;
   let bytes = 2 + length;
@@ -113,7 +113,7 @@ export interface OwnPair {
   readonly value: Uint8Array;
 }
 
-/** What an answer to a scan has beside its pairs. */
+/** The part of an answer to a scan beside its pairs. */
 interface ScanRest {
   regionError: errorpb.Error | undefined;
   hasMore: boolean;
@@ -125,7 +125,7 @@ export class PairPage<S extends ScanRest> {
   readonly rest: S;
   /** Those without an error, in the order of the answer. */
   readonly pairs: OwnPair[] = [];
-  /** Of the other pairs. */
+  /** The bytes of the other pairs. */
   readonly keyErrors: KeyError[] = [];
   /** The key of the last pair of either kind. */
   last: Uint8Array | undefined;

@@ -28,7 +28,7 @@ interface GroupQueue {
   busy: boolean;
   /** Some entry is fenced, or there are many bytes: the rest does not wait. */
   urgent: boolean;
-  /** Of the entries that came since the queue was empty. */
+  /** The bytes of entries that came since the queue was empty. */
   bytes: number;
 }
 

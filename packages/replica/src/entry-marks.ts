@@ -4,7 +4,7 @@ import type { Entry } from '@tinykv/raft';
 /**
  * The entries of some kind that are in the log and not applied. They are marked when they are handed to the disk, which
  * is before any follower can see them, so a look compares two numbers and decodes nothing. Entries that a new leader
- * replaces lose their marks. What was in the log before this process started has none: marks count only for a leader
+ * replaces lose their marks. Entries from before this process started have none: marks count only for a leader
  * that has applied an entry of its own term, which comes later.
  *
  * One kind voids a leader's lease from its commit until its apply: entries that hand a part of what the leader serves to

@@ -2,11 +2,11 @@ import type { Env, MemoryBudget } from '@tinykv/base';
 import type { Entry, Snapshot } from '@tinykv/raft';
 import type { ReplicaConfig } from './config.js';
 
-/** What the owner of groups, each a `G`, offers them. */
+/** The owner of groups, each a `G`, as they see it. */
 export interface GroupOwner<G> {
   readonly env: Env;
   readonly config: ReplicaConfig;
-  /** What all groups hold in memory; by default each has one of its own. */
+  /** The memory that all groups hold; by default each has one of its own. */
   readonly budget?: MemoryBudget;
   touch(group: G): void;
   makeSnapshot(group: G): Snapshot | undefined;

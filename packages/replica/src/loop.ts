@@ -139,7 +139,7 @@ export class ReplicaLoop {
     this.#outbox.stop();
     await this.#append.stop();
     if (this.#append.isFull) {
-      // What a full disk keeps out of the log is never applied, and nothing begins any more.
+      // Entries that a full disk keeps out of the log are never applied, and nothing begins any more.
       this.#apply.stop();
       await this.#apply.batchDone();
     } else {

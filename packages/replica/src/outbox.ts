@@ -3,7 +3,7 @@ import type { Message } from '@tinykv/raft';
 import type { Group } from './group.js';
 import type { Outbound } from './ports.js';
 
-/** What the outbox needs of the loop. */
+/** The loop as the outbox needs it. */
 export interface OutboxHost {
   readonly clock: Clock;
   /** The longest that a commit index waits; 0: it never does. */
@@ -53,7 +53,7 @@ export class Outbox {
     this.#messages.push({ group, message: group.outgoing(message) });
   }
 
-  /** What waits for the followers of this group goes with the next flush. */
+  /** Messages that wait for the followers of this group go with the next flush. */
   releaseAll(group: Group): void {
     for (const message of group.held.takeAll()) this.#release(group, message);
   }
@@ -78,7 +78,7 @@ export class Outbox {
     this.#timer ??= this.#host.clock.after(delayMs, () => this.#expire());
   }
 
-  /** What was held back in an earlier term means nothing any more. */
+  /** A message held back in an earlier term means nothing any more. */
   #release(group: Group, message: Message | undefined): void {
     if (message === undefined || message.term !== group.node.term || !group.isLeader) return;
     this.#messages.push({ group, message });

@@ -21,7 +21,7 @@ async function start(name: string): Promise<GatewayCaller> {
   return caller;
 }
 
-/** What the gateway asks of others for a command; what it does by itself now and then comes in between at most once. */
+/** The requests of the gateway for a command. */
 async function costOf(caller: GatewayCaller, line: string): Promise<Record<string, number>> {
   tap.take();
   await caller.call(line);

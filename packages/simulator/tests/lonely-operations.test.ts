@@ -10,7 +10,7 @@ import { Scenario } from './scenario.js';
 /** Operations one after the other, each sent when the answer to the one before has come. */
 const OPERATIONS = 20;
 
-/** Of all processes: Raft messages by type, frames that carry some, and turns that are put off to the next event. */
+/** Counts of all processes: Raft messages by type, frames that carry some, and turns that are put off to the next event. */
 interface Cost {
   readonly messages: Record<string, number>;
   readonly frames: number;

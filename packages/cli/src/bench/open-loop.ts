@@ -12,7 +12,7 @@ export interface OpenLoopOptions {
   /** Operations per second. */
   readonly rate: number;
   readonly seconds: number;
-  /** What one call counts for, when it carries several operations; default 1. */
+  /** The operations that one call counts for, when it carries several operations; default 1. */
   readonly batch?: number;
 }
 

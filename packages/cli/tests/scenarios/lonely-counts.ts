@@ -8,7 +8,7 @@ import { RespClient } from '../../src/resp-client.js';
 import { type LiveCluster, withCluster } from './live-cluster.js';
 
 export interface LonelyOptions {
-  /** Of each kind, one after the other. */
+  /** Operations of each kind, one after the other. */
   readonly operations: number;
   readonly valueBytes: number;
   /** How long the cluster is watched with nobody there, whose share is subtracted. */
@@ -19,7 +19,7 @@ export interface LonelyOptions {
   readonly print: (line: string) => void;
 }
 
-/** Of one process, for each operation, without what it does when nobody is there. */
+/** Counts of one process for each operation, without its work when nobody is there. */
 export interface LonelyCost {
   readonly process: string;
   readonly leads: boolean;
@@ -31,7 +31,7 @@ export interface LonelyCost {
 /** By operation, the leader of the key first. */
 export type LonelyCosts = ReadonlyMap<string, readonly LonelyCost[]>;
 
-/** What an operation costs each process while no other is on its way. */
+/** The cost of an operation for each process while no other is on its way. */
 export function countLonely(options: LonelyOptions): Promise<LonelyCosts> {
   const { portBase, print } = options;
   const cluster = { name: 'lonely', stores: 3, gateway: true, portBase, print };

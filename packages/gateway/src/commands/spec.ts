@@ -34,7 +34,7 @@ export interface SessionHandler extends HandlerBase {
  */
 export interface DataHandler<P = unknown> extends HandlerBase {
   readonly kind: 'data';
-  /** What the arguments alone tell: the plan of the command, or its answer when they are wrong. */
+  /** Reads the arguments alone: the plan of the command, or its answer when they are wrong. */
   parse?(argv: Request): Result<P, Reply>;
   /**
    * Computes the answer from what is loaded and writes into the database. Contract: deterministic; what answers an error has

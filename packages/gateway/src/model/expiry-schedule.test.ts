@@ -26,7 +26,7 @@ test('forgets what was written before a flush, and begins anew with it', () => {
   expect(schedule.dueDatabases(200)).toEqual([]);
   schedule.noteWritten([{ db: 0, epoch: 3, key, at: 150n }]);
   schedule.note(0, 2, 8, 100);
-  // Whoever still has the table of before the flush takes none of it out.
+  // A sweep with the table of before the flush takes none of it out.
   expect(schedule.takeDue(0, 2, 200, 9)).toEqual([]);
   expect(schedule.takeDue(0, 3, 200, 9)).toEqual([slotOf(key)]);
 });

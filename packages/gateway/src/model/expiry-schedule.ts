@@ -52,7 +52,7 @@ export class ExpirySchedule {
   /** Takes out up to `max` slots that are due, in order. Who cannot look at them puts them back. */
   takeDue(db: number, epoch: number, nowMs: number, max: number): number[] {
     const schedule = this.#databases.get(db);
-    // A later epoch is known: whoever asks has an old table.
+    // A later epoch is known: the caller has an old table.
     if (schedule === undefined || schedule.epoch > epoch) return [];
     if (schedule.epoch < epoch) {
       // The database was flushed.

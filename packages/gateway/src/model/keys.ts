@@ -27,7 +27,7 @@ const EPOCH = 0x45;
 const GATEWAY = 0x47;
 const LAYOUT = 0x4c;
 
-/** What follows a slot. */
+/** The tag that follows a slot. */
 const META_TAG = 0;
 const TTL_TAG = 1;
 
@@ -83,14 +83,14 @@ export function metaBounds(prefix: Uint8Array): KeyBounds {
   return bounds(concatBytes(prefix, Uint8Array.of(META)));
 }
 
-/** Of each slot the metas, without the entries of keys that expire. */
+/** The metas of each slot, without the entries of keys that expire. */
 export const META_GROUPS: KeyGroups = {
   nameBytes: SLOT_END,
   tag: Uint8Array.of(META_TAG),
   restEnd: EMPTY_BYTES,
 };
 
-/** Of each slot the entries of keys that have expired at `nowMs`, and the first of the others. */
+/** The entries of each slot whose keys have expired at `nowMs`, and the first of the others. */
 export function dueGroups(nowMs: number): KeyGroups {
   const restEnd = new ByteWriter(8).u64(nowMs + 1).finish();
   return { nameBytes: SLOT_END, tag: Uint8Array.of(TTL_TAG), restEnd };

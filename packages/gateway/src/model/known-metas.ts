@@ -3,7 +3,7 @@ import { metaKey } from './keys.js';
 import { NEEDS_MORE } from './loads.js';
 import { isExpired, type Meta, readMeta, type StoredMeta, UNREADABLE } from './meta-codec.js';
 
-/** What a transaction knows of one key. */
+/** The knowledge of a transaction about one key. */
 export interface KnownMeta {
   readonly key: Uint8Array;
   meta: StoredMeta | undefined;
@@ -83,7 +83,7 @@ export class KnownMetas {
     throw NEEDS_MORE;
   }
 
-  /** Notes what is not loaded. Of `headOnly` keys it is kept whether they are there, not what they hold. */
+  /** Notes keys that are not loaded. For `headOnly` keys their presence is kept, not their value. */
   want(keys: readonly Uint8Array[], headOnly: boolean): void {
     for (const key of keys) {
       const name = keyString(key);

@@ -11,7 +11,7 @@ export class NeedsMoreError extends KvError {
 export const NEEDS_MORE: NeedsMoreError = new NeedsMoreError();
 
 /**
- * What the step of one command has asked for beside the metas of keys: records of large objects, and whatever a function of
+ * The questions of one command's step beside the metas of keys: records of large objects, and whatever a function of
  * its own reads. Invariant: the step asks in the same order each time it runs, so its answers are known by their places.
  */
 export class Loads {
@@ -41,7 +41,7 @@ export class Loads {
     return keys.map((key) => this.#records.get(keyString(key)));
   }
 
-  /** What `read` resolves to, called once for all runs of the step. Throws {@link NEEDS_MORE} the first time. */
+  /** The result of `read`, which is called once for all runs of the step. Throws {@link NEEDS_MORE} the first time. */
   answer<T>(read: () => Promise<T>): T {
     const place = this.#taken++;
     if (place < this.#answers.length) return this.#answers[place] as T;

@@ -50,7 +50,7 @@ export class RedisTxn {
   /** The time of this transaction, for all that expires: the same for every command in it. */
   readonly nowMs: number;
   readonly pace: Pace;
-  /** What the command that runs reads beside metas. */
+  /** The reads of the running command beside metas. */
   readonly loads: Loads = new Loads();
   /** Entries that it adds to those that expire. */
   readonly expiries: KeyExpiry[] = [];
@@ -149,7 +149,7 @@ export class RedisTxn {
     return false;
   }
 
-  /** Forgets what it knows and has counted, to serve other work of the same time. What was written is the caller's matter. */
+  /** Forgets what it knows and has counted, to serve other work of the same time. The caller sees to the writes. */
   restart(): void {
     for (const database of this.#databases.values()) database.metas.clear();
     this.loads.clear();

@@ -3,7 +3,7 @@ import type { KvChange, KvRead, KvWrite } from '../kv-port.js';
 import type { KeyExpiry } from '../model/expiry-schedule.js';
 import type { TouchedKey } from '../model/redis-txn.js';
 
-/** What a group needs of its key: nothing but that it can be read, or that it is written. */
+/** The need of a group for its key: nothing but that it can be read, or that it is written. */
 export type GroupUse = OneKeyUse | 'reads';
 
 const NO_RECORD = new Uint8Array(0);

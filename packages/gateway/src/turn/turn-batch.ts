@@ -12,7 +12,7 @@ import type { TurnPorts } from './ports.js';
 import { SnapshotReads } from './snapshot-reads.js';
 import { TurnTxn } from './turn-txn.js';
 
-/** What an overwriting command may take the place of without a look at it. */
+/** The values that an overwriting command may replace without a look at them. */
 const PLAIN = { type: 'head', heads: PLAIN_HEADS, orAbsent: true } as const;
 
 /** A transaction that serves one key after the other, at one time. */
@@ -242,10 +242,10 @@ export class TurnBatch implements KvReader<KeyGroup>, KvWriter<KeyGroup> {
       if (isPast) this.#ports.widen(group);
       else this.#settle(group);
     } else if (txn.isWide || (txn.value === undefined && meta === undefined)) {
-      // What comes and goes leaves a version for those who watch the key, which a delete of nothing does not.
+      // A key that comes and goes leaves a version for those who watch it; a delete of nothing leaves none.
       this.#ports.widen(group);
     }
-    // What was answered that nothing was applied never is.
+    // A command that was answered as not applied never is.
     else if (group.jobs.some((job) => job.isOver)) this.#ports.again(group);
     else {
       group.ts = this.#ts;

@@ -61,7 +61,7 @@ export class Turn {
     this.#reads.clear();
     const ready = this.#groups;
     this.#groups = [];
-    // What does not fit comes first in the next one.
+    // Groups that do not fit come first in the next one.
     for (const group of ready.splice(limits.gatewayTurnGroupsMax)) this.push(group);
     const { commandTimeoutMs } = this.#ports.gateway.config;
     const nowMono = this.#ports.env.clock.mono();

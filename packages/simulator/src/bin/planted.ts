@@ -55,7 +55,7 @@ export async function runPlanted(options: PlantedOptions): Promise<number> {
   progress.print(plantedTable(chosen, latest));
   const half = Number.isFinite(median) ? `half of all by seed ${median}` : 'not even half of all';
   progress.print(`${convicted} of ${chosen.length} convicted, ${half}, commit ${commit}`);
-  // What the share allows to be missed is no failure.
+  // Mutants that the share allows to be missed are no failure.
   const failed = good ? 0 : Math.max(1, chosen.length - convicted);
   writeCounts(options.counts, { passed: convicted, failed });
   return good ? EXIT.ok : EXIT.violation;

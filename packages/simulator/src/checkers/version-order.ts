@@ -4,7 +4,7 @@ import type { Findings } from './findings.js';
 export interface NewestVersion {
   /** The key, with the Region's version in which the entry was decided: an entry of an older one is refused at its apply. */
   readonly key: string;
-  /** Of the transaction whose entry it is. */
+  /** The transaction whose entry it is. */
   readonly by: bigint;
   readonly startTs: bigint;
   readonly commitTs: bigint;

@@ -11,7 +11,7 @@ export interface Fault extends Strike {
 
 export type Profile = 'light' | 'dense' | 'swarm';
 
-/** Of the kinds of faults, those that a swarm seed knows. */
+/** The share of the kinds of faults that a swarm seed knows. */
 const SHARE_MIN = 0.08;
 const SHARE_MAX = 0.7;
 

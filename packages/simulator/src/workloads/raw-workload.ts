@@ -25,7 +25,7 @@ const READER_THINKS = 4;
  */
 const SLEEPERS = 4;
 const SLEEPER_THINK_MS = 1_200;
-/** Of the steps of the last client, those with a client that knows no Region: it finds a new leader first. */
+/** The share of the last client's steps with a client that knows no Region: it finds a new leader first. */
 const NEWCOMER_SHARE = 0.5;
 
 /** Beyond the numbers of all clients; even, since they read. */

@@ -4,7 +4,7 @@ import { effectOf, type RedisResult, type RedisSession } from './redis-session.j
 import type { WorkloadContext } from './workload.js';
 
 const KEYS = 2;
-/** Of the transactions that wait between WATCH and EXEC, and how long at most: what they watched may be collected meanwhile. */
+/** The share of transactions that wait between WATCH and EXEC, and how long at most: versions may be collected meanwhile. */
 const PAUSING_SHARE = 0.25;
 const PAUSE_MS_MAX = 6_000;
 
@@ -25,7 +25,7 @@ export class RedisToggles {
     const count = `${key}:changes`;
     const [watched, ...read] =
       (await session.send(['WATCH', key], ['GET', key], ['GET', count])) ?? [];
-    // What is not watched is not protected.
+    // A key that is not watched is not protected.
     if (watched === undefined || ![watched, ...read].every(isDone)) return;
     const [present, former] = read;
     if (rng.float() < PAUSING_SHARE) {

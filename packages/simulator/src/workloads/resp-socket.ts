@@ -26,7 +26,7 @@ export class RespSocket implements Breakable {
   readonly #events: SocketEvents;
   readonly #isSlow: boolean;
   readonly #replies: PendingReplies;
-  /** What the gateway writes. */
+  /** Bytes that the gateway writes. */
   readonly #written = new RespReader();
   #server: ConnectionEvents | undefined;
   #closed = false;

@@ -18,7 +18,7 @@ export class TsoWorkload {
       cluster.clients.map((node, i) => {
         const own = rng.fork(`tso-${i}`);
         return loop({ ...this.#context, thinkMs: 400 }, node, own, async (client, rngOfStep) => {
-          // What is asked for at once shares a message.
+          // Timestamps that are asked for at once share a message.
           const askers = rngOfStep.float() < 0.5 ? 1 : rngOfStep.int(2, 5);
           const counts = Array.from({ length: askers }, () =>
             rngOfStep.float() < 0.8 ? 1 : rngOfStep.int(2, 2_000),

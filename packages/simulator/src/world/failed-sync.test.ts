@@ -1,31 +1,12 @@
 import { Prng, utf8 } from '@tinykv/base';
 import { describe, expect, it } from 'vitest';
-import { Disk } from './disk.js';
+import { simDisk } from '../testing/sim-disk.js';
 import { SimEngine } from './sim-engine.js';
 import { SimLogFiles } from './sim-log-files.js';
-import { SimProcess } from './sim-proc.js';
-import { World } from './world.js';
-
-/** A disk whose operations end as the world runs. */
-function disk() {
-  const world = new World('failed sync', { log: false });
-  const disk = new Disk(new Prng('disk'), 1);
-  disk.attach(new SimProcess(world, 'machine'));
-  const done = async <T>(work: Promise<T>): Promise<T> => {
-    let ended = false;
-    const watched = work.finally(() => {
-      ended = true;
-    });
-    watched.catch(() => undefined);
-    await world.run(() => ended, 1_000);
-    return watched;
-  };
-  return { disk, done };
-}
 
 describe('what a failed sync held', () => {
   it('is lost to the engine at a crash, though a later barrier succeeds', async () => {
-    const { disk: target, done } = disk();
+    const { disk: target, done } = simDisk('failed sync');
     const engine = new SimEngine(target);
     const put = (key: string): Promise<void> => {
       const batch = engine.batch();
@@ -46,7 +27,7 @@ describe('what a failed sync held', () => {
 
   it('is lost to the log at every crash, though a later sync succeeds', async () => {
     for (let seed = 0; seed < 10; seed++) {
-      const { disk: target, done } = disk();
+      const { disk: target, done } = simDisk('failed sync');
       const files = new SimLogFiles(target);
       const file = await done(files.create('1.seg', 4_096));
       file.write(0, utf8('doomed'));

@@ -2,10 +2,8 @@ import { KvError, Prng } from '@tinykv/base';
 import { SegmentedRaftLog } from '@tinykv/engine';
 import type { Entry } from '@tinykv/raft';
 import { expect, it } from 'vitest';
-import { Disk } from './disk.js';
+import { simDisk } from '../testing/sim-disk.js';
 import { SimLogFiles } from './sim-log-files.js';
-import { SimProcess } from './sim-proc.js';
-import { World } from './world.js';
 
 const SEGMENT_BYTES = 8_192;
 const ENTRIES = 60;
@@ -16,18 +14,7 @@ function entry(index: number): Entry {
 
 /** A log of several segments, in one append for each entry, on a disk that puts one sector in a wrong place. */
 function misdirected(seed: number) {
-  const world = new World('misdirected', { log: false });
-  const disk = new Disk(new Prng('disk'), 1);
-  disk.attach(new SimProcess(world, 'machine'));
-  const done = async <T>(work: Promise<T>): Promise<T> => {
-    let ended = false;
-    const watched = work.finally(() => {
-      ended = true;
-    });
-    watched.catch(() => undefined);
-    await world.run(() => ended, 100_000);
-    return watched;
-  };
+  const { disk, done } = simDisk('misdirected');
   const files = new SimLogFiles(disk);
   const write = async (): Promise<SegmentedRaftLog> => {
     const log = new SegmentedRaftLog(files, { segmentBytes: SEGMENT_BYTES });

@@ -5,7 +5,7 @@ export type NamedBytes = readonly [name: string, bytes: Uint8Array];
 
 /** A data folder that a machine begins with: how a build of another day left it. */
 export interface StoredFolder {
-  /** Of the Raft log. */
+  /** The files of the Raft log. */
   readonly log: readonly NamedBytes[];
   /** All that the engine holds. */
   readonly entries: readonly KvEntry[];

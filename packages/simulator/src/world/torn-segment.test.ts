@@ -1,10 +1,8 @@
 import { Prng, utf8 } from '@tinykv/base';
 import type { GroupUpdate } from '@tinykv/raft';
 import { expect, it } from 'vitest';
-import { Disk } from './disk.js';
-import { SimProcess } from './sim-proc.js';
+import { simDisk } from '../testing/sim-disk.js';
 import { SimRaftLog } from './sim-raft-log.js';
-import { World } from './world.js';
 
 const hardState = { term: 1, vote: 0, commit: 0 };
 const update: GroupUpdate = {
@@ -17,17 +15,7 @@ const update: GroupUpdate = {
 it('a power cut in the first append to a segment leaves a log that opens, with the append or without it', async () => {
   const outcomes = new Set<number>();
   for (let seed = 0; seed < 400; seed++) {
-    const world = new World(`torn ${seed}`, { log: false });
-    const disk = new Disk(new Prng('disk'), 1);
-    disk.attach(new SimProcess(world, 'machine'));
-    const done = async <T>(work: Promise<T>): Promise<T> => {
-      let ended = false;
-      const watched = work.finally(() => {
-        ended = true;
-      });
-      await world.run(() => ended, 1_000);
-      return watched;
-    };
+    const { world, disk, done } = simDisk(`torn ${seed}`);
     const log = new SimRaftLog(disk);
     await done(log.open());
     // At a moment of the append: before it has a file, before its sync, or after.

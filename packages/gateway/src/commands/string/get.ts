@@ -80,7 +80,7 @@ function* mget({ argv, db }: DataCall): Steps {
       const isString = typeof meta === 'object' && meta.type === 'string';
       items.push(isString ? bulk(readString(db, meta)) : NULL);
     }
-    // What the answer holds need not be held twice.
+    // Bytes that the answer holds need not be held twice.
     db.txn.loads.clear();
   }
   return array(items);
