@@ -23,6 +23,7 @@ import { AddressBook } from './address-book.js';
 import { AdminApplier } from './admin.js';
 import { bootstrapCluster } from './bootstrap.js';
 import type { RaftStoreConfig } from './config.js';
+import { Endings } from './endings.js';
 import type { Envelope } from './envelope.js';
 import { PeerLifecycle } from './lifecycle.js';
 import type { StoreIdent } from './local-state.js';
@@ -74,9 +75,6 @@ export interface RegionStatus {
   readonly approximateBytes: number;
 }
 
-/** How long a stop waits for peers that are being removed. */
-const ENDINGS_MS = 5_000;
-
 /** A store: many Regions over one Raft log and one engine. */
 export class RaftStore {
   readonly storeId: StoreId;
@@ -101,8 +99,7 @@ export class RaftStore {
   readonly #splitChecker: SplitChecker;
   readonly #operators: Operators;
   readonly #reclaimer: SpaceReclaimer;
-  /** Peers that are being removed or put into quarantine. */
-  readonly #endings = new Set<Promise<void>>();
+  readonly #endings: Endings;
   /** Removes what the store holds of a range, past Raft. */
   readonly ranges: RangeDestroyer;
   readonly #timers: Timer[] = [];
@@ -159,6 +156,7 @@ export class RaftStore {
     const damaged = (peer: Peer, reason: string): void => this.#quarantine(peer, reason);
     const machine = new StoreMachine(this.#machineHost());
     this.budget = new MemoryBudget(config.memoryBytes ?? limits.storeMemoryBytesMax);
+    this.#endings = new Endings(env.clock, (error) => parts.fatal(error));
     this.#loop = new ReplicaLoop(env, parts.log, machine, config.replica, this.budget);
     const { api } = ident;
     this.#reclaimer = new SpaceReclaimer({ env, engine, api, fatal: (e) => parts.fatal(e) });
@@ -347,17 +345,7 @@ export class RaftStore {
   }
 
   #destroy(peer: Peer, region: Region): void {
-    this.#watch(this.#lifecycle.destroy(peer, region));
-  }
-
-  /** The engine stays open until the end of a peer is written: see {@link stop}. */
-  #watch(ending: Promise<void>): void {
-    const watched = ending
-      .catch((error: unknown) => {
-        this.#parts.fatal(error);
-      })
-      .finally(() => this.#endings.delete(watched));
-    this.#endings.add(watched);
+    this.#endings.add(this.#lifecycle.destroy(peer, region));
   }
 
   /** A Region's state that can't be read says nothing of what this store has promised: it must stop. */
@@ -371,7 +359,7 @@ export class RaftStore {
   }
 
   #quarantine(peer: Peer, reason: string): void {
-    this.#watch(this.#lifecycle.quarantine(peer, reason));
+    this.#endings.add(this.#lifecycle.quarantine(peer, reason));
   }
 
   #unreachable(storeId: number): void {
@@ -404,23 +392,12 @@ export class RaftStore {
     this.#transport.close();
     await this.#splitChecker.stop();
     await this.#reclaimer.stop();
-    await this.#endingsDone();
+    // The engine and the log stay open for them.
+    await this.#endings.done();
     await this.#loop.stop();
     for (const peer of this.#registry.peers.values()) peer.abandon();
     this.#snapshots.close();
     await this.#book.close();
-  }
-
-  /** They write the log last, which a full disk keeps from it: the next start goes on with them then. */
-  #endingsDone(): Promise<void> {
-    if (this.#endings.size === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = this.#env.clock.after(ENDINGS_MS, resolve);
-      void Promise.all(this.#endings).then(() => {
-        timer.cancel();
-        resolve();
-      });
-    });
   }
 
   /** Why the store takes no writes at present, or undefined. */
