@@ -103,6 +103,10 @@ export class MultiState implements TransactionState {
     const start = { db: session.db, name: session.name, protocol: session.protocol };
     const { touched, flushes } = needsOf(queue, session, gateway);
     let isAbandoned = false;
+    // The session has gone on without it: its client has been told that nothing was applied.
+    const check = (): void => {
+      if (isAbandoned) throw new GatewayKvError('unavailable', 'the time of EXEC is over');
+    };
     // More keys than may wait for latches take none.
     const writes = touched.length > limits.gatewayLatchedKeysMax ? [] : touched;
     return {
@@ -115,14 +119,14 @@ export class MultiState implements TransactionState {
         Object.assign(session, start);
       },
       run: async (txn) => {
-        // An attempt begins where the first one did, unless the session has gone on without it.
-        if (isAbandoned) throw gone();
+        check();
+        // A second attempt begins where the first one did.
         Object.assign(session, start);
         if (!(await this.#watched.unchanged(txn))) return NULL_ARRAY;
         await load(touched, txn);
         const replies: Reply[] = [];
         for (const { spec, argv } of queue) {
-          if (isAbandoned) throw gone();
+          check();
           const reply = await runQueued(spec, argv, session, gateway, txn);
           const { protocol } = session;
           replies.push(
@@ -134,11 +138,6 @@ export class MultiState implements TransactionState {
       },
     };
   }
-}
-
-/** Its client has been told that nothing was applied. */
-function gone(): GatewayKvError {
-  return new GatewayKvError('unavailable', 'the time of EXEC is over');
 }
 
 async function runQueued(
